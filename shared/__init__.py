@@ -1,0 +1,1 @@
+"""What every function uses: contracts, the pipeline table, the runtime and its adapters."""

@@ -1,0 +1,1 @@
+"""What crosses a boundary: context, asset, artifact, step request, run, engine."""

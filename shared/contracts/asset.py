@@ -1,0 +1,106 @@
+"""The asset: a recording, known by its bytes; and what probing found in it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.ids import Name
+
+
+class AudioStream(BaseModel):
+    """One sound stream. Times are of presentation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    """The stream's number in its container, as ffmpeg counts."""
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    channel_layout: str | None = None
+    bit_depth: int | None = None
+    start_ms: int = 0
+    duration_ms: int | None = None
+    peak_dbfs: float | None = None
+    """The highest sample of the part that probing decoded; ``None`` for digital silence."""
+    silent: bool = False
+    """Nothing in the part that probing decoded rises above -60 dBFS."""
+
+
+class VideoStream(BaseModel):
+    """One moving picture, upright: ``width`` and ``height`` after rotation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    rotation_deg: int = 0
+    """Clockwise, 0, 90, 180 or 270: what a player does to show it upright."""
+    mirrored: bool = False
+    """The display matrix also flips left and right."""
+    frame_rate: float | None = None
+    """Frames a second, on average."""
+    frame_rate_kind: Literal["constant", "variable", "unknown"] = "unknown"
+    start_ms: int = 0
+    duration_ms: int | None = None
+    pixel_format: str | None = None
+    color_transfer: str | None = None
+    interlaced: bool = False
+
+
+class MediaInfo(BaseModel):
+    """What probing read from a file's header and its first decoded blocks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    container: str
+    """The demuxer's name: ``wav``, ``flac``, ``mov,mp4,m4a,3gp,3g2,mj2``."""
+    duration_ms: int | None
+    audio: tuple[AudioStream, ...] = ()
+    video: tuple[VideoStream, ...] = ()
+    cover_art: bool = False
+    """A picture is attached that is not moving video."""
+    subtitles: int = 0
+    """How many subtitle streams there are."""
+
+    @property
+    def has_audio(self) -> bool:
+        """Is there sound?"""
+        return bool(self.audio)
+
+    @property
+    def has_video(self) -> bool:
+        """Is there a moving picture (cover art is none)?"""
+        return bool(self.video)
+
+
+class Source(BaseModel):
+    """Where an asset's bytes were uploaded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    generation: int
+    name: str
+    """The file's name as people know it."""
+
+
+class Asset(BaseModel):
+    """A recording of one tenant and env. Its id derives from its bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asset_id: Name
+    tenant_id: Name
+    env: Name
+    sha256: str
+    bytes: int
+    content_type: str
+    key: str
+    """The asset's own copy in the bucket, which outlives the uploads."""
+    sources: tuple[Source, ...]
+    media: MediaInfo

@@ -1,0 +1,59 @@
+"""Identifiers: their patterns, and how derived ones are made.
+
+Whatever becomes part of an object key or a document path is one of these types, so no ``..``,
+slash or control character ever reaches a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from shared.errors import ValidationError
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+STEP_PATTERN = r"^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31})?$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+"""A tenant, env, user, asset, artifact, run or clip id: 1 to 64 letters, digits, ``_`` and ``-``."""
+
+StepName = Annotated[str, StringConstraints(pattern=STEP_PATTERN)]
+"""A step: ``function`` or ``function.engine``."""
+
+
+def checked_name(field: str, value: str) -> str:
+    """Return ``value`` if it is a ``Name``; raises ``ValidationError`` naming ``field``."""
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise ValidationError(field, "must be 1 to 64 letters, digits, '_' or '-'")
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text. Refuses NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 in hex over the canonical JSON of ``parts``."""
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+def asset_id(tenant_id: str, env: str, sha256: str) -> str:
+    """An asset is its content: same tenant, env and bytes, same id."""
+    return "ast_" + digest(tenant_id, env, sha256)[:32]
+
+
+def artifact_id(cache_key: str, kind: str, name: str) -> str:
+    """Derived from the step's cache key, so a repeated write lands on itself."""
+    return "art_" + digest(cache_key, kind, name)[:32]
+
+
+def run_id(*cause: Any) -> str:
+    """Derived from what caused the run, so a repeated message opens it once."""
+    return "run_" + digest(*cause)[:32]

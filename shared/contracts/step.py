@@ -1,0 +1,107 @@
+"""Steps as messages and as records: the request, its states, the run that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import Name, StepName
+
+
+class StepState(StrEnum):
+    """Where a step stands in its run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CACHED = "cached"
+    """An earlier run's artifacts were taken."""
+    SKIPPED = "skipped"
+    """Nothing to do; ``reason`` says why."""
+    DEGRADED = "degraded"
+    """Part of it was delivered; ``reason`` says what is missing."""
+    FAILED = "failed"
+
+    @property
+    def settled(self) -> bool:
+        """Will it stay so?"""
+        return self not in (StepState.QUEUED, StepState.RUNNING)
+
+    @property
+    def delivered(self) -> bool:
+        """Are there results that a following step may use?"""
+        return self in (StepState.DONE, StepState.CACHED, StepState.DEGRADED)
+
+
+class StepRequest(BaseModel):
+    """The one message that drives everything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: Name
+    env: Name
+    user_id: Name | None = None
+    step: StepName
+    asset_id: Name
+    artifact_id: Name | None = None
+    """Work on this artifact of the asset instead of on the recording itself."""
+    run_id: Name | None = None
+    """``None``: the request came from outside, and a run is opened for it."""
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    force: bool = False
+    """Compute again although the result is known."""
+
+    @property
+    def context(self) -> RequestContext:
+        """Whose it is; raises ``ValidationError`` for an unknown tenant."""
+        return RequestContext.of(self.tenant_id, self.env, self.user_id)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What routes and filters read without opening the message."""
+        return {"tenant": self.tenant_id, "env": self.env, "step": self.step}
+
+
+class StepRecord(BaseModel):
+    """One step of one run, as its document keeps it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: StepName
+    state: StepState = StepState.QUEUED
+    reason: str | None = None
+    error: Mapping[str, Any] | None = None
+    progress: float = Field(default=0.0, ge=0.0, le=1.0)
+    cache_key: str | None = None
+    artifact_ids: tuple[str, ...] = ()
+    lease_generation: int = 0
+    """Of the claim whose owner wrote this last; an older owner may not write any more."""
+
+    def settled(self, state: StepState, **changes: Any) -> Self:
+        """A copy in ``state``, its progress complete."""
+        return self.model_copy(update={"state": state, "progress": 1.0, **changes})
+
+
+class Run(BaseModel):
+    """One cause (an upload, a reprocess message) and the steps planned for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: Name
+    tenant_id: Name
+    env: Name
+    user_id: Name | None = None
+    source: str
+    """The file's name as people know it, or what asked for the run."""
+    asset_id: Name | None = None
+    """``None`` until probing has made the asset."""
+    planned: tuple[StepName, ...] = ()
+    params: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    """Step name -> the params that this run sets."""
+    artifact_id: Name | None = None
+    created_at: float
+    """Unix seconds."""

@@ -1,0 +1,73 @@
+"""Documents: small JSON objects under paths, with versions. Adapters: ``embedded``, ``google``.
+
+A path alternates collections and ids, as in Firestore: ``tenants/t1/envs/dev/assets/ast_1``.
+A collection is a path with an odd number of parts: ``tenants/t1/envs/dev/assets``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document as read. ``version`` is what a later ``update`` or ``delete`` may demand."""
+
+    path: str
+    data: Mapping[str, Any]
+    version: str
+    updated_at: float
+    """Unix seconds of the last write, by the store's clock."""
+    read_at: float
+    """Unix seconds of this read, by the store's clock: ages need no clock of ours."""
+
+    @property
+    def id(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+class Documents(Protocol):
+    """A document store. Data is JSON (no NaN), below 1 MiB a document.
+
+    Trouble with the service is ``shared.errors.Unavailable``.
+    """
+
+    def get(self, path: str) -> Document | None:
+        """The document, or ``None``."""
+
+    def create(self, path: str, data: Mapping[str, Any]) -> Document:
+        """Write a new document; raises ``Conflict`` if there is one. Of many racers, one wins."""
+
+    def update(self, path: str, data: Mapping[str, Any], *, version: str) -> Document:
+        """Replace the document at just this version; raises ``Conflict`` if it changed or is gone."""
+
+    def put(self, path: str, data: Mapping[str, Any]) -> Document:
+        """Create or replace, whatever is there."""
+
+    def delete(self, path: str, *, version: str | None = None) -> bool:
+        """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another version."""
+
+    def list(
+        self,
+        collection: str,
+        *,
+        where: Mapping[str, Scalar] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[Document]:
+        """The collection's own documents (not those of collections below), ordered by id.
+
+        ``where`` keeps those whose top-level fields equal the given values; ``after`` starts
+        behind that id; ``limit`` bounds how many.
+        """
+
+    def list_group(self, name: str, *, where: Mapping[str, Scalar] | None = None) -> Iterator[Document]:
+        """Documents of every collection called ``name``, of all tenants, ordered by path.
+
+        For the operator's sweep only: never on behalf of a tenant.
+        """

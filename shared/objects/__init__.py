@@ -1,0 +1,72 @@
+"""Objects: bytes under keys, with generations. Adapters: ``embedded``, ``google``; sources: ``s3``.
+
+Every write says its precondition, and every read can name the generation it wants, so that nobody
+overwrites what they have not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+ABSENT = 0
+"""As ``if_generation``: the object must not exist yet."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What the store knows of one object without reading it."""
+
+    key: str
+    size: int
+    """Bytes."""
+    generation: int
+    """Grows with each write of this key; never 0."""
+    content_type: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the uploader attached (``rushes-steps`` and the like)."""
+    updated_at: float = 0.0
+    """Unix seconds, by the store's clock."""
+
+
+class Objects(Protocol):
+    """A bucket. Keys are ``/``-separated text of 1 to 1,024 UTF-8 bytes, none of it trusted.
+
+    ``PreconditionFailed`` below is ``shared.errors.Conflict``. Network trouble is
+    ``shared.errors.Unavailable``. A missing object is ``None`` or ``shared.errors.NotFound``.
+    """
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """The current generation's facts, or ``None``."""
+
+    def put(
+        self,
+        key: str,
+        source: Path | bytes,
+        *,
+        content_type: str,
+        if_generation: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectInfo:
+        """Write the whole object, atomically.
+
+        ``if_generation``: ``ABSENT`` creates, a generation replaces just that one, ``None``
+        overwrites whatever is there. Raises ``Conflict`` where the precondition does not hold.
+        """
+
+    def read(self, key: str, *, generation: int | None = None) -> Iterator[bytes]:
+        """Stream the bytes in blocks; raises ``NotFound``, also for a generation that is gone."""
+
+    def copy(self, key: str, to: str, *, generation: int | None = None) -> ObjectInfo:
+        """Copy inside the store, without the bytes passing through here; overwrites ``to``."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All current objects whose key starts with ``prefix``, in key order."""
+
+    def delete(self, key: str, *, if_generation: int | None = None) -> bool:
+        """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""
+
+    def uri(self, key: str) -> str:
+        """Its address for people and tools: ``gs://bucket/key`` or ``file:///...``."""

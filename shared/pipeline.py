@@ -1,0 +1,119 @@
+"""The one table: which step follows which, what it needs and makes, when, where and how long.
+
+The local dispatcher, the topics and subscriptions in terraform/ and the docs are derived from
+``STEPS``. A new engine is one new file beside its siblings and one row here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.contracts.asset import MediaInfo
+from shared.contracts.engine import Engine
+from shared.errors import ValidationError
+
+UPLOADS_TOPIC = "uploads"
+RESULTS_TOPIC = "results"
+DEAD_TOPIC = "steps-dead"
+
+Takes = Literal["audio", "video", "any"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row. ``name`` is ``function.engine``, and the engine lives in functions/<function>/<engine>.py."""
+
+    name: str
+    takes: Takes
+    """What the recording must have for the step to make sense."""
+    produces: tuple[str, ...]
+    """Artifact kinds."""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Earlier step -> the kinds of its artifacts whose files this step reads."""
+    partial: bool = False
+    """Runs as soon as one of its needs delivered, though others failed."""
+    default: bool = True
+    """Runs on upload, unless a tenant's settings say otherwise."""
+    timeout_s: int = 1800
+    """After this the lease is no longer renewed, and another worker may take over."""
+    machine: Literal["cpu", "gpu"] = "cpu"
+
+    @property
+    def function(self) -> str:
+        """The folder below functions/, and the part of the topic's name."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def topic(self) -> str:
+        """Where requests for it are published."""
+        return f"steps-{self.function}"
+
+    def accepts(self, media: MediaInfo) -> bool:
+        """Does the recording have what this step works on?"""
+        return {"audio": media.has_audio, "video": media.has_video, "any": True}[self.takes]
+
+
+PROBE = "probe"
+"""The first step of every run. It has no row: it makes the asset that all rows work on."""
+
+STEPS: tuple[Step, ...] = (
+    Step("detect.hits", takes="audio", produces=("audio_hit", "audio_hits", "preview")),
+)
+
+BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}
+
+
+def step_named(name: str) -> Step:
+    """The row; raises ``ValidationError`` that lists the known names."""
+    if name not in BY_NAME:
+        raise ValidationError("step", f"{name!r} is unknown; known: {', '.join(BY_NAME)}")
+    return BY_NAME[name]
+
+
+def engine_of(step: Step) -> Engine:
+    """Import the step's module and return its ``ENGINE``. Costs what the engine's imports cost."""
+    engine = importlib.import_module(f"functions.{step.name}").ENGINE
+    assert isinstance(engine, Engine)
+    return engine
+
+
+def functions() -> dict[str, tuple[Step, ...]]:
+    """Function -> its steps, in the table's order."""
+    return {
+        name: tuple(step for step in STEPS if step.function == name)
+        for name in dict.fromkeys(step.function for step in STEPS)
+    }
+
+
+def default_steps() -> tuple[str, ...]:
+    """What runs on an upload where nobody said otherwise."""
+    return tuple(step.name for step in STEPS if step.default)
+
+
+def with_needs(names: Iterable[str]) -> tuple[str, ...]:
+    """The named steps and all that they need, in the table's order."""
+    wanted: set[str] = set()
+    todo = list(names)
+    while todo:
+        step = step_named(todo.pop())
+        if step.name not in wanted:
+            wanted.add(step.name)
+            todo.extend(step.needs)
+    return tuple(step.name for step in STEPS if step.name in wanted)
+
+
+def followers(name: str, among: Iterable[str]) -> tuple[Step, ...]:
+    """The steps among ``among`` that need ``name`` directly."""
+    return tuple(BY_NAME[other] for other in among if name in BY_NAME[other].needs)
+
+
+def with_followers(name: str) -> tuple[str, ...]:
+    """``name`` and every default step that follows from it, directly or not, in the table's order."""
+    found = {step_named(name).name}
+    for step in STEPS:
+        if step.default and found.intersection(step.needs):
+            found.add(step.name)
+    return tuple(step.name for step in STEPS if step.name in found)

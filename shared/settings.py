@@ -1,0 +1,60 @@
+"""Settings: one typed model, read from the environment and a ``.env`` file.
+
+Names in the environment start with ``RUSHES_``; the flags that name backends and models keep the
+names by which users know them (``AUDIO_SEMANTIC_BACKEND``, ``VIDEO_REGIONS_MIN_CONFIDENCE``, ...).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic import ValidationError as PydanticError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ValidationError
+
+MAX_INPUT_BYTES = 209_715_200
+
+
+class Settings(BaseSettings):
+    """Where things are, and within which limits they run."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RUSHES_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Literal["embedded", "google"] = "embedded"
+    data: Path = Path(".rushes")
+    """The embedded home's folder."""
+    tenant: str = "local"
+    """The command's tenant."""
+    env: str = "dev"
+    """The command's env."""
+    user: str | None = None
+
+    project: str = "rushes-local"
+    """The Google Cloud project (or the emulators')."""
+    bucket: str = "rushes-local"
+
+    max_input_bytes: int = Field(MAX_INPUT_BYTES, gt=0)
+    lease_s: float = Field(60.0, gt=0)
+    """A claim whose owner has not renewed it for so long may be taken over."""
+    max_attempts: int = Field(5, ge=1)
+    """So many attempts at a step may fail transiently or die before it is given up."""
+    workers: int | None = Field(None, ge=1)
+    """Worker processes of the embedded home; ``None``: one a core."""
+    log_level: str = "INFO"
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once; raises ``ValidationError`` naming the variable."""
+    try:
+        return Settings()
+    except PydanticError as error:
+        first = error.errors()[0]
+        variable = Settings.model_config["env_prefix"] + str(first["loc"][0]).upper()
+        raise ValidationError(variable, first["msg"]) from None
