@@ -16,8 +16,16 @@ COMMON_META = ("backend", "backend_type", "backend_version", "cache_key", "backe
 _SEGMENT = ("start_ms", "end_ms", "score", "confidence")
 _SEGMENT_SUMMARY = ("duration_ms", "segment_count")
 _MIX = (
-    "bus_id roles gain_db export_preset limiter_thresh headroom loudnorm_target dithered render_profile"
-).split()
+    "bus_id",
+    "roles",
+    "gain_db",
+    "export_preset",
+    "limiter_thresh",
+    "headroom",
+    "loudnorm_target",
+    "dithered",
+    "render_profile",
+)
 
 KIND_META: Mapping[str, tuple[str, ...]] = {
     "audio_hit": _SEGMENT,
@@ -59,7 +67,7 @@ KIND_META: Mapping[str, tuple[str, ...]] = {
         "face_count",
         "frames_covered",
     ),
-    "audio_render": tuple(_MIX),
+    "audio_render": _MIX,
     "audio_bus_stem": (*_MIX, "parent_master"),
     "video_render": ("plan",),
     "pattern_render": ("tempo", "loudness_rows", "automation_log"),
@@ -106,7 +114,9 @@ def check_artifact(artifact: Artifact, ctx: RequestContext) -> None:
     that is missing, a tenant or env that is not the context's, or a key anywhere but its place.
     """
     if artifact.kind not in KIND_META:
-        raise ValidationError("kind", f"{artifact.kind!r} is unknown; known: {', '.join(KIND_META)}")
+        raise ValidationError(
+            "kind", f"{artifact.kind!r} is unknown; known: {', '.join(KIND_META)}"
+        )
     for field in ("tenant_id", "env"):
         if getattr(artifact, field) != getattr(ctx, field):
             raise ValidationError(field, "is not the context's")

@@ -69,7 +69,8 @@ class InputFile:
 class Progress(Protocol):
     """Told how far the work is, 0 to 1. Cheap to call often; raises ``LeaseLost`` to stop the work."""
 
-    def __call__(self, fraction: float, /) -> None: ...
+    def __call__(self, fraction: float, /) -> None:
+        """Report; ``fraction`` never falls."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class CacheKeyFormula(Protocol):
         backend_version: str,
         upstream: Mapping[str, str],
         /,
-    ) -> str: ...
+    ) -> str:
+        """The key as text; ``upstream`` maps each needed step to its own cache key."""
 
 
 @dataclass(frozen=True)

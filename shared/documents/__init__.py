@@ -66,7 +66,9 @@ class Documents(Protocol):
         behind that id; ``limit`` bounds how many.
         """
 
-    def list_group(self, name: str, *, where: Mapping[str, Scalar] | None = None) -> Iterator[Document]:
+    def list_group(
+        self, name: str, *, where: Mapping[str, Scalar] | None = None
+    ) -> Iterator[Document]:
         """Documents of every collection called ``name``, of all tenants, ordered by path.
 
         For the operator's sweep only: never on behalf of a tenant.
