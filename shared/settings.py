@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     bucket: str = "rushes-local"
 
     max_input_bytes: int = Field(MAX_INPUT_BYTES, gt=0)
-    lease_s: float = Field(60.0, gt=0)
+    lease_s: float = Field(30.0, gt=0)
     """A claim whose owner has not renewed it for so long may be taken over."""
     max_attempts: int = Field(5, ge=1)
     """So many attempts at a step may fail transiently or die before it is given up."""

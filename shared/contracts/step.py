@@ -103,5 +103,8 @@ class Run(BaseModel):
     params: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     """Step name -> the params that this run sets."""
     artifact_id: Name | None = None
+    """The steps work on this artifact of the asset, not on the recording."""
+    force: tuple[StepName, ...] = ()
+    """Steps to compute again although their results are known."""
     created_at: float
     """Unix seconds."""

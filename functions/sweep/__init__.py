@@ -1,0 +1,1 @@
+"""Sweep: what fell between two chairs, on a schedule; and the dead letters, as they come."""

@@ -1,0 +1,57 @@
+"""Finding what was lost: lapsed leases whose message is gone, uploads that never became assets."""
+
+from __future__ import annotations
+
+import structlog
+
+from shared.bus import Message
+from shared.cache import Claim
+from shared.events import notification, upload_from_message
+from shared.home import Home
+from shared.intake import upload_run_id
+from shared.pipeline import UPLOADS_TOPIC
+from shared.runs import run_path
+
+log = structlog.get_logger()
+
+UPLOAD_GRACE_S = 300
+"""Younger uploads are left to their own notification."""
+
+
+def recall_lapsed(home: Home) -> int:
+    """Publish again what lapsed owners were working on; returns how many.
+
+    A claim is taken for lapsed after twice its lease, so that the message's own redelivery comes
+    first.
+    """
+    recalled = 0
+    for state in ("running", "released"):
+        for document in home.documents.list_group("cache", where={"state": state}):
+            claim = Claim.model_validate(document.data)
+            if claim.recall is None or claim.seconds_left(document) > -claim.lease_s:
+                continue
+            home.bus.publish(
+                claim.recall.topic, claim.recall.data.encode(), claim.recall.attributes
+            )
+            recalled += 1
+    log.info("sweep.leases", recalled=recalled)
+    return recalled
+
+
+def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) -> int:
+    """Announce uploads for which no run was ever opened; returns how many.
+
+    ``now``: Unix seconds. Lists every object below ``tenants/``.
+    """
+    announced = 0
+    for info in home.objects.list("tenants/"):
+        if now - info.updated_at < grace_s or info.size == 0:
+            continue
+        attributes = notification(home.settings.bucket, info.key, info.generation)
+        upload = upload_from_message(Message("", b"", attributes))
+        if upload is None or home.documents.get(run_path(upload.ctx, upload_run_id(upload))):
+            continue
+        home.bus.publish(UPLOADS_TOPIC, b"", attributes)
+        announced += 1
+    log.info("sweep.uploads", announced=announced)
+    return announced

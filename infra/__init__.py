@@ -1,0 +1,1 @@
+"""Images, local stacks and the emulators: what Rushes runs on."""

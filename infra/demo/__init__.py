@@ -1,0 +1,1 @@
+"""The demo's clip and how it is made."""

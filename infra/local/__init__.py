@@ -1,0 +1,1 @@
+"""What a developer's machine runs in place of Google Cloud."""

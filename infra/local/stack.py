@@ -1,0 +1,165 @@
+"""The whole product on this machine's emulators: what `rushes up --emulators` starts.
+
+    GCS-compatible bucket --notification--> Pub/Sub emulator --push--> each function, served by
+    functions-framework --> Firestore emulator and the bucket again
+
+Everything started here is stopped here, whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from infra.local.emulators import free_port, google_emulators
+from infra.local.storage_server import serve
+from shared.errors import Unavailable
+from shared.home import consumed_topics
+from shared.objects.embedded import EmbeddedObjects
+from shared.pipeline import UPLOADS_TOPIC
+from shared.process import tied_to_caller
+from shared.settings import Settings
+from shared.worker import worker_environment
+
+ROOT = Path(__file__).parents[2]
+_START_S = 60.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: how to reach it."""
+
+    environment: Mapping[str, str]
+    """What a client's process needs in its environment."""
+    settings: Settings
+    functions: Mapping[str, str]
+    """Function -> its address."""
+    processes: Mapping[str, subprocess.Popen[bytes]]
+    """Function -> the process that serves it."""
+
+
+@contextmanager
+def local_stack(config: Settings) -> Iterator[Stack]:
+    """Start everything, wait until it answers, and stop it in the end.
+
+    Raises ``MissingDependency`` for Java or the emulators, ``Unavailable`` if something does not
+    come up.
+    """
+    config = config.model_copy(update={"home": "google", "data": config.data.absolute()})
+    logs = config.data / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        emulators = stack.enter_context(google_emulators(logs))
+        os.environ.update(emulators.environment)
+        from infra.local.topics import create_topics
+        from shared.bus.google import GoogleBus
+
+        bus = GoogleBus(config.project)
+        names = dict.fromkeys(consumed_topics().values())
+        ports = {function: free_port() for function in names}
+        addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        create_topics(config.project, addresses)
+        server = serve(
+            EmbeddedObjects(config.data / "objects"),
+            config.bucket,
+            "127.0.0.1",
+            0,
+            publish=lambda data, attributes: bus.publish(UPLOADS_TOPIC, data, attributes),
+        )
+        stack.callback(server.stop)
+        environment = {
+            **emulators.environment,
+            "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server.port}",
+            **worker_environment(config),
+        }
+        os.environ.update(environment)
+        processes = {
+            name: stack.enter_context(_function(name, port, environment, logs))
+            for name, port in ports.items()
+        }
+        for name, address in addresses.items():
+            _wait_until_it_answers(name, address, processes[name])
+        yield Stack(environment, config, addresses, processes)
+
+
+@contextmanager
+def _function(
+    name: str, port: int, environment: Mapping[str, str], logs: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = start_function(name, port, environment, logs)
+    try:
+        yield process
+    finally:
+        stop_function(process)
+
+
+def start_function(
+    name: str, port: int, environment: Mapping[str, str], logs: Path
+) -> subprocess.Popen[bytes]:
+    """Serve one function as Cloud Run does, one request at a time."""
+    command = [
+        *(*tied_to_caller(), sys.executable, "-m", "functions_framework"),
+        *("--target", "main", "--source", str(ROOT / "functions" / name / "main.py")),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+    with (logs / f"{name}.log").open("ab") as log_file:
+        return subprocess.Popen(
+            command,
+            env={
+                **os.environ,
+                **environment,
+                "PYTHONPATH": str(ROOT),
+                "THREADS": "1",
+                "HOME": str(logs),  # gunicorn keeps a folder there
+            },
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+            start_new_session=True,
+        )
+
+
+def stop_function(process: subprocess.Popen[bytes]) -> None:
+    """End a function and all its workers."""
+    for sign, patience_s in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+
+
+def _wait_until_it_answers(name: str, address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Unavailable(f"the function {name}", f"it ended with {process.returncode}")
+        with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):
+            return
+        Event().wait(0.1)
+    raise Unavailable(f"the function {name}", "it does not answer")
+
+
+def serve_stack(config: Settings, say: Callable[[str], None]) -> None:
+    """Run the stack until interrupted, saying how to use it."""
+    with local_stack(config) as stack:
+        say("the stack is up; in another terminal:")
+        for name in sorted(stack.environment):
+            say(f"  export {name}={stack.environment[name]}")
+        say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
+        say("  rushes runs\nstop with Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            Event().wait()
+
+
+def _uploads(config: Settings) -> str:
+    return f"gs://{config.bucket}/tenants/{config.tenant}/{config.env}/uploads/"

@@ -1,0 +1,70 @@
+"""Delivering one message to its function's handler, in whichever home, and what its errors mean."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from shared.bus import Message
+from shared.dead import bury
+from shared.errors import BackendFailed, Permanent, RushesError, Transient, Unavailable
+from shared.home import Home
+from shared.log import message_context
+
+log = structlog.get_logger()
+
+Handler = Callable[[Message, Home], None]
+
+_SCARCE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def handler_of(function: str) -> Handler:
+    """Import ``functions/<function>/main.py`` and return its ``handle``."""
+    handle: Handler = importlib.import_module(f"functions.{function}.main").handle
+    return handle
+
+
+def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
+    """Handle one message; returns why it must come again, or ``None`` to acknowledge it.
+
+    What can never succeed, and what no run could record, is buried among the dead letters.
+    """
+    with message_context(message):
+        try:
+            handle(message, home)
+        except Transient as error:
+            log.info("message.turned_back", code=error.code)
+            return error
+        except Permanent as error:
+            bury(home, message, error)
+        return None
+
+
+@contextmanager
+def one_of_ours(service: str, backend_name: str, backend_version: str | None) -> Iterator[None]:
+    """Turn whatever is raised inside into one of our errors, and say where it happened.
+
+    Scarcity (memory, disk, open files) is transient; anything unforeseen is ``backend_failed``.
+    """
+    try:
+        yield
+    except RushesError as error:
+        error.locate(service=service, backend_version=backend_version)
+        raise
+    except Exception as error:
+        ours = _ours(error, backend_name)
+        if not ours.transient:
+            log.error("engine.raised", error_type=type(error).__name__, exc_info=error)
+        raise ours.locate(service=service, backend_version=backend_version) from error
+
+
+def _ours(error: Exception, backend_name: str) -> RushesError:
+    if isinstance(error, MemoryError):
+        return Unavailable("memory", "the machine ran out of it")
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        return Unavailable("this machine", str(error.strerror))
+    return BackendFailed(backend_name, f"{type(error).__name__}: {error}")

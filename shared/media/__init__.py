@@ -1,0 +1,1 @@
+"""Media files: which are accepted, the ffmpeg runner, probing, decoding in blocks."""

@@ -1,0 +1,84 @@
+"""Walking a file's packets: when each stream really starts and ends, and how even its frames are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from shared.media.ffmpeg import input_args, started
+
+FRAMES_JUDGED = 600
+_EVEN_S = 0.0011
+"""Containers that count milliseconds put even frames at most this far from the median spacing."""
+_BASE_TIMEOUT_S = 10.0
+_BYTES_PER_S = 20e6
+
+
+@dataclass
+class StreamTimes:
+    """What the packets of one stream say, in seconds of the file's own clock."""
+
+    packets: int = 0
+    start_s: float = float("inf")
+    end_s: float = 0.0
+    hidden_start_s: float = float("inf")
+    """With packets that the edit list hides."""
+    first_s: list[float] = field(default_factory=list)
+    """Presentation times of the first frames, in stored order."""
+
+    def add(self, at_s: float, duration_s: float, *, hidden: bool) -> None:
+        """Take one packet in."""
+        self.hidden_start_s = min(self.hidden_start_s, at_s)
+        if hidden:
+            return
+        self.packets += 1
+        self.start_s = min(self.start_s, at_s)
+        self.end_s = max(self.end_s, at_s + duration_s)
+        if len(self.first_s) < FRAMES_JUDGED:
+            self.first_s.append(at_s)
+
+    def frame_rate_kind(self) -> Literal["constant", "variable", "unknown"]:
+        """Are the first frames evenly spaced? Two or fewer can't tell."""
+        # The last few may still lack a neighbour that is stored later than it is shown.
+        times = sorted(self.first_s)[: FRAMES_JUDGED - 16]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        if len(gaps) < 2:
+            return "unknown"
+        median = sorted(gaps)[len(gaps) // 2]
+        even = all(abs(gap - median) <= _EVEN_S for gap in gaps)
+        return "constant" if even else "variable"
+
+    def frames_per_second(self) -> float | None:
+        """On average, over the whole stream."""
+        length_s = self.end_s - self.start_s
+        return round(self.packets / length_s, 3) if self.packets > 1 and length_s > 0 else None
+
+
+def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
+    """Stream index -> its times, of all packets that can be read; raises ``TimedOut``."""
+    found: dict[int, StreamTimes] = {}
+    timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
+    entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
+    args = ["-show_entries", entries, "-of", "csv=p=0", *input_args(path, demuxer)]
+    rest = b""
+    with started(args, tool="ffprobe", timeout_s=timeout_s) as child:
+        for chunk in child.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                _take(line, found)
+    return found
+
+
+def _take(line: bytes, found: dict[int, StreamTimes]) -> None:
+    """One line: ``0,1.250000,1.240000,0.040000,K_``, each time perhaps ``N/A``."""
+    fields = line.rstrip(b",").split(b",")
+    if len(fields) != 5 or not fields[0].isdigit():
+        return
+    at = fields[2] if fields[1] == b"N/A" else fields[1]
+    if at == b"N/A":
+        return
+    duration_s = 0.0 if fields[3] == b"N/A" else float(fields[3])
+    times = found.setdefault(int(fields[0]), StreamTimes())
+    times.add(float(at), duration_s, hidden=b"D" in fields[4])

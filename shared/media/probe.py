@@ -1,0 +1,293 @@
+"""What a file is, decided by decoding it: headers lie, and so does ffprobe's exit code.
+
+    read the header      ffprobe under a list of demuxers; it sees a name that says nothing
+    walk the packets     durations and time stamps that the header claims, and whether they are there
+    decode a beginning   30 s of each sound stream, one frame of each picture: is it a recording?
+
+Truncated and damaged recordings are accepted with what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.asset import AudioStream, MediaInfo, VideoStream
+from shared.errors import BackendFailed, UnsupportedMedia
+from shared.media.decode import AudioBlocks, first_blocks
+from shared.media.ffmpeg import input_args, run, timeout_for
+from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
+from shared.media.packets import StreamTimes, walk_packets
+
+MAX_STREAMS = 32
+MAX_DURATION_S = 48 * 3600
+MAX_SAMPLE_RATE_HZ = 768_000
+MAX_CHANNELS = 64
+HEADER_TIMEOUT_S = 10.0
+LISTEN_S = 30.0
+SILENCE_DBFS = -60.0
+_HEADER_TOLERANCE_S = 0.25
+"""A header's duration is believed, for it is more exact, where the packets agree within this."""
+
+Header = Mapping[str, Any]
+
+
+def probe(path: Path) -> MediaInfo:
+    """Read, walk and decode; streams that cannot be decoded are not listed.
+
+    Raises ``UnsupportedMedia``, saying why, for what is not a recording or picture, ``TimedOut`` and
+    ``MissingDependency``.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        raise UnsupportedMedia("the file is empty" if path.is_file() else "it is not a file")
+    header = _read_header(path)
+    demuxer = header["format"]["format_name"]
+    times = walk_packets(path, demuxer)
+    begins_s = 0.0 if demuxer in TIMED_FROM_ZERO else _number(header["format"].get("start_time"))
+    probing = _Probing(path, demuxer, times, begins_s or 0.0)
+    streams = header["streams"]
+    audio = [probing.audio(s) for s in streams if s.get("codec_type") == "audio"]
+    video = [probing.video(s) for s in streams if _is_moving(s)]
+    if not any([*audio, *video]):
+        raise UnsupportedMedia(probing.why_not())
+    kept_audio = tuple(stream for stream in audio if stream)
+    kept_video = tuple(stream for stream in video if stream)
+    kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
+    return MediaInfo(
+        container=demuxer,
+        duration_ms=probing.duration_ms(header, kept),
+        audio=kept_audio,
+        video=kept_video,
+        cover_art=any(_is_cover(stream) for stream in streams),
+        subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
+    )
+
+
+class _Probing:
+    """One file's streams, each judged by decoding."""
+
+    def __init__(
+        self, path: Path, demuxer: str, times: Mapping[int, StreamTimes], begins_s: float
+    ) -> None:
+        self.path = path
+        self.demuxer = demuxer
+        self.times = times
+        self.begins_s = begins_s
+        self.failures: list[str] = []
+
+    def audio(self, stream: Header) -> AudioStream | None:
+        """The stream, or ``None`` where nothing of it can be decoded."""
+        rate, channels = int(stream.get("sample_rate") or 0), int(stream.get("channels") or 0)
+        peak = self._peak(stream["index"], (rate, channels))
+        if peak is None:
+            return None
+        peak_dbfs = 20 * math.log10(peak) if peak else None
+        return AudioStream(
+            index=stream["index"],
+            codec=stream.get("codec_name", "unknown"),
+            sample_rate_hz=rate,
+            channels=channels,
+            channel_layout=stream.get("channel_layout"),
+            bit_depth=_bit_depth(stream),
+            start_ms=self._start_ms(stream),
+            duration_ms=self._stream_duration_ms(stream),
+            peak_dbfs=None if peak_dbfs is None else round(peak_dbfs, 2),
+            silent=peak_dbfs is None or peak_dbfs <= SILENCE_DBFS,
+        )
+
+    def video(self, stream: Header) -> VideoStream | None:
+        """The stream, or ``None`` where no frame of it can be decoded."""
+        if not self._shows_a_frame(stream["index"]):
+            return None
+        still = self.demuxer in PICTURES
+        rotation_deg, mirrored = _orientation(stream)
+        size = (int(stream["width"]), int(stream["height"]))
+        width, height = size[::-1] if rotation_deg in (90, 270) else size
+        times = self.times.get(stream["index"], StreamTimes())
+        return VideoStream(
+            index=stream["index"],
+            codec=stream.get("codec_name", "unknown"),
+            width=width,
+            height=height,
+            rotation_deg=rotation_deg,
+            mirrored=mirrored,
+            frame_rate=None if still else _frame_rate(stream, times),
+            frame_rate_kind="unknown" if still else times.frame_rate_kind(),
+            start_ms=self._start_ms(stream),
+            duration_ms=None if still else self._stream_duration_ms(stream),
+            pixel_format=stream.get("pix_fmt"),
+            color_transfer=stream.get("color_transfer"),
+            interlaced=stream.get("field_order") in ("tt", "bb", "tb", "bt"),
+        )
+
+    def duration_ms(self, header: Header, kept: list[int]) -> int | None:
+        """To the end of the last stream; the header's where its packets bear it out.
+
+        Packets that an edit list hides count for that, sound and picture that nobody can decode, and
+        subtitles, don't.
+        """
+        if self.demuxer in PICTURES:
+            return None
+        walked = [self.times[index] for index in kept if index in self.times]
+        ends_s = max((times.end_s for times in walked), default=0.0) - self.begins_s
+        span_s = max((times.end_s - times.hidden_start_s for times in walked), default=0.0)
+        if ends_s > MAX_DURATION_S:
+            raise UnsupportedMedia(f"its time stamps go beyond {MAX_DURATION_S // 3600} hours")
+        claimed_s = _number(header["format"].get("duration"))
+        if claimed_s is not None and any(_agree(claimed_s, other) for other in (ends_s, span_s)):
+            return _ms(claimed_s)
+        return _ms(ends_s)
+
+    def why_not(self) -> str:
+        """Why there is nothing to list."""
+        if not self.failures:
+            return "there is neither sound nor picture in it"
+        return f"nothing in it can be decoded ({self.failures[0]})"
+
+    def _peak(self, index: int, shape: tuple[int, int]) -> float | None:
+        """The highest absolute sample of the beginning; ``None`` where too little can be decoded."""
+        if not (0 < shape[0] <= MAX_SAMPLE_RATE_HZ and 0 < shape[1] <= MAX_CHANNELS):
+            self.failures.append(f"it claims {shape[1]} channels at {shape[0]} Hz")
+            return None
+        peak = 0.0
+        with first_blocks(self.path, self.demuxer, index, shape, seconds=LISTEN_S) as blocks:
+            try:
+                for block in blocks:
+                    peak = max(peak, float(abs(block).max(initial=0.0)))
+            except UnsupportedMedia as error:
+                self.failures.append(error.message)
+        if self._too_little(index, blocks):
+            self.failures.append(blocks.damage or "no sound comes out of it")
+            return None
+        return peak
+
+    def _too_little(self, index: int, blocks: AudioBlocks) -> bool:
+        """Is there nothing, or errors and less than half of what the packets promise?"""
+        if not blocks.frames or index not in self.times:
+            return True
+        promised_s = min(LISTEN_S, self.times[index].end_s - self.times[index].start_s)
+        return bool(blocks.damage) and blocks.frames < promised_s * blocks.sample_rate_hz / 2
+
+    def _shows_a_frame(self, index: int) -> bool:
+        small = ["-frames:v", "1", "-vf", "scale=16:16", "-pix_fmt", "gray", "-f", "rawvideo"]
+        args = [*input_args(self.path, self.demuxer), "-map", f"0:{index}", *small, "pipe:1"]
+        try:
+            if run(args, timeout_s=timeout_for(0)).stdout:
+                return True
+            self.failures.append("no picture comes out of it")
+        except BackendFailed as error:
+            self.failures.append(error.message)
+        return False
+
+    def _start_ms(self, stream: Header) -> int:
+        start_s = _number(stream.get("start_time"))
+        return 0 if start_s is None else max(0, _ms(start_s - self.begins_s))
+
+    def _stream_duration_ms(self, stream: Header) -> int | None:
+        claimed_s = _number(stream.get("duration"))
+        times = self.times.get(stream["index"])
+        if times is None:
+            return None
+        walked_s = times.end_s - max(times.start_s, self.begins_s)
+        believed = claimed_s is not None and _agree(claimed_s, walked_s)
+        return _ms(claimed_s if believed and claimed_s is not None else walked_s)
+
+
+def _read_header(path: Path) -> Header:
+    # Through a descriptor, so that the name (an extension, %03d) has no say in what the file is.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        printed = run(
+            [
+                *("-protocol_whitelist", "file"),
+                *("-format_whitelist", ",".join(ALLOWED_FORMATS)),
+                *("-show_format", "-show_streams", "-of", "json"),
+                *("-i", f"file:/dev/fd/{descriptor}"),
+            ],
+            tool="ffprobe",
+            timeout_s=HEADER_TIMEOUT_S,
+            pass_fds=(descriptor,),
+        )
+    except BackendFailed as error:
+        raise UnsupportedMedia(_refusal(error.fields["details"]["stderr_tail"])) from None
+    finally:
+        os.close(descriptor)
+    return _checked_header(printed.stdout)
+
+
+def _checked_header(printed: bytes) -> Header:
+    """ffprobe's JSON, or ``UnsupportedMedia``: it exits with 0 and half an object now and then."""
+    try:
+        header: Header = json.loads(printed)
+        demuxer, streams = header["format"]["format_name"], header["streams"]
+    except (ValueError, KeyError, TypeError):
+        raise UnsupportedMedia("its header cannot be read") from None
+    if demuxer not in ALLOWED_FORMATS:
+        raise UnsupportedMedia(f"files of the format {demuxer!r} are not accepted")
+    if len(streams) > MAX_STREAMS:
+        raise UnsupportedMedia(f"it has {len(streams)} streams, more than {MAX_STREAMS}")
+    return header
+
+
+def _refusal(last_words: str) -> str:
+    refused = re.search(r"\[(\S+) @ \S+\] Format not on whitelist", last_words)
+    if refused:
+        return f"it is no recording but {refused[1]!r}, a format that is not accepted"
+    return "it is no recording that ffmpeg knows"
+
+
+def _is_cover(stream: Header) -> bool:
+    return bool(stream.get("disposition", {}).get("attached_pic"))
+
+
+def _is_moving(stream: Header) -> bool:
+    return stream.get("codec_type") == "video" and not _is_cover(stream)
+
+
+def _bit_depth(stream: Header) -> int | None:
+    raw = stream.get("bits_per_raw_sample") or stream.get("bits_per_sample") or 0
+    return int(raw) or None
+
+
+def _frame_rate(stream: Header, times: StreamTimes) -> float | None:
+    over, _, under = str(stream.get("avg_frame_rate", "0/0")).partition("/")
+    if over.isdigit() and under.isdigit() and int(over) and int(under):
+        return round(int(over) / int(under), 3)
+    return times.frames_per_second()
+
+
+def _orientation(stream: Header) -> tuple[int, bool]:
+    """Degrees clockwise, and whether the picture is flipped left to right after that turn.
+
+    The matrix maps stored to shown pixels: x' = ax + cy, y' = bx + dy, with y downwards.
+    """
+    for side in stream.get("side_data_list", ()):
+        cells = re.findall(r"(-?\d+)(?!\d*:)", str(side.get("displaymatrix", "")))
+        if len(cells) == 9:
+            a, b, _, c, d = (int(cell) for cell in cells[:5])
+            mirrored = a * d - b * c < 0
+            turn = math.degrees(math.atan2(b, -a if mirrored else a))
+            return round(turn / 90) * 90 % 360, mirrored
+    return 0, False
+
+
+def _number(value: object) -> float | None:
+    """ffprobe's number as text; ``None`` for ``N/A`` and what is missing."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _agree(one_s: float, other_s: float) -> bool:
+    return abs(one_s - other_s) <= _HEADER_TOLERANCE_S
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

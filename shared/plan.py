@@ -1,0 +1,98 @@
+"""Planning a run and moving it on: which steps it has, and what follows when one settles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.step import Run, StepRecord, StepRequest, StepState
+from shared.home import Home
+from shared.pipeline import BY_NAME, PROBE, Step, followers
+from shared.results import publish_settled
+from shared.runs import load_records, plan_record, write_record
+
+
+def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
+    """Record each planned step, skip those that the recording is not for, ask for the first ones.
+
+    May be repeated: what has been asked for and has settled is told again, which changes nothing.
+    """
+    rows = [BY_NAME[name] for name in run.planned if name != PROBE]
+    for row in rows:
+        plan_record(home.documents, ctx, run.run_id, _first_record(row, asset))
+    records = load_records(home.documents, ctx, run.run_id)
+    for row in rows:
+        if not row.needs and not records[row.name].state.settled:
+            ask_for(home, run, row)
+    for row in rows:
+        if records[row.name].state.settled:
+            advance(home, ctx, run, row.name)
+
+
+def _first_record(row: Step, asset: Asset) -> StepRecord:
+    record = StepRecord(step=row.name)
+    if row.accepts(asset.media):
+        return record
+    return record.settled(StepState.SKIPPED, reason=f"no {row.takes}")
+
+
+def ask_for(home: Home, run: Run, row: Step) -> None:
+    """Publish the request for one step of a run."""
+    assert run.asset_id is not None
+    request = StepRequest(
+        tenant_id=run.tenant_id,
+        env=run.env,
+        user_id=run.user_id,
+        step=row.name,
+        asset_id=run.asset_id,
+        artifact_id=run.artifact_id,
+        run_id=run.run_id,
+        params=run.params.get(row.name, {}),
+        force=row.name in run.force,
+    )
+    publish_request(home, request)
+
+
+def publish_request(home: Home, request: StepRequest) -> str:
+    """Put a request on its function's topic; returns the message id."""
+    topic = BY_NAME[request.step].topic
+    return home.bus.publish(topic, request.model_dump_json().encode(), request.attributes)
+
+
+def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
+    """After ``settled`` has: ask for each step whose needs are now all settled.
+
+    Whichever of several needs settles last asks; two that settle at once may both ask, which the
+    claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
+    """
+    records = load_records(home.documents, ctx, run.run_id)
+    for row in followers(settled, (name for name in run.planned if name != PROBE)):
+        needs = [records[name] for name in row.needs if name in records]
+        if len(needs) < len(row.needs) or not all(need.state.settled for need in needs):
+            continue
+        if records[row.name].state.settled:
+            advance(home, ctx, run, row.name)
+            continue
+        missing = [need for need in needs if not need.state.delivered]
+        if not missing or (row.partial and len(missing) < len(needs)):
+            ask_for(home, run, row)
+        else:
+            _skip(home, ctx, run, row, missing)
+
+
+def _skip(
+    home: Home, ctx: RequestContext, run: Run, row: Step, missing: Sequence[StepRecord]
+) -> None:
+    reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
+    record = StepRecord(step=row.name).settled(StepState.SKIPPED, reason=reason)
+    write_record(home.documents, ctx, run.run_id, record)
+    publish_settled(home, ctx, run.run_id, record)
+    advance(home, ctx, run, row.name)
+
+
+def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
+    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
+    document = home.documents.get(f"{ctx.document_prefix}settings/pipeline")
+    return document.data if document else {}

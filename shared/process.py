@@ -1,0 +1,203 @@
+"""Child processes: bounded in time and resources, and never outliving their caller.
+
+Every child gets a session of its own, so that its whole group can be killed, and ``setpriv`` asks
+the kernel to kill it when its caller dies, SIGKILL included. (A ``preexec_fn`` could ask, too, but
+it runs Python between fork and exec, which deadlocks now and then where the caller has threads;
+``setpriv`` costs one exec, about a millisecond.) Only the child itself is covered by that, not
+children of its own: those end with the group, on a timeout or an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable
+
+STDERR_TAIL_BYTES = 4096
+MAX_STDOUT_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 16
+_DISK_FULL = "No space left on device"
+_REPEATED = "Last message repeated"
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+
+_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"),
+    *("FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LADSPA_PATH"),
+    *("OMP_NUM_THREADS", "PYTHONPATH", "TORCH_HOME", "HF_HOME", "HF_HUB_OFFLINE"),
+    *("CUDA_VISIBLE_DEVICES", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"),
+)
+"""What a child sees of the environment: no credentials, for it reads files of strangers."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one child may use. ``None``: as much as its caller."""
+
+    data_bytes: int | None = None
+    """Memory that it may allocate (address space that is only reserved does not count)."""
+    file_bytes: int | None = None
+    """Size of each file that it writes."""
+    cpu_s: int | None = None
+    """Processor time, over all its threads."""
+
+    def command(self) -> list[str]:
+        """The words that put these limits before another command."""
+        limits = {"data": self.data_bytes, "fsize": self.file_bytes, "cpu": self.cpu_s}
+        words = [f"--{name}={value}" for name, value in limits.items() if value is not None]
+        return ["prlimit", *words] if words else []
+
+
+@dataclass
+class Child:
+    """A running tool: read ``chunks()`` to the end, then ``check()`` how it went."""
+
+    tool: str
+    """Its name in errors."""
+    process: subprocess.Popen[bytes]
+    timeout_s: float
+    """How long, in all, its caller will wait for it. A caller's own time between chunks is free."""
+    hide: Mapping[str, str] = field(default_factory=dict)
+    """Paths of this machine -> the words that stand for them in errors."""
+    _tail: bytes = b""
+    _waited_s: float = 0.0
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its standard output, as it comes; afterwards it has exited. Raises ``TimedOut``."""
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._stdout, self._stderr):
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                for key in self._ready(selector):
+                    chunk = os.read(key.fd, _CHUNK_BYTES)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._stdout:
+                        yield chunk
+                    else:
+                        self._tail = (self._tail + chunk)[-STDERR_TAIL_BYTES:]
+        self._wait()
+
+    def check(self) -> None:
+        """Raise ``BackendFailed``, or ``Unavailable`` for a full disk, unless it exited with 0."""
+        code, tail = self.process.returncode, self.stderr_tail
+        if _DISK_FULL in tail:  # which ffmpeg finds nothing wrong with, if it was the last block
+            raise Unavailable("disk", f"{self.tool} found no space left on it")
+        if code == 0:
+            return
+        ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        reason = f"{ended}: {self.last_words}" if self.last_words else ended
+        raise BackendFailed(self.tool, reason, exit_code=code, stderr_tail=tail)
+
+    @property
+    def stderr_tail(self) -> str:
+        """Its last words on standard error, without paths and addresses of this machine."""
+        text = _ADDRESS.sub("", self._tail.decode(errors="replace"))
+        for path, word in self.hide.items():
+            text = text.replace(path, word)
+        return text
+
+    @property
+    def last_words(self) -> str:
+        """The last line that says something; empty if there is none."""
+        lines = [line.strip() for line in self.stderr_tail.splitlines()]
+        return next((line for line in reversed(lines) if line and _REPEATED not in line), "")
+
+    @property
+    def _stdout(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    @property
+    def _stderr(self) -> IO[bytes]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+    def _ready(self, selector: selectors.BaseSelector) -> list[selectors.SelectorKey]:
+        began = time.monotonic()
+        ready = selector.select(max(0.0, self.timeout_s - self._waited_s))
+        self._waited_s += time.monotonic() - began
+        if not ready:
+            raise TimedOut(self.tool, self.timeout_s)
+        return [key for key, _ in ready]
+
+    def _wait(self) -> None:
+        try:
+            self.process.wait(max(0.1, self.timeout_s - self._waited_s))
+        except subprocess.TimeoutExpired:
+            raise TimedOut(self.tool, self.timeout_s) from None
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    tool: str | None = None,
+    limits: Limits | None = None,
+    hide: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[Child]:
+    """Start a tool; on leaving, however that happens, it and its whole group are gone.
+
+    Raises ``FileNotFoundError`` where the tool is not installed.
+    """
+    words = [str(word) for word in command]
+    program = shutil.which(words[0])
+    if program is None:
+        raise FileNotFoundError(words[0])
+    process = subprocess.Popen(
+        [*tied_to_caller(), *(limits or Limits()).command(), program, *words[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=pass_fds,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+    )
+    try:
+        yield Child(tool or Path(program).name, process, timeout_s, hide or {})
+    finally:
+        _end(process)
+
+
+def collect(child: Child) -> bytes:
+    """All its output; raises ``TimedOut``, ``BackendFailed`` or ``Unavailable``, as ``check`` does."""
+    output = bytearray()
+    for chunk in child.chunks():
+        output += chunk
+        if len(output) > MAX_STDOUT_BYTES:
+            raise BackendFailed(child.tool, f"it printed more than {MAX_STDOUT_BYTES:,} bytes")
+    child.check()
+    return bytes(output)
+
+
+def tied_to_caller() -> list[str]:
+    """The words that tie a command's life to its caller's. Only Linux has such a tie."""
+    if sys.platform != "linux":
+        return []
+    for tool in ("setpriv", "prlimit"):
+        if shutil.which(tool) is None:
+            raise MissingDependency(tool, None, "install the package util-linux")
+    return ["setpriv", "--pdeathsig", "KILL"]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # While the leader is not reaped its number cannot have gone to another group.
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()

@@ -1,0 +1,382 @@
+"""The way of every step: request, claim, fetch, engine, store, settle, publish.
+
+Once, for all steps. Returning acknowledges the message; a ``Transient`` error turns it back.
+
+    the step settles    done | degraded | skipped | cached | failed   -> acknowledged
+    lease held          another worker is on it, and alive            -> comes again later
+    transient error     claim released, attempt counted               -> comes again with backoff
+    attempts exhausted  failed, and a dead letter                     -> acknowledged
+    lease lost          nothing more is written                       -> comes again, finds the result
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError as PydanticError
+
+from shared import plan
+from shared.bus import Message
+from shared.cache import Claim, Lease, Recall, common_cache_key
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.engine import Backend, Engine, InputFile, Job, Result, StepParams
+from shared.contracts.ids import run_id
+from shared.contracts.step import Run, StepRecord, StepRequest, StepState
+from shared.dead import bury
+from shared.delivery import one_of_ours
+from shared.errors import (
+    AttemptsExhausted,
+    LeaseLost,
+    NotFound,
+    Permanent,
+    Transient,
+    Unavailable,
+    ValidationError,
+)
+from shared.events import request_from_message
+from shared.home import Home
+from shared.log import bind
+from shared.objects.fetch import fetch_object
+from shared.pipeline import Step, engine_of, step_named, with_followers, with_needs
+from shared.results import publish_settled
+from shared.runs import load_records, load_run, open_run, write_record
+from shared.store import ArtifactWriter, describe_backend, load_artifact
+
+log = structlog.get_logger()
+
+
+def handle_request(message: Message, home: Home, function: str) -> None:
+    """Do what a step request asks. Raises ``Permanent`` only where no run can hold the error."""
+    request = request_from_message(message)
+    row = step_named(request.step)
+    if row.function != function:
+        raise ValidationError("step", f"{row.name} is not of the function {function}")
+    if request.run_id is None:
+        _open_requested_run(home, request, message)
+        return
+    ctx = request.context
+    asset = load_asset(home, ctx, request.asset_id)
+    run = load_run(home.documents, ctx, request.run_id)
+    _Attempt(home, ctx, row, request, run, asset, message).make()
+
+
+def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
+    """The asset; raises ``NotFound``."""
+    document = home.documents.get(f"{ctx.document_prefix}assets/{asset_id}")
+    if document is None:
+        raise NotFound("asset", asset_id)
+    return Asset.model_validate(document.data)
+
+
+def _open_requested_run(home: Home, request: StepRequest, message: Message) -> None:
+    """Open a run for a request from outside: the step, what it needs, and what follows from it."""
+    ctx = request.context
+    asset = load_asset(home, ctx, request.asset_id)
+    if request.artifact_id is not None:
+        load_artifact(home.documents, ctx, request.artifact_id)
+    planned = (request.step,) if request.artifact_id else with_needs(with_followers(request.step))
+    run = Run(
+        run_id=requested_run_id(message.message_id),
+        tenant_id=ctx.tenant_id,
+        env=ctx.env,
+        user_id=ctx.user_id,
+        source=f"reprocess {request.step}",
+        asset_id=asset.asset_id,
+        artifact_id=request.artifact_id,
+        planned=planned,
+        params={**plan.tenant_settings(home, ctx).get("params", {}), request.step: request.params},
+        force=(request.step,) if request.force else (),
+        created_at=time.time(),
+    )
+    plan.start(home, ctx, open_run(home.documents, ctx, run), asset)
+
+
+def requested_run_id(message_id: str) -> str:
+    """The run that a request from outside opens: the same message again opens the same run."""
+    return run_id("request", message_id)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One delivery of one request."""
+
+    home: Home
+    ctx: RequestContext
+    row: Step
+    request: StepRequest
+    run: Run
+    asset: Asset
+    message: Message
+
+    def make(self) -> None:
+        """Claim the work and do it, or take the result that is there."""
+        bind(step=self.row.name, attempt=self.message.delivery_attempt)
+        try:
+            work = self._prepare()
+        except Permanent as error:
+            error.locate(service=self.row.name, backend_version=None)
+            self._settle_record(StepState.FAILED, error=error.to_json())
+            log.warning("step.refused", code=error.code, cache_key=None)
+            return
+        bind(cache_key=work.wanted.cache_key, backend_version=work.backend.version)
+        taken = Lease.take(self.home.documents, self.ctx, work.wanted, force=self.request.force)
+        if isinstance(taken, Claim):
+            self._take_over_result(taken)
+        elif taken.claim.attempts > self.home.settings.max_attempts:
+            self._give_up(taken)
+        else:
+            self._work_under(taken, work)
+
+    # -- before the claim ------------------------------------------------------------------
+
+    def _prepare(self) -> _Work:
+        engine = engine_of(self.row)
+        params = _checked_params(engine, self.request.params)
+        backend = engine.backend()
+        records = load_records(self.home.documents, self.ctx, self.run.run_id)
+        upstream = {name: records[name].cache_key or "" for name in self.row.needs}
+        subject = self.request.artifact_id or self.asset.asset_id
+        if engine.cache_key is not None:
+            key = engine.cache_key(
+                self.ctx,
+                self.asset.asset_id,
+                self.request.artifact_id,
+                params,
+                backend.version,
+                upstream,
+            )
+        else:
+            stated = params.model_dump(mode="json")
+            key = common_cache_key(
+                self.ctx, self.row.name, subject, stated, backend.version, upstream
+            )
+        inputs = tuple(
+            identifier
+            for name in self.row.needs
+            if records[name].state.delivered
+            for identifier in records[name].artifact_ids
+        )
+        wanted = Claim(
+            cache_key=key,
+            step=self.row.name,
+            asset_id=self.asset.asset_id,
+            run_id=self.run.run_id,
+            lease_s=self.home.settings.lease_s,
+            inputs=inputs,
+            recall=Recall(
+                topic=self.row.topic,
+                data=self.request.model_dump_json(),
+                attributes=self.request.attributes,
+            ),
+        )
+        return _Work(engine, params, backend, records, wanted)
+
+    # -- the claim is settled already --------------------------------------------------------
+
+    def _take_over_result(self, claim: Claim) -> None:
+        own = claim.run_id == self.run.run_id
+        if claim.state == "failed":
+            self._settle_record(StepState.FAILED, claim=claim, error=claim.error)
+        else:
+            state = StepState(claim.outcome or "done")
+            if state is StepState.DONE and not own:
+                state = StepState.CACHED
+            self._settle_record(state, claim=claim, reason=claim.reason)
+        log.info("step.result_taken", own=own)
+
+    # -- the claim is ours -------------------------------------------------------------------
+
+    def _work_under(self, lease: Lease, work: _Work) -> None:
+        started = time.monotonic()
+        self._write_running(lease, 0.0)
+        try:
+            with lease.kept_alive(self.row.timeout_s), one_of_ours(*self._where(work.backend)):
+                claim, made = self._compute(lease, work)
+        except LeaseLost:
+            raise
+        except Transient as error:
+            self._turn_back(lease, error)
+            raise
+        except SystemExit:
+            self._turn_back(lease, Unavailable("the worker", "it was told to stop"))
+            raise
+        except Permanent as error:
+            claim, made = lease.settle_failed(error), []
+            log.warning("step.failed", code=error.code, generation=claim.generation)
+        self._settle_claimed(claim, made)
+        log.info(
+            "step.settled",
+            outcome=claim.outcome or claim.state,
+            artifacts=len(made),
+            duration_ms=round(1000 * (time.monotonic() - started)),
+        )
+
+    def _compute(self, lease: Lease, work: _Work) -> tuple[Claim, list[Artifact]]:
+        with tempfile.TemporaryDirectory(prefix="rushes-") as folder:
+            job = self._job(Path(folder), work, _ProgressTold(self, lease))
+            result = work.engine.run(job, work.params, work.backend)
+            writer = ArtifactWriter(
+                self.home,
+                self.ctx,
+                lease,
+                subject=(self.asset.asset_id, *self._artifact_inputs()),
+                common_meta=describe_backend(self.row.name, work.backend, lease.claim.cache_key),
+            )
+            try:
+                made = writer.store(result.outputs)
+                return self._settle(lease, result, made), made
+            except LeaseLost:
+                if lease.erased():
+                    writer.discard()
+                raise
+
+    def _where(self, backend: Backend) -> tuple[str, str, str]:
+        return self.row.name, backend.name, backend.version
+
+    def _settle(self, lease: Lease, result: Result, made: list[Artifact]) -> Claim:
+        identifiers = tuple(artifact.artifact_id for artifact in made)
+        return lease.settle_done(result.state.value, reason=result.reason, artifact_ids=identifiers)
+
+    def _artifact_inputs(self) -> tuple[str, ...]:
+        return (self.request.artifact_id,) if self.request.artifact_id else ()
+
+    def _job(self, folder: Path, work: _Work, progress: _ProgressTold) -> Job:
+        workdir = folder / "work"
+        workdir.mkdir()
+        inputs = {
+            name: [
+                self._fetched(artifact, folder) for artifact in self._of_kinds(name, kinds, work)
+            ]
+            for name, kinds in self.row.needs.items()
+        }
+        failed = {
+            name: work.records[name].error or {"reason": work.records[name].reason}
+            for name in self.row.needs
+            if not work.records[name].state.delivered
+        }
+        source = self._source(folder)
+        return Job(source, self.asset.media, workdir, progress, inputs, failed)
+
+    def _of_kinds(self, step: str, kinds: tuple[str, ...], work: _Work) -> Iterator[Artifact]:
+        if work.records[step].state.delivered:
+            for identifier in work.records[step].artifact_ids:
+                artifact = load_artifact(self.home.documents, self.ctx, identifier)
+                if artifact.kind in kinds:
+                    yield artifact
+
+    def _source(self, folder: Path) -> Path:
+        key = self.asset.key
+        if self.request.artifact_id:
+            key = load_artifact(self.home.documents, self.ctx, self.request.artifact_id).key
+        return self._fetch(key, folder / f"source.{key.rsplit('.', 1)[-1]}")
+
+    def _fetched(self, artifact: Artifact, folder: Path) -> InputFile:
+        name = f"{artifact.artifact_id}.{artifact.key.rsplit('.', 1)[-1]}"
+        path = self._fetch(artifact.key, folder / name)
+        return InputFile(artifact.artifact_id, artifact.kind, path, artifact.meta)
+
+    def _fetch(self, key: str, to: Path) -> Path:
+        limit = self.home.settings.max_input_bytes
+        return fetch_object(self.home.objects, key, to, max_bytes=limit).path
+
+    # -- what becomes of it ------------------------------------------------------------------
+
+    def _write_running(self, lease: Lease, progress: float) -> None:
+        record = StepRecord(
+            step=self.row.name,
+            state=StepState.RUNNING,
+            progress=progress,
+            cache_key=lease.claim.cache_key,
+            lease_generation=lease.claim.generation,
+        )
+        write_record(self.home.documents, self.ctx, self.run.run_id, record)
+
+    def _turn_back(self, lease: Lease, error: Transient) -> None:
+        lease.release(error)
+        record = StepRecord(
+            step=self.row.name,
+            reason=f"will be tried again: {error.message}",
+            lease_generation=lease.claim.generation,
+        )
+        write_record(self.home.documents, self.ctx, self.run.run_id, record)
+        log.warning("step.turned_back", code=error.code, attempts=lease.claim.attempts)
+
+    def _give_up(self, lease: Lease) -> None:
+        last = dict(lease.claim.error) if lease.claim.error else None
+        error = AttemptsExhausted(self.home.settings.max_attempts, last, service=self.row.name)
+        bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
+        self._settle_claimed(lease.settle_failed(error), [])
+
+    def _settle_claimed(self, claim: Claim, made: list[Artifact]) -> None:
+        if claim.state == "failed":
+            self._settle_record(StepState.FAILED, claim=claim, error=claim.error)
+        else:
+            state = StepState(claim.outcome or "done")
+            self._settle_record(state, claim=claim, reason=claim.reason, made=made)
+
+    def _settle_record(
+        self,
+        state: StepState,
+        *,
+        claim: Claim | None = None,
+        made: list[Artifact] | None = None,
+        **told: Any,
+    ) -> None:
+        record = StepRecord(step=self.row.name).settled(state, **told)
+        if claim is not None:
+            record = record.model_copy(
+                update={
+                    "cache_key": claim.cache_key,
+                    "artifact_ids": claim.artifact_ids if claim.state == "done" else (),
+                    "lease_generation": claim.generation,
+                }
+            )
+        write_record(self.home.documents, self.ctx, self.run.run_id, record)
+        publish_settled(self.home, self.ctx, self.run.run_id, record, made or ())
+        plan.advance(self.home, self.ctx, self.run, self.row.name)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a request comes down to, before anything is claimed."""
+
+    engine: Engine
+    params: StepParams
+    backend: Backend
+    records: Mapping[str, StepRecord]
+    wanted: Claim
+
+
+class _ProgressTold:
+    """Writes progress into the run, at most twice a second, and stops an owner that lost its lease."""
+
+    _EVERY_S = 0.5
+
+    def __init__(self, attempt: _Attempt, lease: Lease) -> None:
+        self._attempt = attempt
+        self._lease = lease
+        self._told_at = 0.0
+
+    def __call__(self, fraction: float) -> None:
+        self._lease.check()
+        now = time.monotonic()
+        if now - self._told_at >= self._EVERY_S:
+            self._told_at = now
+            self._attempt._write_running(self._lease, min(max(fraction, 0.0), 1.0))
+
+
+def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:
+    try:
+        return engine.params.model_validate(dict(params))
+    except PydanticError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "params"
+        raise ValidationError(field, first["msg"]) from None
