@@ -117,6 +117,20 @@ def claim_path(ctx: RequestContext, cache_key: str) -> str:
     return f"{ctx.document_prefix}cache/{digest(cache_key)}"
 
 
+def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
+    """Forget a recorded failure and its attempts, so that the work may be asked for afresh.
+
+    The generations go on counting: a former owner's late word stays late.
+    """
+    document = documents.get(claim_path(ctx, cache_key))
+    if document is None:
+        return
+    claim = Claim.model_validate(document.data)
+    if claim.state == "failed":
+        fresh = claim.model_copy(update={"state": "released", "attempts": 0, "error": None})
+        documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
+
+
 class Lease:
     """The right to do a claim's work. Every write through it proves that it still holds."""
 

@@ -16,7 +16,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from shared.bus import Message
-from shared.cache import claim_path
+from shared.cache import forgive
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import StepRecord
@@ -150,7 +150,7 @@ def redrive(home: Home, ctx: RequestContext | None, letter: DeadLetter) -> None:
 def _forget_failure(documents: Documents, ctx: RequestContext, letter: DeadLetter) -> None:
     """Let the step, and what was skipped for its sake, be asked for afresh."""
     if letter.cache_key:
-        documents.delete(claim_path(ctx, letter.cache_key))
+        forgive(documents, ctx, letter.cache_key)
     content = json.loads(base64.b64decode(letter.data_base64) or "{}")
     run_id = content.get("run_id") or letter.attributes.get("run")
     if not run_id or letter.step is None:

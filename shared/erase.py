@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from shared.contracts.context import RequestContext
 from shared.errors import Conflict
 from shared.home import Home
@@ -11,7 +9,7 @@ from shared.runs import run_path
 from shared.runtime import load_asset
 
 
-def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, Any]:
+def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, int]:
     """Remove all there is of an asset; returns how much of each.
 
     The claims go first: a worker that is still busy with the asset finds its lease lost and removes
@@ -20,7 +18,6 @@ def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, Any
     """
     asset = load_asset(home, ctx, asset_id)
     removed = {
-        "asset_id": asset_id,
         "cache_documents": _erase_documents(home, ctx, "cache", asset_id),
         "artifacts": _erase_documents(home, ctx, "artifacts", asset_id),
         "runs": _erase_runs(home, ctx, asset_id),

@@ -175,9 +175,9 @@ class _Intake:
         wishes = Wishes.read(info.metadata)
         with tempfile.TemporaryDirectory(prefix="rushes-") as folder:
             fetched = self._fetch(Path(folder))
-            probed = self.probe(fetched.path)
+            asset = self._known_asset(fetched) or self._new_asset(fetched)
         lease.renew()
-        asset = self._make_asset(fetched, probed, run.source)
+        asset = self._register(asset, run.source)
         run = change_run(
             self.home.documents, self.upload.ctx, run.run_id, **self._plan(wishes, asset)
         )
@@ -208,10 +208,19 @@ class _Intake:
             "user_id": wishes.user_id,
         }
 
-    def _make_asset(self, fetched: Fetched, probed: Probed, name: str) -> Asset:
+    def _known_asset(self, fetched: Fetched) -> Asset | None:
+        """The asset of these bytes, if it stands already: then nothing need be probed or copied."""
+        document = self.home.documents.get(self._asset_path(fetched))
+        return Asset.model_validate(document.data) if document else None
+
+    def _asset_path(self, fetched: Fetched) -> str:
         ctx = self.upload.ctx
+        return f"{ctx.document_prefix}assets/{asset_id(ctx.tenant_id, ctx.env, fetched.sha256)}"
+
+    def _new_asset(self, fetched: Fetched) -> Asset:
+        ctx = self.upload.ctx
+        probed = self.probe(fetched.path)
         identifier = asset_id(ctx.tenant_id, ctx.env, fetched.sha256)
-        source = Source(key=self.upload.key, generation=self.upload.generation, name=name)
         folder = f"{ctx.object_prefix}media_v2/{identifier}/source"
         asset = Asset(
             asset_id=identifier,
@@ -221,31 +230,31 @@ class _Intake:
             bytes=fetched.bytes,
             content_type=probed.content_type,
             key=f"{folder}/{identifier}.{probed.extension}",
-            sources=(source,),
             media=probed.media,
         )
-        if self.home.objects.stat(asset.key) is None:
-            self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
-        return self._register(asset, source)
+        self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
+        return asset
 
-    def _register(self, asset: Asset, source: Source) -> Asset:
-        """Create the asset, or add the source to the one that has the same bytes."""
+    def _register(self, asset: Asset, name: str) -> Asset:
+        """Create the asset, or add this upload to the sources of the one that stands."""
         documents = self.home.documents
+        source = Source(key=self.upload.key, generation=self.upload.generation, name=name)
         path = f"{self.upload.ctx.document_prefix}assets/{asset.asset_id}"
         while True:
             document = documents.get(path)
+            standing = Asset.model_validate(document.data) if document else asset
+            if source in standing.sources:
+                return standing
+            grown = standing.model_copy(update={"sources": (*standing.sources, source)})
+            content = grown.model_dump(mode="json")
             try:
                 if document is None:
-                    documents.create(path, asset.model_dump(mode="json"))
-                    return asset
-                known = Asset.model_validate(document.data)
-                if source in known.sources:
-                    return known
-                known = known.model_copy(update={"sources": (*known.sources, source)})
-                documents.update(path, known.model_dump(mode="json"), version=document.version)
+                    documents.create(path, content)
+                else:
+                    documents.update(path, content, version=document.version)
             except Conflict:
                 continue
-            return known
+            return grown
 
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""

@@ -107,7 +107,8 @@ def with_needs(names: Iterable[str]) -> tuple[str, ...]:
 
 def followers(name: str, among: Iterable[str]) -> tuple[Step, ...]:
     """The steps among ``among`` that need ``name`` directly."""
-    return tuple(BY_NAME[other] for other in among if name in BY_NAME[other].needs)
+    rows = (BY_NAME[other] for other in among if other in BY_NAME)
+    return tuple(row for row in rows if name in row.needs)
 
 
 def with_followers(name: str) -> tuple[str, ...]:

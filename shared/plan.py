@@ -68,7 +68,7 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
     """
     records = load_records(home.documents, ctx, run.run_id)
-    for row in followers(settled, (name for name in run.planned if name != PROBE)):
+    for row in followers(settled, run.planned):
         needs = [records[name] for name in row.needs if name in records]
         if len(needs) < len(row.needs) or not all(need.state.settled for need in needs):
             continue

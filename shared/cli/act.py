@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from shared import plan
 from shared.cli.desk import Desk, at_desk, parse_params, table
-from shared.cli.process import show_outcome, work_until_finished
+from shared.cli.process import show_outcome, watch_until_finished
 from shared.contracts.step import StepRequest
 from shared.dead import DeadLetter, dead_letters, redrive
 from shared.erase import erase_asset
@@ -22,6 +22,7 @@ from shared.intake import upload_run_id
 from shared.pipeline import step_named
 from shared.runtime import load_asset, requested_run_id
 from shared.upload import shown, upload
+from shared.worker import WorkerPool
 
 
 @click.command("upload")
@@ -68,7 +69,8 @@ def reprocess(
     if no_wait:
         desk.show({"run_id": run_id}, lambda: run_id)
         return
-    work_until_finished(desk, [run_id])
+    with WorkerPool(desk.settings) as pool:
+        watch_until_finished(desk, pool, [run_id])
     show_outcome(desk, {run_id: run_id})
 
 
@@ -82,7 +84,10 @@ def erase(desk: Desk, asset_id: str, yes: bool) -> None:
     if not yes and not desk.as_json:
         click.confirm(f"Erase {asset_id} and everything made from it?", abort=True)
     removed = erase_asset(desk.home, desk.ctx, asset_id)
-    desk.show(removed, lambda: "\n".join(f"{name}: {value}" for name, value in removed.items()))
+    desk.show(
+        {"asset_id": asset_id, "removed": removed},
+        lambda: "\n".join(f"{name}: {value}" for name, value in removed.items()),
+    )
 
 
 @click.command()

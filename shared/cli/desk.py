@@ -15,6 +15,7 @@ from rich.table import Table
 
 from shared.contracts.context import RequestContext
 from shared.home import Home, open_home
+from shared.log import configure
 from shared.settings import Settings, settings
 
 stdout = Console(highlight=False, soft_wrap=True)
@@ -57,6 +58,7 @@ def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:
         config = settings().model_copy(
             update={name: value for name, value in told.items() if value is not None}
         )
+        configure("CRITICAL")  # people read the command's own words; workers log to a file
         ctx = RequestContext.of(config.tenant, config.env, config.user)
         return command(Desk(config, ctx, as_json), **rest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def _tree(lineage: Mapping[str, Any]) -> Tree:
     return root
 
 
-def _filled(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Any:
+def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
     if not rows:
         return "nothing here yet"
     made = table(*columns)

@@ -6,49 +6,59 @@ code 1 (2 for usage).
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 
 import click
 
-from shared.cli import act, look, process, up
-from shared.cli.desk import stderr
 from shared.errors import RushesError
-from shared.log import configure
-from shared.settings import settings
+
+COMMANDS = {
+    "process": "process.process",
+    "up": "up.up",
+    "upload": "act.upload_command",
+    "reprocess": "act.reprocess",
+    "assets": "look.assets",
+    "artifacts": "look.artifacts",
+    "runs": "look.runs",
+    "show": "look.show",
+    "get": "look.get",
+    "explain": "look.explain",
+    "health": "act.health",
+    "erase": "act.erase",
+    "dead-letters": "act.dead_letters_group",
+}
+"""Command -> where it is. Only the one that is asked for is imported."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(".")
+        command = getattr(importlib.import_module(f"shared.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="rushes")
 def rushes() -> None:
     """Turn raw recordings into finished material."""
 
 
-for command in (
-    process.process,
-    up.up,
-    act.upload_command,
-    act.reprocess,
-    look.assets,
-    look.artifacts,
-    look.runs,
-    look.show,
-    look.get,
-    look.explain,
-    act.health,
-    act.erase,
-    act.dead_letters_group,
-):
-    rushes.add_command(command)
-
-
 def main() -> None:
     """Run the command; every expected error becomes one line and an exit code."""
     try:
-        configure(settings().log_level if "up" in sys.argv[1:2] else "CRITICAL")
         rushes()
     except RushesError as error:
-        stderr.print(f"[red]error:[/red] {error.message}", markup=True)
+        click.echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
         if "--json" in sys.argv:
             click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False))
         sys.exit(1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -47,15 +47,17 @@ def process(desk: Desk, files: tuple[str, ...], steps: str | None, pairs: tuple[
     names = tuple(steps.split(",")) if steps else None
     params = parse_params(pairs)
     with_needs(name for name in (*(names or ()), *params) if name != PROBE)
-    started = {file: _begin(desk, file, names, params) for file in files}
-    work_until_finished(desk, [begun for begun in started.values() if isinstance(begun, str)])
+    with WorkerPool(desk.settings) as pool:
+        started = {file: _begin(desk, file, names, params) for file in files}
+        run_ids = [begun for begun in started.values() if isinstance(begun, str)]
+        watch_until_finished(desk, pool, run_ids)
     show_outcome(desk, started)
 
 
 def show_outcome(desk: Desk, started: Mapping[str, str | RushesError]) -> None:
     """Show what came out of each run (or why it never began); exits with 1 if anything failed."""
     runs = [_outcome(desk, file, begun) for file, begun in started.items()]
-    desk.show({"runs": runs}, lambda: Group(*_tables(runs)))
+    desk.show({"runs": runs}, lambda: _report(runs))
     if any(_failed(run) for run in runs):
         raise SystemExit(1)
 
@@ -71,22 +73,17 @@ def _begin(
         return error.locate(service=PROBE, backend_version=None)
 
 
-def work_until_finished(desk: Desk, run_ids: list[str]) -> None:
-    """Work until every run has settled, showing how far each step is."""
-    if not run_ids:
-        return
+def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
+    """Wait until every run has settled, showing how far each step is."""
     todo = set(run_ids)
     board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
-    show_live = stderr.is_terminal and not desk.as_json
-    with (
-        WorkerPool(desk.settings) as pool,
-        Live(console=stderr, refresh_per_second=8, transient=True, auto_refresh=show_live) as live,
-    ):
+    on_terminal = stderr.is_terminal and not desk.as_json
+    with Live(console=stderr, transient=True, auto_refresh=on_terminal) as live:
         while todo:
             for run_id in sorted(todo):
                 board.update(_looked_up(desk, run_id))
             todo -= {run_id for run_id, (run, records) in board.items() if finished(run, records)}
-            if show_live:
+            if on_terminal:
                 live.update(_board(board.values()))
             pool.replace_dead()
             time.sleep(_POLL_S)
@@ -131,50 +128,41 @@ def _failed(run: Mapping[str, Any]) -> bool:
     return "error" in run or any(step["state"] == "failed" for step in run["steps"])
 
 
-def _tables(runs: Iterable[Mapping[str, Any]]) -> Iterable[Any]:
-    for run in runs:
-        yield f"\n[bold]{_escaped(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
-        if "error" in run:
-            yield f"[red]refused:[/red] {_escaped(run['error']['message'])}"
-        else:
-            yield _what_came_out(run["steps"])
+def _report(runs: Iterable[Mapping[str, Any]]) -> str:
+    """What came out, as lines: paths are never broken, so that they can be copied."""
+    return "\n".join(line for run in runs for line in _run_lines(run))
 
 
-def _what_came_out(steps: Iterable[Mapping[str, Any]]) -> Table:
-    made = table("step", "state", "what came out", "where")
-    for step in steps:
-        style = _STYLE[StepState(step["state"])]
-        why = step["error"]["message"] if step["error"] else step["reason"]
-        state = f"[{style}]{step['state']}[/{style}]"
-        if step["step"] == PROBE:
-            continue
-        rows = _by_kind(step["artifacts"]) or [(_escaped(why or ""), "")]
-        for number, (what, where) in enumerate(rows):
-            first = number == 0
-            made.add_row(step["step"] if first else "", state if first else "", what, where)
-        if step["artifacts"] and why:
-            made.add_row("", "", f"[yellow]{_escaped(why)}[/yellow]", "")
-    return made
+def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n[bold]{escape(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
+    if "error" in run:
+        yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
+        return
+    for step in run["steps"]:
+        if step["step"] != PROBE:
+            yield from _step_lines(step)
 
 
-def _by_kind(artifacts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """One row a kind: how many, and the file or the folder they are in."""
-    artifacts = list(artifacts)
-    rows = []
+def _step_lines(step: Mapping[str, Any]) -> Iterator[str]:
+    style = _STYLE[StepState(step["state"])]
+    why = step["error"]["message"] if step["error"] else step["reason"]
+    yield f"  {step['step']:<22}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
+    for what, where in _by_kind(step["artifacts"]):
+        yield f"      {what:<26}{escape(where)}"
+
+
+def _by_kind(artifacts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """One line a kind: how many, and the file or the folder they are in."""
     for kind, count in Counter(artifact["kind"] for artifact in artifacts).items():
-        places = [_place(artifact) for artifact in artifacts if artifact["kind"] == kind]
-        where = places[0] if count == 1 else f"{places[0].rsplit('/', 1)[0]}/"
-        rows.append((kind if count == 1 else f"{count} × {kind}", _escaped(where)))
-    return rows
+        place = next(_place(artifact) for artifact in artifacts if artifact["kind"] == kind)
+        if count == 1:
+            yield kind, place
+        else:
+            yield f"{count} × {kind}", f"{place.rsplit('/', 1)[0]}/"
 
 
 def _place(artifact: Mapping[str, Any]) -> str:
     if artifact["path"] is None:
         return str(artifact["uri"])
-    path = Path(artifact["path"])
-    here = Path.cwd()
+    path, here = Path(artifact["path"]), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

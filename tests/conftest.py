@@ -1,0 +1,61 @@
+"""What all tests share: emulators started once, and no error log that nobody expected."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.emulators import Emulators, google_emulators
+from shared.errors import MissingDependency
+
+_PROJECTS = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "allow_error_logs: logs at ERROR level are expected")
+
+
+class _Errors(logging.Handler):
+    """Keeps the records of unexpected trouble."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def no_error_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that logs an error, unless it is marked ``allow_error_logs``."""
+    errors = _Errors()
+    logging.getLogger().addHandler(errors)
+    yield
+    logging.getLogger().removeHandler(errors)
+    if not request.node.get_closest_marker("allow_error_logs"):
+        assert errors.messages == [], "unexpected errors were logged"
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Google's emulators, started once; skips where they are not installed, but not in CI."""
+    try:
+        with google_emulators(tmp_path_factory.mktemp("emulators")) as running:
+            yield running
+    except MissingDependency as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(error.message)
+
+
+@pytest.fixture
+def google_project(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project on the emulators for this test alone; Google clients made in it reach them."""
+    for name, value in emulators.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"test-{os.getpid()}-{next(_PROJECTS)}"

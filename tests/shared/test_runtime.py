@@ -1,0 +1,242 @@
+"""The way of a step, end to end on an embedded home, with toy engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.bus import Message
+from shared.contracts.step import StepRequest
+from shared.dead import dead_letters, redrive
+from shared.errors import Unavailable
+from shared.home import Home
+from shared.plan import publish_request
+from shared.runs import write_record
+from shared.runtime import handle_request, requested_run_id
+from shared.views import list_artifacts, run_object
+from tests.toy import CTX, Toy, drain, run_file, states
+
+
+def reprocess(home: Home, asset_id: str, step: str, **changes: Any) -> dict[str, Any]:
+    request = StepRequest(tenant_id="t1", env="dev", step=step, asset_id=asset_id, **changes)
+    run_id = requested_run_id(publish_request(home, request))
+    drain(home)
+    return run_object(home, CTX, run_id)
+
+
+def test_an_upload_runs_every_default_step_in_order(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path)
+    assert states(run) == {
+        "probe": "done",
+        "toy.one": "done",
+        "toy.three": "done",
+        "toy.two": "done",
+        "toy.join": "done",
+        "toy.video": "skipped",
+    }
+    join = next(step for step in run["steps"] if step["step"] == "toy.join")
+    text = Path(join["artifacts"][0]["path"]).read_text()
+    assert "toy.two" in text and "toy.three" in text
+    assert run["steps"][-1]["reason"] == "no video"
+
+
+def test_the_second_time_nothing_is_computed(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path)
+    ran = dict(toy.ran)
+    second = run_file(home, tmp_path)
+    assert toy.ran == ran
+    assert set(states(second).values()) == {"done", "cached", "skipped"}
+    assert states(second)["toy.join"] == "cached"
+    assert [s["artifacts"] for s in first["steps"]] == [s["artifacts"] for s in second["steps"]]
+
+
+def test_a_changed_param_computes_that_step_and_what_follows(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run_file(home, tmp_path)
+    run = run_file(home, tmp_path, params={"toy.two": {"text": "other"}})
+    assert toy.ran == {"toy.one": 1, "toy.three": 1, "toy.two": 2, "toy.join": 2}
+    assert states(run)["toy.one"] == "cached"
+
+
+def test_a_new_backend_version_computes_again(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run_file(home, tmp_path)
+    toy.version = "toy-2"
+    run_file(home, tmp_path)
+    assert toy.ran["toy.one"] == 2
+
+
+def test_a_failed_step_leaves_the_others_and_says_why(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, params={"toy.one": {"fail": "permanent"}})
+    assert states(run)["toy.one"] == "failed"
+    assert states(run)["toy.two"] == "skipped"
+    assert states(run)["toy.join"] == "degraded", "one of its two inputs is there"
+    failed = next(step for step in run["steps"] if step["step"] == "toy.one")
+    assert failed["error"]["code"] == "backend_failed"
+    assert failed["error"]["service"] == "toy.one"
+    assert failed["error"]["backend_version"] == "toy-1"
+    skipped = next(step for step in run["steps"] if step["step"] == "toy.two")
+    assert skipped["reason"] == "toy.one failed"
+
+
+def test_a_degraded_result_is_made_again_once_its_input_is_there(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    partial = run_file(home, tmp_path, params={"toy.three": {"fail": "bug"}})
+    keys = {s["step"]: s["cache_key"] for s in partial["steps"]}
+    assert states(partial)["toy.join"] == "degraded"
+    again = run_file(home, tmp_path, params={"toy.three": {"fail": "bug"}})
+    assert states(again)["toy.join"] == "degraded"
+    assert toy.ran["toy.join"] == 1, "the same partial result is taken from the cache"
+    assert {s["step"]: s["cache_key"] for s in again["steps"]}["toy.join"] == keys["toy.join"]
+
+
+@pytest.mark.allow_error_logs
+def test_an_unforeseen_exception_is_a_failed_step(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",), params={"toy.one": {"fail": "bug"}})
+    error = run["steps"][1]["error"]
+    assert error["code"] == "backend_failed" and "ZeroDivisionError" in error["message"]
+
+
+@pytest.mark.parametrize("params", [{"nonsense": 1}, {"number": "many"}])
+def test_bad_params_fail_the_step_and_name_the_field(
+    home: Home, toy: Toy, tmp_path: Path, params: dict[str, Any]
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",), params={"toy.one": params})
+    error = run["steps"][1]["error"]
+    assert error["code"] == "validation_error"
+    assert error["details"]["field"] == next(iter(params))
+    assert not toy.ran
+
+
+@pytest.mark.allow_error_logs
+def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(
+        home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "transient"}}
+    )
+    assert toy.ran["toy.one"] == home.settings.max_attempts
+    error = run["steps"][1]["error"]
+    assert error["code"] == "attempts_exhausted"
+    assert "told to come again" in error["message"]
+    (letter,) = dead_letters(home.documents, CTX)
+    assert (letter.code, letter.step) == ("attempts_exhausted", "toy.one")
+
+    toy.ran.clear()
+    toy._result = lambda *_: (_ for _ in ()).throw(Unavailable("toy", "still"))  # type: ignore[method-assign]
+    redrive(home, CTX, letter)
+    drain(home)
+    assert toy.ran["toy.one"] == home.settings.max_attempts, "a redrive counts afresh"
+
+
+@pytest.mark.allow_error_logs
+def test_a_redriven_step_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -> None:
+    trouble = iter([True] * home.settings.max_attempts)
+
+    def during(_job: Any) -> None:
+        if next(trouble, False):
+            raise Unavailable("toy", "capacity")
+
+    toy.during = during
+    run = run_file(home, tmp_path, steps=("toy.two",))
+    assert states(run) == {"probe": "done", "toy.one": "failed", "toy.two": "skipped"}
+    redrive(home, CTX, next(dead_letters(home.documents, CTX)))
+    drain(home)
+    mended = run_object(home, CTX, run["run_id"])
+    assert states(mended) == {"probe": "done", "toy.one": "done", "toy.two": "done"}
+
+
+def test_reprocessing_one_step_takes_the_rest_from_the_cache(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    asset_id = run_file(home, tmp_path)["asset_id"]
+    run = reprocess(home, asset_id, "toy.two", params={"text": "again"})
+    assert states(run) == {
+        "toy.one": "cached",
+        "toy.three": "cached",
+        "toy.two": "done",
+        "toy.join": "done",
+    }
+
+
+def test_force_computes_again_to_the_same_ids(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    run = reprocess(home, first["asset_id"], "toy.one", force=True)
+    assert toy.ran["toy.one"] == 2
+    assert states(run)["toy.one"] == "done"
+    assert run["steps"][0]["artifacts"] == first["steps"][1]["artifacts"]
+
+
+def test_a_step_can_work_on_an_artifact(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    artifact_id = first["steps"][1]["artifacts"][0]["artifact_id"]
+    run = reprocess(home, first["asset_id"], "toy.three", artifact_id=artifact_id)
+    (made,) = run["steps"][0]["artifacts"]
+    assert made["parents"] == [first["asset_id"], artifact_id]
+
+
+def test_a_request_by_attributes_alone_works(home: Home, toy: Toy, tmp_path: Path) -> None:
+    asset_id = run_file(home, tmp_path)["asset_id"]
+    attributes = {"tenant": "t1", "env": "dev", "step": "toy.one", "asset": asset_id}
+    message = Message("m1", b"", {**attributes, "params": '{"text": "by hand"}'})
+    handle_request(message, home, "toy")
+    drain(home)
+    assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
+
+
+def test_the_same_message_twenty_times_computes_once(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    request = StepRequest(tenant_id="t1", env="dev", step="toy.one", asset_id=asset_id)
+    for _ in range(20):
+        handle_request(Message("m1", request.model_dump_json().encode(), {}), home, "toy")
+    drain(home)
+    assert toy.ran["toy.one"] == 1
+    assert len(list(list_artifacts(home.documents, CTX, asset_id))) == 4
+
+
+def test_a_worker_told_to_stop_gives_its_claim_back(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    stopping = iter([True])
+
+    def during(_job: Any) -> None:
+        if next(stopping, False):
+            raise SystemExit
+
+    toy.during = during
+    with pytest.raises(SystemExit):
+        run_file(home, tmp_path, steps=("toy.one",))
+    delivery = home.bus.pull(["steps-toy"], wait_s=10)
+    assert delivery, "the message comes again when its deadline has passed"
+    handle_request(delivery[0].message, home, "toy")
+    assert toy.ran["toy.one"] == 2
+
+
+def test_a_late_word_of_a_former_owner_changes_nothing(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    from shared.contracts.step import StepRecord, StepState
+    from shared.runs import load_records
+
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    standing = load_records(home.documents, CTX, run["run_id"])["toy.one"]
+    late = StepRecord(step="toy.one", lease_generation=0).settled(StepState.FAILED)
+    assert not write_record(home.documents, CTX, run["run_id"], late)
+    progress = standing.model_copy(update={"state": StepState.RUNNING, "progress": 0.5})
+    assert not write_record(home.documents, CTX, run["run_id"], progress)
+    assert load_records(home.documents, CTX, run["run_id"])["toy.one"] == standing
+
+
+def test_no_time_and_no_tenant_in_what_is_cached(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))["steps"][1]["artifacts"][0]
+    assert set(first["meta"]) == {
+        *("name", "duration_ms", "segment_count", "cache_key"),
+        *("backend", "backend_type", "backend_version", "backend_info"),
+    }

@@ -1,0 +1,192 @@
+"""A pipeline of toy steps, to test the runtime with: what they do is said by their params.
+
+    toy.one ──> toy.two ──┐
+    toy.three ────────────┴──> toy.join (partial)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from shared import pipeline
+from shared.bus import Message
+from shared.contracts.asset import AudioStream, MediaInfo
+from shared.contracts.context import RequestContext
+from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step import StepState
+from shared.errors import BackendFailed, Unavailable
+from shared.events import Upload, notification
+from shared.home import Home, open_home
+from shared.intake import Probed, Wishes, take_in, upload_run_id
+from shared.pipeline import Step
+from shared.runtime import handle_request
+from shared.settings import Settings
+from shared.upload import upload
+from shared.views import run_object
+
+ROWS = (
+    Step("toy.one", takes="any", produces=("audio_hits",)),
+    Step("toy.three", takes="any", produces=("audio_hits",)),
+    Step(
+        "toy.two", takes="any", produces=("audio_hits",), needs={"toy.one": ("audio_hits",)}
+    ),
+    Step(
+        "toy.join",
+        takes="any",
+        produces=("audio_hits",),
+        needs={"toy.two": ("audio_hits",), "toy.three": ("audio_hits",)},
+        partial=True,
+    ),
+    Step("toy.video", takes="video", produces=("audio_hits",)),
+)
+
+CTX = RequestContext(tenant_id="t1", env="dev")
+MEDIA = MediaInfo(
+    container="wav",
+    duration_ms=1000,
+    audio=(AudioStream(index=0, codec="pcm_s16le", sample_rate_hz=8000, channels=1),),
+)
+
+
+class ToyParams(StepParams):
+    text: str = "toy"
+    fail: str | None = None
+    number: int = 1
+
+
+@dataclass
+class Toy:
+    """The toy steps at work: how often each ran, and what to do while they do."""
+
+    ran: Counter[str] = field(default_factory=Counter)
+    version: str = "toy-1"
+    during: Any = None
+    """Called with the job in the middle of a step."""
+
+    def engine(self, step: str) -> Engine:
+        def run(job: Job, params: ToyParams, _backend: Backend) -> Result:
+            self.ran[step] += 1
+            if self.during is not None:
+                self.during(job)
+            return self._result(step, job, params)
+
+        return Engine(ToyParams, lambda: Backend("toy", self.version), run)
+
+    def _result(self, step: str, job: Job, params: ToyParams) -> Result:
+        if params.fail == "permanent":
+            raise BackendFailed("toy", "told to fail")
+        if params.fail == "transient":
+            raise Unavailable("toy", "told to come again")
+        if params.fail == "bug":
+            raise ZeroDivisionError("told to")
+        if params.fail == "skip":
+            return Result(state=StepState.SKIPPED, reason="told to")
+        heard = [file.path.read_text() for files in job.inputs.values() for file in files]
+        outputs = []
+        for number in range(params.number):
+            path = job.workdir / f"{number}.json"
+            path.write_text(f'"{step} {params.text} {number} {sorted(heard)}"')
+            meta = {"duration_ms": 1000, "segment_count": 0}
+            outputs.append(
+                Output("audio_hits", f"toy_{number}", path, "application/json", meta)
+            )
+        missing = ", ".join(sorted(job.failed))
+        return Result(outputs, StepState.DEGRADED if missing else StepState.DONE, missing or None)
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """Put the toy steps in place of the pipeline's."""
+    toy = Toy()
+    monkeypatch.setattr(pipeline, "STEPS", ROWS)
+    for name in list(pipeline.BY_NAME):
+        monkeypatch.delitem(pipeline.BY_NAME, name)  # type: ignore[arg-type]
+    for row in ROWS:
+        monkeypatch.setitem(pipeline.BY_NAME, row.name, row)  # type: ignore[misc]
+        module = ModuleType(f"functions.{row.name}")
+        module.ENGINE = toy.engine(row.name)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return toy
+
+
+def embedded_home(folder: Path, **changes: Any) -> Home:
+    """A home of its own, with leases short enough to lapse in a test."""
+    told: dict[str, Any] = {"lease_s": 5.0, "max_attempts": 3, **changes}
+    return open_home(Settings(data=folder, **told))
+
+
+def probed(_path: Path) -> Probed:
+    """A probe that calls everything a recording."""
+    return Probed(MEDIA, "audio/wav", "wav")
+
+
+def drain(home: Home) -> list[str]:
+    """Deliver all messages until none is left; returns what was turned back, by error code."""
+    from shared.delivery import deliver
+
+    turned_back = []
+    handlers = {
+        "uploads": handle_upload,
+        "steps-toy": lambda message, at: handle_request(message, at, "toy"),
+        "steps-dead": _keep,
+    }
+    while deliveries := home.bus.pull(list(handlers), wait_s=0):
+        for delivery in deliveries:
+            error = deliver(delivery.message, home, handlers[delivery.subscription])
+            if error is None:
+                home.bus.ack(delivery)
+            else:
+                turned_back.append(error.code)
+                home.bus.nack(delivery)
+    return turned_back
+
+
+def _keep(message: Message, home: Home) -> None:
+    from shared.dead import keep
+
+    keep(home, message)
+
+
+def handle_upload(message: Message, home: Home) -> None:
+    """As functions/probe does, with the probe that calls everything a recording."""
+    from shared.events import upload_from_message
+
+    found = upload_from_message(message)
+    if found is not None:
+        take_in(found, message, home, probed)
+
+
+def run_file(
+    home: Home, folder: Path, *, ctx: RequestContext = CTX, text: str = "sound", **wishes: Any
+) -> dict[str, Any]:
+    """Upload a file, do all that follows, and return the run as people see it."""
+    path = folder / "take.wav"
+    path.write_text(text)
+    run_id = upload_run_id(upload(home, ctx, path, Wishes(**wishes)))
+    drain(home)
+    return run_object(home, ctx, run_id)
+
+
+def announce(home: Home, landed: Upload) -> None:
+    """Announce an upload once more."""
+    home.bus.publish("uploads", b"", notification(landed.bucket, landed.key, landed.generation))
+
+
+def states(run: dict[str, Any]) -> dict[str, str]:
+    """Step -> state."""
+    return {step["step"]: step["state"] for step in run["steps"]}
+
+
+def wait_until(condition: Any, *, at_most_s: float = 30.0) -> None:
+    """Wait for a condition; fails the test if it does not come true."""
+    deadline = time.monotonic() + at_most_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
