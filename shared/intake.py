@@ -20,7 +20,7 @@ import structlog
 from shared import plan
 from shared.bus import Message
 from shared.cache import Claim, Lease, Recall
-from shared.contracts.asset import Asset, MediaInfo, Source
+from shared.contracts.asset import Asset, Probed, Source
 from shared.contracts.ids import asset_id, run_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.dead import bury
@@ -46,15 +46,6 @@ from shared.runs import change_run, open_run, write_record
 log = structlog.get_logger()
 
 PROBE_TIMEOUT_S = 600
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What a probe says of a file."""
-
-    media: MediaInfo
-    content_type: str
-    extension: str
 
 
 Probe = Callable[[Path], Probed]

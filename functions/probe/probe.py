@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.intake import Probed
+from shared.contracts.asset import Probed
 from shared.media.formats import BRAND_BYTES, file_type
 from shared.media.probe import probe
 
@@ -17,4 +17,4 @@ def probe_recording(path: Path) -> Probed:
     media = probe(path)
     with path.open("rb") as file:
         called = file_type(media, file.read(BRAND_BYTES))
-    return Probed(media, called.content_type, called.extension)
+    return Probed(media=media, content_type=called.content_type, extension=called.extension)

@@ -13,10 +13,10 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from shared.errors import MissingDependency, Unavailable
@@ -92,13 +92,12 @@ class Emulator:
 
     def await_ready(self) -> str:
         """Where it listens, once it answers; raises ``Unavailable`` with its last words."""
-        for _ in range(RESTARTS):
+        for restarts_left in reversed(range(RESTARTS + 1)):
             if self._answers():
                 return self._host
             self.stop()
-            self.launch()
-        if self._answers():
-            return self._host
+            if restarts_left:
+                self.launch()
         last_words = self._log.read_text(errors="replace")[-500:].strip()
         raise Unavailable(f"the {self._name} emulator", f"it did not start: {last_words}")
 
@@ -114,11 +113,14 @@ class Emulator:
         assert self._process is not None
         deadline_s = time.monotonic() + READY_S
         while self._process.poll() is None and time.monotonic() < deadline_s:
+            connection = HTTPConnection(self._host, timeout=5)
             try:
-                with urllib.request.urlopen(f"http://{self._host}/", timeout=5) as answer:
-                    return bool(answer.status == 200)
-            except OSError:  # not listening yet
+                connection.request("GET", "/")
+                return connection.getresponse().status == 200
+            except (OSError, HTTPException):  # not listening yet
                 time.sleep(0.05)
+            finally:
+                connection.close()
         return False
 
 

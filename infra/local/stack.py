@@ -59,7 +59,7 @@ def local_stack(config: Settings) -> Iterator[Stack]:
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         emulators = stack.enter_context(google_emulators(logs))
-        os.environ.update(emulators.environment)
+        stack.enter_context(_environment(emulators.environment))
         from infra.local.topics import create_topics
         from shared.bus.google import GoogleBus
 
@@ -81,7 +81,7 @@ def local_stack(config: Settings) -> Iterator[Stack]:
             "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server.port}",
             **worker_environment(config),
         }
-        os.environ.update(environment)
+        stack.enter_context(_environment(environment))
         processes = {
             name: stack.enter_context(_function(name, port, environment, logs))
             for name, port in ports.items()
@@ -89,6 +89,21 @@ def local_stack(config: Settings) -> Iterator[Stack]:
         for name, address in addresses.items():
             _wait_until_it_answers(name, address, processes[name])
         yield Stack(environment, config, addresses, processes)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process (Google's clients read them), and put them back."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -110,10 +110,11 @@ class GoogleBus:
         Takes up to ``SHORTEST_PULL_S`` for each, also where ``wait_s`` is less.
         """
         deadline_s = time.monotonic() + wait_s
+        longest_s = LONGEST_PULL_S if len(subscriptions) == 1 else SHORTEST_PULL_S
         while True:
             for name in subscriptions:
-                left_s = (deadline_s - time.monotonic()) / len(subscriptions)
-                timeout_s = min(max(left_s, SHORTEST_PULL_S), LONGEST_PULL_S)
+                left_s = deadline_s - time.monotonic()
+                timeout_s = max(SHORTEST_PULL_S, min(left_s, longest_s))
                 if deliveries := self._pull_one(name, limit, timeout_s):
                     return deliveries
             if time.monotonic() + NAP_S >= deadline_s:

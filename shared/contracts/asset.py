@@ -78,6 +78,16 @@ class MediaInfo(BaseModel):
         return bool(self.video)
 
 
+class Probed(BaseModel):
+    """What probing says of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    media: MediaInfo
+    content_type: str
+    extension: str
+
+
 class Source(BaseModel):
     """Where an asset's bytes were uploaded."""
 
@@ -102,5 +112,5 @@ class Asset(BaseModel):
     content_type: str
     key: str
     """The asset's own copy in the bucket, which outlives the uploads."""
-    sources: tuple[Source, ...]
     media: MediaInfo
+    sources: tuple[Source, ...] = ()

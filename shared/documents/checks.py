@@ -14,7 +14,7 @@ from shared.errors import ValidationError
 MAX_BYTES = 1_048_576
 MAX_NAME_BYTES = 1_500
 MAX_DEPTH = 20
-"""Objects and arrays inside one another; an array directly inside an array counts twice."""
+"""Objects and arrays below the document; an array directly inside an array counts twice."""
 
 WRITE_FIELD = "_write"
 """Top-level field that the Google adapter keeps for itself."""
@@ -77,7 +77,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _check_value(value: Any, depth_left: int) -> None:
-    if depth_left < 0:
+    if isinstance(value, dict | list | tuple) and depth_left < 0:
         raise ValidationError("data", f"is nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
         for name, item in value.items():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
@@ -179,13 +180,21 @@ def _pages(query: Any, limit: int | None, start: Any) -> Iterator[Document]:
 def _document(snapshot: Any) -> Document:
     fields = snapshot.to_dict()
     fields.pop(WRITE_FIELD, None)
+    updated = _moment(snapshot.update_time)
     return Document(
         path=snapshot.reference.path,
         data=_from_fields(fields),
-        version=snapshot.update_time.rfc3339(),
-        updated_at=snapshot.update_time.timestamp(),
-        read_at=snapshot.read_time.timestamp(),
+        version=updated.rfc3339(),
+        updated_at=updated.timestamp(),
+        read_at=_moment(snapshot.read_time).timestamp(),
     )
+
+
+def _moment(value: Any) -> Any:
+    """A time as a listing of a group gives it (raw), or as everything else does."""
+    if isinstance(value, datetime):
+        return value
+    return DatetimeWithNanoseconds.from_timestamp_pb(value)  # type: ignore[no-untyped-call]
 
 
 def _to_fields(value: Any, *, in_array: bool = False) -> Any:

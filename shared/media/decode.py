@@ -14,12 +14,13 @@ are used up; only a recording that gives nothing at all is an error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from shared.contracts.asset import MediaInfo
+from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, started, timeout_for
 from shared.media.formats import TIMED_FROM_ZERO
@@ -128,28 +129,36 @@ def audio_blocks(
         )
     chosen = media.audio[stream]
     shape = (sample_rate_hz or chosen.sample_rate_hz, channels or chosen.channels)
-    # The first_pts puts the silence before a late stream; async=1 fills gaps, and never stretches.
-    timing = ["-af", "aresample=async=1:first_pts=0"]
+    layout = chosen.channel_layout if shape[1] == chosen.channels else None
     clock = ["-copyts"] if media.container in TIMED_FROM_ZERO else []
-    args = [*clock, *input_args(path, media.container), "-map", f"0:{chosen.index}", *timing]
-    return AudioBlocks(
-        [*args, *_raw_output(shape)], shape, block_frames, timeout_for(media.duration_ms)
-    )
+    args = [*clock, *input_args(path, media.container), "-map", f"0:{chosen.index}"]
+    args += ["-af", _timing(chosen), *_raw_output(shape, layout)]
+    return AudioBlocks(args, shape, block_frames, timeout_for(media.duration_ms))
 
 
-def first_blocks(
-    path: Path, demuxer: str, index: int, shape: tuple[int, int], *, seconds: float
-) -> AudioBlocks:
-    """The first ``seconds`` of stream ``index``, without regard to time: what probing listens to.
+def first_blocks(path: Path, demuxer: str, stream: AudioStream, *, seconds: float) -> AudioBlocks:
+    """The first ``seconds`` of a stream, without regard to time: what probing listens to."""
+    shape = (stream.sample_rate_hz, stream.channels)
+    args = ["-t", f"{seconds:g}", *input_args(path, demuxer), "-map", f"0:{stream.index}"]
+    args += _raw_output(shape, stream.channel_layout)
+    return AudioBlocks(args, shape, BLOCK_FRAMES, timeout_for(0))
 
-    ``shape``: sample rate in Hz and channels.
+
+def _timing(stream: AudioStream) -> str:
+    """The filter that puts silence before a late stream and into gaps, and never stretches.
+
+    It resamples and mixes, too: two equal channels mix to one as loud as each, and nothing clips.
     """
-    args = ["-t", f"{seconds:g}", *input_args(path, demuxer), "-map", f"0:{index}"]
-    return AudioBlocks([*args, *_raw_output(shape)], shape, BLOCK_FRAMES, timeout_for(0))
+    # ffmpeg's Vorbis decoder stamps its first samples one block late: not a late stream.
+    punctual = stream.codec == "vorbis" and stream.start_ms == 0
+    return "aresample=async=1:rematrix_maxval=1" + ("" if punctual else ":first_pts=0")
 
 
-def _raw_output(shape: tuple[int, int]) -> list[str]:
+def _raw_output(shape: tuple[int, int], layout: str | None) -> list[str]:
     rate, channels = shape
-    raw = ["-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+    # Without its layout, three channels would be taken for the usual three and mixed to them.
+    same = layout is not None and re.fullmatch(r"[0-9a-z.()]+", layout)
+    kept = ["-channel_layout", str(layout)] if same else ["-ac", str(channels)]
     # Errors alone: whatever then stands on standard error is damage.
-    return ["-ar", str(rate), "-ac", str(channels), "-v", "error", *raw]
+    raw = ["-v", "error", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+    return ["-ar", str(rate), *kept, *raw]

@@ -81,24 +81,23 @@ class _Probing:
         self.failures: list[str] = []
 
     def audio(self, stream: Header) -> AudioStream | None:
-        """The stream, or ``None`` where nothing of it can be decoded."""
-        rate, channels = int(stream.get("sample_rate") or 0), int(stream.get("channels") or 0)
-        peak = self._peak(stream["index"], (rate, channels))
-        if peak is None:
-            return None
-        peak_dbfs = 20 * math.log10(peak) if peak else None
-        return AudioStream(
+        """The stream, or ``None`` where too little of it can be decoded."""
+        claimed = AudioStream(
             index=stream["index"],
             codec=stream.get("codec_name", "unknown"),
-            sample_rate_hz=rate,
-            channels=channels,
+            sample_rate_hz=int(stream.get("sample_rate") or 0),
+            channels=int(stream.get("channels") or 0),
             channel_layout=stream.get("channel_layout"),
             bit_depth=_bit_depth(stream),
             start_ms=self._start_ms(stream),
             duration_ms=self._stream_duration_ms(stream),
-            peak_dbfs=None if peak_dbfs is None else round(peak_dbfs, 2),
-            silent=peak_dbfs is None or peak_dbfs <= SILENCE_DBFS,
         )
+        peak = self._peak(claimed)
+        if peak is None:
+            return None
+        peak_dbfs = round(20 * math.log10(peak), 2) if peak else None
+        silent = peak_dbfs is None or peak_dbfs <= SILENCE_DBFS
+        return claimed.model_copy(update={"peak_dbfs": peak_dbfs, "silent": silent})
 
     def video(self, stream: Header) -> VideoStream | None:
         """The stream, or ``None`` where no frame of it can be decoded."""
@@ -149,19 +148,20 @@ class _Probing:
             return "there is neither sound nor picture in it"
         return f"nothing in it can be decoded ({self.failures[0]})"
 
-    def _peak(self, index: int, shape: tuple[int, int]) -> float | None:
+    def _peak(self, stream: AudioStream) -> float | None:
         """The highest absolute sample of the beginning; ``None`` where too little can be decoded."""
-        if not (0 < shape[0] <= MAX_SAMPLE_RATE_HZ and 0 < shape[1] <= MAX_CHANNELS):
-            self.failures.append(f"it claims {shape[1]} channels at {shape[0]} Hz")
+        rate, channels = stream.sample_rate_hz, stream.channels
+        if not (0 < rate <= MAX_SAMPLE_RATE_HZ and 0 < channels <= MAX_CHANNELS):
+            self.failures.append(f"it claims {channels} channels at {rate} Hz")
             return None
         peak = 0.0
-        with first_blocks(self.path, self.demuxer, index, shape, seconds=LISTEN_S) as blocks:
+        with first_blocks(self.path, self.demuxer, stream, seconds=LISTEN_S) as blocks:
             try:
                 for block in blocks:
                     peak = max(peak, float(abs(block).max(initial=0.0)))
             except UnsupportedMedia as error:
                 self.failures.append(error.message)
-        if self._too_little(index, blocks):
+        if self._too_little(stream.index, blocks):
             self.failures.append(blocks.damage or "no sound comes out of it")
             return None
         return peak
@@ -235,7 +235,7 @@ def _checked_header(printed: bytes) -> Header:
 
 
 def _refusal(last_words: str) -> str:
-    refused = re.search(r"\[(\S+) @ \S+\] Format not on whitelist", last_words)
+    refused = re.search(r"\[(\S+)\] Format not on whitelist", last_words)
     if refused:
         return f"it is no recording but {refused[1]!r}, a format that is not accepted"
     return "it is no recording that ffmpeg knows"

@@ -23,7 +23,9 @@ def documents(tmp_path: Path) -> Iterator[EmbeddedDocuments]:
 
 
 def wanted(**changes: Any) -> Claim:
-    return Claim(**{"cache_key": "k", "step": "toy.one", "run_id": "run_1", "lease_s": 60.0} | changes)
+    return Claim(
+        **{"cache_key": "k", "step": "toy.one", "run_id": "run_1", "lease_s": 60.0} | changes
+    )
 
 
 def take(documents: EmbeddedDocuments, *, force: bool = False, **changes: Any) -> Lease:

@@ -30,7 +30,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
 
 def package(monkeypatch: pytest.MonkeyPatch, distribution: str, check: str) -> None:
     row = health.Requirement("0.10", "install it", distribution=distribution, check=check)
-    monkeypatch.setitem(health.REQUIREMENTS, "librosa", row)  # type: ignore[misc]
+    monkeypatch.setitem(health.REQUIREMENTS, "librosa", row)
 
 
 def test_what_is_installed_is_found() -> None:

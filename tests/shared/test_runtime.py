@@ -10,7 +10,7 @@ import pytest
 from shared.bus import Message
 from shared.contracts.step import StepRequest
 from shared.dead import dead_letters, redrive
-from shared.errors import Unavailable
+from shared.errors import LeaseHeld, Unavailable
 from shared.home import Home
 from shared.plan import publish_request
 from shared.runs import write_record
@@ -68,9 +68,7 @@ def test_a_new_backend_version_computes_again(home: Home, toy: Toy, tmp_path: Pa
     assert toy.ran["toy.one"] == 2
 
 
-def test_a_failed_step_leaves_the_others_and_says_why(
-    home: Home, toy: Toy, tmp_path: Path
-) -> None:
+def test_a_failed_step_leaves_the_others_and_says_why(home: Home, toy: Toy, tmp_path: Path) -> None:
     run = run_file(home, tmp_path, params={"toy.one": {"fail": "permanent"}})
     assert states(run)["toy.one"] == "failed"
     assert states(run)["toy.two"] == "skipped"
@@ -117,9 +115,7 @@ def test_bad_params_fail_the_step_and_name_the_field(
 def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
-    run = run_file(
-        home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "transient"}}
-    )
+    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "transient"}})
     assert toy.ran["toy.one"] == home.settings.max_attempts
     error = run["steps"][1]["error"]
     assert error["code"] == "attempts_exhausted"
@@ -189,9 +185,7 @@ def test_a_request_by_attributes_alone_works(home: Home, toy: Toy, tmp_path: Pat
     assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
 
 
-def test_the_same_message_twenty_times_computes_once(
-    home: Home, toy: Toy, tmp_path: Path
-) -> None:
+def test_the_same_message_twenty_times_computes_once(home: Home, toy: Toy, tmp_path: Path) -> None:
     asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
     request = StepRequest(tenant_id="t1", env="dev", step="toy.one", asset_id=asset_id)
     for _ in range(20):
@@ -201,9 +195,27 @@ def test_the_same_message_twenty_times_computes_once(
     assert len(list(list_artifacts(home.documents, CTX, asset_id))) == 4
 
 
-def test_a_worker_told_to_stop_gives_its_claim_back(
+def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    reprocessed = StepRequest(tenant_id="t1", env="dev", step="toy.one", asset_id=asset_id)
+    handle_request(Message("m1", reprocessed.model_dump_json().encode(), {}), home, "toy")
+    (request,) = home.bus.pull(["steps-toy"])
+
+    def redelivered(_job: Any) -> None:
+        for _ in range(2 * home.settings.max_attempts):
+            with pytest.raises(LeaseHeld):
+                handle_request(request.message, home, "toy")
+
+    toy.during = redelivered
+    handle_request(request.message, home, "toy")
+    assert toy.ran["toy.one"] == 1
+    assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
+    assert list(dead_letters(home.documents, CTX)) == []
+
+
+def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_path: Path) -> None:
     stopping = iter([True])
 
     def during(_job: Any) -> None:

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from shared.errors import UnsupportedMedia
+from shared.media.formats import FileType, file_type
+from shared.media.probe import probe
+from tests.shared.media.recordings import REAL, clip, ffmpeg, noise, real, write_noise
+
+TRUTHS = sorted((REAL / "truth" / "probe").glob("*.json")) or [Path("no recordings")]
+
+
+@pytest.mark.parametrize("truth_path", TRUTHS, ids=lambda path: path.stem)
+def test_real_recordings_are_what_is_known_of_them(truth_path: Path) -> None:
+    truth = json.loads(real(f"truth/probe/{truth_path.name}").read_text())
+    media = probe(real(truth["file"]))
+    assert media.duration_ms == pytest.approx(truth["duration"] * 1000, abs=5)
+    for track in truth["tracks"]:
+        if "sample_rate" in track:
+            found = media.audio[0]
+            assert (found.sample_rate_hz, found.channels) == (
+                track["sample_rate"],
+                track["channels"],
+            )
+            continue
+        shown = media.video[0]
+        turned = track.get("rotation", 0) in (90, 270)
+        coded = (shown.height, shown.width) if turned else (shown.width, shown.height)
+        assert coded == (track["width"], track["height"])
+        assert shown.rotation_deg == track.get("rotation", 0)
+        assert shown.frame_rate == pytest.approx(track["fps"], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "bit_depth", "rate", "channels"),
+    [("a.wav", 24, 8000, 1), ("a.flac", 24, 192000, 2), ("a.wav", 24, 48000, 8)],
+)
+def test_sound(name: str, bit_depth: int, rate: int, channels: int, tmp_path: Path) -> None:
+    stream = probe(write_noise(tmp_path / name, rate // 2, channels, rate)).audio[0]
+    assert (stream.bit_depth, stream.sample_rate_hz, stream.channels) == (bit_depth, rate, channels)
+    assert stream.duration_ms == 500
+    expected = 20 * np.log10(np.abs(noise(rate // 2, channels)).max())
+    assert stream.peak_dbfs == pytest.approx(expected, abs=0.01)
+    assert not stream.silent
+
+
+@pytest.mark.parametrize(("level", "peak_dbfs"), [(0.0, None), (0.0005, -66.0)])
+def test_silence_is_told_from_sound(level: float, peak_dbfs: float | None, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(4800, level), 48000, subtype="FLOAT")
+    stream = probe(tmp_path / "a.wav").audio[0]
+    assert stream.silent
+    assert stream.peak_dbfs == pytest.approx(peak_dbfs, abs=0.1)
+
+
+def test_an_mp3_without_a_length_is_as_long_as_its_packets(tmp_path: Path) -> None:
+    bitrates = "sine=440:d=10,aeval='if(gt(t,5),val(0),0)'"
+    path = tmp_path / "a.mp3"
+    ffmpeg(
+        "-f", "lavfi", "-i", bitrates, "-q:a", "9", "-write_xing", "0", "-id3v2_version", "0", path
+    )
+    assert probe(path).duration_ms == pytest.approx(10_000, abs=60)
+
+
+def test_a_truncated_recording_lasts_as_long_as_what_is_there(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", seconds=8)
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", path, "-c", "copy", "-movflags", "faststart", whole)
+    data = whole.read_bytes()
+    whole.write_bytes(data[: len(data) // 2])
+    media = probe(whole)
+    assert media.has_audio and media.has_video
+    assert media.duration_ms is not None and 3000 < media.duration_ms < 5500
+
+
+def test_a_wav_that_claims_four_gigabytes(tmp_path: Path) -> None:
+    path = write_noise(tmp_path / "a.wav", frames=48000)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = data[4:8] = struct.pack("<I", 0xFFFFFFF0)
+    path.write_bytes(data)
+    assert probe(path).duration_ms == 1000
+
+
+def test_constant_and_variable_frame_rates(tmp_path: Path) -> None:
+    even = clip(tmp_path / "even.mkv", video="testsrc=s=64x48:r=30000/1001")
+    uneven = tmp_path / "uneven.mkv"
+    dropped = ["-vf", "select='not(mod(n,5)-2)+not(mod(n,7))'", "-fps_mode", "passthrough"]
+    ffmpeg("-i", even, *dropped, "-enc_time_base", "1:1000", uneven)
+    assert probe(even).video[0].frame_rate_kind == "constant"
+    assert probe(even).video[0].frame_rate == pytest.approx(29.97, abs=0.01)
+    assert probe(uneven).video[0].frame_rate_kind == "variable"
+
+
+TURNS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
+FLIPS = [(-1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 0, -1), (0, -1, -1, 0)]
+
+
+@pytest.mark.parametrize("matrix", TURNS + FLIPS)
+def test_a_turned_or_mirrored_clip_is_described_as_it_is_shown(
+    matrix: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mp4"
+    quarters = (
+        "color=black:s=64x48:d=0.2,drawbox=w=32:h=24:t=fill:c=white,drawbox=y=24:w=32:t=fill:c=gray"
+    )
+    ffmpeg("-f", "lavfi", "-i", quarters, "-c:v", "libx264", "-pix_fmt", "yuv420p", path)
+    data = path.read_bytes()
+    as_it_is, wanted = (
+        struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+        for a, b, c, d in ((1, 0, 0, 1), matrix)
+    )
+    at = data.index(as_it_is, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + wanted + data[at + 36 :])
+
+    shown = probe(path).video[0]
+    assert shown.mirrored == (matrix in FLIPS)
+    ours = np.rot90(_frame(path, (48, 64), "-noautorotate"), -shown.rotation_deg // 90)
+    ours = ours[:, ::-1] if shown.mirrored else ours
+    assert np.array_equal(ours, _frame(path, (shown.height, shown.width)))
+
+
+def _frame(
+    path: Path, shape: tuple[int, int], *options: str
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The first frame's brightness, as ffmpeg shows it."""
+    raw = path.with_suffix(".raw")
+    ffmpeg(*options, "-i", path, "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", raw)
+    return np.frombuffer(raw.read_bytes(), np.uint8).reshape(shape)
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_a_clip_that_starts_late(extension: str, tmp_path: Path) -> None:
+    late = tmp_path / f"late.{extension}"
+    ffmpeg("-itsoffset", "0.8", "-i", clip(tmp_path / "a.mkv"), "-c", "copy", late)
+    media = probe(late)
+    assert media.video[0].start_ms == pytest.approx(800, abs=25)
+    assert media.video[0].duration_ms == pytest.approx(2000, abs=50)
+    assert media.duration_ms == pytest.approx(2800, abs=50)
+
+
+def test_a_broadcast_stream_starts_at_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    ffmpeg("-i", clip(tmp_path / "a.mkv"), "-c:v", "copy", "-output_ts_offset", "3000", path)
+    media = probe(path)
+    assert media.video[0].start_ms < 100
+    assert media.duration_ms == pytest.approx(2000, abs=100)
+
+
+def test_cover_art_is_no_moving_picture(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48", "-frames:v", "1", tmp_path / "cover.png")
+    sources: list[str | Path] = [
+        "-i",
+        write_noise(tmp_path / "a.wav"),
+        "-i",
+        tmp_path / "cover.png",
+    ]
+    maps = ["-map", "0", "-map", "1", "-disposition:v", "attached_pic"]
+    ffmpeg(*sources, *maps, tmp_path / "a.mp3")
+    media = probe(tmp_path / "a.mp3")
+    assert (media.cover_art, media.has_video, media.has_audio) == (True, False, True)
+
+
+def test_a_still_picture_is_a_picture_without_duration(tmp_path: Path) -> None:
+    for extension in ("png", "jpg", "webp"):
+        path = tmp_path / f"a.{extension}"
+        ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48", "-frames:v", "1", path)
+        media = probe(path)
+        assert (media.duration_ms, media.video[0].duration_ms, media.video[0].width) == (
+            None,
+            None,
+            64,
+        )
+        assert file_type(media, b"").content_type.startswith("image/")
+
+
+def test_interlacing_colour_and_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    look = ["-vf", "setparams=field_mode=tff:color_trc=bt709", "-flags", "+ildct+ilme"]
+    source = ["-f", "lavfi", "-i", "testsrc=s=64x64:r=25:d=1"]
+    ffmpeg(*source, *look, "-c:v", "libx264", "-x264opts", "tff=1", "-pix_fmt", "yuv420p", path)
+    shown = probe(path).video[0]
+    assert (shown.interlaced, shown.color_transfer, shown.pixel_format) == (
+        True,
+        "bt709",
+        "yuv420p",
+    )
+
+
+@pytest.mark.parametrize(
+    ("extension", "expected"),
+    [
+        ("mov", FileType("video/quicktime", "mov")),
+        ("mp4", FileType("video/mp4", "mp4")),
+        ("mkv", FileType("video/x-matroska", "mkv")),
+    ],
+)
+def test_a_file_is_called_by_its_bytes(extension: str, expected: FileType, tmp_path: Path) -> None:
+    path = clip(tmp_path / f"a.{extension}", seconds=1).rename(tmp_path / "a.wav")
+    assert file_type(probe(path), path.read_bytes()[:64]) == expected
+
+
+def test_names_have_no_say(tmp_path: Path) -> None:
+    for name in ("take %03d.png", "-i.m3u8", "http:a.srt", "ü 'x'[1].avi", "plain"):
+        path = write_noise(tmp_path / "a.wav").rename(tmp_path / name)
+        assert probe(path).container == "wav"
+
+
+def test_the_same_file_probes_the_same(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4")
+    assert probe(path).model_dump_json() == probe(path).model_dump_json()
+
+
+def test_half_an_object_from_ffprobe_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tool = tmp_path / "ffprobe"
+    tool.write_text("#!/bin/sh\necho '{ \"streams\": ['\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{Path('/usr/bin')}:/bin")
+    with pytest.raises(UnsupportedMedia, match="header cannot be read"):
+        probe(write_noise(tmp_path / "a.wav"))
+
+
+def test_reasons_are_sentences_without_paths(tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"RIFF" + bytes(40))
+    with pytest.raises(UnsupportedMedia) as caught:
+        probe(path)
+    assert re.fullmatch(r"[a-z ]+ffmpeg knows|[a-z ]+can be decoded.*", caught.value.message)
+    assert str(tmp_path) not in str(caught.value.to_json())
