@@ -116,6 +116,10 @@ class WorkerPool:
                 process.kill()
                 process.wait()
 
+    def process_ids(self) -> list[int]:
+        """The living workers."""
+        return [process.pid for process in self._processes if process.poll() is None]
+
     def replace_dead(self) -> int:
         """Start a new worker for each that died; returns how many had."""
         dead = [

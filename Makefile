@@ -1,0 +1,70 @@
+# Every target installs what it needs, once: a virtual environment in .venv, tools by the system's
+# package manager where they are missing.
+
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help demo test test-fast check format bench clean tools-demo tools-test
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/demo tools-demo ## Process a recording on this machine and show what comes out
+	@$(BIN)/rushes process infra/demo/demo.mp4
+	@echo
+	@echo "Open the pictures (preview) and listen to the folders above; run it again: all is cached."
+
+test: .venv/test tools-test ## Run all tests, those on the Google emulators included
+	$(BIN)/python -m pytest
+
+test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience
+	$(BIN)/python -m pytest -m "not heavy and not emulator"
+
+check: .venv/lint ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/lint ## Put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove what the targets made, but for recordings and results in .rushes
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+# The demo installs only what its steps use; the tests everything.
+.venv/demo: pyproject.toml constraints.txt | .venv
+	$(PIP) --editable '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+.venv/test: pyproject.toml constraints.txt | .venv
+	$(PIP) --editable '.[$(TEST_EXTRAS)]'
+	@touch $@ .venv/demo
+
+.venv/lint: .venv/test
+	$(PIP) --editable '.[$(TEST_EXTRAS),lint]'
+	@touch $@
+
+.venv:
+	$(PYTHON) -m venv .venv
+
+DEMO_EXTRAS := probe,detect
+TEST_EXTRAS := $(DEMO_EXTRAS),demo,google,s3,test
+
+tools-demo:
+	@$(call install,ffmpeg,ffmpeg)
+
+tools-test: tools-demo
+	@$(call install,espeak-ng,espeak-ng)
+	@if command -v gcloud >/dev/null; then $(call install,java,default-jre-headless); fi
+
+# $(call install,COMMAND,PACKAGE): install PACKAGE unless COMMAND is there
+define install
+command -v $(1) >/dev/null || { $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -y -qq $(2) >/dev/null; }
+endef
