@@ -1,7 +1,7 @@
 """A pipeline of toy steps, to test the runtime with: what they do is said by their params.
 
-    toy.one ──> toy.two ──┐
-    toy.three ────────────┴──> toy.join (partial)
+toy.one ──> toy.two ──┐
+toy.three ────────────┴──> toy.join (partial)
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import pytest
 
 from shared import pipeline
 from shared.bus import Message
-from shared.contracts.asset import AudioStream, MediaInfo
+from shared.contracts.asset import AudioStream, MediaInfo, Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.step import StepState
 from shared.errors import BackendFailed, Unavailable
 from shared.events import Upload, notification
 from shared.home import Home, open_home
-from shared.intake import Probed, Wishes, take_in, upload_run_id
+from shared.intake import Wishes, take_in, upload_run_id
 from shared.pipeline import Step
 from shared.runtime import handle_request
 from shared.settings import Settings
@@ -35,9 +35,7 @@ from shared.views import run_object
 ROWS = (
     Step("toy.one", takes="any", produces=("audio_hits",)),
     Step("toy.three", takes="any", produces=("audio_hits",)),
-    Step(
-        "toy.two", takes="any", produces=("audio_hits",), needs={"toy.one": ("audio_hits",)}
-    ),
+    Step("toy.two", takes="any", produces=("audio_hits",), needs={"toy.one": ("audio_hits",)}),
     Step(
         "toy.join",
         takes="any",
@@ -95,9 +93,7 @@ class Toy:
             path = job.workdir / f"{number}.json"
             path.write_text(f'"{step} {params.text} {number} {sorted(heard)}"')
             meta = {"duration_ms": 1000, "segment_count": 0}
-            outputs.append(
-                Output("audio_hits", f"toy_{number}", path, "application/json", meta)
-            )
+            outputs.append(Output("audio_hits", f"toy_{number}", path, "application/json", meta))
         missing = ", ".join(sorted(job.failed))
         return Result(outputs, StepState.DEGRADED if missing else StepState.DONE, missing or None)
 
@@ -124,7 +120,7 @@ def embedded_home(folder: Path, **changes: Any) -> Home:
 
 def probed(_path: Path) -> Probed:
     """A probe that calls everything a recording."""
-    return Probed(MEDIA, "audio/wav", "wav")
+    return Probed(media=MEDIA, content_type="audio/wav", extension="wav")
 
 
 def drain(home: Home) -> list[str]:
