@@ -1,0 +1,99 @@
+"""What is written from the pipeline table and the error hierarchy: run it after changing either.
+
+    python -m infra.generated
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared import errors
+from shared.errors import Permanent, RushesError, Transient
+from shared.pipeline import STEPS, Step
+
+DOCS = Path(__file__).parents[1] / "docs"
+_NOTE = "<!-- Written by `python -m infra.generated`; a test fails when it is stale. -->\n"
+
+
+def pipeline_page() -> str:
+    """docs/pipeline.md."""
+    rows = "\n".join(_pipeline_row(step) for step in STEPS)
+    return (
+        f"# The pipeline\n\n{_NOTE}\n"
+        "One table, `shared/pipeline.py`, says which step follows which. Every run begins with"
+        " `probe`.\n\n"
+        "| step | works on | follows | makes | on upload | topic | limit | machine |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        f"{rows}\n\n"
+        "*follows*: asked for when all of these have settled; with *any of*, one that delivered is"
+        " enough. *on upload*: runs by default, unless the tenant's settings or the upload say"
+        " otherwise.\n"
+    )
+
+
+def _pipeline_row(step: Step) -> str:
+    needs = ", ".join(step.needs) or "probe"
+    cells = (
+        f"`{step.name}`",
+        step.takes,
+        f"any of {needs}" if step.partial else needs,
+        ", ".join(step.produces),
+        "yes" if step.default else "on request",
+        f"`{step.topic}`",
+        f"{step.timeout_s} s",
+        step.machine,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def errors_page() -> str:
+    """docs/errors.md."""
+    rows = "\n".join(_error_row(kind) for kind in error_types())
+    return (
+        f"# Errors\n\n{_NOTE}\n"
+        "The command, the HTTP API, runs and dead letters all show the same object:\n\n"
+        "```json\n"
+        '{"code": "validation_error", "service": "detect.hits", "message": "...",\n'
+        ' "details": {"field": "min_duration_ms", "reason": "..."}, "backend_version": "..."}\n'
+        "```\n\n"
+        "`service` is the step, `message` is for people, `details` (or the code's own fields) for"
+        " programs.\nA *permanent* error is recorded and acknowledged; after a *transient* one the"
+        " message comes again.\n\n"
+        "| code | kind | meaning | fields |\n| --- | --- | --- | --- |\n"
+        f"{rows}\n"
+    )
+
+
+def error_types() -> list[type[RushesError]]:
+    """Every error with a code, in the order of the file."""
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if "code" in vars(kind)]
+    return sorted(kinds, key=lambda kind: inspect.getsourcelines(kind)[1])
+
+
+def _error_row(kind: type[RushesError]) -> str:
+    meaning = (inspect.getdoc(kind) or "").replace("\n", " ").replace("``", "`")
+    nature = "permanent" if issubclass(kind, Permanent) else "transient"
+    assert issubclass(kind, Permanent | Transient)
+    return f"| `{kind.code}` | {nature} | {meaning} | {', '.join(_fields(kind))} |"
+
+
+def _fields(kind: type[RushesError]) -> Iterator[str]:
+    skipped = ("self", "where", "hint")
+    for name in inspect.signature(kind.__init__).parameters:
+        if name not in skipped:
+            yield f"`{name}`"
+
+
+PAGES = {"pipeline.md": pipeline_page, "errors.md": errors_page}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()
