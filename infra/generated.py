@@ -1,6 +1,6 @@
 """What is written from the pipeline table and the error hierarchy: run it after changing either.
 
-    python -m infra.generated
+python -m infra.generated
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def errors_page() -> str:
 
 def error_types() -> list[type[RushesError]]:
     """Every error with a code, in the order of the file."""
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if "code" in vars(kind)]
+    kinds = [
+        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if "code" in vars(kind)
+    ]
     return sorted(kinds, key=lambda kind: inspect.getsourcelines(kind)[1])
 
 

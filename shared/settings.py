@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     """Where things are, and within which limits they run."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RUSHES_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="RUSHES_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
     home: Literal["embedded", "google"] = "embedded"
@@ -48,6 +48,23 @@ class Settings(BaseSettings):
     """Worker processes of the embedded home; ``None``: one a core."""
     log_level: str = "INFO"
 
+    video_region_backend: Literal["opencv_face_detector", "stub"] = Field(
+        "opencv_face_detector", validation_alias="VIDEO_REGION_BACKEND"
+    )
+    video_regions_min_confidence: float = Field(
+        0.5, ge=0, le=1, validation_alias="VIDEO_REGIONS_MIN_CONFIDENCE"
+    )
+    """Detections that are less sure are dropped."""
+    video_visual_meta_backend: Literal["opencv_visual_meta", "stub"] = Field(
+        "opencv_visual_meta", validation_alias="VIDEO_VISUAL_META_BACKEND"
+    )
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"RUSHES_{field.upper()}"
+
 
 @cache
 def settings() -> Settings:
@@ -56,5 +73,7 @@ def settings() -> Settings:
         return Settings()
     except PydanticError as error:
         first = error.errors()[0]
-        variable = Settings.model_config["env_prefix"] + str(first["loc"][0]).upper()
-        raise ValidationError(variable, first["msg"]) from None
+        name = str(first["loc"][0])
+        raise ValidationError(
+            variable(name) if name in Settings.model_fields else name, first["msg"]
+        ) from None

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -26,7 +27,7 @@ from shared.errors import AttemptsExhausted, LeaseHeld, LeaseLost, RushesError
 from shared.home import Home, consumed_topics, open_home
 from shared.log import configure
 from shared.process import tied_to_caller
-from shared.settings import Settings, settings
+from shared.settings import Settings, settings, variable
 
 log = structlog.get_logger()
 
@@ -144,8 +145,10 @@ class WorkerPool:
 def worker_environment(config: Settings) -> dict[str, str]:
     """The settings, as variables for another process."""
     stated = config.model_dump(mode="json", exclude_none=True)
-    stated["data"] = str(config.data.absolute())
-    return {f"RUSHES_{name.upper()}": str(value) for name, value in stated.items()}
+    for name in ("data", "models"):
+        if name in stated:
+            stated[name] = str(Path(stated[name]).absolute())
+    return {variable(name): str(value) for name, value in stated.items()}
 
 
 def main() -> None:

@@ -8,15 +8,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
+from shared.log import configure
 
 _PROJECTS = itertools.count(1)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "allow_error_logs: logs at ERROR level are expected")
+settings.register_profile("rushes", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("rushes")
 
 
 class _Errors(logging.Handler):
@@ -33,6 +35,7 @@ class _Errors(logging.Handler):
 @pytest.fixture(autouse=True)
 def no_error_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that logs an error, unless it is marked ``allow_error_logs``."""
+    configure("INFO")
     errors = _Errors()
     logging.getLogger().addHandler(errors)
     yield

@@ -118,12 +118,16 @@ def _function(
 
 
 def start_function(
-    name: str, port: int, environment: Mapping[str, str], logs: Path
+    name: str, port: int, environment: Mapping[str, str], logs: Path, *, source: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Serve one function as Cloud Run does, one request at a time."""
+    """Serve one function as Cloud Run does, one request at a time.
+
+    ``source``: the file that holds its ``main``; the function's own by default.
+    """
+    source = source or ROOT / "functions" / name / "main.py"
     command = [
         *(*tied_to_caller(), sys.executable, "-m", "functions_framework"),
-        *("--target", "main", "--source", str(ROOT / "functions" / name / "main.py")),
+        *("--target", "main", "--source", str(source)),
         *("--host", "127.0.0.1", "--port", str(port)),
     ]
     with (logs / f"{name}.log").open("ab") as log_file:
@@ -136,7 +140,7 @@ def start_function(
                 "THREADS": "1",
                 "HOME": str(logs),  # gunicorn keeps a folder there
             },
-            cwd=ROOT,
+            cwd=logs,
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,

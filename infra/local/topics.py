@@ -13,7 +13,7 @@ from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC
 from shared.worker import MAX_DELIVERIES
 
 ACK_DEADLINE_S = 60
-_BACKOFF_S = (1, 10)
+_BACKOFF_S = (1, 60)
 """Shorter than in the cloud (10 and 600): people are watching."""
 
 
