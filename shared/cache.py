@@ -85,6 +85,8 @@ class Claim(BaseModel):
     """How often it was begun since it last settled."""
     inputs: tuple[str, ...] = ()
     """The artifacts it is made from: with others it must be made again, e.g. once a failed one is there."""
+    missing: tuple[str, ...] = ()
+    """The dependencies that were not there: once one is, a degraded result must be made again."""
     artifact_ids: tuple[str, ...] = ()
     outcome: str | None = None
     """The step's state when done: ``done``, ``degraded`` or ``skipped``."""
@@ -108,7 +110,8 @@ class Claim(BaseModel):
         """
         same_run = self.run_id == wanted.run_id
         if self.state == "done":
-            return self.inputs == wanted.inputs and (same_run or not force)
+            lacking = self.outcome == "degraded" and self.missing != wanted.missing
+            return self.inputs == wanted.inputs and not lacking and (same_run or not force)
         return self.state == "failed" and same_run
 
 
@@ -151,12 +154,13 @@ class Lease:
         Raises ``LeaseHeld`` while another worker is on it.
         """
         path = claim_path(ctx, wanted.cache_key)
-        try:
-            return cls(documents, documents.create(path, wanted.model_dump(mode="json")), wanted)
-        except Conflict:
-            document = documents.get(path)
-        if document is None:  # erased between the two calls
-            raise LeaseHeld(0.1)
+        document = documents.get(path)  # first, for most messages ask for what is known
+        if document is None:
+            try:
+                created = documents.create(path, wanted.model_dump(mode="json"))
+            except Conflict:  # another taker was quicker
+                raise LeaseHeld(wanted.lease_s) from None
+            return cls(documents, created, wanted)
         found = Claim.model_validate(document.data)
         if found.alive(document):
             raise LeaseHeld(found.seconds_left(document))

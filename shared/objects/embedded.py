@@ -193,10 +193,11 @@ class EmbeddedObjects:
             guard.check(row)
             rows.delete(key)
             guard.note(rows.db, None, row)
-            # Before the commit: dying in between leaves a row without bytes, which the next access
-            # drops, and not bytes without a row, which nobody would ever erase.
-            place.unlink()
+            staged = self._staging / row.staged
+            place.replace(staged)  # back to state 2, so that dying here leaves the old object
             self._prune(place.parent)
+        with disk_errors():
+            staged.unlink(missing_ok=True)
         return True
 
     def amend(

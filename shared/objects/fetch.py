@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 import stamina
@@ -168,6 +168,15 @@ def _digest(
 
 
 def _measured(path: Path, max_bytes: int) -> Fetched:
+    with _open_regular(path) as file:
+        claimed = os.fstat(file.fileno()).st_size
+        if claimed > max_bytes:
+            raise InputTooLarge(max_bytes, claimed)
+        size, sha256 = _digest(blocks_of(file), max_bytes)
+    return Fetched(path, sha256, size)
+
+
+def _open_regular(path: Path) -> BinaryIO:
     try:
         # Not blocking: opening a pipe would otherwise wait for its other end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -175,14 +184,10 @@ def _measured(path: Path, max_bytes: int) -> Fetched:
         raise NotFound("file", str(path)) from None
     except (OSError, ValueError) as error:
         raise ValidationError("source", f"cannot be opened: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValidationError("source", "is not a regular file")
-        if status.st_size > max_bytes:
-            raise InputTooLarge(max_bytes, status.st_size)
-        size, sha256 = _digest(blocks_of(file), max_bytes)
-    return Fetched(path, sha256, size)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValidationError("source", "is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _reason(error: Exception) -> str:

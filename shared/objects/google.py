@@ -131,12 +131,8 @@ class GoogleObjects:
 
 
 def _client(project: str | None) -> Client:
-    try:
-        from google.cloud import storage
-    except ImportError:
-        raise MissingDependency(
-            "google-cloud-storage", ">=2.19", "install rushes[google]"
-        ) from None
+    from google.cloud import storage
+
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator and "://" not in emulator:  # as the other emulators' variables are written
         return storage.Client(project, client_options={"api_endpoint": f"http://{emulator}"})
@@ -157,11 +153,13 @@ def _info(blob: Blob) -> ObjectInfo:
 @contextmanager
 def _service_errors(what: str, name: str) -> Iterator[None]:
     """Say in the product's terms what went wrong. Never quotes a message: it may hold a URL."""
-    import requests
-    from google.api_core import exceptions as api
-    from google.auth import exceptions as auth
-    from google.cloud.storage.exceptions import DataCorruption
-
+    try:
+        import requests
+        from google.api_core import exceptions as api
+        from google.auth import exceptions as auth
+        from google.cloud.storage.exceptions import DataCorruption
+    except ImportError:
+        raise MissingDependency("google-cloud-storage", ">=3", "install rushes[google]") from None
     try:
         yield
     except api.PreconditionFailed as error:

@@ -81,7 +81,12 @@ def _service_errors(what: str, name: str) -> Iterator[None]:
         yield
     except boto.ClientError as error:
         raise _translated(error, what, name) from error
-    except (boto.HTTPClientError, boto.IncompleteReadError, boto.FlexibleChecksumError) as error:
+    except (
+        boto.ConnectionError,
+        boto.HTTPClientError,
+        boto.IncompleteReadError,
+        boto.FlexibleChecksumError,
+    ) as error:
         raise Unavailable("S3", type(error).__name__) from error
     except boto.BotoCoreError as error:
         raise BackendFailed("boto3", type(error).__name__) from error

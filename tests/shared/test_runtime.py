@@ -81,6 +81,7 @@ def test_a_failed_step_leaves_the_others_and_says_why(home: Home, toy: Toy, tmp_
     assert skipped["reason"] == "toy.one failed"
 
 
+@pytest.mark.allow_error_logs
 def test_a_degraded_result_is_made_again_once_its_input_is_there(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import IO, Any
 
 import google_crc32c
 from werkzeug.datastructures import Headers
-from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 
 from infra.local.gcs.resource import json_object
@@ -20,6 +20,8 @@ from shared.objects.files import disk_errors
 
 MAX_JSON_BYTES = 1 << 20
 NETWORK_BLOCK_BYTES = 256 << 10
+# Looser than the standard: gcloud puts single quotes around it, which are no part of it.
+_BOUNDARY = re.compile(r"""boundary=("[^"]+"|'[^']+'|[^;\s]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ def receive_multipart(
 
     The last delimiter is looked for at the end of what came, so the media may hold anything.
     """
-    boundary = parse_options_header(content_type)[1].get("boundary", "")
-    if not boundary:
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
         raise ValidationError("Content-Type", "names no boundary")
-    delimiter = b"--" + boundary.encode()
+    delimiter = b"--" + boundary[1].strip("\"' ").encode()
     while (line := _line(stream)).rstrip() != delimiter:
         pass
     newline = b"\r\n" if line.endswith(b"\r\n") else b"\n"

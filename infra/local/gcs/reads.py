@@ -39,6 +39,13 @@ def get_bucket(bucket: Bucket, request: Request) -> Response:
     return json_response(bucket.resources.bucket_resource())
 
 
+def get_layout(bucket: Bucket, request: Request) -> Response:
+    """A flat bucket: what ``gcloud storage mv`` wants to know first."""
+    layout = {"bucket": bucket.resources.bucket, "location": "LOCAL", "locationType": "region"}
+    flat = {"hierarchicalNamespace": {"enabled": False}}
+    return json_response({"kind": "storage#storageLayout", **layout, **flat})
+
+
 def list_objects(bucket: Bucket, request: Request) -> Response:
     """One page of objects, and of prefixes where a delimiter folds them."""
     limit = min(number(request.args, "maxResults") or _MAX_PAGE, _MAX_PAGE)

@@ -90,6 +90,14 @@ def copy_to(bucket: Bucket, request: Request, key: str, to_bucket: str, to: str)
     return json_response(bucket.resource(_copy(bucket, request, key, (to_bucket, to))))
 
 
+def move_to(bucket: Bucket, request: Request, key: str, to: str) -> Response:
+    """Copy, and delete what was copied: for a moment both are there."""
+    row = _copy(bucket, request, key, (bucket.resources.bucket, to))
+    if key != to:
+        bucket.objects.remove(key, Guard(note=bucket.note))
+    return json_response(bucket.resource(row))
+
+
 def _copy(bucket: Bucket, request: Request, key: str, target: tuple[str, str]) -> IndexedObject:
     if target[0] != bucket.resources.bucket:
         raise NotFound("bucket", target[0])

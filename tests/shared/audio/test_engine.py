@@ -50,7 +50,7 @@ def everything(config: EngineConfig) -> OfflineAudioEngine:
     delay = Delay("delay", config, wah, time_ms=13.7, feedback=0.6)
     reverb = Reverb("reverb", config, delay, decay_s=0.8)
     master = MixBus("master", config, [one_pole, reverb], gain_db=-9.0)
-    for module in (sine, saw, square, hiss, sampler, envelope, one_pole, wah, delay, reverb):
+    for module in (sine, saw, square, hiss, group, sampler, envelope, one_pole, wah, delay, reverb):
         engine.add_module(module)
     engine.add_module(master, as_output=True)
     change = engine.schedule_parameter_change
@@ -66,6 +66,7 @@ def everything(config: EngineConfig) -> OfflineAudioEngine:
     change("one pole", "cutoff_hz", beats=0.4, value=300.0, fade_beats=0.3, curve="s_curve")
     change("wah", "cutoff_hz", beats=0.6, value=2_000.0)
     change("master", "pan", beats=0.3, value=0.8, fade_beats=1.0, curve="log")
+    change("group", "pan", beats=0.45, value=-0.6)
     change("delay", "feedback", beats=0.7, value=0.1, fade_beats=0.2)
     return engine
 

@@ -240,7 +240,7 @@ def test_a_dead_s3_is_tried_three_times(monkeypatch: pytest.MonkeyPatch, folder:
 
 @pytest.mark.parametrize(
     ("scheme", "module", "extra"),
-    [("s3", "botocore", "rushes[s3]"), ("gs", "google.cloud", "rushes[google]")],
+    [("s3", "botocore", "rushes[s3]"), ("gs", "google.cloud.storage.exceptions", "rushes[google]")],
 )
 def test_a_missing_library_is_named_with_its_extra(
     scheme: str, module: str, extra: str, folder: Path, monkeypatch: pytest.MonkeyPatch

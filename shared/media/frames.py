@@ -1,0 +1,329 @@
+"""Pictures out of any recording, one by one, each with its exact presentation time.
+
+The pictures are upright (rotation and mirroring applied), of one size and pixel format whatever the
+stream does on its way, and timed as a player shows them: on the file's own clock where that means
+something (``TIMED_FROM_ZERO``), otherwise from the recording's first stream. ffmpeg writes the
+pictures to its standard output and the time of *every* frame to a second pipe, so that a caller
+who looks at each tenth frame still knows when all of them are shown. Memory holds one picture.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from shared.contracts.asset import MediaInfo, VideoStream
+from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
+from shared.media.ffmpeg import input_args, run, started, timeout_for
+from shared.media.formats import TIMED_FROM_ZERO
+from shared.process import Child
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+
+HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+CUT_SCENE_SCORE = 0.15
+"""ffmpeg's scene score from which on a frame is looked at though its turn has not come."""
+_SLOW = 10.0
+"""Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
+_TIME_WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """How a video stream's pictures are to be read, and must be tagged when written again."""
+
+    time_base: Fraction
+    """Seconds of one tick of its clock."""
+    pixel_format: str
+    sample_aspect: Fraction
+    """Width by height of one pixel."""
+    color_range: str | None
+    color_space: str | None
+    color_primaries: str | None
+    color_transfer: str | None
+    field_order: str | None
+    """``tt``, ``bb``, ``tb``, ``bt`` where it is interlaced."""
+
+    @property
+    def hdr(self) -> bool:
+        """Is its brightness coded for HDR (PQ or HLG)?"""
+        return self.color_transfer in HDR_TRANSFERS
+
+
+def picture_format(path: Path, media: MediaInfo) -> PictureFormat:
+    """What ffprobe says of the first video stream. Raises ``UnsupportedMedia`` without one."""
+    stream = first_video(media)
+    names = "index,time_base,pix_fmt,sample_aspect_ratio,field_order"
+    names += ",color_range,color_space,color_primaries,color_transfer"
+    args = ["-show_entries", f"stream={names}", "-of", "json", *input_args(path, media.container)]
+    try:
+        streams = json.loads(run(args, tool="ffprobe", timeout_s=30.0).stdout)["streams"]
+        found = next(row for row in streams if row["index"] == stream.index)
+        base = Fraction(found["time_base"])
+    except (ValueError, KeyError, StopIteration, ZeroDivisionError):
+        raise UnsupportedMedia("its video stream's header cannot be read") from None
+    aspect = found.get("sample_aspect_ratio", "1:1")
+    return PictureFormat(
+        time_base=base,
+        pixel_format=found.get("pix_fmt", "yuv420p"),
+        sample_aspect=_aspect(aspect, turned=stream.rotation_deg in (90, 270)),
+        color_range=_known(found.get("color_range")),
+        color_space=_known(found.get("color_space")),
+        color_primaries=_known(found.get("color_primaries")),
+        color_transfer=_known(found.get("color_transfer")),
+        field_order=found.get("field_order") if stream.interlaced else None,
+    )
+
+
+def first_video(media: MediaInfo) -> VideoStream:
+    """The stream that is worked on; raises ``UnsupportedMedia`` where there is none."""
+    if not media.video:
+        raise UnsupportedMedia("it has no moving picture")
+    return media.video[0]
+
+
+def _known(tag: str | None) -> str | None:
+    return None if tag in (None, "unknown", "reserved") else tag
+
+
+def _aspect(text: str, *, turned: bool) -> Fraction:
+    over, _, under = text.partition(":")
+    if not (over.isdigit() and under.isdigit() and int(over) and int(under)):
+        return Fraction(1)
+    aspect = Fraction(int(over), int(under))
+    return 1 / aspect if turned else aspect
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture that was looked at."""
+
+    index: int
+    """Its number among all frames of the stream, from 0."""
+    ticks: int
+    """Its presentation time, in the stream's time base."""
+    data: Bytes
+    """The picture's bytes, plane after plane. The caller's own: nobody writes to them again."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which pictures, and in which form."""
+
+    width: int
+    height: int
+    pixel_format: str = "bgr24"
+    frame_bytes: int = 0
+    """Of one picture; 0: three a pixel."""
+    every_ms: float | None = None
+    """At least so far apart; ``None``: every frame."""
+    at_cuts: bool = False
+    """Also each frame that differs much from the one before it."""
+    as_seen: bool = True
+    """Fields are joined, and HDR is mapped to an ordinary screen; otherwise both are left as they are."""
+    scaler: str = "area"
+    """ffmpeg's name of the way to make pictures smaller."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of one picture."""
+        return self.frame_bytes or 3 * self.width * self.height
+
+
+class VideoFrames:
+    """The wanted pictures of the first video stream, in order of presentation. Iterate once.
+
+    Leaving early (``close()`` or the end of a ``with`` block) stops ffmpeg.
+    """
+
+    def __init__(self, path: Path, media: MediaInfo, wanted: Wanted) -> None:
+        self.format = picture_format(path, media)
+        self.wanted = wanted
+        self.ticks: list[int] = []
+        """The presentation time of every frame so far; of all of them after the last picture."""
+        self.damage: str | None = None
+        """ffmpeg's last words, where it could not decode all; known after the last picture."""
+        self._path, self._media = path, media
+        self._frames = self._decode()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop ffmpeg, if it still runs."""
+        self._frames.close()
+
+    def ms(self, ticks: int) -> float:
+        """A presentation time in milliseconds, to the microsecond."""
+        return round(float(ticks * self.format.time_base * 1000), 3)
+
+    def _decode(self) -> Generator[Frame, None, None]:
+        with _TimePipe() as every, _TimePipe() as chosen:
+            args = self._arguments(every.fd, chosen.fd)
+            timeout_s = timeout_for(self._media.duration_ms, realtime_factor=_SLOW)
+            descriptors = (every.fd, chosen.fd)
+            with started(args, timeout_s=timeout_s, pass_fds=descriptors) as child:
+                every.begin()
+                chosen.begin()
+                for data in _pictures(child, self.wanted.size_bytes):
+                    ticks = chosen.next_ticks()
+                    if ticks is None:
+                        break
+                    yield Frame(self._index_of(ticks, every), ticks, data)
+                self.ticks += every.rest()
+                self._judge(child)
+
+    def _index_of(self, ticks: int, every: _TimePipe) -> int:
+        """Read times up to this frame's; its place among them is its number."""
+        while True:
+            at = every.next_ticks()
+            if at is None:
+                raise BackendFailed("ffmpeg", "it gave a picture without a time")
+            self.ticks.append(at)
+            if at == ticks:
+                return len(self.ticks) - 1
+
+    def _judge(self, child: Child) -> None:
+        try:
+            child.check()
+        except BackendFailed as error:
+            if not self.ticks:
+                raise UnsupportedMedia(f"its picture cannot be decoded ({error.message})") from None
+        self.damage = child.last_words or None
+
+    def _arguments(self, every_fd: int, chosen_fd: int) -> list[str]:
+        base = f"{self.format.time_base.numerator}/{self.format.time_base.denominator}"
+        clock = ["-copyts"] if self._media.container in TIMED_FROM_ZERO else []
+        times = ["-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", base]
+        times += ["-flush_packets", "1", "-f", "framecrc"]
+        picture = ["-c:v", "rawvideo", "-fps_mode", "passthrough"]
+        picture += ["-pix_fmt", self.wanted.pixel_format, "-f", "rawvideo"]
+        return [
+            *("-v", "error", *clock, *input_args(self._path, self._media.container)),
+            *("-filter_complex", self._graph(base)),
+            # The times come first: those of a frame are on their way before its picture is.
+            *("-map", "[every]", *times, f"pipe:{every_fd}"),
+            *("-map", "[chosen]", *times, f"pipe:{chosen_fd}"),
+            *("-map", "[picture]", *picture, "pipe:1"),
+        ]
+
+    def _graph(self, base: str) -> str:
+        index = first_video(self._media).index
+        one_pixel = "crop=1:1:0:0:exact=1"
+        shaped = ",".join(self._shaping())
+        chosen = f"{_selection(self.wanted)}{shaped},split=2[s][picture]"
+        return (
+            f"[0:{index}]settb={base},split=2[a][b];[a]{one_pixel}[every];"
+            f"[b]{chosen};[s]{one_pixel}[chosen]"
+        )
+
+    def _shaping(self) -> list[str]:
+        """The filters that give each picture its size, range and pixel format."""
+        wanted = self.wanted
+        seen_fields = wanted.as_seen and self.format.field_order is not None
+        filters = ["yadif=deint=interlaced"] if seen_fields else []
+        # A size that is right already passes through; one that changes in the stream is made right.
+        filters.append(f"scale={wanted.width}:{wanted.height}:flags={wanted.scaler}")
+        if wanted.as_seen and self.format.hdr:
+            filters += ["zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709"]
+            filters += ["tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv"]
+        return [*filters, f"format={wanted.pixel_format}"]
+
+
+def _selection(wanted: Wanted) -> str:
+    if wanted.every_ms is None:
+        return ""
+    # Half a microsecond for times that are rounded.
+    due = f"gte(t-prev_selected_t,{wanted.every_ms / 1000 - 5e-7:.7f})"
+    cut = f"+gt(scene,{CUT_SCENE_SCORE})" if wanted.at_cuts else ""
+    return f"select='isnan(prev_selected_t)+{due}{cut}',"
+
+
+def _pictures(child: Child, size_bytes: int) -> Iterator[Bytes]:
+    """Whole pictures out of the tool's standard output."""
+    import numpy as np
+
+    picture = np.empty(size_bytes, np.uint8)
+    filled = 0
+    for chunk in child.chunks():
+        data = memoryview(chunk)
+        while data:
+            part = data[: size_bytes - filled]
+            picture[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+            filled += len(part)
+            data = data[len(part) :]
+            if filled == size_bytes:
+                yield picture
+                picture, filled = np.empty(size_bytes, np.uint8), 0
+
+
+class _TimePipe:
+    """A pipe on which ffmpeg's ``framecrc`` lines come: ``0, dts, pts, duration, size, crc``."""
+
+    def __init__(self) -> None:
+        self._read_fd, self.fd = os.pipe()
+        self._queue: SimpleQueue[int | None] = SimpleQueue()
+        self._reader: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._reader is None:  # ffmpeg was not started
+            os.close(self.fd)
+            os.close(self._read_fd)
+        else:
+            self._reader.join()
+
+    def begin(self) -> None:
+        """Once ffmpeg has its end: close ours, and read. A full pipe would stop ffmpeg."""
+        os.close(self.fd)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with os.fdopen(self._read_fd, "rb") as lines:
+            for line in lines:
+                fields = line.split(b",")
+                if not line.startswith(b"#") and len(fields) >= 3:
+                    self._queue.put(int(fields[2]))
+        self._queue.put(None)
+
+    def next_ticks(self) -> int | None:
+        """The next time; ``None`` after the last. Raises ``TimedOut``."""
+        try:
+            return self._queue.get(timeout=_TIME_WAIT_S)
+        except Empty:
+            raise TimedOut("ffmpeg", _TIME_WAIT_S) from None
+
+    def rest(self) -> list[int]:
+        """All that are left."""
+        return list(iter(self.next_ticks, None))

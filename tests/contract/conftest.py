@@ -1,0 +1,30 @@
+"""Each home's object store, behind the same fixture."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.storage_server import serve
+from shared.objects import Objects
+from shared.objects.embedded import EmbeddedObjects
+from shared.objects.google import GoogleObjects
+
+
+@pytest.fixture(params=["embedded", "google"])
+def objects(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Objects]:
+    embedded = EmbeddedObjects(tmp_path / "objects")
+    if request.param == "embedded":
+        yield embedded
+        return
+    server = serve(embedded, "rushes-test", "127.0.0.1", 0, lambda data, attributes: None)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.port}")
+    yield GoogleObjects("rushes-test", "rushes-local", retry_s=5)
+    server.stop()
+
+
+@pytest.fixture
+def read_all(objects: Objects) -> Callable[..., bytes]:
+    return lambda key, **options: b"".join(objects.read(key, **options))

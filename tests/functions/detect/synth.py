@@ -1,0 +1,106 @@
+"""Recordings whose truth is exact, because they are made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mono = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A mono recording, where its sounds begin and where its beats are."""
+
+    samples: Mono
+    rate_hz: int
+    onsets_s: NDArray[np.float64]
+    beats_s: NDArray[np.float64]
+
+
+def decay(rate_hz: int, seconds: float, half_life_s: float) -> NDArray[np.float64]:
+    """Falls by half each ``half_life_s``, and ends without a click."""
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    return 0.5 ** (t / half_life_s) * np.minimum((seconds - t) / (0.3 * seconds), 1.0)
+
+
+def kick(rate_hz: int) -> Mono:
+    t = np.arange(round(rate_hz * 0.3)) / rate_hz
+    sweep = np.cos(2 * np.pi * (55 * t + 6 * (1 - np.exp(-t / 0.03))))
+    return (0.9 * sweep * decay(rate_hz, 0.3, 0.05)[: t.size]).astype(np.float32)
+
+
+def snare(rate_hz: int, seed: int = 1) -> Mono:
+    noise = np.random.default_rng(seed).standard_normal(round(rate_hz * 0.2))
+    t = np.arange(noise.size) / rate_hz
+    body = 0.4 * np.sin(2 * np.pi * 190 * t)
+    return ((0.25 * noise + body) * decay(rate_hz, 0.2, 0.03)[: t.size]).astype(np.float32)
+
+
+def hat(rate_hz: int, seed: int = 2) -> Mono:
+    noise = np.diff(np.random.default_rng(seed).standard_normal(round(rate_hz * 0.06) + 1))
+    return (0.12 * noise * decay(rate_hz, 0.06, 0.012)[: noise.size]).astype(np.float32)
+
+
+def note(rate_hz: int, pitch_hz: float, seconds: float = 0.4, attack_s: float = 0.01) -> Mono:
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    wave = sum(np.sin(2 * np.pi * pitch_hz * k * t) / k for k in range(1, 8))
+    shape = np.minimum(t / attack_s, 1.0) * decay(rate_hz, seconds, 0.15)[: t.size]
+    return (0.2 * wave * shape).astype(np.float32)
+
+
+def place(into: Mono, sound: Mono, at: int, gain: float = 1.0) -> None:
+    """Add ``sound`` at sample ``at``, as far as ``into`` reaches."""
+    end = min(into.size, at + sound.size)
+    into[at:end] += gain * sound[: end - at]
+
+
+def noise_floor(samples: Mono, dbfs: float, seed: int = 3) -> Mono:
+    noise = np.random.default_rng(seed).standard_normal(samples.size)
+    return (samples + 10 ** (dbfs / 20) * noise).astype(np.float32)
+
+
+def drums(
+    *,
+    rate_hz: int = 44_100,
+    bars: int = 8,
+    bpm: float = 120.0,
+    bpm_end: float | None = None,
+    swing: float = 0.5,
+    noise_dbfs: float = -60.0,
+    lead_s: float = 0.5,
+    seed: int = 0,
+) -> Truth:
+    """Kick, snare and hats in eighths. ``swing`` 0.5 is straight, 0.66 a shuffle.
+
+    The tempo moves evenly from ``bpm`` to ``bpm_end``. Hits vary in level from one to the next.
+    """
+    rng = np.random.default_rng(seed)
+    beats = bars * 4
+    tempos = np.linspace(bpm, bpm_end or bpm, beats)
+    beats_s = lead_s + np.concatenate([[0.0], np.cumsum(60.0 / tempos)])
+    out = np.zeros(round(rate_hz * (beats_s[-1] + (0.0 if lead_s == 0 else 0.5))), np.float32)
+    onsets: list[int] = []
+    for beat in range(beats):
+        start, length = beats_s[beat], beats_s[beat + 1] - beats_s[beat]
+        on, off = round(rate_hz * start), round(rate_hz * (start + swing * length))
+        place(out, kick(rate_hz) if beat % 2 == 0 else snare(rate_hz), on, rng.uniform(0.6, 1.0))
+        place(out, hat(rate_hz), on, rng.uniform(0.5, 1.0))
+        place(out, hat(rate_hz), off, rng.uniform(0.5, 1.0))
+        onsets += [on, off]
+    samples = noise_floor(out, noise_dbfs, seed + 100)
+    return Truth(samples, rate_hz, np.array(onsets) / rate_hz, beats_s[:-1])
+
+
+def melody(*, attack_s: float, noise_dbfs: float = -60.0, notes: int = 40, seed: int = 0) -> Truth:
+    """Notes of many pitches and levels, some overlapping, 0.15 to 0.45 s apart."""
+    rate_hz, rng = 44_100, np.random.default_rng(seed)
+    starts_s = 0.5 + np.cumsum(rng.uniform(0.15, 0.45, notes))
+    out = np.zeros(round(rate_hz * (starts_s[-1] + 1.0)), np.float32)
+    for start_s in starts_s:
+        pitch_hz = 110 * 2 ** (rng.integers(0, 36) / 12)
+        sound = note(rate_hz, pitch_hz, 0.5, attack_s)
+        place(out, sound, round(rate_hz * start_s), rng.uniform(0.2, 1.0))
+    return Truth(noise_floor(out, noise_dbfs, seed + 7), rate_hz, starts_s, np.zeros(0))

