@@ -21,10 +21,12 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import StepRecord
 from shared.documents import Documents
-from shared.errors import NotFound, RushesError, ValidationError
+from shared.errors import NotFound, Permanent, RushesError, ValidationError
+from shared.events import request_from_message, upload_from_message
 from shared.home import Home
-from shared.pipeline import BY_NAME, DEAD_TOPIC, UPLOADS_TOPIC, followers
-from shared.runs import load_records, load_run, record_path
+from shared.pipeline import BY_NAME, DEAD_TOPIC, PROBE, UPLOADS_TOPIC, followers
+from shared.plan import fail_step
+from shared.runs import load_records, load_run, open_upload_run, record_path, upload_run_id
 
 log = structlog.get_logger()
 
@@ -72,8 +74,12 @@ def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | N
 
 
 def keep(home: Home, message: Message) -> DeadLetter:
-    """Record what arrived on the dead topic. The same message again lands on its own record."""
+    """Record what arrived on the dead topic, and fail the step whose request it was.
+
+    The same message again lands on its own record.
+    """
     letter = _letter(message)
+    _tell_run(home, letter)
     home.documents.put(
         f"{_collection(letter.attributes)}/{letter.letter_id}", letter.model_dump(mode="json")
     )
@@ -103,6 +109,24 @@ def _letter(message: Message) -> DeadLetter:
         buried_at=message.published_at or 0.0,
         **content,
     )
+
+
+def _tell_run(home: Home, letter: DeadLetter) -> None:
+    """A run must not wait for ever for what was given up before its step could be recorded."""
+    message = Message("", base64.b64decode(letter.data_base64), letter.attributes)
+    error = letter.error or {"code": letter.code, "message": "no function could receive it"}
+    try:
+        if letter.topic == UPLOADS_TOPIC:
+            upload = upload_from_message(message)
+            if upload is not None:
+                open_upload_run(home.documents, upload, upload.name, at=letter.buried_at)
+                fail_step(home, upload.ctx, upload_run_id(upload), PROBE, error)
+        elif letter.topic is not None:
+            request = request_from_message(message)
+            if request.run_id is not None:
+                fail_step(home, request.context, request.run_id, request.step, error)
+    except Permanent:  # it names no run: the letter is all that can be kept
+        return
 
 
 def _topic(attributes: Mapping[str, str]) -> str | None:

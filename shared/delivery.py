@@ -11,7 +11,14 @@ import structlog
 
 from shared.bus import Message
 from shared.dead import bury
-from shared.errors import BackendFailed, Permanent, RushesError, Transient, Unavailable
+from shared.errors import (
+    AttemptsExhausted,
+    BackendFailed,
+    Permanent,
+    RushesError,
+    Transient,
+    Unavailable,
+)
 from shared.home import Home
 from shared.log import message_context
 
@@ -23,15 +30,19 @@ _SCARCE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def handler_of(function: str) -> Handler:
-    """Import ``functions/<function>/main.py`` and return its ``handle``."""
-    handle: Handler = importlib.import_module(f"functions.{function}.main").handle
+    """What hands messages to ``functions/<function>/main.py``; imported when the first one comes."""
+
+    def handle(message: Message, home: Home) -> None:
+        importlib.import_module(f"functions.{function}.main").handle(message, home)
+
     return handle
 
 
 def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
     """Handle one message; returns why it must come again, or ``None`` to acknowledge it.
 
-    What can never succeed, and what no run could record, is buried among the dead letters.
+    What can never succeed, and what broke its handler time and again, is buried among the dead
+    letters; until then an exception that is none of ours is raised.
     """
     with message_context(message):
         try:
@@ -41,7 +52,17 @@ def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
             return error
         except Permanent as error:
             bury(home, message, error)
+        except Exception as error:
+            log.error("handler.raised", error_type=type(error).__name__, exc_info=error)
+            if message.delivery_attempt < home.settings.max_attempts:
+                raise
+            bury(home, message, _exhausted(message, error))
         return None
+
+
+def _exhausted(message: Message, error: Exception) -> AttemptsExhausted:
+    last = BackendFailed("the handler", f"{type(error).__name__}: {error}").to_json()
+    return AttemptsExhausted(message.delivery_attempt, last, service=message.attributes.get("step"))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from shared import plan
 from shared.bus import Message
 from shared.cache import Claim, Lease, Recall
 from shared.contracts.asset import Asset, Probed, Source
-from shared.contracts.ids import asset_id, run_id
+from shared.contracts.ids import asset_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.dead import bury
 from shared.delivery import one_of_ours
@@ -41,7 +41,7 @@ from shared.objects import ObjectInfo
 from shared.objects.fetch import Fetched, fetch_object
 from shared.pipeline import PROBE, UPLOADS_TOPIC, default_steps, with_needs
 from shared.results import publish_settled
-from shared.runs import change_run, open_run, write_record
+from shared.runs import change_run, open_upload_run, write_record
 
 log = structlog.get_logger()
 
@@ -87,11 +87,6 @@ class Wishes:
         return {name: value for name, value in told.items() if value}
 
 
-def upload_run_id(upload: Upload) -> str:
-    """The run that this object change opens."""
-    return run_id("upload", upload.ctx.tenant_id, upload.ctx.env, upload.key, upload.generation)
-
-
 def take_in(upload: Upload, message: Message, home: Home, probe: Probe) -> None:
     """Make the asset and ask for its steps; raises ``Transient`` to have the message come again."""
     _Intake(upload, message, home, probe).make()
@@ -110,7 +105,8 @@ class _Intake:
         if info is None:
             log.info("upload.gone")  # deleted since: nothing to take in, and nobody to tell
             return
-        run = self._open_run(info)
+        name = info.metadata.get("rushes-name", self.upload.name)
+        run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
         taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
         if isinstance(taken, Claim):
             self._tell(run, taken)
@@ -118,17 +114,6 @@ class _Intake:
             self._give_up(run, taken)
         else:
             self._work_under(run, taken, info)
-
-    def _open_run(self, info: ObjectInfo) -> Run:
-        run = Run(
-            run_id=upload_run_id(self.upload),
-            tenant_id=self.upload.ctx.tenant_id,
-            env=self.upload.ctx.env,
-            source=info.metadata.get("rushes-name", self.upload.name),
-            planned=(PROBE,),
-            created_at=time.time(),
-        )
-        return open_run(self.home.documents, self.upload.ctx, run)
 
     def _wanted(self, run: Run) -> Claim:
         ctx = self.upload.ctx

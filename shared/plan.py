@@ -11,7 +11,7 @@ from shared.contracts.step import Run, StepRecord, StepRequest, StepState
 from shared.home import Home
 from shared.pipeline import BY_NAME, PROBE, Step, followers
 from shared.results import publish_settled
-from shared.runs import load_records, plan_record, write_record
+from shared.runs import load_records, load_run, plan_record, write_record
 
 
 def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
@@ -91,6 +91,19 @@ def _skip(
     write_record(home.documents, ctx, run.run_id, record)
     publish_settled(home, ctx, run.run_id, record)
     advance(home, ctx, run, row.name)
+
+
+def fail_step(
+    home: Home, ctx: RequestContext, run_id: str, step: str, error: Mapping[str, Any]
+) -> None:
+    """Fail a step that nobody will settle any more, unless it has settled; raises ``NotFound``."""
+    run = load_run(home.documents, ctx, run_id)
+    standing = load_records(home.documents, ctx, run_id).get(step, StepRecord(step=step))
+    if not standing.state.settled:
+        record = standing.settled(StepState.FAILED, error=error)
+        write_record(home.documents, ctx, run_id, record)
+        publish_settled(home, ctx, run_id, record)
+        advance(home, ctx, run, step)
 
 
 def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import run_id as derived_run_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.documents import Document, Documents
 from shared.errors import Conflict, NotFound
+from shared.events import Upload
+from shared.pipeline import PROBE
 
 
 def run_path(ctx: RequestContext, run_id: str) -> str:
@@ -46,6 +49,26 @@ def open_run(documents: Documents, ctx: RequestContext, run: Run) -> Run:
     except Conflict:
         return load_run(documents, ctx, run.run_id)
     return run
+
+
+def upload_run_id(upload: Upload) -> str:
+    """The run that this object change opens."""
+    return derived_run_id(
+        "upload", upload.ctx.tenant_id, upload.ctx.env, upload.key, upload.generation
+    )
+
+
+def open_upload_run(documents: Documents, upload: Upload, name: str, *, at: float) -> Run:
+    """Open the run of an upload, which is to be probed; ``at``: Unix seconds."""
+    run = Run(
+        run_id=upload_run_id(upload),
+        tenant_id=upload.ctx.tenant_id,
+        env=upload.ctx.env,
+        source=name,
+        planned=(PROBE,),
+        created_at=at,
+    )
+    return open_run(documents, upload.ctx, run)
 
 
 def change_run(documents: Documents, ctx: RequestContext, run_id: str, **changes: Any) -> Run:

@@ -35,6 +35,7 @@ from shared.delivery import one_of_ours
 from shared.errors import (
     AttemptsExhausted,
     LeaseLost,
+    MissingDependency,
     NotFound,
     Permanent,
     Transient,
@@ -138,7 +139,7 @@ class _Attempt:
     # -- before the claim ------------------------------------------------------------------
 
     def _prepare(self) -> _Work:
-        engine = engine_of(self.row)
+        engine = self._engine()
         params = _checked_params(engine, self.request.params)
         backend = engine.backend()
         records = self._records_of_needs()
@@ -179,6 +180,13 @@ class _Attempt:
             ),
         )
         return _Work(engine, params, backend, records, wanted)
+
+    def _engine(self) -> Engine:
+        try:
+            return engine_of(self.row)
+        except ImportError as error:
+            extra = f"install the function's libraries: rushes[{self.row.function}]"
+            raise MissingDependency(error.name or self.row.function, None, extra) from error
 
     def _records_of_needs(self) -> dict[str, StepRecord]:
         if not self.row.needs:

@@ -21,9 +21,8 @@ from typing import NoReturn
 import structlog
 
 from shared.bus import Bus, Delivery
-from shared.dead import bury
 from shared.delivery import deliver, handler_of
-from shared.errors import AttemptsExhausted, LeaseHeld, LeaseLost, RushesError
+from shared.errors import LeaseHeld, LeaseLost, RushesError
 from shared.home import Home, consumed_topics, open_home
 from shared.log import configure
 from shared.process import tied_to_caller
@@ -31,9 +30,6 @@ from shared.settings import Settings, settings, variable
 
 log = structlog.get_logger()
 
-MAX_DELIVERIES = 100
-"""After so many deliveries a message that no handler could even settle is buried, as Pub/Sub's
-dead-letter policy does in the cloud."""
 _POLL_S = 0.5
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
@@ -57,9 +53,6 @@ def settle(home: Home, delivery: Delivery, function: str) -> None:
         log.error("handler.raised", error_type=type(error).__name__, exc_info=error)
         again = error
     if again is None:
-        home.bus.ack(delivery)
-    elif not isinstance(again, RushesError) and message.delivery_attempt >= MAX_DELIVERIES:
-        bury(home, message, AttemptsExhausted(message.delivery_attempt, None, service=function))
         home.bus.ack(delivery)
     else:
         home.bus.nack(delivery, delay_s=_delay_s(again, message.delivery_attempt))

@@ -25,8 +25,9 @@ from shared.contracts.step import StepState
 from shared.errors import BackendFailed, Unavailable
 from shared.events import Upload, notification
 from shared.home import Home, open_home
-from shared.intake import Wishes, take_in, upload_run_id
+from shared.intake import Wishes, take_in
 from shared.pipeline import Step
+from shared.runs import upload_run_id
 from shared.runtime import handle_request
 from shared.settings import Settings
 from shared.upload import upload
@@ -129,13 +130,17 @@ def drain(home: Home) -> list[str]:
 
     turned_back = []
     handlers = {
-        "uploads": handle_upload,
+        "uploads": lambda message, at: handle_upload(message, at),  # noqa: PLW0108 - tests replace it
         "steps-toy": lambda message, at: handle_request(message, at, "toy"),
         "steps-dead": _keep,
     }
     while deliveries := home.bus.pull(list(handlers), wait_s=0):
         for delivery in deliveries:
-            error = deliver(delivery.message, home, handlers[delivery.subscription])
+            try:
+                error = deliver(delivery.message, home, handlers[delivery.subscription])
+            except RuntimeError:
+                home.bus.nack(delivery)
+                continue
             if error is None:
                 home.bus.ack(delivery)
             else:

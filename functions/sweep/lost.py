@@ -8,9 +8,8 @@ from shared.bus import Message
 from shared.cache import Claim
 from shared.events import notification, upload_from_message
 from shared.home import Home
-from shared.intake import upload_run_id
 from shared.pipeline import UPLOADS_TOPIC
-from shared.runs import run_path
+from shared.runs import run_path, upload_run_id
 
 log = structlog.get_logger()
 

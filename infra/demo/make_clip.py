@@ -91,8 +91,8 @@ def speech(text: str, folder: Path) -> Samples:
     """What espeak-ng makes of a text, at the clip's rate."""
     spoken, resampled = folder / "spoken.wav", folder / "resampled.wav"
     subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", spoken, text], check=True)
-    to_rate = ["-ar", str(RATE_HZ), "-ac", "1", resampled]
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", spoken, *to_rate], check=True)
+    to_rate = ["-ar", str(RATE_HZ), "-ac", "1", str(resampled)]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(spoken), *to_rate], check=True)
     samples, _ = soundfile.read(resampled, dtype="float32")
     return np.asarray(samples)
 
@@ -114,15 +114,23 @@ def main(out: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         soundfile.write(folder / "sound.wav", sound(folder), RATE_HZ)
-        imsave(folder / "portrait.png", astronaut())
+        imsave(folder / "portrait.png", astronaut())  # type: ignore[no-untyped-call]
         pan = "scale=480:-1,crop=320:240:x='80+70*sin(t/2)':y='20+20*sin(t/3)',format=yuv420p"
-        picture = ["-loop", "1", "-framerate", "25", "-i", folder / "portrait.png"]
+        picture = ["-loop", "1", "-framerate", "25", "-i", str(folder / "portrait.png")]
         codecs = ["-c:v", "libx264", "-crf", "30", "-threads", "1", "-c:a", "aac", "-b:a", "96k"]
         subprocess.run(
             [
-                *("ffmpeg", "-v", "error", "-y", *picture, "-i", folder / "sound.wav"),
+                *("ffmpeg", "-v", "error", "-y", *picture, "-i", str(folder / "sound.wav")),
                 *("-vf", pan, "-t", str(LENGTH_S), *codecs),
-                *("-map_metadata", "-1", "-fflags", "+bitexact", "-movflags", "+faststart", out),
+                *(
+                    "-map_metadata",
+                    "-1",
+                    "-fflags",
+                    "+bitexact",
+                    "-movflags",
+                    "+faststart",
+                    str(out),
+                ),
             ],
             check=True,
         )

@@ -10,9 +10,11 @@ from google.protobuf.duration_pb2 import Duration
 
 from shared.home import consumed_topics
 from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC
-from shared.worker import MAX_DELIVERIES
 
 ACK_DEADLINE_S = 60
+MAX_DELIVERIES = 100
+"""Pub/Sub's most: the net for a function that cannot even start. Attempts at the work itself are
+counted by the runtime, and deliveries turned back because another worker is on it are none."""
 _BACKOFF_S = (1, 60)
 """Shorter than in the cloud (10 and 600): people are watching."""
 

@@ -18,8 +18,8 @@ from shared.dead import DeadLetter, dead_letters, redrive
 from shared.erase import erase_asset
 from shared.errors import NotFound
 from shared.health import check_all
-from shared.intake import upload_run_id
 from shared.pipeline import step_named
+from shared.runs import upload_run_id
 from shared.runtime import load_asset, requested_run_id
 from shared.upload import shown, upload
 from shared.worker import WorkerPool

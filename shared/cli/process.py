@@ -17,9 +17,9 @@ from rich.table import Table
 from shared.cli.desk import Desk, at_desk, parse_params, stderr, table
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
-from shared.intake import Wishes, upload_run_id
+from shared.intake import Wishes
 from shared.pipeline import PROBE, with_needs
-from shared.runs import finished, load_records, load_run
+from shared.runs import finished, load_records, load_run, upload_run_id
 from shared.upload import shown, upload
 from shared.views import run_object
 from shared.worker import WorkerPool

@@ -11,8 +11,7 @@ import click
 from functions.sweep.lost import announce_missed, recall_lapsed
 from shared.cli.desk import Desk, at_desk, stdout
 from shared.errors import NotFound, Permanent
-from shared.intake import upload_run_id
-from shared.runs import finished, load_records, load_run
+from shared.runs import finished, load_records, load_run, upload_run_id
 from shared.upload import shown, upload
 from shared.views import run_object
 from shared.worker import WorkerPool

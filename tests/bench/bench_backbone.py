@@ -23,9 +23,9 @@ from infra.local.stack import Stack, local_stack, start_function, stop_function
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest, StepState
 from shared.home import Home, consumed_topics, open_home
-from shared.intake import Wishes, upload_run_id
+from shared.intake import Wishes
 from shared.pipeline import RESULTS_TOPIC
-from shared.runs import load_run
+from shared.runs import load_run, upload_run_id
 from shared.settings import Settings
 from shared.upload import upload
 from shared.views import run_object

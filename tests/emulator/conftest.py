@@ -15,7 +15,8 @@ from infra.local.stack import Stack, local_stack
 from shared.contracts.context import RequestContext
 from shared.errors import MissingDependency, NotFound
 from shared.home import Home, open_home
-from shared.intake import Wishes, upload_run_id
+from shared.intake import Wishes
+from shared.runs import upload_run_id
 from shared.settings import Settings
 from shared.upload import upload
 from shared.views import run_object

@@ -140,7 +140,7 @@ def test_an_ordinary_client_uploads_and_eventarcs_form_is_understood(cloud: Clou
     from google.cloud import storage  # type: ignore[attr-defined]
 
     from shared.events import Upload
-    from shared.intake import upload_run_id
+    from shared.runs import upload_run_id
 
     client = storage.Client(project=cloud.home.settings.project)
     key = f"{cloud.ctx.object_prefix}uploads/my clip ☔.mp4"
@@ -203,7 +203,7 @@ def _quiet(cloud: Cloud) -> None:
     )
     end = Cloud(cloud.stack, cloud.home, marker)
     from shared.events import Upload
-    from shared.intake import upload_run_id
+    from shared.runs import upload_run_id
 
     landed = Upload(marker, cloud.home.settings.bucket, info.key, info.generation)
     end.finished(upload_run_id(landed))

@@ -13,7 +13,7 @@ from shared.erase import erase_asset
 from shared.errors import NotFound, UnsupportedMedia
 from shared.events import Upload
 from shared.home import Home
-from shared.intake import upload_run_id
+from shared.runs import upload_run_id
 from shared.upload import upload
 from shared.views import list_artifacts, list_assets, list_runs, run_object
 from tests import toy as toys

@@ -24,7 +24,8 @@ def test_each_row_has_its_engine_and_known_kinds(row: Step) -> None:
     assert set(row.produces) <= set(KIND_META)
     engine = pipeline.engine_of(row)
     assert engine.params.model_config["extra"] == "forbid"
-    engine.params()  # every param has a default, or an upload could not run it
+    if row.default:
+        engine.params()  # every param has a default, or an upload could not run it
 
 
 @pytest.mark.parametrize("row", STEPS, ids=lambda row: row.name)

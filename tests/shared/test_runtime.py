@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,15 @@ def test_a_request_by_attributes_alone_works(home: Home, toy: Toy, tmp_path: Pat
     handle_request(message, home, "toy")
     drain(home)
     assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
+
+
+def test_a_function_without_its_libraries_says_what_to_install(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "functions.toy.one", None)
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    error = run["steps"][1]["error"]
+    assert error["code"] == "missing_dependency" and "rushes[toy]" in error["message"]
 
 
 def test_the_same_message_twenty_times_computes_once(home: Home, toy: Toy, tmp_path: Path) -> None:

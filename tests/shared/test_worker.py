@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ import soundfile
 
 from shared.bus import Delivery, Message
 from shared.home import Home, open_home
-from shared.intake import Wishes, upload_run_id
+from shared.intake import Wishes
+from shared.runs import upload_run_id
 from shared.settings import Settings
 from shared.upload import upload
 from shared.views import run_object
-from shared.worker import MAX_DELIVERIES, WorkerPool, settle
+from shared.worker import WorkerPool, settle
+from tests import toy as toys
 from tests.toy import CTX, states, wait_until
 
 
@@ -83,10 +86,26 @@ def test_a_message_that_breaks_its_handler_comes_again_and_is_buried_in_the_end(
     (delivery,) = home.bus.pull(["steps-toy"])
     settle(home, delivery, "toy")
     (again,) = home.bus.pull(["steps-toy"], wait_s=5)
-    last = Message(
-        again.message.message_id, again.message.data, again.message.attributes, MAX_DELIVERIES
-    )
+    last = replace(again.message, delivery_attempt=home.settings.max_attempts)
     settle(home, Delivery(again.subscription, last, again.ack_id), "toy")
     assert home.bus.pull(["steps-toy"]) == []
     (buried,) = home.bus.pull(["steps-dead"])
     assert buried.message.attributes["code"] == "attempts_exhausted"
+
+
+@pytest.mark.allow_error_logs
+def test_what_is_buried_does_not_leave_its_run_waiting(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_message: Message, _home: Home) -> None:
+        raise RuntimeError("a bug")
+
+    path = tmp_path / "take.wav"
+    path.write_text("sound")
+    run_id = upload_run_id(upload(home, CTX, path))
+    monkeypatch.setattr(toys, "handle_upload", broken)
+    toys.drain(home)
+    run = run_object(home, CTX, run_id)
+    assert run["state"] == "failed"
+    assert run["error"]["code"] == "attempts_exhausted"
+    assert "a bug" in run["error"]["message"]
