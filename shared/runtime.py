@@ -50,6 +50,7 @@ from shared.pipeline import Step, engine_of, step_named, with_followers, with_ne
 from shared.results import publish_settled
 from shared.runs import load_records, load_run, open_run, write_record
 from shared.store import ArtifactWriter, describe_backend, load_artifact
+from shared.views import list_runs
 
 log = structlog.get_logger()
 
@@ -78,12 +79,17 @@ def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
 
 
 def _open_requested_run(home: Home, request: StepRequest, message: Message) -> None:
-    """Open a run for a request from outside: the step, what it needs, and what follows from it."""
+    """Open a run for a request from outside: the step, what it needs, and what follows from it.
+
+    The other steps keep the params of the recording's newest run, so that only this one changes.
+    """
     ctx = request.context
     asset = load_asset(home, ctx, request.asset_id)
     if request.artifact_id is not None:
         load_artifact(home.documents, ctx, request.artifact_id)
     planned = (request.step,) if request.artifact_id else with_needs(with_followers(request.step))
+    standing = list_runs(home.documents, ctx, asset.asset_id)
+    params = standing[0].params if standing else plan.tenant_settings(home, ctx).get("params", {})
     run = Run(
         run_id=requested_run_id(message.message_id),
         tenant_id=ctx.tenant_id,
@@ -93,7 +99,7 @@ def _open_requested_run(home: Home, request: StepRequest, message: Message) -> N
         asset_id=asset.asset_id,
         artifact_id=request.artifact_id,
         planned=planned,
-        params={**plan.tenant_settings(home, ctx).get("params", {}), request.step: request.params},
+        params={**params, request.step: request.params},
         force=(request.step,) if request.force else (),
         created_at=time.time(),
     )

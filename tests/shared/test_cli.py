@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -156,6 +157,20 @@ def test_erasing(rushes: Rushes, tmp_path: Path) -> None:
     assert rushes.json("erase", asset_id)["removed"]["uploads"] == 1
     assert asset_id not in json.dumps(rushes.json("assets"))
     assert not list(rushes.data.rglob(f"*{asset_id}*/**/*.wav"))
+
+
+def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", rushes.data]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        inbox = Path(serving.stdout.readline().split(" into ")[1].split("/ -")[0])
+        soundfile.write(inbox / "dropped.wav", np.zeros(8000, np.float32), 8000)
+        told = [serving.stdout.readline() for _ in range(2)]
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) == 0
+    assert told[0] == "dropped.wav: taken in\n"
+    assert told[1].startswith("dropped.wav: probe done, ")
+    assert (inbox / "dropped.wav").exists(), "the original stays"
 
 
 def test_object_names_stay_short_and_printable() -> None:

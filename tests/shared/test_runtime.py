@@ -162,6 +162,13 @@ def test_reprocessing_one_step_takes_the_rest_from_the_cache(
     }
 
 
+def test_reprocessing_keeps_the_other_steps_params(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, params={"toy.one": {"text": "chosen"}})
+    toy.ran.clear()
+    reprocess(home, run["asset_id"], "toy.two", params={"text": "again"})
+    assert toy.ran == {"toy.two": 1, "toy.join": 1}
+
+
 def test_force_computes_again_to_the_same_ids(home: Home, toy: Toy, tmp_path: Path) -> None:
     first = run_file(home, tmp_path, steps=("toy.one",))
     run = reprocess(home, first["asset_id"], "toy.one", force=True)

@@ -97,6 +97,21 @@ def test_sampler_velocity_crossfade_preserves_decay_tails():
     assert level_of(tail, 700) == pytest.approx(level_of(both, 700), rel=0.02)
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.5, 1.0])
+def test_a_crossfade_is_as_loud_as_its_layers_whether_they_are_in_phase_or_not(phase):
+    time = np.arange(RATE) / RATE
+    halves = [np.sin(2.0 * np.pi * 220.0 * time + angle) for angle in (0.0, phase * np.pi / 2.0)]
+    layers = [ClipSampleLayer(halves[0], 0, 63), ClipSampleLayer(halves[1], 64, 127)]
+    sampler = ClipSampler("keys", CONFIG, layers=layers)
+    sampler.set_parameter("velocity_amplitude_min", 1.0)
+    sampler.set_parameter("velocity_crossfade_width", 12.0)
+    for velocity in (40.0, 60.0, 63.5, 66.0, 90.0):
+        sampler.reset()
+        play(sampler, velocity)
+        power = np.square(sampler.process(RATE // 2)).mean()
+        assert 10.0 * np.log10(power / 0.5) == pytest.approx(0.0, abs=0.05)
+
+
 def test_a_long_retrigger_fade_keeps_the_tail_under_hammered_notes():
     sampler = ClipSampler("pad", CONFIG, layers=three_layers())
     sampler.set_parameter("retrigger_fade_ms", 2_000.0)

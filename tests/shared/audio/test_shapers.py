@@ -125,7 +125,8 @@ def test_reverb_is_wide_and_dense():
 def test_a_bus_adds_its_sources_and_pans_with_constant_power():
     one, other = noise(1_000), noise(1_000, seed=2)
     bus = MixBus("bus", CONFIG, [Feed(one, "a"), Feed(other, "b")], gain_db=-6.0)
-    assert pull(bus, 1_000) == pytest.approx((one + other) * 10.0 ** (-6.0 / 20.0))
+    expected = np.repeat((one + other) * 10.0 ** (-6.0 / 20.0), 2, axis=1)
+    assert pull(bus, 1_000) == pytest.approx(expected)
     for pan in (-1.0, -0.4, 0.7):
         bus = MixBus("bus", CONFIG, [Feed(one, "a")], pan=pan)
         power = np.square(pull(bus, 1_000)).sum()
