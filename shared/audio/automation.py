@@ -79,7 +79,9 @@ class AutomationTimeline:
         """Module and change of every event, with beats turned into frames."""
         for event in self:
             frame = self.tempo_map.frame_at(event.beats, sample_rate)
-            arrival = self.tempo_map.frame_at(event.beats + event.fade_beats, sample_rate)
+            arrival = frame
+            if event.fade_beats:
+                arrival = self.tempo_map.frame_at(event.beats + event.fade_beats, sample_rate)
             yield (
                 event.module,
                 Change(frame, event.parameter, event.value, arrival - frame, event.curve),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from shared.audio.config import EngineConfig
 from shared.audio.curves import Curve
 from shared.audio.engine import OfflineAudioEngine
 from shared.audio.loudness import BeatLoudness, BeatMeter
-from shared.audio.modules import AudioModule, Delay, MixBus, Reverb
+from shared.audio.modules import AudioModule, ClipSampler, Delay, MixBus, Reverb
 from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
 from shared.audio.sounds import Sound
 from shared.audio.tempo import TempoMap
@@ -165,6 +165,7 @@ class PatternPerformanceBridge:
         }
         for module in (module for chain in chains.values() for module in chain.modules):
             self.engine.add_module(module)
+        _share_clips(chains.values())
         fader = MixBus(
             setup.name,
             self.config,
@@ -322,3 +323,10 @@ class PatternPerformanceBridge:
                 round(float(applied_ms), 3),
             )
         )
+
+
+def _share_clips(chains: Iterable[LaneChain]) -> None:
+    """The lanes of one instrument play the same clips: one copy of each, and of each transposition."""
+    samplers = [chain.source for chain in chains if isinstance(chain.source, ClipSampler)]
+    for sampler in samplers[1:]:
+        sampler.share_clips(samplers[0])

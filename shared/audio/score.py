@@ -120,7 +120,7 @@ class Score:
         if duration <= 0:
             raise ValidationError("duration", f"{float(duration):g} beats is not above 0")
         rounds = int(-(-duration // self.length_beats))
-        if rounds * (len(self.notes) + len(self.points)) > MAX_EVENTS:
+        if rounds * max(1, len(self.notes) + len(self.points)) > MAX_EVENTS:
             raise ValidationError("duration", f"makes more than {MAX_EVENTS:,} notes and values")
         starts = [self.length_beats * index for index in range(rounds)]
         notes = [

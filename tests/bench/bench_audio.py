@@ -1,6 +1,6 @@
-"""How fast the musician's engine renders: seconds of audio per second, on one core.
+"""How fast the musician's engine renders: seconds of audio per second. It uses one core.
 
-    python tests/bench/bench_audio.py [--seconds 60] [--out bench_audio.json]
+    python -m tests.bench audio
 
 Compared with: plain numpy and scipy over the whole buffer, written for each case by hand (the limit
 of what blocks can reach), pedalboard (the effects) and dawdreamer (Faust), where those are installed.
@@ -8,19 +8,8 @@ of what blocks can reach), pedalboard (the effects) and dawdreamer (Faust), wher
 
 from __future__ import annotations
 
-import os
-
-# One core: the libraries read these when they are first imported.
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
-import argparse
-import json
-import platform
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -39,9 +28,11 @@ from shared.audio.modules import (
     SineOscillator,
     StateVariableFilter,
 )
+from tests.bench.report import Row, show
 
 RATE, VOICES, BEAT_S = 48_000, 16, 0.5
-ROUNDS = 5
+SECONDS, ROUNDS = 10.0, 3
+OURS = "blocks of 128"
 Case = Callable[[], Any]
 
 
@@ -140,9 +131,8 @@ def voices_whole(seconds: float) -> Case:
             wave = np.sin(2.0 * np.pi * 110.0 * (voice + 2) / RATE * time) * level
             y = stepped_low_pass(wave, cutoffs, marks[:-1].tolist())
             y *= 10.0 ** (gains / 20.0)
-            angle = (pans + 1.0) * np.pi / 4.0
-            mix[:, 0] += y * np.cos(angle)
-            mix[:, 1] += y * np.sin(angle)
+            mix[:, 0] += y * np.sqrt(1.0 - pans)
+            mix[:, 1] += y * np.sqrt(1.0 + pans)
         return mix.astype(np.float32)
 
     return run
@@ -199,70 +189,49 @@ def seed_chain_dawdreamer(seconds: float) -> Case | None:
     return run
 
 
-def measure(seconds: float) -> dict[str, dict[str, float]]:
-    """Case -> how -> seconds of audio per second."""
+def cases() -> dict[str, dict[str, Case | None]]:
+    """What is measured -> how -> a run of ``SECONDS`` of audio."""
     joined = EngineConfig(RATE, 128)
     alone = EngineConfig(RATE, 128, joined_frames=1)
     large = EngineConfig(RATE, 4_096, joined_frames=1)
-    cases: dict[str, dict[str, Case | None]] = {
-        "the seed's chain": {
-            "blocks of 128": seed_chain(joined, seconds),
-            "128, each alone": seed_chain(alone, seconds),
-            "4096, each alone": seed_chain(large, seconds),
-            "whole buffer, numpy": seed_chain_whole(seconds),
-            "dawdreamer": seed_chain_dawdreamer(seconds),
+    return {
+        "seed's chain": {
+            OURS: seed_chain(joined, SECONDS),
+            "our 128, each block alone": seed_chain(alone, SECONDS),
+            "our 4096, each block alone": seed_chain(large, SECONDS),
+            "numpy, whole buffer": seed_chain_whole(SECONDS),
+            "dawdreamer": seed_chain_dawdreamer(SECONDS),
         },
         "16 voices, automation": {
-            "blocks of 128": voices(joined, seconds),
-            "128, each alone": voices(alone, seconds),
-            "4096, each alone": voices(large, seconds),
-            "whole buffer, numpy": voices_whole(seconds),
+            OURS: voices(joined, SECONDS),
+            "our 128, each block alone": voices(alone, SECONDS),
+            "our 4096, each block alone": voices(large, SECONDS),
+            "numpy, whole buffer": voices_whole(SECONDS),
         },
         "filter, delay, reverb": {
-            "blocks of 128": effects(joined, seconds),
-            "128, each alone": effects(alone, seconds),
-            "4096, each alone": effects(large, seconds),
-            "pedalboard": effects_pedalboard(seconds),
+            OURS: effects(joined, SECONDS),
+            "our 128, each block alone": effects(alone, SECONDS),
+            "our 4096, each block alone": effects(large, SECONDS),
+            "pedalboard": effects_pedalboard(SECONDS),
         },
     }
-    return {
-        name: {how: round(seconds / best_s(case), 1) for how, case in ways.items() if case}
-        for name, ways in cases.items()
-    }
 
 
-def table(measured: dict[str, dict[str, float]]) -> str:
-    lines = [f"{'':24}{'seconds of audio per second':>30}"]
-    for name, ways in measured.items():
-        lines.append(name)
-        lines += [f"  {how:<22}{rate:>30,.0f}" for how, rate in ways.items()]
-        if limit := ways.get("whole buffer, numpy"):
-            factor = limit / ways["blocks of 128"]
-            lines.append(f"  whole buffer over blocks of 128: {factor:.2f}")
-    return "\n".join(lines)
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("numpy", "scipy", "pedalboard", "dawdreamer"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
+def rows() -> list[Row]:
+    """Every way beside ours, in seconds of audio per second."""
+    found = []
+    for name, ways in cases().items():
+        rates = {how: SECONDS / best_s(case) for how, case in ways.items() if case}
+        ours = rates.pop(OURS)
+        for how, rate in rates.items():
+            aim = "at least 0.5" if how == "numpy, whole buffer" else ""
+            found.append(Row(f"{name}: {how}", round(ours, 1), round(rate, 1), "x real time", aim))
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    measured = measure(options.seconds)
-    print(table(measured))
-    print(", ".join(f"{name} {number}" for name, number in versions().items()))
-    if options.out:
-        report = {"versions": versions(), "seconds": options.seconds, "rates": measured}
-        options.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    """Measure, print, and write the JSON file."""
+    show("audio", rows(), ours="blocks of 128", bare="the other")
 
 
 if __name__ == "__main__":

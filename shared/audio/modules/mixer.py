@@ -17,8 +17,8 @@ _SILENT_DB = -96.0
 class MixBus(AudioModule):
     """Adds its sources up and sets their level and place: a channel strip, a send, a group, a master.
 
-    Pan is constant-power and leaves the middle untouched: a source panned hard to one side is 3 dB
-    louder there. -96 dB is silence.
+    Pan keeps the power (left ``sqrt(1 - pan)``, right ``sqrt(1 + pan)``) and leaves the middle
+    untouched: a source panned hard to one side is 3 dB louder there. -96 dB is silence.
     """
 
     parameters = (
@@ -40,19 +40,18 @@ class MixBus(AudioModule):
         self.set_parameter("pan", pan)
 
     def _render(self, inputs: Sequence[Block], frames: int) -> Block:
-        total = self._sum(inputs, frames)
-        gain = self._gain(frames)
+        total, gain = self._sum(inputs, frames), self._gain(frames)
         pan = self._moving("pan", frames)
-        if self.config.channels == 2 and (isinstance(pan, np.ndarray) or pan != 0.0):
-            angle = (np.asarray(pan) + 1.0) * (np.pi / 4.0)
-            sides = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * np.sqrt(2.0)
-            total = total * sides
-        if isinstance(gain, np.ndarray):
-            total = total * gain[:, None]
-        elif gain != 1.0:
-            total = total * gain
         # As wide as the engine, panned or not, so that what follows has one width to work on.
-        return np.broadcast_to(total, (frames, max(total.shape[1], self.config.channels)))
+        shape = (frames, max(total.shape[1], self.config.channels))
+        wide = np.broadcast_to(total, shape)
+        if isinstance(gain, float) and isinstance(pan, float) and (gain, pan) == (1.0, 0.0):
+            return wide
+        moved = np.empty(shape)
+        for channel in range(shape[1]):
+            side = np.sqrt(1.0 + pan if channel else 1.0 - pan) if shape[1] == 2 else 1.0
+            np.multiply(wide[:, channel], gain * side, out=moved[:, channel])
+        return moved
 
     def _gain(self, frames: int) -> float | NDArray[np.float64]:
         gain_db = self._moving("gain_db", frames)

@@ -14,8 +14,10 @@ from shared.audio.modules.base import AudioModule, Block
 from shared.audio.modules.layers import (
     MAX_VELOCITY,
     ClipSampleLayer,
+    evened,
     in_order,
     layer_weights,
+    likeness,
 )
 from shared.audio.parameters import ParameterSpec
 from shared.errors import ValidationError
@@ -32,7 +34,7 @@ _LONGEST_S = 240
 class _Voice:
     """One layer of one note. ``position`` and ``end`` are frames of the clip."""
 
-    clip: NDArray[np.float64]
+    clip: NDArray[np.floating]
     position: int
     end: int
     gain: float
@@ -50,7 +52,9 @@ class _Voice:
         count = min(frames, self.end - self.position)
         if self.dying is not None:
             count = min(count, self.dying_frames - self.dying)
-        sound = self.clip[self.position : self.position + count] * self.gain
+        sound: Block = np.multiply(
+            self.clip[self.position : self.position + count], self.gain, dtype=np.float64
+        )
         self._fade_edges(sound, count)
         if self.dying is not None:
             left = 1.0 - np.arange(self.dying, self.dying + count) / self.dying_frames
@@ -136,10 +140,17 @@ class ClipSampler(AudioModule):
         super().__init__(name, config)
         self._layers = in_order(layers)
         self._clips = [layer.clip for layer in self._layers]
-        self._pitched: dict[tuple[int, float], NDArray[np.float64]] = {}
+        self._alike = likeness(self._clips)
+        self._pitched: dict[tuple[int, float], NDArray[np.floating]] = {}
         self.set_parameter("start_percent", start_percent)
         self.set_parameter("length_percent", length_percent)
         self._restart()
+
+    def share_clips(self, other: ClipSampler) -> None:
+        """Hold no clips of its own, but those of another sampler with the same layers."""
+        if other._layers != self._layers:
+            raise ValidationError(self.name, f"has other layers than {other.name!r}")
+        self._clips, self._pitched = other._clips, other._pitched
 
     def _restart(self) -> None:
         self._voices: list[_Voice] = []
@@ -161,7 +172,7 @@ class ClipSampler(AudioModule):
         low, high = now["velocity_amplitude_min"], now["velocity_amplitude_max"]
         gain = low + (high - low) * touch
         weights = layer_weights(self._layers, now["velocity"], now["velocity_crossfade_width"])
-        for index, weight in enumerate(weights):
+        for index, weight in enumerate(evened(weights, self._alike)):
             if weight and gain:
                 self._voices.append(self._voice(index, float(weight) * gain, touch))
 
@@ -183,7 +194,7 @@ class ClipSampler(AudioModule):
             start=start,
         )
 
-    def _clip(self, index: int, semitones: float) -> NDArray[np.float64]:
+    def _clip(self, index: int, semitones: float) -> NDArray[np.floating]:
         if semitones == 0.0:
             return self._clips[index]
         key = (index, semitones)
@@ -208,11 +219,15 @@ class ClipSampler(AudioModule):
         return sound if amplitude == 1.0 else sound * amplitude
 
 
-def _transposed(clip: NDArray[np.float64], semitones: float, longest: int) -> NDArray[np.float64]:
-    """The clip played faster or slower, band-limited; within 0.05 cents of the interval."""
+def _transposed(clip: NDArray[np.float64], semitones: float, longest: int) -> NDArray[np.float32]:
+    """The clip played faster or slower, band-limited; within 0.05 cents of the interval.
+
+    In single precision, for a piece may need many.
+    """
     from scipy.signal import resample_poly
 
     ratio = Fraction(2.0 ** (-semitones / 12.0)).limit_denominator(1_000)
     if len(clip) * ratio > longest:
         raise ValidationError("Transpose", f"{semitones:g} st makes this clip too long to play")
-    return np.asarray(resample_poly(clip, ratio.numerator, ratio.denominator, axis=0))
+    moved = resample_poly(clip, ratio.numerator, ratio.denominator, axis=0)
+    return np.asarray(moved, np.float32)

@@ -144,7 +144,7 @@ class Reverb(AudioModule):
         if damping:
             lines = one_pole(lines.T * (1.0 - damping), damping, self._highs).T
             self._highs = lines[:, -1].copy()
-        fed = _hadamard(lines * self._gains[:, None])
+        fed = _hadamard(np.multiply(lines, self._gains[:, None], order="C"))
         fed[0::2] += x[:, 0]
         fed[1::2] += x[:, -1]
         self._history[:, self._write : self._write + count] = fed
@@ -166,12 +166,18 @@ def _coprime_lengths(lines_ms: Sequence[float], sample_rate: int) -> tuple[int, 
 
 
 def _hadamard(lines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The orthogonal 8 x 8 Hadamard matrix times ``(8, frames)``, by butterflies."""
-    cube = lines.reshape(2, 2, 2, -1)
-    for axis in range(3):
-        first, second = np.take(cube, 0, axis), np.take(cube, 1, axis)
-        cube = np.stack([first + second, first - second], axis)
-    return np.asarray(cube.reshape(8, -1) * 8.0**-0.5)
+    """The orthogonal 8 x 8 Hadamard matrix times ``(8, frames)``, by butterflies, in place."""
+    for cube in (
+        lines.reshape(4, 2, 1, -1),
+        lines.reshape(2, 2, 2, -1),
+        lines.reshape(1, 2, 4, -1),
+    ):
+        first, second = cube[:, 0], cube[:, 1]
+        difference = first - second
+        first += second
+        second[:] = difference
+    lines *= 8.0**-0.5
+    return lines
 
 
 def _alternating_sum(lines: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,253 @@
+"""Standard MIDI files (types 0 and 1) as scores.
+
+Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and pan.
+What else a file asks for (pitch bend, aftertouch, other controllers) is left out and counted in the
+score's notices.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from shared.audio.modules.layers import MAX_VELOCITY
+from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
+from shared.audio.tempo import TempoChange, TempoMap, TimeSignature
+from shared.errors import UnsupportedMedia, ValidationError
+
+MAX_NOTES, MAX_MESSAGES, MAX_VOICES = 20_000, 200_000, 12
+DRUM_CHANNEL = 9
+_DAMPER, _VOLUME, _PAN = 64, 7, 10
+_FREE_FOR = Fraction(1, 2)
+"""Beats for which a voice should have been free before it plays again, so that its tail rings."""
+
+_PROGRAMS: tuple[tuple[range, str], ...] = (
+    (range(0, 16), "keys"),
+    (range(16, 24), "organ"),
+    (range(24, 32), "pluck"),
+    (range(32, 40), "bass"),
+    (range(40, 52), "strings"),
+    (range(52, 55), "choir"),
+    (range(55, 56), "strings"),
+    (range(56, 88), "lead"),
+    (range(88, 104), "pad"),
+    (range(104, 112), "pluck"),
+    (range(112, 120), "tom"),
+    (range(120, 128), "noise"),
+)
+"""General MIDI programs (from 0) and the bank's nearest sound."""
+
+_DRUMS: Mapping[int, str] = {
+    35: "kick", 36: "kick", 37: "rim", 38: "snare", 39: "clap", 40: "snare", 42: "hat", 44: "hat",
+    46: "open_hat", 49: "open_hat", 51: "open_hat", 52: "open_hat", 55: "open_hat", 57: "open_hat",
+    59: "open_hat", 41: "tom", 43: "tom", 45: "tom", 47: "tom", 48: "tom", 50: "tom", 54: "shaker",
+    69: "shaker", 70: "shaker", 82: "shaker", 76: "rim", 77: "rim", 31: "rim",
+}  # fmt: skip
+"""General MIDI percussion keys and the bank's drums; other keys play the rim."""
+
+
+@dataclass
+class _Channel:
+    """What one channel sounds like while its messages go by."""
+
+    program: int = 0
+    pedal: bool = False
+    sounding: dict[int, tuple[Fraction, float]] = field(default_factory=dict)
+    held: list[int] = field(default_factory=list)
+    """Keys let go while the pedal is down."""
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A note before it has a lane."""
+
+    instrument: str
+    start: Fraction
+    end: Fraction
+    pitch: float | None
+    velocity: float
+
+
+def read_midi(data: bytes, name: str = "midi") -> Score:
+    """The piece in a MIDI file; raises ``UnsupportedMedia`` or ``ValidationError``."""
+    file = _parse(data)
+    reader = _Reader(file.ticks_per_beat)
+    ticks = 0
+    for message in _merged(file.tracks):
+        ticks += message.time
+        reader.take(message, Fraction(ticks, file.ticks_per_beat))
+    return reader.score(name, Fraction(ticks, file.ticks_per_beat))
+
+
+def _parse(data: bytes) -> Any:
+    import mido
+
+    try:
+        file = mido.MidiFile(file=io.BytesIO(data))
+    except (EOFError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise UnsupportedMedia(f"not a readable MIDI file: {error or 'it ends too soon'}") from None
+    if file.type not in (0, 1):
+        raise UnsupportedMedia("MIDI files of type 2 (separate patterns) are not read")
+    if not 0 < file.ticks_per_beat < 0x8000:
+        raise UnsupportedMedia("MIDI files with film time code (SMPTE) are not read")
+    if sum(len(track) for track in file.tracks) > MAX_MESSAGES:
+        raise ValidationError("MIDI file", f"holds more than {MAX_MESSAGES:,} messages")
+    return file
+
+
+def _merged(tracks: Iterable[Any]) -> Any:
+    import mido
+
+    return mido.merge_tracks(list(tracks))
+
+
+class _Reader:
+    """Takes messages in order and keeps what a score needs."""
+
+    def __init__(self, ticks_per_beat: int) -> None:
+        self._ticks_per_beat = ticks_per_beat
+        self._channels: dict[int, _Channel] = {}
+        self._played: list[_Played] = []
+        self._points: list[ControlPoint] = []
+        self._tempos: dict[Fraction, Fraction] = {}
+        self._meters: list[tuple[Fraction, int, int]] = []
+        self._sounds: dict[str, str] = {}
+        self._left_out: Counter[str] = Counter()
+
+    def take(self, message: Any, beat: Fraction) -> None:
+        """One message at its beat."""
+        if message.type == "set_tempo":
+            self._tempos[beat] = Fraction(60_000_000, max(1, message.tempo))
+        elif message.type == "time_signature":
+            self._meters.append((beat, message.numerator, message.denominator))
+        elif not message.is_meta and hasattr(message, "channel"):
+            self._take_channel(message, beat)
+
+    def _take_channel(self, message: Any, beat: Fraction) -> None:
+        channel = self._channels.setdefault(message.channel, _Channel())
+        if message.type == "note_on" and message.velocity:
+            self._let_go(message.channel, message.note, beat)
+            channel.sounding[message.note] = (beat, float(message.velocity))
+        elif message.type in ("note_on", "note_off"):
+            if channel.pedal:
+                channel.held.append(message.note)
+            else:
+                self._let_go(message.channel, message.note, beat)
+        elif message.type == "program_change":
+            channel.program = message.program
+        elif message.type == "control_change":
+            self._take_control(message, channel, beat)
+        else:
+            self._left_out[message.type.replace("_", " ")] += 1
+
+    def _take_control(self, message: Any, channel: _Channel, beat: Fraction) -> None:
+        if message.control == _DAMPER:
+            channel.pedal = message.value >= 64
+            if not channel.pedal:
+                for note in channel.held:
+                    self._let_go(message.channel, note, beat)
+                channel.held.clear()
+        elif message.control == _VOLUME:
+            # General MIDI: 40 log10(value / 127) dB, on a fader of -96 to 24 dB.
+            loud = message.value / MAX_VELOCITY
+            self._point(message.channel, "gain_db", beat, _fader(loud))
+        elif message.control == _PAN:
+            self._point(message.channel, "pan", beat, message.value / 128.0)
+        else:
+            self._left_out[f"controller {message.control}"] += 1
+
+    def _point(self, channel: int, control: str, beat: Fraction, position: float) -> None:
+        self._points.append(
+            ControlPoint(f"channel {channel + 1}", 0, str(channel), control, beat, position)
+        )
+
+    def _let_go(self, number: int, key: int, beat: Fraction) -> None:
+        channel = self._channels[number]
+        if key not in channel.sounding:
+            return
+        start, velocity = channel.sounding.pop(key)
+        sound = _DRUMS.get(key, "rim") if number == DRUM_CHANNEL else _sound_of(channel.program)
+        instrument = f"{sound} {number + 1}"
+        self._sounds[instrument] = sound
+        pitch = None if number == DRUM_CHANNEL else float(key)
+        self._played.append(_Played(instrument, start, max(beat, start), pitch, velocity))
+        if len(self._played) > MAX_NOTES:
+            raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
+
+    def score(self, name: str, length: Fraction) -> Score:
+        """All that was taken, up to ``length`` beats."""
+        for number, channel in self._channels.items():
+            for key in list(channel.sounding):
+                self._let_go(number, key, length)
+        if not self._played:
+            raise ValidationError("MIDI file", "plays no note")
+        notes, stolen = _in_lanes(self._played)
+        if stolen:
+            self._left_out[f"notes beyond {MAX_VOICES} at once, cut short"] = stolen
+        whole_beats = Fraction(max(1, -(-length // 1)))
+        return Score(
+            name[:80] or "midi",
+            self._tempo_map(),
+            whole_beats,
+            tuple(InstrumentSetup(label, sound) for label, sound in sorted(self._sounds.items())),
+            tuple(notes),
+            tuple(self._instrument_points()),
+            notices=tuple(
+                f"left out: {count} x {what}" for what, count in sorted(self._left_out.items())
+            ),
+        )
+
+    def _instrument_points(self) -> Iterable[ControlPoint]:
+        """Channel points, for every instrument that the channel played."""
+        for point in self._points:
+            for instrument in sorted(self._sounds):
+                if int(instrument.rsplit(" ", 1)[1]) == int(point.instrument) + 1:
+                    yield ControlPoint(
+                        point.lane, 0, instrument, point.control, point.beats, point.position
+                    )
+
+    def _tempo_map(self) -> TempoMap:
+        first = self._tempos.pop(Fraction(0), Fraction(120))
+        changes = [TempoChange(beat, bpm) for beat, bpm in sorted(self._tempos.items())]
+        signatures: list[TimeSignature] = []
+        for beat, numerator, denominator in self._meters:
+            bar = TempoMap(120, (), signatures or [TimeSignature()]).bar_at(beat).bar
+            if signatures and signatures[-1].bar == bar:
+                signatures.pop()
+            signatures.append(TimeSignature(bar, numerator, denominator))
+        return TempoMap(first, changes, signatures or [TimeSignature()])
+
+
+def _sound_of(program: int) -> str:
+    return next(sound for programs, sound in _PROGRAMS if program in programs)
+
+
+def _fader(loud: float) -> float:
+    """Where General MIDI's volume (0 to 1) lies on the fader's 0 to 1."""
+    from math import log10
+
+    gain_db = max(-96.0, 40.0 * log10(loud)) if loud > 0 else -96.0
+    return (gain_db + 96.0) / 120.0
+
+
+def _in_lanes(played: list[_Played]) -> tuple[list[Note], int]:
+    """Notes spread over as many lanes of their instrument as sound at once, and how many were cut."""
+    free_at: dict[str, list[Fraction]] = {}
+    notes, stolen = [], 0
+    for note in sorted(played, key=lambda one: (one.start, one.instrument, one.pitch or 0.0)):
+        voices = free_at.setdefault(note.instrument, [])
+        free = min(range(len(voices)), key=voices.__getitem__, default=None)
+        if free is None or (voices[free] > note.start - _FREE_FOR and len(voices) < MAX_VOICES):
+            voices.append(note.end)
+            free = len(voices) - 1
+        else:
+            stolen += voices[free] > note.start
+            voices[free] = note.end
+        lane = f"{note.instrument} voice {free + 1}"
+        length = note.end - note.start
+        notes.append(Note(lane, note.instrument, note.start, length, note.pitch, note.velocity))
+    return notes, stolen

@@ -1,0 +1,219 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from functions.perform import bank
+from functions.perform.pattern import (
+    ENGINE,
+    PatternParams,
+    perform_file,
+    referenced_artifacts,
+)
+from functions.perform.table import format_performance
+from shared.audio.metrics import integrated_lufs
+from shared.contracts.artifact import KIND_META
+from shared.contracts.asset import MediaInfo
+from shared.contracts.engine import InputFile, Job
+from shared.contracts.step import StepState
+from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
+from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
+
+
+def job(source: Path, workdir: Path, **inputs) -> Job:
+    workdir.mkdir(exist_ok=True)
+    fractions: list[float] = []
+    made = Job(
+        source, MediaInfo(container="pattern", duration_ms=None), workdir, fractions.append, inputs
+    )
+    object.__setattr__(made, "heard", fractions)
+    return made
+
+
+@pytest.fixture(scope="module")
+def performed(tmp_path_factory):
+    """The example, performed as a step."""
+    work = job(EXAMPLE, tmp_path_factory.mktemp("work"))
+    return work, ENGINE.run(work, PatternParams(), ENGINE.backend())
+
+
+def test_outputs_are_complete_and_meet_their_kinds(performed):
+    work, result = performed
+    assert result.state is StepState.DONE
+    roles = [output.meta.get("role") for output in result.outputs]
+    assert roles == ["master", *["stem"] * 8, "loudness", "automation", None]
+    for output in result.outputs:
+        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert output.path.stat().st_size > 0
+        json.dumps(output.meta, allow_nan=False)
+    assert work.heard[-1] == 1.0
+
+
+def test_stems_add_up_to_the_master(performed):
+    _, result = performed
+    sounds = [o for o in result.outputs if o.content_type == "audio/wav"]
+    master, *stems = [soundfile.read(output.path)[0] for output in sounds]
+    assert sum(stems) == pytest.approx(master, abs=len(stems) * 2.0**-23)
+    assert np.abs(master).max() == pytest.approx(10.0 ** (-1.0 / 20.0), abs=1e-3), (
+        "trimmed to -1 dBFS"
+    )
+    assert all(np.abs(stem).max() > 0.001 for stem in stems)
+
+
+def test_the_rows_describe_the_file(performed):
+    _, result = performed
+    master = result.outputs[0]
+    audio, rate = soundfile.read(master.path)
+    assert master.meta["integrated_lufs"] == pytest.approx(integrated_lufs(audio, rate), abs=0.02)
+    beat = round(rate * 60 / 112)
+    expected = 10.0 * np.log10(np.square(audio[:beat]).mean(axis=0))
+    assert master.meta["loudness_rows"][0]["rms_dbfs"] == pytest.approx(expected.tolist(), abs=0.02)
+
+
+def test_fades_are_in_the_log(performed):
+    _, result = performed
+    log = result.outputs[0].meta["automation_log"]
+    fades = [
+        (entry["lane"], entry["row"], entry["curve"], entry["applied_ms"])
+        for entry in log
+        if entry["curve"]
+    ]
+    assert fades == [
+        ("bass swell", 9, "exponential", pytest.approx(267.857)),
+        ("pad tone", 9, "s_curve", pytest.approx(1_071.429)),
+        ("pad tone", 13, "linear", 5.0),
+    ]
+
+
+def test_performing_again_gives_the_same_bytes(performed, tmp_path):
+    _, result = performed
+    again = ENGINE.run(job(EXAMPLE, tmp_path / "again"), PatternParams(), ENGINE.backend())
+    for one, other in zip(result.outputs, again.outputs, strict=True):
+        assert one.meta == other.meta
+        digests = [hashlib.sha256(output.path.read_bytes()).hexdigest() for output in (one, other)]
+        assert digests[0] == digests[1], one.name
+
+
+def test_tempo_and_duration_are_the_asker_s(tmp_path):
+    rendering = perform_file(write(tmp_path, pattern()), tempo_bpm=60, duration_beats=5)
+    assert rendering.duration_s == 5.0
+    assert [row["label"] for row in rendering.loudness_rows] == ["1.1", "1.2", "1.3", "1.4", "2.1"]
+    assert rendering.files == {}
+
+
+def test_the_printed_table_has_a_line_a_beat(tmp_path):
+    printed = format_performance(perform_file(write(tmp_path, pattern()))).splitlines()
+    assert printed[0].split() == [
+        "beat",
+        "LUFS",
+        "RMS",
+        "dBFS",
+        "peak",
+        "dBFS",
+        "crest",
+        "dB",
+        "peak",
+        "hold",
+        "dBFS",
+    ]
+    assert printed[1].split()[0] == "1.1"
+    assert printed[2].split()[0] == "1.2"
+    assert "21 automation events scheduled" in printed
+
+
+def test_silent_beats_are_dashes(tmp_path):
+    lane = {"name": "hats", "instrument": "hats", "notes": "x . . . . . . . . . . ."}
+    printed = format_performance(perform_file(write(tmp_path, pattern(lanes=[lane]))))
+    assert printed.splitlines()[3].split()[:2] == ["1.3", "-"]
+
+
+def own_sound(sound) -> dict:
+    return pattern(instruments=[{"name": "hats", "sound": sound, "family": "keys"}])
+
+
+def test_own_recordings_play(tmp_path):
+    clip = tmp_path / "clip.wav"
+    time = np.arange(11_025) / 44_100
+    soundfile.write(clip, 0.5 * np.sin(2.0 * np.pi * 1_000.0 * time), 44_100)
+    path = write(tmp_path, own_sound("artifact:art_1"))
+    assert referenced_artifacts(path) == ("art_1",)
+    given = {"detect.hits": [InputFile("art_1", "audio_hit", clip, {})]}
+    result = ENGINE.run(job(path, tmp_path / "work", **given), PatternParams(), ENGINE.backend())
+    audio, rate = soundfile.read(result.outputs[0].path)
+    spectrum = np.abs(np.fft.rfft(audio[: rate // 4, 0]))
+    assert spectrum.argmax() * 4 == pytest.approx(1_000, abs=8)
+
+
+def test_own_recordings_in_layers_are_all_fetched(tmp_path):
+    layers = [{"artifact": "soft", "max_velocity": 60}, {"artifact": "loud", "min_velocity": 61}]
+    assert referenced_artifacts(write(tmp_path, own_sound(layers))) == ("soft", "loud")
+
+
+def test_a_missing_recording_and_an_unknown_sound_name_the_instrument(tmp_path):
+    with pytest.raises(ValidationError, match="instrument 'hats': there is no recording 'art_1'"):
+        perform_file(write(tmp_path, own_sound("artifact:art_1")))
+    with pytest.raises(
+        ValidationError, match="instrument 'hats': sound 'kazoo' is not in the bank"
+    ):
+        perform_file(write(tmp_path, own_sound("kazoo")))
+
+
+def test_a_recording_that_is_none_is_refused(tmp_path):
+    clip = tmp_path / "clip.wav"
+    clip.write_bytes(b"RIFF nonsense")
+    with pytest.raises(UnsupportedMedia, match="a clip can't be read"):
+        perform_file(write(tmp_path, own_sound("artifact:art_1")), clips={"art_1": clip})
+
+
+@pytest.mark.parametrize(
+    ("changes", "params", "words"),
+    [
+        ({}, {"duration_beats": 1e6}, "longer than the 600 s"),
+        ({"length_beats": 90_000}, {}, "longer than the 600 s"),
+        ({}, {"tempo_bpm": 0.1}, "outside 5 to 1,000 BPM"),
+        ({}, {"duration_beats": 0}, "not above 0"),
+    ],
+)
+def test_lengths_and_tempos_have_limits(tmp_path, changes, params, words):
+    with pytest.raises(ValidationError, match=words):
+        perform_file(write(tmp_path, pattern(**changes)), **params)
+
+
+def test_large_files_and_other_bytes_are_refused(tmp_path):
+    path = tmp_path / "pattern.json"
+    path.write_bytes(b" " * 4_000_001)
+    with pytest.raises(InputTooLarge):
+        perform_file(path)
+    path.write_bytes(b"\xff\xfe\x00garbage")
+    with pytest.raises(ValidationError, match="neither JSON text nor a MIDI file"):
+        perform_file(path)
+
+
+@pytest.mark.skipif(not MIDI_FILES.exists(), reason="the test recordings are not on this machine")
+def test_a_midi_file_performs(tmp_path):
+    rendering = perform_file(MIDI_FILES / "test-c-major-scale.mid", out=tmp_path / "out")
+    assert rendering.integrated_lufs > -40.0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["automation.json", "loudness.json", "master.wav", "pattern.png", "stem_01.wav"]
+
+
+@pytest.mark.parametrize("name", bank.names())
+def test_every_sound_of_the_bank_speaks_up(name):
+    sound = bank.sound(name, 48_000)
+    assert bool(sound.layers) != bool(sound.wave)
+    for layer in sound.layers:
+        assert 0.1 < np.abs(layer.sample).max() <= 0.951
+        assert abs(layer.sample.mean()) < 0.02
+        assert abs(layer.sample[-1]) < 1e-3
+
+
+def test_bolder_layers_are_brighter():
+    for name in ("keys", "strings", "pluck", "snare"):
+        energies = [
+            np.square(np.diff(layer.sample)).sum() / np.square(layer.sample).sum()
+            for layer in bank.sound(name, 48_000).layers
+        ]
+        assert energies == sorted(energies)
