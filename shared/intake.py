@@ -39,7 +39,7 @@ from shared.home import Home
 from shared.log import bind
 from shared.objects import ObjectInfo
 from shared.objects.fetch import Fetched, fetch_object
-from shared.pipeline import PROBE, UPLOADS_TOPIC, default_steps, with_needs
+from shared.pipeline import BY_NAME, PROBE, UPLOADS_TOPIC, default_steps, with_needs
 from shared.results import publish_settled
 from shared.runs import change_run, open_upload_run, write_record
 
@@ -174,7 +174,10 @@ class _Intake:
     def _plan(self, wishes: Wishes, asset: Asset) -> dict[str, Any]:
         standing = plan.tenant_settings(self.home, self.upload.ctx)
         steps = wishes.steps if wishes.steps is not None else standing.get("steps")
-        wanted = default_steps() if steps is None else [name for name in steps if name != PROBE]
+        if steps is None:
+            wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
+        else:
+            wanted = [name for name in steps if name != PROBE]
         chosen = with_needs(wanted)
         params = {**standing.get("params", {}), **(wishes.params or {})}
         return {

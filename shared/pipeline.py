@@ -19,7 +19,7 @@ UPLOADS_TOPIC = "uploads"
 RESULTS_TOPIC = "results"
 DEAD_TOPIC = "steps-dead"
 
-Takes = Literal["audio", "video", "any"]
+Takes = Literal["audio", "video", "pattern", "any"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,17 @@ class Step:
 
     def accepts(self, media: MediaInfo) -> bool:
         """Does the recording have what this step works on?"""
-        return {"audio": media.has_audio, "video": media.has_video, "any": True}[self.takes]
+        has = {
+            "audio": media.has_audio,
+            "video": media.has_video,
+            "pattern": media.is_pattern,
+            "any": not media.is_pattern,
+        }
+        return has[self.takes]
+
+    def concerns(self, media: MediaInfo) -> bool:
+        """Is it for this sort of upload at all: patterns are performed, recordings are not?"""
+        return (self.takes == "pattern") == media.is_pattern
 
 
 PROBE = "probe"
@@ -77,8 +87,26 @@ STEPS: tuple[Step, ...] = (
         needs={"detect.regions": ("video_region_summary",)},
         timeout_s=3600,
     ),
+    Step("transform.fx", takes="audio", produces=("audio_fx", "preview"), default=False),
+    Step("transform.macro", takes="audio", produces=("audio_macro", "preview"), default=False),
+    Step("transform.loudness", takes="audio", produces=("audio_loudness",)),
+    Step(
+        "transform.normalise",
+        takes="audio",
+        produces=("audio_normalised",),
+        needs={"transform.loudness": ("audio_loudness",)},
+    ),
+    Step("transform.resample", takes="audio", produces=("audio_resampled",), default=False),
     Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
     Step("transcribe.captions", takes="audio", produces=("asr_transcript", "captions")),
+    Step("perform.pattern", takes="pattern", produces=("pattern_render", "preview")),
+    Step(
+        "render.origin",
+        takes="audio",
+        produces=("video_shot_list",),
+        needs={"transcribe.semantics": ("audio_semantic_timeline",)},
+        default=False,
+    ),
 )
 
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}

@@ -25,7 +25,7 @@ from shared import plan
 from shared.bus import Message
 from shared.cache import Claim, Lease, Recall, common_cache_key
 from shared.contracts.artifact import Artifact
-from shared.contracts.asset import Asset
+from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
 from shared.contracts.engine import Backend, Engine, InputFile, Job, Result, StepParams
 from shared.contracts.ids import run_id
@@ -285,7 +285,7 @@ class _Attempt:
         source = self._source(folder)
         return Job(
             source,
-            self.asset.media,
+            self._media(source),
             workdir,
             progress,
             inputs,
@@ -307,6 +307,14 @@ class _Attempt:
         if self.request.artifact_id:
             key = load_artifact(self.home.documents, self.ctx, self.request.artifact_id).key
         return self._fetch(key, folder / f"source.{key.rsplit('.', 1)[-1]}")
+
+    def _media(self, source: Path) -> MediaInfo:
+        """What is in the source: known of the recording, to be looked at in an artifact."""
+        if self.request.artifact_id is None or self.row.takes not in ("audio", "video"):
+            return self.asset.media
+        from shared.media.probe import probe
+
+        return probe(source)
 
     def _fetched(self, artifact: Artifact, folder: Path) -> InputFile:
         name = f"{artifact.artifact_id}.{artifact.key.rsplit('.', 1)[-1]}"

@@ -1,6 +1,6 @@
 """``detect.phrases``: what is spoken, phrase by phrase.
 
-Two passes: voice activity (Silero's, see ``shared.media.vad``) at 16 kHz, in pieces of five minutes;
+Two passes: voice activity (Silero's, see ``shared.media.vad``) at 16 kHz, in pieces of a minute;
 then the cuts, at the recording's own rate. Speech whose pauses are shorter than ``max_pause_ms``
 stays together; what is longer than ``max_duration_ms`` is split where speech is least likely; what is
 shorter than ``min_duration_ms`` is given the recording's own sound around it.
@@ -36,7 +36,7 @@ from shared.errors import ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_probabilities, speech_spans
 
-_PIECE = 8_960 * FRAME_SAMPLES
+_PIECE = 2_048 * FRAME_SAMPLES
 _BEHIND, _AHEAD = 312 * FRAME_SAMPLES, 94 * FRAME_SAMPLES
 """The network remembers 10 s, and judges the level by 3 s to come."""
 TIMELINE = "audio_semantic_timeline"
@@ -139,7 +139,7 @@ def mono(block: Samples) -> NDArray[np.float32]:
 def pieces(
     blocks: Iterable[NDArray[np.float32]],
 ) -> Iterator[tuple[NDArray[np.float32], int, int]]:
-    """Pieces of 5 minutes with the 10 s before and 3 s after: ``(samples, first own, last own)``.
+    """Pieces of a minute with the 10 s before and 3 s after: ``(samples, first own, last own)``.
 
     Where they are cut does not depend on the blocks.
     """

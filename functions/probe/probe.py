@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from shared.contracts.asset import Probed
+from shared.contracts.asset import MediaInfo, Probed
 from shared.media.formats import BRAND_BYTES, file_type
 from shared.media.probe import probe
+
+MAX_PATTERN_BYTES = 4_000_000
+PATTERN_FORMAT = "rushes.pattern"
 
 
 def probe_recording(path: Path) -> Probed:
@@ -14,6 +18,28 @@ def probe_recording(path: Path) -> Probed:
 
     Raises ``UnsupportedMedia``, ``TimedOut`` or ``MissingDependency``.
     """
+    return _as_pattern(path) or _as_media(path)
+
+
+def _as_pattern(path: Path) -> Probed | None:
+    """A MIDI file or a pattern in JSON: to be performed, not decoded."""
+    if path.stat().st_size > MAX_PATTERN_BYTES:
+        return None
+    data = path.read_bytes()
+    if data.startswith(b"MThd"):
+        media = MediaInfo(container="midi", duration_ms=None)
+        return Probed(media=media, content_type="audio/midi", extension="mid")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.get("format") != PATTERN_FORMAT:
+        return None
+    media = MediaInfo(container="pattern", duration_ms=None)
+    return Probed(media=media, content_type="application/json", extension="json")
+
+
+def _as_media(path: Path) -> Probed:
     media = probe(path)
     with path.open("rb") as file:
         called = file_type(media, file.read(BRAND_BYTES))

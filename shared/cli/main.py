@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "up.up",
     "upload": "act.upload_command",
     "reprocess": "act.reprocess",
+    "perform": "perform.perform",
     "assets": "look.assets",
     "artifacts": "look.artifacts",
     "runs": "look.runs",

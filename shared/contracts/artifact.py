@@ -72,6 +72,7 @@ KIND_META: Mapping[str, tuple[str, ...]] = {
     "audio_render": _MIX,
     "audio_bus_stem": (*_MIX, "parent_master"),
     "video_render": ("plan",),
+    "video_shot_list": ("semantic_version", "semantic_cache_key", "shot_count"),
     "pattern_render": ("tempo", "loudness_rows", "automation_log"),
     "preview": ("shows",),
 }

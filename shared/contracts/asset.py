@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.ids import Name
 
+PATTERN_CONTAINERS = ("pattern", "midi")
+
 
 class AudioStream(BaseModel):
     """One sound stream. Times are of presentation."""
@@ -58,7 +60,8 @@ class MediaInfo(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     container: str
-    """The demuxer's name: ``wav``, ``flac``, ``mov,mp4,m4a,3gp,3g2,mj2``."""
+    """The demuxer's name: ``wav``, ``flac``, ``mov,mp4,m4a,3gp,3g2,mj2``; or one of
+    ``PATTERN_CONTAINERS``."""
     duration_ms: int | None
     audio: tuple[AudioStream, ...] = ()
     video: tuple[VideoStream, ...] = ()
@@ -66,6 +69,11 @@ class MediaInfo(BaseModel):
     """A picture is attached that is not moving video."""
     subtitles: int = 0
     """How many subtitle streams there are."""
+
+    @property
+    def is_pattern(self) -> bool:
+        """Is it no recording, but a tracker pattern or MIDI file to be performed?"""
+        return self.container in PATTERN_CONTAINERS
 
     @property
     def has_audio(self) -> bool:

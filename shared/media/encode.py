@@ -9,6 +9,7 @@ in the file: the same pictures and times give the same bytes, on machines with t
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,14 +41,19 @@ PLANAR: Mapping[str, tuple[bytes, int, int, int]] = {
 """The pixel formats that pictures pass through, none of which loses anything."""
 
 
+_DEEP = re.compile(r"(p0?|gray|x2rgb|xyz)(9|10|12|14|16)|(rgb|bgr)a?(48|64)|nv20")
+"""Names of pixel formats with more than 8 bits a sample."""
+
+
 def passing_format(pixel_format: str) -> str:
     """The one of ``PLANAR`` that keeps the most of a stream's own."""
     name = pixel_format.replace("yuvj", "yuv")
     if name in PLANAR:
         return name
-    deep = "10le" if any(depth in name for depth in ("10", "12", "14", "16")) else ""
-    full = "444" in name or name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal"))
-    chroma = "444" if full else "422" if "422" in name else "420"
+    deep = "10le" if _DEEP.search(name) else ""
+    full = "444" in name or name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal", "nv24"))
+    half = "422" in name or name.startswith(("nv16", "nv20", "p21"))
+    chroma = "444" if full else "422" if half else "420"
     return f"yuv{chroma}p{deep}"
 
 

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
-CUT_SCENE_SCORE = 0.15
-"""ffmpeg's scene score from which on a frame is looked at though its turn has not come."""
+CHANGED_SCORE = 0.15
+"""ffmpeg's scene score from which on a frame differs much from the one before it."""
+_MOST_NUMBERS = 300
+"""Longer lists of frames would make ffmpeg's expression slow."""
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
 _TIME_WAIT_S = 60.0
@@ -72,7 +74,7 @@ def picture_format(path: Path, media: MediaInfo) -> PictureFormat:
         streams = json.loads(run(args, tool="ffprobe", timeout_s=30.0).stdout)["streams"]
         found = next(row for row in streams if row["index"] == stream.index)
         base = Fraction(found["time_base"])
-    except (ValueError, KeyError, StopIteration, ZeroDivisionError):
+    except (BackendFailed, ValueError, KeyError, StopIteration, ZeroDivisionError):
         raise UnsupportedMedia("its video stream's header cannot be read") from None
     aspect = found.get("sample_aspect_ratio", "1:1")
     return PictureFormat(
@@ -129,8 +131,10 @@ class Wanted:
     """Of one picture; 0: three a pixel."""
     every_ms: float | None = None
     """At least so far apart; ``None``: every frame."""
-    at_cuts: bool = False
-    """Also each frame that differs much from the one before it."""
+    at_changes: bool = False
+    """Also each frame that differs much from the one before it: a cut, or fast motion."""
+    at_frames: tuple[int, ...] = ()
+    """Also the frames of these numbers (the first 300 of them)."""
     as_seen: bool = True
     """Fields are joined, and HDR is mapped to an ordinary screen; otherwise both are left as they are."""
     scaler: str = "area"
@@ -258,8 +262,9 @@ def _selection(wanted: Wanted) -> str:
         return ""
     # Half a microsecond for times that are rounded.
     due = f"gte(t-prev_selected_t,{wanted.every_ms / 1000 - 5e-7:.7f})"
-    cut = f"+gt(scene,{CUT_SCENE_SCORE})" if wanted.at_cuts else ""
-    return f"select='isnan(prev_selected_t)+{due}{cut}',"
+    more = [f"gt(scene,{CHANGED_SCORE})"] if wanted.at_changes else []
+    more += [f"eq(n,{number})" for number in wanted.at_frames[:_MOST_NUMBERS]]
+    return f"select='{'+'.join(['isnan(prev_selected_t)', due, *more])}',"
 
 
 def _pictures(child: Child, size_bytes: int) -> Iterator[Bytes]:

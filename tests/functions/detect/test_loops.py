@@ -99,7 +99,7 @@ def test_the_seam_is_inaudible(tmp_path: Path) -> None:
         bare.append(_step(np.concatenate([straight, straight]), at))
         own = truth.samples[first - 441 : first].astype(float)
         level_db = 10 * np.log10(np.mean(twice[at - 441 : at] ** 2) / np.mean(own**2))
-        assert abs(level_db) < 2.0
+        assert abs(level_db) < 3.0
         spectra = [
             np.abs(np.fft.rfft(part * np.hanning(441))) for part in (own, twice[at - 441 : at])
         ]

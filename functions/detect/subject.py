@@ -1,0 +1,70 @@
+"""Where in a picture its subject is, and how fast the picture moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.detect.centerface import FaceDetector
+
+Picture = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
+
+_SURE = 0.45
+_MAP = 64
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A centre in parts of the picture's width and height, and how sure that is."""
+
+    x: float
+    y: float
+    kind: Literal["face", "saliency", "none"]
+    confidence: float
+
+
+def subject_of(picture: Picture, faces: FaceDetector | None) -> Subject:
+    """The most prominent face's centre; without one, that of what stands out."""
+    high, wide = picture.shape[:2]
+    found = faces.find(picture) if faces else np.zeros((0, 5))
+    found = found[found[:, 4] >= _SURE]
+    if len(found):
+        left, top, width, height, sure = max(found, key=lambda box: box[4] * box[2] * box[3])
+        x, y = np.clip(((left + width / 2) / wide, (top + height / 2) / high), 0, 1)
+        return Subject(float(x), float(y), "face", float(sure))
+    return _salient(picture)
+
+
+def _salient(picture: Picture) -> Subject:
+    """By the spectral residual (Hou and Zhang, 2007): what the picture's spectrum doesn't predict."""
+    import cv2
+
+    small = cv2.resize(picture, (_MAP, _MAP), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    if float(grey.std()) < 2.0:
+        return Subject(0.5, 0.5, "none", 0.0)
+    spectrum = np.fft.fft2(grey)
+    level = np.log(np.abs(spectrum) + 1e-6).astype(np.float32)
+    residual = level - cv2.blur(level, (3, 3))
+    salient = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
+    smooth = cv2.GaussianBlur(salient.astype(np.float32), (0, 0), 4.0)
+    # The transform takes the picture's edges for neighbours: what it finds there is its own.
+    smooth[:3] = smooth[-3:] = smooth[:, :3] = smooth[:, -3:] = 0
+    strong = np.where(smooth >= 0.5 * smooth.max(), smooth, 0)
+    at = (np.arange(_MAP) + 0.5) / _MAP
+    total = max(float(strong.sum()), 1e-12)
+    x, y = float(strong.sum(axis=0) @ at) / total, float(strong.sum(axis=1) @ at) / total
+    return Subject(x, y, "saliency", float(strong.sum() / max(float(smooth.sum()), 1e-12)))
+
+
+def flow_length(before: Grey, after: Grey) -> float:
+    """Mean length of the optical flow (Farnebäck, 2003) from one to the other, in their widths."""
+    import cv2
+
+    start = np.zeros((*before.shape, 2), np.float32)
+    flow = np.asarray(cv2.calcOpticalFlowFarneback(before, after, start, 0.5, 3, 13, 2, 5, 1.1, 0))
+    return float(np.hypot(flow[..., 0], flow[..., 1]).mean()) / before.shape[1]

