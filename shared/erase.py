@@ -6,7 +6,7 @@ from shared.contracts.context import RequestContext
 from shared.errors import Conflict
 from shared.home import Home
 from shared.runs import run_path
-from shared.runtime import load_asset
+from shared.work import load_asset
 
 
 def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, int]:

@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
-from pydantic import ValidationError as PydanticError
 
 from shared import plan
 from shared.bus import Message
-from shared.cache import Claim, Lease, Recall, common_cache_key
+from shared.cache import Claim, Lease
 from shared.contracts.artifact import Artifact
-from shared.contracts.asset import Asset, MediaInfo
+from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import Backend, Engine, InputFile, Job, Result, StepParams
+from shared.contracts.engine import (
+    Backend,
+    Job,
+    Result,
+)
 from shared.contracts.ids import run_id
 from shared.contracts.step import Run, StepRecord, StepRequest, StepState
 from shared.dead import bury
@@ -35,8 +37,6 @@ from shared.delivery import one_of_ours
 from shared.errors import (
     AttemptsExhausted,
     LeaseLost,
-    MissingDependency,
-    NotFound,
     Permanent,
     Transient,
     Unavailable,
@@ -45,12 +45,12 @@ from shared.errors import (
 from shared.events import request_from_message
 from shared.home import Home
 from shared.log import bind
-from shared.objects.fetch import fetch_object
-from shared.pipeline import Step, engine_of, step_named, with_followers, with_needs
+from shared.pipeline import Step, step_named, with_followers, with_needs
 from shared.results import publish_settled
-from shared.runs import load_records, load_run, open_run, write_record
+from shared.runs import load_run, open_run, write_record
 from shared.store import ArtifactWriter, describe_backend, load_artifact
 from shared.views import list_runs
+from shared.work import Work, load_asset
 
 log = structlog.get_logger()
 
@@ -68,14 +68,6 @@ def handle_request(message: Message, home: Home, function: str) -> None:
     asset = load_asset(home, ctx, request.asset_id)
     run = load_run(home.documents, ctx, request.run_id)
     _Attempt(home, ctx, row, request, run, asset, message).make()
-
-
-def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
-    """The asset; raises ``NotFound``."""
-    document = home.documents.get(f"{ctx.document_prefix}assets/{asset_id}")
-    if document is None:
-        raise NotFound("asset", asset_id)
-    return Asset.model_validate(document.data)
 
 
 def _open_requested_run(home: Home, request: StepRequest, message: Message) -> None:
@@ -127,77 +119,21 @@ class _Attempt:
         """Claim the work and do it, or take the result that is there."""
         bind(step=self.row.name, attempt=self.message.delivery_attempt)
         try:
-            work = self._prepare()
+            work = Work.prepare(self.home, self.row, self.request, self.asset)
+            wanted = work.claim()
         except Permanent as error:
             error.locate(service=self.row.name, backend_version=None)
             self._settle_record(StepState.FAILED, error=error.to_json())
             log.warning("step.refused", code=error.code, cache_key=None)
             return
-        bind(cache_key=work.wanted.cache_key, backend_version=work.backend.version)
-        taken = Lease.take(self.home.documents, self.ctx, work.wanted, force=self.request.force)
+        bind(cache_key=work.cache_key, backend_version=work.backend.version)
+        taken = Lease.take(self.home.documents, self.ctx, wanted, force=self.request.force)
         if isinstance(taken, Claim):
             self._take_over_result(taken)
         elif taken.claim.attempts > self.home.settings.max_attempts:
             self._give_up(taken)
         else:
             self._work_under(taken, work)
-
-    # -- before the claim ------------------------------------------------------------------
-
-    def _prepare(self) -> _Work:
-        engine = self._engine()
-        params = _checked_params(engine, self.request.params)
-        backend = engine.backend()
-        records = self._records_of_needs()
-        upstream = {name: records[name].cache_key or "" for name in self.row.needs}
-        subject = self.request.artifact_id or self.asset.asset_id
-        if engine.cache_key is not None:
-            key = engine.cache_key(
-                self.ctx,
-                self.asset.asset_id,
-                self.request.artifact_id,
-                params,
-                backend.version,
-                upstream,
-            )
-        else:
-            stated = params.model_dump(mode="json")
-            key = common_cache_key(
-                self.ctx, self.row.name, subject, stated, backend.version, upstream
-            )
-        inputs = tuple(
-            identifier
-            for name in self.row.needs
-            if records[name].state.delivered
-            for identifier in records[name].artifact_ids
-        )
-        wanted = Claim(
-            cache_key=key,
-            step=self.row.name,
-            asset_id=self.asset.asset_id,
-            run_id=self.run.run_id,
-            lease_s=self.home.settings.lease_s,
-            inputs=inputs,
-            missing=_missing(backend),
-            recall=Recall(
-                topic=self.row.topic,
-                data=self.request.model_dump_json(),
-                attributes=self.request.attributes,
-            ),
-        )
-        return _Work(engine, params, backend, records, wanted)
-
-    def _engine(self) -> Engine:
-        try:
-            return engine_of(self.row)
-        except ImportError as error:
-            extra = f"install the function's libraries: rushes[{self.row.function}]"
-            raise MissingDependency(error.name or self.row.function, None, extra) from error
-
-    def _records_of_needs(self) -> dict[str, StepRecord]:
-        if not self.row.needs:
-            return {}
-        return load_records(self.home.documents, self.ctx, self.run.run_id)
 
     # -- the claim is settled already --------------------------------------------------------
 
@@ -214,7 +150,7 @@ class _Attempt:
 
     # -- the claim is ours -------------------------------------------------------------------
 
-    def _work_under(self, lease: Lease, work: _Work) -> None:
+    def _work_under(self, lease: Lease, work: Work) -> None:
         started = time.monotonic()
         self._write_running(lease, 0.0)
         try:
@@ -239,15 +175,15 @@ class _Attempt:
             duration_ms=round(1000 * (time.monotonic() - started)),
         )
 
-    def _compute(self, lease: Lease, work: _Work) -> tuple[Claim, list[Artifact]]:
+    def _compute(self, lease: Lease, work: Work) -> tuple[Claim, list[Artifact]]:
         with tempfile.TemporaryDirectory(prefix="rushes-") as folder:
-            job = self._job(Path(folder), work, _ProgressTold(self, lease))
+            job = work.job(Path(folder), _ProgressTold(self, lease))
             result = work.engine.run(job, work.params, work.backend)
             writer = ArtifactWriter(
                 self.home,
                 self.ctx,
                 lease,
-                subject=(self.asset.asset_id, *self._artifact_inputs()),
+                subject=_made_from(job),
                 common_meta=describe_backend(self.row.name, work.backend, lease.claim.cache_key),
             )
             try:
@@ -264,66 +200,6 @@ class _Attempt:
     def _settle(self, lease: Lease, result: Result, made: list[Artifact]) -> Claim:
         identifiers = tuple(artifact.artifact_id for artifact in made)
         return lease.settle_done(result.state.value, reason=result.reason, artifact_ids=identifiers)
-
-    def _artifact_inputs(self) -> tuple[str, ...]:
-        return (self.request.artifact_id,) if self.request.artifact_id else ()
-
-    def _job(self, folder: Path, work: _Work, progress: _ProgressTold) -> Job:
-        workdir = folder / "work"
-        workdir.mkdir()
-        inputs = {
-            name: [
-                self._fetched(artifact, folder) for artifact in self._of_kinds(name, kinds, work)
-            ]
-            for name, kinds in self.row.needs.items()
-        }
-        failed = {
-            name: work.records[name].error or {"reason": work.records[name].reason}
-            for name in self.row.needs
-            if not work.records[name].state.delivered
-        }
-        source = self._source(folder)
-        return Job(
-            source,
-            self._media(source),
-            workdir,
-            progress,
-            inputs,
-            failed,
-            asset_id=self.asset.asset_id,
-            artifact_id=self.request.artifact_id,
-            cache_key=work.wanted.cache_key,
-        )
-
-    def _of_kinds(self, step: str, kinds: tuple[str, ...], work: _Work) -> Iterator[Artifact]:
-        if work.records[step].state.delivered:
-            for identifier in work.records[step].artifact_ids:
-                artifact = load_artifact(self.home.documents, self.ctx, identifier)
-                if artifact.kind in kinds:
-                    yield artifact
-
-    def _source(self, folder: Path) -> Path:
-        key = self.asset.key
-        if self.request.artifact_id:
-            key = load_artifact(self.home.documents, self.ctx, self.request.artifact_id).key
-        return self._fetch(key, folder / f"source.{key.rsplit('.', 1)[-1]}")
-
-    def _media(self, source: Path) -> MediaInfo:
-        """What is in the source: known of the recording, to be looked at in an artifact."""
-        if self.request.artifact_id is None or self.row.takes not in ("audio", "video"):
-            return self.asset.media
-        from shared.media.probe import probe
-
-        return probe(source)
-
-    def _fetched(self, artifact: Artifact, folder: Path) -> InputFile:
-        name = f"{artifact.artifact_id}.{artifact.key.rsplit('.', 1)[-1]}"
-        path = self._fetch(artifact.key, folder / name)
-        return InputFile(artifact.artifact_id, artifact.kind, path, artifact.meta)
-
-    def _fetch(self, key: str, to: Path) -> Path:
-        limit = self.home.settings.max_input_bytes
-        return fetch_object(self.home.objects, key, to, max_bytes=limit).path
 
     # -- what becomes of it ------------------------------------------------------------------
 
@@ -382,15 +258,11 @@ class _Attempt:
         plan.advance(self.home, self.ctx, self.run, self.row.name)
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a request comes down to, before anything is claimed."""
-
-    engine: Engine
-    params: StepParams
-    backend: Backend
-    records: Mapping[str, StepRecord]
-    wanted: Claim
+def _made_from(job: Job) -> tuple[str, ...]:
+    """The asset, and the artifacts that were read."""
+    named = (job.artifact_id,) if job.artifact_id else ()
+    read = (file.artifact_id for files in job.inputs.values() for file in files)
+    return (job.asset_id, *named, *read, *(name for name in job.sources if name != job.asset_id))
 
 
 class _ProgressTold:
@@ -409,18 +281,3 @@ class _ProgressTold:
         if now - self._told_at >= self._EVERY_S:
             self._told_at = now
             self._attempt._write_running(self._lease, min(max(fraction, 0.0), 1.0))
-
-
-def _missing(backend: Backend) -> tuple[str, ...]:
-    return tuple(
-        sorted(name for name, found in backend.dependencies.items() if not found.available)
-    )
-
-
-def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:
-    try:
-        return engine.params.model_validate(dict(params))
-    except PydanticError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "params"
-        raise ValidationError(field, first["msg"]) from None

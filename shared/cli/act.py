@@ -20,8 +20,9 @@ from shared.errors import NotFound
 from shared.health import check_all
 from shared.pipeline import step_named
 from shared.runs import upload_run_id
-from shared.runtime import load_asset, requested_run_id
+from shared.runtime import requested_run_id
 from shared.upload import shown, upload
+from shared.work import load_asset
 from shared.worker import WorkerPool
 
 

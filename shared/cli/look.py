@@ -19,9 +19,9 @@ from shared.contracts.asset import Asset
 from shared.errors import NotFound
 from shared.objects.fetch import fetch_object
 from shared.runs import load_records, run_state
-from shared.runtime import load_asset
 from shared.store import load_artifact
 from shared.views import artifact_object, list_artifacts, list_assets, list_runs, run_object
+from shared.work import load_asset
 
 
 @click.command()

@@ -66,6 +66,19 @@ class InputFile:
     meta: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class SourceRef:
+    """Another recording or artifact of the tenant that a step's params name: one of the two."""
+
+    asset_id: str | None = None
+    artifact_id: str | None = None
+
+    @property
+    def identifier(self) -> str:
+        """The one that is given: the key in ``Job.sources``."""
+        return self.artifact_id or self.asset_id or ""
+
+
 class Progress(Protocol):
     """Told how far the work is, 0 to 1. Cheap to call often; raises ``LeaseLost`` to stop the work."""
 
@@ -88,6 +101,8 @@ class Job:
     """Earlier step -> its artifacts of the kinds that the pipeline table names."""
     failed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Earlier step -> its error object (or ``{"reason": ...}`` when it was skipped)."""
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    """What ``Engine.sources`` asked for: asset or artifact id -> file. Read only."""
     asset_id: str = ""
     artifact_id: str | None = None
     cache_key: str = ""
@@ -147,3 +162,7 @@ class Engine:
     """Do the work. Raises ``shared.errors``; anything else is reported as ``backend_failed``."""
     cache_key: CacheKeyFormula | None = None
     """``None``: the common formula of ``shared.cache``."""
+    sources: Callable[[Any], Sequence[SourceRef]] | None = None
+    """What else of the tenant's the params name. The runtime finds them all before anything runs
+    (``NotFound`` for what is missing or another tenant's), makes their bytes part of the cache key,
+    and hands them in as ``Job.sources``."""

@@ -20,9 +20,10 @@ from shared.erase import erase_asset
 from shared.errors import NotFound, RushesError, ValidationError
 from shared.home import Home
 from shared.runs import load_run
-from shared.runtime import handle_request, load_asset
+from shared.runtime import handle_request
 from shared.store import load_artifact
 from shared.views import list_artifacts, list_assets, list_runs, run_object
+from shared.work import load_asset
 from tests import toy as toys
 from tests.toy import CTX, Toy, drain, run_file
 
