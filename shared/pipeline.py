@@ -74,6 +74,17 @@ STEPS: tuple[Step, ...] = (
     Step("detect.loops", takes="audio", produces=("audio_loop", "audio_loops", "preview")),
     Step("detect.phrases", takes="audio", produces=("audio_phrase", "audio_phrases", "preview")),
     Step(
+        "sample.pack",
+        takes="audio",
+        produces=("audio_sample_pack", "preview"),
+        needs={
+            "detect.hits": ("audio_hit", "audio_hits"),
+            "detect.loops": ("audio_loop", "audio_loops"),
+            "detect.phrases": ("audio_phrase", "audio_phrases"),
+        },
+        partial=True,
+    ),
+    Step(
         "detect.regions",
         takes="video",
         produces=("video_region_summary", "video_region_mask", "preview"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Curve = Literal["linear", "exponential", "log", "s_curve"]
-CURVES: tuple[Curve, ...] = get_args(Curve)
+from shared.contracts.curves import CURVES, Curve
+
+__all__ = ["CURVES", "SHAPES", "Curve"]
 
 _BEND = 4.0
 """How strongly exponential and log fades bend: half the time makes 12 % and 88 % of the way."""

@@ -20,6 +20,7 @@ from shared.errors import NotFound
 from shared.objects.fetch import fetch_object
 from shared.runs import load_records, run_state
 from shared.store import load_artifact
+from shared.verify import verify_artifact
 from shared.views import artifact_object, list_artifacts, list_assets, list_runs, run_object
 from shared.work import load_asset
 
@@ -90,6 +91,28 @@ def explain(desk: Desk, artifact_id: str) -> None:
     """Show what an artifact was made from, with which params and versions, back to the recording."""
     content = _lineage(desk, artifact_id)
     desk.show(content, lambda: _tree(content))
+
+
+@click.command()
+@click.argument("artifact_id")
+@at_desk
+def verify(desk: Desk, artifact_id: str) -> None:
+    """Compute an artifact once more and compare; exits with 1 if it comes out different."""
+    found = verify_artifact(desk.home, desk.ctx, artifact_id)
+    desk.show(found, lambda: _verdict(found))
+    if not found["identical"]:
+        raise SystemExit(1)
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    if found["identical"]:
+        return "[green]identical[/green]: the same bytes come out"
+    told = ["[red]different[/red]: other bytes come out"]
+    if found["backend_version"] != found["stored_backend_version"]:
+        told.append(f"made by {found['stored_backend_version']}, now {found['backend_version']}")
+    if found["largest_deviation"] is not None:
+        told.append(f"samples differ by {found['largest_deviation']:.3g} of full scale at most")
+    return "; ".join(told)
 
 
 def _looked_up(desk: Desk, identifier: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "look.show",
     "get": "look.get",
     "explain": "look.explain",
+    "verify": "look.verify",
     "health": "act.health",
     "erase": "act.erase",
     "dead-letters": "act.dead_letters_group",

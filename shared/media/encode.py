@@ -45,8 +45,19 @@ _DEEP = re.compile(r"(p0?|gray|x2rgb|xyz)(9|10|12|14|16)|(rgb|bgr)a?(48|64)|nv20
 """Names of pixel formats with more than 8 bits a sample."""
 
 
-def passing_format(pixel_format: str) -> str:
-    """The one of ``PLANAR`` that keeps the most of a stream's own."""
+def passing_format(pixel_format: str, width: int = 2, height: int = 2) -> str:
+    """The one of ``PLANAR`` that keeps the most of a stream's own.
+
+    H.264 halves only what is even: pictures of odd sizes keep all their chroma.
+    """
+    kept = _kept_format(pixel_format)
+    _, _, narrow, low = PLANAR[kept]
+    if (narrow and width % 2) or (low and height % 2):
+        return kept.replace("420", "444").replace("422", "444")
+    return kept
+
+
+def _kept_format(pixel_format: str) -> str:
     name = pixel_format.replace("yuvj", "yuv")
     if name in PLANAR:
         return name

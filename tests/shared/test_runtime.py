@@ -20,6 +20,7 @@ from shared.plan import publish_request
 from shared.runs import write_record
 from shared.runtime import handle_request, requested_run_id
 from shared.store import artifact_path
+from shared.verify import verify_artifact
 from shared.views import list_artifacts, run_object
 from tests.toy import CTX, Toy, drain, run_file, states
 
@@ -342,3 +343,21 @@ def test_other_bytes_of_a_source_are_another_result(
     again = reprocess(home, asset_id, "toy.one", params=params)
     assert states(again)["toy.one"] == "done"
     assert again["steps"][0]["cache_key"] != first["steps"][0]["cache_key"]
+
+
+def test_verifying_computes_again_and_compares(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"text": "chosen"}})
+    artifact = run["steps"][2]["artifacts"][0]
+    found = verify_artifact(home, CTX, artifact["artifact_id"])
+    assert found["identical"] and found["computed_sha256"] == artifact["sha256"]
+    assert toy.ran == {"toy.one": 1, "toy.two": 2}
+    made = Toy._result
+
+    def otherwise(self: Toy, step: str, job: Any, params: Any) -> Any:
+        result = made(self, step, job, params)
+        result.outputs[0].path.write_text("other")
+        return result
+
+    toy._result = otherwise.__get__(toy)  # type: ignore[method-assign]
+    found = verify_artifact(home, CTX, artifact["artifact_id"])
+    assert not found["identical"] and found["largest_deviation"] is None
