@@ -121,12 +121,16 @@ class Work:
             },
             sources={
                 name: self._fetch(found.key, folder / f"{name}{_suffix(found.key)}")
-                for name, found in self.sources.items()
+                for name, found in {**self.sources, **self._referenced(source)}.items()
             },
             asset_id=self.asset.asset_id,
             artifact_id=self.request.artifact_id,
             cache_key=self.cache_key,
         )
+
+    def _referenced(self, source: Path) -> dict[str, Artifact]:
+        names = self.engine.references(source) if self.engine.references else ()
+        return {name: load_artifact(self.home.documents, self.ctx, name) for name in names}
 
     def _ids(self, step: str) -> tuple[str, ...]:
         record = self.records[step]

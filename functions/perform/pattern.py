@@ -95,15 +95,14 @@ def perform_file(
 
 
 def run(job: Job, params: PatternParams, backend: Backend) -> Result:
-    """Perform the uploaded pattern. The artifacts it plays are among the job's inputs."""
-    clips = {file.artifact_id: file.path for files in job.inputs.values() for file in files}
-    rendering = _perform(job.source, params, clips, job.workdir, job.progress)
+    """Perform the uploaded pattern. The artifacts it plays are among the job's sources."""
+    rendering = _perform(job.source, params, job.sources, job.workdir, job.progress)
     papers = _write_papers(rendering, job.workdir)
     outputs = [_sound_output(rendering, name, path) for name, path in rendering.files.items()]
     return Result([*outputs, *(_paper_output(rendering, paper) for paper in papers)])
 
 
-ENGINE = Engine(params=PatternParams, backend=backend, run=run)
+ENGINE = Engine(params=PatternParams, backend=backend, run=run, references=referenced_artifacts)
 
 
 def _version(package: str) -> str:

@@ -102,7 +102,7 @@ class Job:
     failed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Earlier step -> its error object (or ``{"reason": ...}`` when it was skipped)."""
     sources: Mapping[str, Path] = field(default_factory=dict)
-    """What ``Engine.sources`` asked for: asset or artifact id -> file. Read only."""
+    """What ``Engine.sources`` and ``references`` asked for: asset or artifact id -> file. Read only."""
     asset_id: str = ""
     artifact_id: str | None = None
     cache_key: str = ""
@@ -166,3 +166,6 @@ class Engine:
     """What else of the tenant's the params name. The runtime finds them all before anything runs
     (``NotFound`` for what is missing or another tenant's), makes their bytes part of the cache key,
     and hands them in as ``Job.sources``."""
+    references: Callable[[Path], Sequence[str]] | None = None
+    """Ids of the tenant's artifacts that the source file itself names; they come in ``Job.sources``,
+    too. (Their ids derive from what they hold, and the file is part of the cache key.)"""

@@ -183,7 +183,7 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
     base = form.time_base
     threads = f"{THREADS}"
     scale = ["-video_track_timescale", f"{base.denominator}"] if base.numerator == 1 else []
-    fields = ["-flags", "+ilme+ildct"] if form.field_order else []
+    fields = "+ilme+ildct" if form.field_order else ""
     return [
         *("-v", "error", *written.clock),
         *("-protocol_whitelist", "pipe", "-f", "matroska", "-i", f"pipe:{fd}"),
@@ -191,10 +191,10 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
         *("-map", "0:v:0", "-vf", ",".join([*written.filters, *_tagging(form)])),
         *("-fps_mode", "passthrough", "-enc_time_base", f"{base.numerator}:{base.denominator}"),
         *("-c:v", "libx264", "-preset", written.preset, "-crf", f"{written.quality}"),
-        *("-threads", threads, *fields, *_color_tags(form)),
+        *("-threads", threads, *_color_tags(form)),
         *written.streams,
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
-        *("-flags:v", "+bitexact", *scale, "-movflags", "+faststart", "-y"),
+        *("-flags:v", f"+bitexact{fields}", *scale, "-movflags", "+faststart", "-y"),
         written.path,
     ]
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, started, timeout_for
-from shared.media.formats import TIMED_FROM_ZERO
+from shared.media.formats import RESTARTED, TIMED_FROM_ZERO
 from shared.process import Child
 
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ class VideoFrames:
         self.damage: str | None = None
         """ffmpeg's last words, where it could not decode all; known after the last picture."""
         self._path, self._media = path, media
+        late_s = Fraction(first_video(media).start_ms, 1000) * (media.container in RESTARTED)
+        self._late_ticks = round(late_s / self.format.time_base)
         self._frames = self._decode()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -185,7 +187,8 @@ class VideoFrames:
         return round(float(ticks * self.format.time_base * 1000), 3)
 
     def _decode(self) -> Generator[Frame, None, None]:
-        with _TimePipe() as every, _TimePipe() as chosen:
+        late = self._late_ticks
+        with _TimePipe(late) as every, _TimePipe(late) as chosen:
             args = self._arguments(every.fd, chosen.fd)
             timeout_s = timeout_for(self._media.duration_ms, realtime_factor=_SLOW)
             descriptors = (every.fd, chosen.fd)
@@ -288,7 +291,8 @@ def _pictures(child: Child, size_bytes: int) -> Iterator[Bytes]:
 class _TimePipe:
     """A pipe on which ffmpeg's ``framecrc`` lines come: ``0, dts, pts, duration, size, crc``."""
 
-    def __init__(self) -> None:
+    def __init__(self, late_ticks: int) -> None:
+        self._late_ticks = late_ticks
         self._read_fd, self.fd = os.pipe()
         self._queue: SimpleQueue[int | None] = SimpleQueue()
         self._reader: threading.Thread | None = None
@@ -319,7 +323,7 @@ class _TimePipe:
             for line in lines:
                 fields = line.split(b",")
                 if not line.startswith(b"#") and len(fields) >= 3:
-                    self._queue.put(int(fields[2]))
+                    self._queue.put(int(fields[2]) + self._late_ticks)
         self._queue.put(None)
 
     def next_ticks(self) -> int | None:

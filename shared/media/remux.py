@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.contracts.asset import MediaInfo
 from shared.errors import BackendFailed
 from shared.media.ffmpeg import input_args
-from shared.media.formats import MATROSKA, MOV, TIMED_FROM_ZERO, FileType
+from shared.media.formats import MATROSKA, MOV, RESTARTED, TIMED_FROM_ZERO, FileType
 from shared.media.frames import PictureFormat, first_video
 from shared.media.packets import walk_packets
 
@@ -46,7 +46,11 @@ def kept_sound(source: Path, media: MediaInfo) -> KeptSound:
     if not media.audio:
         return KeptSound((), (), clock)
     maps = [word for stream in media.audio for word in ("-map", f"1:{stream.index}")]
-    return KeptSound(input_args(source, media.container), [*maps, "-c:a", "copy"], clock)
+    late = []
+    if media.container in RESTARTED:
+        late = ["-itsoffset", f"{min(stream.start_ms for stream in media.audio) / 1000:.3f}"]
+    inputs = [*late, *input_args(source, media.container)]
+    return KeptSound(inputs, [*maps, "-c:a", "copy"], clock)
 
 
 def check_written(path: Path, ticks: Sequence[int], form: PictureFormat, media: MediaInfo) -> None:

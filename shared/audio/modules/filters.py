@@ -104,22 +104,29 @@ class StateVariableFilter(AudioModule):
             return x
         g = np.tan(np.pi * np.minimum(np.divide(cutoff, self.config.sample_rate), _HIGHEST))
         k = 1.0 / (np.sqrt(0.5) * np.exp2(resonance * np.log2(20.0 * np.sqrt(2.0))))
-        return self._filtered(x, g, k).T
+        y, self._state = state_variable(x, g, k, self._state, self.mode)
+        return y.T
 
-    def _filtered(self, x: Block, g: float | Signal, k: float | Signal) -> Signal:
-        """``(channels, frames)``."""
-        a1 = 1.0 / (1.0 + g * (g + k))
-        a2 = g * a1
-        a3 = g * a2
-        matrix = (2.0 * a1 - 1.0, -2.0 * a2, 2.0 * a2, 1.0 - 2.0 * a3)
-        states = two_states(x, matrix, (2.0 * a2, 2.0 * a3), self._state)
-        self._state = states[:, -1].copy()
-        ic1, ic2 = states[:, :-1, 0], states[:, :-1, 1]
-        v3 = x.T - ic2
-        band = a1 * ic1 + a2 * v3
-        low = ic2 + a2 * ic1 + a3 * v3
-        m0, m1, m2 = _MIX[self.mode]
-        return np.asarray(m0 * x.T + m1 * (k * band) + m2 * low)
+
+def state_variable(
+    x: Block, g: float | Signal, k: float | Signal, state: Signal, mode: FilterMode
+) -> tuple[Signal, Signal]:
+    """The filter itself: what comes out, ``(channels, frames)``, and the state after it.
+
+    ``x`` is ``(frames, channels)``, ``state`` ``(channels, 2)``; ``g = tan(pi cutoff / rate)`` and the
+    damping ``k = 1 / Q`` are numbers or ``(frames,)``.
+    """
+    a1 = 1.0 / (1.0 + g * (g + k))
+    a2 = g * a1
+    a3 = g * a2
+    matrix = (2.0 * a1 - 1.0, -2.0 * a2, 2.0 * a2, 1.0 - 2.0 * a3)
+    states = two_states(x, matrix, (2.0 * a2, 2.0 * a3), state)
+    ic1, ic2 = states[:, :-1, 0], states[:, :-1, 1]
+    v3 = x.T - ic2
+    band = a1 * ic1 + a2 * v3
+    low = ic2 + a2 * ic1 + a3 * v3
+    m0, m1, m2 = _MIX[mode]
+    return np.asarray(m0 * x.T + m1 * (k * band) + m2 * low), states[:, -1].copy()
 
 
 _MIX: Mapping[FilterMode, tuple[float, float, float]] = {

@@ -17,18 +17,17 @@ from functions.perform.table import format_performance
 from shared.audio.metrics import integrated_lufs
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import InputFile, Job
+from shared.contracts.engine import Job
 from shared.contracts.step import StepState
 from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
 from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
 
 
-def job(source: Path, workdir: Path, **inputs) -> Job:
+def job(source: Path, workdir: Path, **sources: Path) -> Job:
     workdir.mkdir(exist_ok=True)
     fractions: list[float] = []
-    made = Job(
-        source, MediaInfo(container="pattern", duration_ms=None), workdir, fractions.append, inputs
-    )
+    media = MediaInfo(container="pattern", duration_ms=None)
+    made = Job(source, media, workdir, fractions.append, sources=sources)
     object.__setattr__(made, "heard", fractions)
     return made
 
@@ -140,8 +139,8 @@ def test_own_recordings_play(tmp_path):
     soundfile.write(clip, 0.5 * np.sin(2.0 * np.pi * 1_000.0 * time), 44_100)
     path = write(tmp_path, own_sound("artifact:art_1"))
     assert referenced_artifacts(path) == ("art_1",)
-    given = {"detect.hits": [InputFile("art_1", "audio_hit", clip, {})]}
-    result = ENGINE.run(job(path, tmp_path / "work", **given), PatternParams(), ENGINE.backend())
+    work = job(path, tmp_path / "work", art_1=clip)
+    result = ENGINE.run(work, PatternParams(), ENGINE.backend())
     audio, rate = soundfile.read(result.outputs[0].path)
     spectrum = np.abs(np.fft.rfft(audio[: rate // 4, 0]))
     assert spectrum.argmax() * 4 == pytest.approx(1_000, abs=8)
