@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help demo test test-fast check format bench clean tools-demo tools-test
@@ -18,10 +19,10 @@ demo: .venv/demo tools-demo ## Process a recording on this machine and show what
 	@echo "Open the pictures (preview) and listen to the folders above; run it again: all is cached."
 
 test: .venv/test tools-test ## Run all tests, those on the Google emulators included
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience
-	$(BIN)/python -m pytest -m "not heavy and not emulator"
+	$(PYTEST) -m "not heavy and not emulator"
 
 check: .venv/lint ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -145,6 +145,7 @@ def test_an_ordinary_client_uploads_and_eventarcs_form_is_understood(cloud: Clou
     client = storage.Client(project=cloud.home.settings.project)
     key = f"{cloud.ctx.object_prefix}uploads/my clip ☔.mp4"
     blob = client.bucket(cloud.home.settings.bucket).blob(key)
+    blob.metadata = {"rushes-steps": "detect.hits"}
     blob.upload_from_filename(str(DEMO), if_generation_match=0)
     landed = Upload(cloud.ctx, cloud.home.settings.bucket, key, blob.generation)
     run = cloud.finished(upload_run_id(landed))
