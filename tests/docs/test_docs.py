@@ -35,7 +35,7 @@ def commands(group: click.Group, prefix: str = "rushes") -> Iterator[tuple[str, 
             yield f"{prefix} {name}", command
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands(rushes)), ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "command"), list(commands(rushes)), ids=str)
 def test_each_command_and_option_is_documented(name: str, command: click.Command) -> None:
     rows = [row for row in (DOCS / "commands.md").read_text().splitlines() if f"`{name}" in row]
     assert rows, f"{name} is not in docs/commands.md"

@@ -55,6 +55,15 @@ def test_engines_never_import_an_adapter_or_a_cloud() -> None:
                 assert not words[1].startswith(forbidden), f"{path}: {line}"
 
 
+def test_no_function_imports_another() -> None:
+    for path in (ROOT / "functions").rglob("*.py"):
+        own = path.relative_to(ROOT / "functions").parts[0]
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[:1] in (["import"], ["from"]) and words[1].startswith("functions."):
+                assert words[1].split(".")[1] == own, f"{path}: {line}"
+
+
 def test_nothing_in_shared_imports_a_function_but_the_command() -> None:
     for path in (ROOT / "shared").rglob("*.py"):
         if path.parts[-2] != "cli":
