@@ -96,16 +96,24 @@ class LoudnessMeter:
         self._rest = pending[whole:]
 
     def integrated_lufs(self) -> float:
-        """Of all pieces so far. Gating as in BS.1770-4, equations 3 to 7; blocks overlap by 75 %."""
+        """Of all pieces so far."""
         if len(self._energies) < 4:
             rest = float(self._rest.sum()) + sum(self._energies) * self._hop
             return energy_lufs(rest / self._frames) if self._frames else -np.inf
-        blocks = np.convolve(self._energies, np.full(4, 0.25), "valid")
-        loud = blocks[blocks > _lufs_energy(_ABSOLUTE_GATE_LUFS)]
-        if not len(loud):
-            return -np.inf
-        gate = _lufs_energy(energy_lufs(float(loud.mean())) + _RELATIVE_GATE_LU)
-        return energy_lufs(float(loud[loud > gate].mean()))
+        return gated_lufs(self._energies)
+
+
+def gated_lufs(energies: Sequence[float] | NDArray[np.float64]) -> float:
+    """Loudness from the K-weighted mean squares of every 100 ms, at least four; ``-inf``: silence.
+
+    Gating as in BS.1770-4, equations 3 to 7; blocks overlap by 75 %.
+    """
+    blocks = np.convolve(energies, np.full(4, 0.25), "valid")
+    loud = blocks[blocks > _lufs_energy(_ABSOLUTE_GATE_LUFS)]
+    if not len(loud):
+        return -np.inf
+    gate = _lufs_energy(energy_lufs(float(loud.mean())) + _RELATIVE_GATE_LU)
+    return energy_lufs(float(loud[loud > gate].mean()))
 
 
 def energy_lufs(energy: float) -> float:

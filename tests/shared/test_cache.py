@@ -136,6 +136,16 @@ def test_other_inputs_make_a_result_stale(documents: EmbeddedDocuments) -> None:
     assert take(documents, inputs=("art_1", "art_2")).claim.generation == 2
 
 
+def test_a_degraded_result_lasts_until_what_was_missing_is_there(
+    documents: EmbeddedDocuments,
+) -> None:
+    take(documents, missing=("whisper-tiny",)).settle_done("degraded")
+    same = Lease.take(documents, CTX, wanted(run_id="run_2", missing=("whisper-tiny",)))
+    assert isinstance(same, Claim)
+    take(documents, run_id="run_3").settle_done("done")
+    assert isinstance(Lease.take(documents, CTX, wanted(run_id="run_4")), Claim)
+
+
 def test_attempts_are_counted_over_releases_and_deaths(documents: EmbeddedDocuments) -> None:
     take(documents).release(Unavailable("x", "first"))
     second = lapse(documents)

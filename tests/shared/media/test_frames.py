@@ -61,10 +61,15 @@ def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) 
     assert len({round(b - a) for a, b in pairwise(times_ms)}) > 1
 
 
-def test_transport_streams_begin_at_zero(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.ts", "testsrc=s=64x48:r=25:d=1", *FAST)
+@pytest.mark.parametrize("late_s", [0.0, 0.5])
+def test_transport_streams_begin_with_their_first_stream(late_s: float, tmp_path: Path) -> None:
+    """Their clock starts anywhere: here with the sound, ``late_s`` before the picture."""
+    path, sound = tmp_path / "a.ts", ["-f", "lavfi", "-i", "sine=d=2"]
+    source = ["-itsoffset", str(late_s), "-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=1"]
+    ffmpeg(*sound, *source, "-map", "0", "-map", "1", *FAST, "-bf", "0", path)
     found, frames = read(path)
-    assert frames.ms(found[0].ticks) == 0
+    assert frames.ms(found[0].ticks) == pytest.approx(1000 * late_s, abs=50)
+    assert frames.ms(found[0].ticks) == pytest.approx(probe(path).video[0].start_ms, abs=1)
 
 
 def test_samples_know_their_place(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Renders timelines: audio, video, and the origins of clips in video."""

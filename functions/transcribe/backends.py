@@ -1,0 +1,59 @@
+"""Which implementation hears: faster-whisper with librosa's methods, or the stub; and its version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from functions.transcribe.whisper import DEFAULT_MODEL, model_name, weights
+from shared.contracts.engine import Backend, Dependency
+from shared.errors import Unavailable
+from shared.health import HealthReport, check, report
+
+REFERENCE: Mapping[str, str] = {"faster-whisper": "1.2", "librosa": "0.11"}
+"""The releases that a plain version speaks of; another is named in it, for it may hear otherwise."""
+
+
+def whisper_backend(
+    name: str, base: str, packages: Sequence[str], model: str, stub: str
+) -> Backend:
+    """The real backend called ``name``; the stub ``stub`` where one of ``packages`` is missing.
+
+    Missing weights don't change the backend: its ``dependencies`` say so. Raises ``Unavailable``
+    where a package cannot be judged just now.
+    """
+    found = {package: _settled(package) for package in packages}
+    known = {package: one.dependency for package, one in found.items()}
+    if any(one.status != "ok" for one in found.values()):
+        return stub_backend(stub, known)
+    known[weights_name(model)] = weights(model)
+    return Backend(name, base + version_suffix(model, known), dependencies=known)
+
+
+def stub_backend(version: str, known: Mapping[str, Dependency] | None = None) -> Backend:
+    """The stub: no words, only a pattern that follows from the duration."""
+    return Backend("stub", version, stub=True, dependencies=known or {})
+
+
+def weights_name(model: str) -> str:
+    """What a model's weights are called among the dependencies: ``whisper-tiny``."""
+    return f"whisper-{model_name(model)}"
+
+
+def version_suffix(model: str, known: Mapping[str, Dependency]) -> str:
+    """What differs from the default model and the reference releases: ``+small+librosa-0.12``."""
+    parts = [] if model == DEFAULT_MODEL else [model_name(model)]
+    for package, release in REFERENCE.items():
+        version = known[package].version if package in known else None
+        if version and version.split(".")[:2] != release.split("."):
+            parts.append(f"{package}-{'.'.join(version.split('.')[:2])}")
+    return "".join(f"+{part}" for part in parts)
+
+
+def _settled(package: str) -> HealthReport:
+    """What the probe found. A timeout speaks of the machine, not of the package: it is asked again."""
+    found = report(package)
+    if found.status == "timeout":
+        found = check(package)
+    if found.status == "timeout":
+        raise Unavailable(package, found.error or "its probe timed out")
+    return found

@@ -1,0 +1,64 @@
+"""A picture of the timeline for people: what sounds when, how loud, and the beats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+
+_WIDTH, _HEIGHT = 1600, 300
+_TOP, _BOTTOM = 34, 240
+_COLOURS = {"speech": "#7fb2e5", "music": "#f2b46d", "silence": "#eeeeee", "other": "#b9c4b0"}
+_SOFTEST_LUFS, _LOUDEST_LUFS = -60.0, 0.0
+
+
+def draw_timeline(path: Path, body: Mapping[str, Any]) -> None:
+    """A PNG, 1600 by 300, of a timeline's ``events``, ``beats`` and ``loudness``."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
+    draw = ImageDraw.Draw(image)
+    per_ms = _WIDTH / max(body["duration_ms"], 1)
+    for event in body["events"]:
+        left, right = event["start_ms"] * per_ms, event["end_ms"] * per_ms
+        draw.rectangle((left, _TOP, right, _BOTTOM), fill=_COLOURS[event["kind"]])
+    _draw_loudness(draw, body.get("loudness"), per_ms)
+    for beat in body["beats"]:
+        height = 14 if beat["subdivision"] == 1 else 7
+        at = beat["time_ms"] * per_ms
+        draw.line((at, _BOTTOM, at, _BOTTOM + height), fill="#222222")
+    _draw_legend(draw, body["duration_ms"])
+    image.save(path, format="PNG")
+
+
+def _draw_loudness(draw: ImageDraw, loudness: Mapping[str, Any] | None, per_ms: float) -> None:
+    if not loudness or not loudness["lufs"]:
+        return
+    step = loudness["window_ms"] * per_ms
+    draw.line(_steps(loudness["lufs"], step), fill="#a03020", width=2)
+
+
+def _steps(lufs: Sequence[float | None], step: float) -> list[tuple[float, float]]:
+    points = []
+    for index, value in enumerate(lufs):
+        level = _SOFTEST_LUFS if value is None else min(max(value, _SOFTEST_LUFS), _LOUDEST_LUFS)
+        share = (level - _SOFTEST_LUFS) / (_LOUDEST_LUFS - _SOFTEST_LUFS)
+        y = _BOTTOM - share * (_BOTTOM - _TOP)
+        points += [(index * step, y), ((index + 1) * step, y)]
+    return points
+
+
+def _draw_legend(draw: ImageDraw, duration_ms: int) -> None:
+    at = 8
+    for kind, colour in _COLOURS.items():
+        draw.rectangle((at, 10, at + 14, 24), fill=colour, outline="#666666")
+        draw.text((at + 20, 8), kind, fill="#222222", font_size=15)
+        at += 110
+    draw.text((at, 8), "loudness (LUFS, -60 to 0)", fill="#a03020", font_size=15)
+    for part in range(9):
+        place = min(max(part * _WIDTH / 8, 24), _WIDTH - 30)
+        text = f"{duration_ms / 8000 * part:.2f} s"
+        draw.text((place, _HEIGHT - 24), text, fill="#555555", font_size=13, anchor="ma")

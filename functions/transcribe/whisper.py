@@ -1,0 +1,91 @@
+"""Whisper's weights: where they lie, and the model, loaded once for the process.
+
+Nothing is fetched here: a worker must not hang on a network that is not there, and the image or the
+models folder holds the weights. A name is looked for in the models folder (``RUSHES_MODELS``), then
+in the hub's cache on this machine; an absolute folder is taken as it is.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.contracts.engine import Dependency
+from shared.errors import BackendFailed, MissingDependency, ValidationError
+from shared.settings import settings
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+DEFAULT_MODEL = "tiny"
+_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+"""Without tokenizer.json faster-whisper would ask the network for it."""
+
+
+def model_name(model: str) -> str:
+    """As it is shown and becomes part of versions: of an absolute folder, its last part."""
+    return Path(model).name
+
+
+def find_model(model: str) -> Path:
+    """The folder with the weights; raises ``MissingDependency``, saying where it looked."""
+    folder = Path(model)
+    if folder.is_absolute():
+        return _complete(model, folder)
+    if len(folder.parts) != 1 or model.startswith("."):
+        raise ValidationError("model", f"{model!r} is neither a name nor an absolute folder")
+    known = settings().models
+    if known is not None and (known / model).is_dir():
+        return _complete(model, known / model)
+    cached = _in_hub_cache(model)
+    if cached is None:
+        raise _missing(
+            model, "it is neither in the models folder (RUSHES_MODELS) nor in the hub's cache"
+        )
+    return _complete(model, cached)
+
+
+def weights(model: str) -> Dependency:
+    """Are they there? As ``backend_info`` shows it."""
+    try:
+        find_model(model)
+    except (MissingDependency, ValidationError) as error:
+        return Dependency(False, error=error.message)
+    return Dependency(True, model_name(model))
+
+
+def _complete(model: str, folder: Path) -> Path:
+    absent = [name for name in _NEEDED if not (folder / name).is_file()]
+    if absent:
+        raise _missing(model, f"its folder has no {', no '.join(absent)}")
+    return folder
+
+
+def _missing(model: str, reason: str) -> MissingDependency:
+    hint = f"{reason}; see docs/timeline-and-captions.md for how to install weights"
+    return MissingDependency(f"whisper-{model_name(model)}", None, hint)
+
+
+def _in_hub_cache(model: str) -> Path | None:
+    from faster_whisper.utils import download_model
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(download_model(model, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except ValueError as error:  # it lists the names that the hub knows
+        raise ValidationError("model", str(error)) from None
+
+
+@lru_cache(maxsize=2)
+def load_model(folder: Path, device: str) -> WhisperModel:
+    """The model, ready to transcribe. Raises ``BackendFailed`` for weights that don't load."""
+    from faster_whisper import WhisperModel
+
+    compute = "int8" if device == "cpu" else "float16"
+    try:
+        return WhisperModel(str(folder), device=device, compute_type=compute)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise BackendFailed("whisper", f"its weights cannot be used: {error}") from None

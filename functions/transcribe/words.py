@@ -1,0 +1,124 @@
+"""Words with times: every word has one, in order, within the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Timing = Literal["aligned", "interpolated"]
+
+LEAST_WORD_S = 0.02
+"""A word that the aligner gave less than this has no time of its own."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word, ``[start_ms, end_ms)``."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+    timing: Timing = "aligned"
+    joined: bool = False
+    """No space stands before it (Chinese, Japanese, ...)."""
+    speaker_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As transcripts and timelines hold it; ``joined`` and ``speaker_id`` only where known."""
+        row: dict[str, Any] = {
+            "start_ms": self.start_ms,
+            "end_ms": self.end_ms,
+            "text": self.text,
+            "probability": self.probability,
+            "timing": self.timing,
+        }
+        if self.joined:
+            row["joined"] = True
+        return row if self.speaker_id is None else {**row, "speaker_id": self.speaker_id}
+
+
+def text_of(words: Sequence[Word]) -> str:
+    """The words as a sentence."""
+    return "".join(f"{'' if word.joined else ' '}{word.text}" for word in words).strip()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A word as the recogniser gave it: perhaps without times, which are seconds."""
+
+    text: str
+    probability: float
+    start_s: float | None = None
+    end_s: float | None = None
+    interpolated: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Has the aligner placed it?"""
+        if self.start_s is None or self.end_s is None:
+            return False
+        return self.end_s - self.start_s >= LEAST_WORD_S
+
+
+def with_times(words: Sequence[Raw], start_s: float, end_s: float) -> list[Raw]:
+    """The same words, all with times: those without share what lies between their neighbours.
+
+    ``start_s`` and ``end_s`` are the segment's. Where the neighbours leave nothing, the lost words
+    take half of the time of the word before them, or else of the one after.
+    """
+    placed = list(words)
+    index = 0
+    while index < len(placed):
+        last = index
+        while last < len(placed) and not placed[last].timed:
+            last += 1
+        if last > index:
+            low, high = _room(placed, index, last, (start_s, end_s))
+            placed[index:last] = _shared_out(placed[index:last], low, high)
+        index = last + 1
+    return placed
+
+
+def _room(
+    placed: list[Raw], first: int, last: int, segment: tuple[float, float]
+) -> tuple[float, float]:
+    """The time for the lost words ``[first, last)``; shortens a neighbour where there is none."""
+    least_s = LEAST_WORD_S * (last - first)
+    before = placed[first - 1] if first else None
+    after = placed[last] if last < len(placed) else None
+    low = _end(before) if before else min(segment[0], _start(after) if after else segment[0])
+    high = _start(after) if after else max(segment[1], low)
+    if high - low >= least_s:
+        return low, high
+    if before:
+        low = (_start(before) + low) / 2
+        placed[first - 1] = replace(before, end_s=low)
+        return low, max(high, _end(before))
+    if after:
+        high = (_start(after) + _end(after)) / 2
+        placed[last] = replace(after, start_s=high)
+        return low, high
+    return low, low + least_s
+
+
+def _shared_out(lost: Sequence[Raw], low: float, high: float) -> list[Raw]:
+    """Times for ``lost``, by their lengths."""
+    total = sum(len(word.text) or 1 for word in lost)
+    made, at = [], low
+    for word in lost:
+        until = at + (high - low) * (len(word.text) or 1) / total
+        made.append(replace(word, start_s=at, end_s=until, interpolated=True))
+        at = until
+    return made
+
+
+def _start(word: Raw) -> float:
+    assert word.start_s is not None
+    return word.start_s
+
+
+def _end(word: Raw) -> float:
+    assert word.end_s is not None
+    return word.end_s

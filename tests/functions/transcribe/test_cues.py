@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.transcribe.cues import LINE_CHARS, LINES, LONGEST_MS, SHORTEST_MS, Cue, make_cues
+from functions.transcribe.words import Word
+
+SPEECH = (
+    "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for"
+    " your country. This is a rather long sentence which goes on and on because the speaker never"
+    " stops to breathe or to think about anybody who has to read it. Yes. No! Well, perhaps."
+)
+
+
+def said(text: str, *, ms_a_letter: int = 60, speaker: str | None = None) -> list[Word]:
+    """As a calm speaker says it: a breath after each clause."""
+    words, at = [], 300
+    for word in text.split():
+        end = at + 60 + ms_a_letter * len(word)
+        words.append(Word(at, end, word, 0.9, speaker_id=speaker))
+        at = end + (350 if word[-1] in ".,!?" else 30)
+    return words
+
+
+def shown(cues: list[Cue]) -> list[str]:
+    return [" ".join(cue.lines) for cue in cues]
+
+
+def test_reading_practice() -> None:
+    words = said(SPEECH)
+    cues = make_cues(words, words[-1].end_ms + 500)
+    assert " ".join(shown(cues)) == SPEECH
+    for cue in cues:
+        assert len(cue.lines) <= LINES and max(map(len, cue.lines)) <= LINE_CHARS
+        assert SHORTEST_MS <= cue.end_ms - cue.start_ms <= LONGEST_MS
+        assert 1000 * sum(map(len, cue.lines)) / (cue.end_ms - cue.start_ms) <= 20
+
+
+def test_cues_end_where_sentences_and_clauses_do() -> None:
+    words = said(SPEECH)
+    ends = [text[-1] for text in shown(make_cues(words, words[-1].end_ms))]
+    assert sum(end in ".,!" for end in ends) >= len(ends) - 1
+
+
+def test_a_long_pause_parts_cues() -> None:
+    early, late = said("hello world"), said("music media")
+    words = [*early, *(Word(w.start_ms + 9000, w.end_ms + 9000, w.text, 1.0) for w in late)]
+    cues = make_cues(words, 12_000)
+    assert shown(cues) == ["hello world", "music media"]
+    assert cues[0].end_ms < 9000
+
+
+def test_speakers_never_share_a_cue() -> None:
+    one = said("hello world", speaker="channel_1")
+    other = [
+        Word(w.start_ms + 1500, w.end_ms + 1500, w.text, 1.0, speaker_id="channel_2")
+        for w in said("music media")
+    ]
+    assert [cue.speaker_id for cue in make_cues([*one, *other], 5000)] == ["channel_1", "channel_2"]
+
+
+def test_a_short_word_is_shown_for_a_second() -> None:
+    cue = make_cues([Word(4900, 5000, "Stop!", 1.0)], 5000)[0]
+    assert (cue.start_ms, cue.end_ms) == (4000, 5000)
+
+
+def test_words_without_spaces_are_joined() -> None:
+    words = [Word(200 * n, 200 * n + 200, "字", 1.0, joined=n > 0) for n in range(50)]
+    lines = [line for cue in make_cues(words, 11_000) for line in cue.lines]
+    assert "".join(lines) == "字" * 50 and max(map(len, lines)) <= LINE_CHARS
+
+
+def test_nothing_said_nothing_shown() -> None:
+    assert make_cues([], 1000) == []
+
+
+spoken_words = st.lists(
+    st.tuples(
+        st.text("abcdefgh.,!", min_size=1, max_size=60),
+        st.integers(150, 9000),
+        st.one_of(st.just(20), st.integers(0, 4000)),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(spoken_words, st.integers(0, 2000))
+def test_always_readable(drawn: list[tuple[str, int, int]], rest_ms: int) -> None:
+    words, at = [], 0
+    for text, length_ms, pause_ms in drawn:
+        words.append(Word(at + pause_ms, at + pause_ms + length_ms, text, 1.0))
+        at = words[-1].end_ms
+    duration_ms = max(at + rest_ms, 1000 * len(words))
+    cues = make_cues(words, duration_ms)
+    assert [cue.first_word for cue in cues] == [
+        sum(cue.word_count for cue in cues[:index]) for index in range(len(cues))
+    ]
+    assert sum(cue.word_count for cue in cues) == len(words)
+    for cue, later in zip(cues, [*cues[1:], None], strict=True):
+        assert cue.end_ms <= (later.start_ms if later else duration_ms)
+        assert SHORTEST_MS <= cue.end_ms - cue.start_ms <= LONGEST_MS
+        assert len(cue.lines) <= LINES and max(map(len, cue.lines)) <= LINE_CHARS
