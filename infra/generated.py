@@ -68,9 +68,10 @@ def errors_page() -> str:
 
 def error_types() -> list[type[RushesError]]:
     """Every error with a code, in the order of the file."""
-    kinds = [
-        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if "code" in vars(kind)
-    ]
+    kinds: list[type[RushesError]] = []
+    for _, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, RushesError) and "code" in vars(kind):
+            kinds.append(kind)
     return sorted(kinds, key=lambda kind: inspect.getsourcelines(kind)[1])
 
 
