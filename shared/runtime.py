@@ -73,13 +73,15 @@ def handle_request(message: Message, home: Home, function: str) -> None:
 def _open_requested_run(home: Home, request: StepRequest, message: Message) -> None:
     """Open a run for a request from outside: the step, what it needs, and what follows from it.
 
+    On an artifact nothing follows, and what the step needs is made of that artifact.
+
     The other steps keep the params of the recording's newest run, so that only this one changes.
     """
     ctx = request.context
     asset = load_asset(home, ctx, request.asset_id)
     if request.artifact_id is not None:
         load_artifact(home.documents, ctx, request.artifact_id)
-    planned = (request.step,) if request.artifact_id else with_needs(with_followers(request.step))
+    wanted = (request.step,) if request.artifact_id else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
     params = standing[0].params if standing else plan.tenant_settings(home, ctx).get("params", {})
     run = Run(
@@ -90,7 +92,7 @@ def _open_requested_run(home: Home, request: StepRequest, message: Message) -> N
         source=f"reprocess {request.step}",
         asset_id=asset.asset_id,
         artifact_id=request.artifact_id,
-        planned=planned,
+        planned=with_needs(wanted),
         params={**params, request.step: request.params},
         force=(request.step,) if request.force else (),
         created_at=time.time(),

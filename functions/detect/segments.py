@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from pydantic import field_validator, model_validator
 from shared.contracts.engine import Backend, Job, Output, StepParams
 from shared.errors import Unavailable, ValidationError
 from shared.health import check, report
-
-if TYPE_CHECKING:
-    from PIL import ImageDraw
+from shared.media.outline import draw_outline
 
 Samples = NDArray[np.float32]
 """``(samples, channels)``, full scale 1.0."""
@@ -229,50 +227,6 @@ class Detection:
         path = job.workdir / "preview.png"
         cuts = [(cut.start / self.samples, cut.stop / self.samples) for cut in self.segments]
         title = f"{len(cuts)} {self.thing}{'' if len(cuts) == 1 else 's'}"
-        draw_outline(path, self.peaks, cuts, title, self.duration_ms / 1000)
+        draw_outline(path, self.peaks, {self.thing: cuts}, title, self.duration_ms / 1000)
         shows = f"waveform with {title} marked"
         return Output("preview", "preview", path, "image/png", {"shows": shows})
-
-
-_WIDTH, _HEIGHT, _EDGE = 1600, 360, 28
-
-
-def draw_outline(
-    path: Path,
-    peaks: NDArray[np.float32],
-    cuts: Sequence[tuple[float, float]],
-    title: str,
-    seconds: float,
-) -> None:
-    """A PNG of a recording's outline with its cuts (parts of its length, 0 to 1) marked."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
-    draw = ImageDraw.Draw(image)
-    for index, (start, stop) in enumerate(cuts):
-        left, right = start * _WIDTH, max(stop * _WIDTH, start * _WIDTH + 1)
-        draw.rectangle(
-            (left, _EDGE, right, _HEIGHT - _EDGE), fill=("#ffe3b0", "#cdebd6")[index % 2]
-        )
-    _draw_columns(draw, peaks)
-    for start, _ in cuts:
-        draw.line((start * _WIDTH, _EDGE, start * _WIDTH, _HEIGHT - _EDGE), fill="#c8401e")
-    draw.text((8, 6), title, fill="#222222", font_size=15)
-    for part in range(9):
-        place = min(max(part * _WIDTH / 8, 24), _WIDTH - 30)
-        text = f"{seconds * part / 8:.2f} s"
-        draw.text((place, _HEIGHT - 20), text, fill="#555555", font_size=13, anchor="ma")
-    image.save(path, format="PNG")
-
-
-def _draw_columns(draw: ImageDraw.ImageDraw, peaks: NDArray[np.float32]) -> None:
-    """The outline, scaled to the loudest column."""
-    if peaks.size == 0:
-        return
-    edges = np.linspace(0, peaks.size, _WIDTH + 1)
-    top = max(float(peaks.max()), 1e-9)
-    middle, half = _HEIGHT / 2, _HEIGHT / 2 - _EDGE - 6
-    for column in range(_WIDTH):
-        low = int(edges[column])
-        reach = half * float(peaks[low : max(int(edges[column + 1]), low + 1)].max()) / top
-        draw.line((column, middle - reach, column, middle + reach), fill="#3b5b8c")

@@ -20,6 +20,7 @@ COMMANDS = {
     "upload": "act.upload_command",
     "reprocess": "act.reprocess",
     "perform": "perform.perform",
+    "presets": "presets.presets",
     "assets": "look.assets",
     "artifacts": "look.artifacts",
     "runs": "look.runs",

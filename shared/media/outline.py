@@ -54,7 +54,9 @@ def draw_outline(
         for start, _ in cuts:
             draw.line((start * _WIDTH, top, start * _WIDTH, bottom), fill="#c8401e")
         if len(rows) > 1:
-            draw.text((8, top + 4), name, fill="#222222", font_size=13)
+            corner = (8.0, top + 4)
+            draw.rectangle(draw.textbbox(corner, name, font_size=13), fill="#ffffff")
+            draw.text(corner, name, fill="#222222", font_size=13)
     draw.text((8, 6), title, fill="#222222", font_size=15)
     for part in range(9):
         place = min(max(part * _WIDTH / 8, 24), _WIDTH - 30)

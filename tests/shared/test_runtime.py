@@ -190,6 +190,16 @@ def test_a_step_can_work_on_an_artifact(home: Home, toy: Toy, tmp_path: Path) ->
     assert made["parents"] == [first["asset_id"], artifact_id]
 
 
+def test_what_a_step_needs_is_made_of_the_artifact_too(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    first = run_file(home, tmp_path, steps=("toy.three",))
+    artifact_id = first["steps"][1]["artifacts"][0]["artifact_id"]
+    run = reprocess(home, first["asset_id"], "toy.two", artifact_id=artifact_id)
+    assert states(run) == {"toy.one": "done", "toy.two": "done"}
+    assert all(artifact_id in step["artifacts"][0]["parents"] for step in run["steps"])
+
+
 def test_a_request_by_attributes_alone_works(home: Home, toy: Toy, tmp_path: Path) -> None:
     asset_id = run_file(home, tmp_path)["asset_id"]
     attributes = {"tenant": "t1", "env": "dev", "step": "toy.one", "asset": asset_id}
