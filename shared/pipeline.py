@@ -118,6 +118,26 @@ STEPS: tuple[Step, ...] = (
         needs={"transcribe.semantics": ("audio_semantic_timeline",)},
         default=False,
     ),
+    Step(
+        "render.audio",
+        takes="any",
+        produces=("audio_render", "audio_bus_stem"),
+        default=False,
+        timeout_s=3600,
+    ),
+    Step(
+        "render.video",
+        takes="video",
+        produces=("video_render",),
+        needs={
+            "anonymise.faces": ("video_anonymised",),
+            "detect.visual_meta": ("visual_meta",),
+            "transcribe.captions": ("asr_transcript",),
+        },
+        partial=True,
+        default=False,
+        timeout_s=3600,
+    ),
 )
 
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}

@@ -32,6 +32,9 @@ FLOOR = 0.2
 """What the network is less sure of is noise."""
 SMALL_SIDE = 320
 """Pixels of the longer side in the small looks."""
+_ALSO_SMALL = 2.2
+"""A look so many times larger than the small one leaves very large faces to that."""
+SURE = 0.5
 _STRIDE = 32
 _CELL = 4
 _OVERLAP = 0.3
@@ -71,16 +74,19 @@ class FaceDetector:
 
         return cls(cv2.dnn.readNetFromONNX(str(weights())), side, turned)
 
-    def find(self, picture: Picture) -> Boxes:
-        """All faces that the network is at least ``FLOOR`` sure of; boxes may leave the picture."""
+    def find(self, picture: Picture, *, thorough: bool = True) -> Boxes:
+        """All faces that the network is at least ``FLOOR`` sure of; boxes may leave the picture.
+
+        Not ``thorough``: it is not turned where an upright face is found for sure.
+        """
         import cv2
 
         picture = brightened(picture)
         longest = max(picture.shape[:2])
         found = [self._look(picture, min(1.0, self.side / longest))]
-        if longest > 1.5 * SMALL_SIDE:
+        if min(longest, self.side) > _ALSO_SMALL * SMALL_SIDE:
             found.append(self._look(picture, SMALL_SIDE / longest))
-        if self.turned:
+        if self.turned and (thorough or not any((boxes[:, 4] >= SURE).any() for boxes in found)):
             boxes = self._look(
                 np.asarray(cv2.rotate(picture, cv2.ROTATE_180)), min(1.0, SMALL_SIDE / longest)
             )

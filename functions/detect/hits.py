@@ -29,13 +29,12 @@ from functions.detect.segments import (
     Samples,
     Segment,
     SegmentParams,
-    check_range,
     fade,
     in_ms,
     real_or_stub,
     windows,
 )
-from shared.contracts.engine import Backend, Engine, Job, Result
+from shared.contracts.engine import Backend, Engine, Job, Result, check_range
 from shared.contracts.step import StepState
 from shared.media.decode import audio_blocks
 

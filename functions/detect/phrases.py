@@ -26,11 +26,10 @@ from functions.detect.segments import (
     Samples,
     Segment,
     SegmentParams,
-    check_range,
     fade,
     real_or_stub,
 )
-from shared.contracts.engine import Backend, Engine, Job, Result
+from shared.contracts.engine import Backend, Engine, Job, Result, check_range
 from shared.contracts.step import StepState
 from shared.errors import ValidationError
 from shared.media.decode import audio_blocks

@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from functions.detect.centerface import MODEL, Boxes, FaceDetector, Picture
-from functions.detect.segments import check_range
-from functions.detect.sheets import Mark, Tile, draw_sheet, thumbnail
 from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker, interpolated
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
 from shared.contracts.regions import Gap, Origin, Region, RegionFrame, RegionSummary, RegionTrack
 from shared.errors import ValidationError
 from shared.health import dependency
 from shared.media.frames import VideoFrames, Wanted, first_video
+from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.settings import settings
 
 REVISION = 1
@@ -37,6 +36,8 @@ KNOWN_REGIONS = ("face",)
 MAX_MASKS = 64
 """So many tracks, the longest, get a mask of their own."""
 _SHOWN = 8
+_THOROUGH = 3
+"""Each so many samples faces that are upside down are looked for although upright ones are there."""
 _CUTS_PART = 0.15
 """Of the work, as progress counts it."""
 
@@ -143,7 +144,8 @@ def _look_at(job: Job, params: RegionsParams, detector: FaceDetector | None) -> 
         for frame in frames:
             picture = frame.data.reshape(height, width, 3)
             time_ms = frames.ms(frame.ticks)
-            boxes = detector.find(picture) if detector else np.zeros((0, 5))
+            thorough = len(seen.tracker.samples) % _THOROUGH == 0
+            boxes = detector.find(picture, thorough=thorough) if detector else np.zeros((0, 5))
             boxes[:, :4] *= seen.scale
             inside = clipped(boxes, stream.width, stream.height)
             cut = bisect(seen.cuts, last) < bisect(seen.cuts, frame.index)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
-from shared.contracts.engine import Backend, Job, Output, StepParams
+from shared.contracts.engine import Backend, Job, Output, StepParams, check_range
 from shared.errors import Unavailable, ValidationError
 from shared.health import check, report
 from shared.media.outline import draw_outline
@@ -48,14 +48,6 @@ class SegmentParams(StepParams):
         if self.min_duration_ms > self.max_duration_ms:
             raise ValidationError("min_duration_ms", "is greater than max_duration_ms")
         return self
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise ``ValidationError`` naming the field where ``value`` is not in ``[low, high]``."""
-    if value < low:
-        raise ValidationError(name, f"{value:g} is below the minimum allowed, {low:g}")
-    if value > high:
-        raise ValidationError(name, f"{value:g} exceeds the maximum allowed, {high:g}")
 
 
 def real_or_stub(step: str, package: str, revision: int) -> Backend:

@@ -67,4 +67,5 @@ def flow_length(before: Grey, after: Grey) -> float:
 
     start = np.zeros((*before.shape, 2), np.float32)
     flow = np.asarray(cv2.calcOpticalFlowFarneback(before, after, start, 0.5, 3, 13, 2, 5, 1.1, 0))
-    return float(np.hypot(flow[..., 0], flow[..., 1]).mean()) / before.shape[1]
+    lengths = np.hypot(flow[..., 0], flow[..., 1])
+    return float(lengths.mean()) / int(before.shape[1])

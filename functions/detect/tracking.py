@@ -34,7 +34,7 @@ class Sample:
     """The picture changed at once since the sample before."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """One thing: its detections in order, each with the number of its sample."""
 

@@ -13,14 +13,13 @@ import numpy as np
 from pydantic import model_validator
 
 from functions.detect.centerface import MODEL, SMALL_SIDE, FaceDetector
-from functions.detect.segments import check_range
-from functions.detect.sheets import Mark, Picture, Tile, draw_sheet
 from functions.detect.shots import SIZE, ShotDetector
 from functions.detect.subject import Subject, flow_length, subject_of
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
 from shared.contracts.visual import Shot, VisualMeta, VisualSample
 from shared.health import dependency
 from shared.media.frames import VideoFrames, Wanted, first_video
+from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 
 REVISION = 1

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.contracts.asset import MediaInfo
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepState
+from shared.errors import ValidationError
 
 
 class StepParams(BaseModel):
@@ -27,6 +28,14 @@ class StepParams(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise ``ValidationError`` naming the field where ``value`` is not in ``[low, high]``."""
+    if value < low:
+        raise ValidationError(name, f"{value:g} is below the minimum allowed, {low:g}")
+    if value > high:
+        raise ValidationError(name, f"{value:g} exceeds the maximum allowed, {high:g}")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ checked (``timeline_checks``); an error names track, clip and field: ``tracks.vo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from functools import partial
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
 from shared.contracts.curves import Curve
 from shared.contracts.engine import SourceRef
@@ -32,6 +33,10 @@ SectionKind = Literal[
 # fmt: on
 
 
+Number = Annotated[float, AfterValidator(partial(round, ndigits=6))]
+"""Six decimals are kept: a time to the nanosecond. So every JSON writer gives it back as it was."""
+
+
 class Part(BaseModel):
     """Base of all parts of a timeline: frozen, no unknown fields, no NaN."""
 
@@ -41,9 +46,9 @@ class Part(BaseModel):
 class Keyframe(Part):
     """Where a lane stands at one time, and how it goes on to the next keyframe."""
 
-    time_ms: float
+    time_ms: Number
     """On a clip from the clip's start as it is heard, on a track from the timeline's start."""
-    value: float
+    value: Number
     curve: Curve = "linear"
     """The way to the next keyframe: in decibels, in place, in octaves."""
 
@@ -78,23 +83,23 @@ class AudioClip(Part):
     asset_id: Name | None = None
     artifact_id: Name | None = None
     """A recording, or an artifact made of one (a stem, a hit, a phrase...): one of the two."""
-    source_start_ms: float = 0.0
-    source_end_ms: float | None = None
+    source_start_ms: Number = 0.0
+    source_end_ms: Number | None = None
     """``None``: to the source's end."""
-    start_ms: float = 0.0
+    start_ms: Number = 0.0
     """Where it begins on the timeline."""
-    speed: float = 1.0
+    speed: Annotated[float, AfterValidator(partial(round, ndigits=9))] = 1.0
     """As a tape: 2 is twice as fast and an octave higher. 0.25 to 4."""
-    gain_db: float = 0.0
-    pan: float = 0.0
+    gain_db: Number = 0.0
+    pan: Number = 0.0
     """-1 left to 1 right, at constant power; the middle is untouched."""
-    fade_in_ms: float = 0.0
-    fade_out_ms: float = 0.0
+    fade_in_ms: Number = 0.0
+    fade_out_ms: Number = 0.0
     fade_in_curve: FadeCurve = "linear"
     fade_out_curve: FadeCurve = "linear"
-    crossfade_in_ms: float = 0.0
+    crossfade_in_ms: Number = 0.0
     """From the clip before on this track, which must overlap by just that."""
-    crossfade_out_ms: float = 0.0
+    crossfade_out_ms: Number = 0.0
     """To the clip behind; saying it on one of the two is enough."""
     crossfade_curve: CrossfadeCurve = "equal_power"
     """Of the crossfade into this clip."""
@@ -121,8 +126,8 @@ class Track(Part):
     name: str | None = None
     role: Name = "music"
     """Which bus takes it: a role that one of the timeline's buses has."""
-    gain_db: float = 0.0
-    pan: float = 0.0
+    gain_db: Number = 0.0
+    pan: Number = 0.0
     muted: bool = False
     automation: Automation = Automation()
     """Sorted by time."""
@@ -152,10 +157,10 @@ class EqBand(Part):
     """One filter of a bus's equaliser (RBJ's cookbook)."""
 
     kind: EqKind
-    frequency_hz: float
-    gain_db: float = 0.0
+    frequency_hz: Number
+    gain_db: Number = 0.0
     """Of shelves and peaks."""
-    q: float = 0.7071
+    q: Number = 0.7071
 
 
 class Duck(Part):
@@ -163,13 +168,13 @@ class Duck(Part):
 
     under: tuple[Name, ...]
     """Ids of the buses that it makes way for."""
-    amount_db: float = 9.0
-    threshold_dbfs: float = -45.0
+    amount_db: Number = 9.0
+    threshold_dbfs: Number = -45.0
     """The level above which the others count as heard."""
-    attack_ms: float = 80.0
-    hold_ms: float = 400.0
+    attack_ms: Number = 80.0
+    hold_ms: Number = 400.0
     """It stays down so long after they fell silent, so that it does not pump between words."""
-    release_ms: float = 600.0
+    release_ms: Number = 600.0
 
 
 class Bus(Part):
@@ -177,8 +182,8 @@ class Bus(Part):
 
     bus_id: Name
     roles: tuple[Name, ...] = ()
-    gain_db: float = 0.0
-    pan: float = 0.0
+    gain_db: Number = 0.0
+    pan: Number = 0.0
     eq: tuple[EqBand, ...] = ()
     duck: Duck | None = None
 
@@ -186,7 +191,7 @@ class Bus(Part):
 class Marker(Part):
     """A point in time with a name."""
 
-    time_ms: float
+    time_ms: Number
     name: str
     kind: SectionKind | None = None
 
@@ -264,8 +269,8 @@ class Section(Part):
 
     name: str
     kind: SectionKind = "other"
-    start_ms: float
-    end_ms: float
+    start_ms: Number
+    end_ms: Number
 
 
 class Structure(Part):
@@ -287,8 +292,8 @@ class SectionLevel(Part):
     section: str
     """A section's name, or a kind: all sections of that kind."""
     role: Name
-    gain_db: float
-    ramp_ms: float = 20.0
+    gain_db: Number
+    ramp_ms: Number = 20.0
     """It gets there in so long from the section's start, or by its end."""
 
 

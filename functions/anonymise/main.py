@@ -1,0 +1,23 @@
+"""The trigger of anonymise: a step request on the topic ``steps-anonymise``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.bus import Message
+from shared.home import Home
+from shared.push import Answer, answer
+from shared.runtime import handle_request
+
+if TYPE_CHECKING:
+    from flask import Request
+
+
+def handle(message: Message, home: Home) -> None:
+    """Do the step that the message asks for."""
+    handle_request(message, home, "anonymise")
+
+
+def main(request: Request) -> Answer:
+    """Answer a push of Pub/Sub."""
+    return answer(request, handle)

@@ -1,0 +1,109 @@
+"""``render.audio``: a timeline becomes a master and, where wanted, a stem of each bus.
+
+    timeline -> plan -> mix, in blocks ┬-> buses -> stems (float WAV, before mastering)
+                                       '-> mix on disk -> headroom, loudnorm, limiter, dither -> master
+
+Stems are what the buses give to the mix: added up they are the mix before mastering. They carry
+neither the master's gain nor its limiter; the meta says how much gain the master took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from functions.render.audio.presets import Format, export_preset, routes
+from shared.contracts.context import RequestContext
+from shared.contracts.engine import (
+    Backend,
+    Dependency,
+    Engine,
+    Job,
+    Result,
+    SourceRef,
+    StepParams,
+)
+from shared.contracts.ids import digest
+from shared.contracts.timeline import Timeline
+from shared.errors import MissingDependency
+from shared.health import dependency, require
+
+REVISION = "mix-1"
+_PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
+
+
+class AudioRenderParams(StepParams):
+    """The timeline, and what is wanted of it."""
+
+    timeline: Timeline
+    export_preset: str = "default"
+    """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
+    format: Format = "wav"
+    bit_depth: Literal[16, 24] | None = None
+    """Of WAV and FLAC; ``None``: the preset's."""
+    channels: Literal[1, 2] | None = None
+    """``None``: the preset's."""
+    stems_export: bool = False
+    """A stem of each bus as well."""
+    premaster_export: bool = False
+    """The mix before mastering as well."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        export_preset(self.export_preset)
+        routes(self.timeline)
+        return self
+
+
+def backend() -> Backend:
+    """numpy and scipy, and ffmpeg for what they cannot read or write; raises ``MissingDependency``."""
+    found = {package: _version(package) for package in _PACKAGES}
+    ffmpeg = require("ffmpeg")
+    named = "+".join(f"{name}-{found[name]}" for name in ("numpy", "scipy"))
+    dependencies = {name: Dependency(True, number) for name, number in found.items()}
+    return Backend(
+        "rushes_mix",
+        f"{REVISION}+{named}+ffmpeg-{ffmpeg}",
+        dependencies={**dependencies, "ffmpeg": dependency("ffmpeg")},
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise MissingDependency(package, None, f"install it with `pip install {package}`") from None
+
+
+def sources(params: AudioRenderParams) -> Sequence[SourceRef]:
+    """All that the timeline plays, muted tracks too."""
+    return params.timeline.sources
+
+
+def cache_key(
+    ctx: RequestContext,
+    asset_id: str,
+    _artifact_id: str | None,
+    params: AudioRenderParams,
+    backend_version: str,
+    upstream: Mapping[str, str],
+) -> str:
+    """The common formula, with a digest in place of the params: a timeline is long."""
+    stated = digest(params.model_dump(mode="json"))
+    parts = [ctx.tenant_id, ctx.env, asset_id, "render.audio", stated, backend_version]
+    return "|".join([*parts, digest(upstream)[:16]])
+
+
+def run(job: Job, params: AudioRenderParams, backend: Backend) -> Result:
+    """Render. Raises ``ValidationError`` naming track, clip and field, ``UnsupportedMedia``."""
+    from functions.render.audio.rendering import render
+
+    return render(job, params)
+
+
+ENGINE = Engine(
+    params=AudioRenderParams, backend=backend, run=run, cache_key=cache_key, sources=sources
+)

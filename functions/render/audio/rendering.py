@@ -1,0 +1,193 @@
+"""One timeline on its way to files and their meta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from functions.render.audio.encode import ENCODERS, encode
+from functions.render.audio.master import Mastered, MixFile, make_master
+from functions.render.audio.mix import Mixer, summed
+from functions.render.audio.plan import Plan, PlannedBus, plan_mix
+from functions.render.audio.sources import Source, SourcePool, inspect
+from functions.render.audio.wav import FLOAT, WavWriter
+from shared.contracts.engine import Job, Output, Result
+from shared.contracts.ids import artifact_id
+from shared.contracts.step import StepState
+from shared.errors import UnsupportedMedia
+
+if TYPE_CHECKING:
+    from functions.render.audio import AudioRenderParams
+
+PLAN_IN_META = 8_192
+"""A longer plan stands in the meta by its digest alone."""
+SHORT_LU = 0.5
+_PREMASTER = "premaster"
+_MIXING = 0.7
+"""So much of the progress is the mix, the rest its master."""
+
+
+def render(job: Job, params: AudioRenderParams) -> Result:
+    """Plan, mix, master, write. Raises ``ValidationError`` and ``UnsupportedMedia``."""
+    found = {name: _inspected(name, job.sources[name]) for name in sorted(job.sources)}
+    plan = plan_mix(
+        params.timeline,
+        {name: source.length_ms for name, source in found.items()},
+        params.export_preset,
+        format=params.format,
+        bit_depth=params.bit_depth,
+        channels=params.channels,
+    )
+    return _Rendering(job, params, plan, found).result()
+
+
+def _inspected(name: str, path: Path) -> Source:
+    try:
+        return inspect(path)
+    except UnsupportedMedia as error:
+        raise UnsupportedMedia(f"source {name}: {error.message}") from None
+
+
+class _Rendering:
+    """The files of one plan."""
+
+    def __init__(
+        self, job: Job, params: AudioRenderParams, plan: Plan, found: Mapping[str, Source]
+    ) -> None:
+        self._job, self._params, self._plan, self._found = job, params, plan, found
+        wanted = plan.buses if params.stems_export else ()
+        self._stems = {one.bus.bus_id: job.workdir / f"stem_{one.bus.bus_id}.wav" for one in wanted}
+        self._premaster = job.workdir / "premaster.wav" if params.premaster_export else None
+
+    def result(self) -> Result:
+        """Do it all."""
+        job, plan = self._job, self._plan
+        path, mix_path = job.workdir / "master.wav", job.workdir / "mix.f32"
+        tags = self._params.timeline.tags.model_dump(exclude_none=True)
+        with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
+            self._mix(mix)
+            done = make_master(mix, plan, tags, path, self._master_progress)
+        mix_path.unlink()
+        if plan.export.format != "wav":
+            path = encode(path, plan, tags)
+        job.progress(1.0)
+        return Result(self._outputs(path, done), *_judged(plan, done))
+
+    def _master_progress(self, part: float) -> None:
+        self._job.progress(_MIXING + (0.99 - _MIXING) * part)
+
+    def _mix(self, mix: MixFile) -> None:
+        plan = self._plan
+        mixer = Mixer(plan, SourcePool(self._found, plan.sample_rate_hz))
+        with ExitStack() as stack:
+            stems = [stack.enter_context(self._float_wav(path)) for path in self._stems.values()]
+            whole = (
+                stack.enter_context(self._float_wav(self._premaster)) if self._premaster else None
+            )
+            for buses in mixer.blocks():
+                for stem, signal in zip(stems, buses, strict=False):
+                    stem.write(signal)
+                total = summed(buses)
+                if whole:
+                    whole.write(total)
+                mix.write(total)
+                self._job.progress(_MIXING * mix.frames / plan.frames)
+
+    def _float_wav(self, path: Path) -> WavWriter:
+        plan = self._plan
+        return WavWriter(path, plan.sample_rate_hz, plan.export.channels, FLOAT, plan.frames)
+
+    # -- what is told about them ---------------------------------------------------------------
+
+    def _outputs(self, path: Path, done: Mastered) -> list[Output]:
+        sources = tuple(dict.fromkeys(clip.source for clip in self._plan.clips))
+        content_type = ENCODERS[self._plan.export.format].content_type
+        meta = self._master_meta(done)
+        master = Output("audio_render", "master", path, content_type, meta, sources)
+        outputs = [master, *(self._stem(one, done) for one in self._plan.buses if self._stems)]
+        if self._premaster:
+            meta = {**self._unmastered_meta(done), "bus_id": _PREMASTER, "roles": [_PREMASTER]}
+            outputs.append(
+                Output("audio_render", _PREMASTER, self._premaster, "audio/wav", meta, sources)
+            )
+        return outputs
+
+    def _stem(self, one: PlannedBus, done: Mastered) -> Output:
+        bus = one.bus
+        master_id = artifact_id(self._job.cache_key, "audio_render", "master")
+        meta = {
+            **self._unmastered_meta(done),
+            "bus_id": bus.bus_id,
+            "roles": sorted({track.role for track in one.tracks}),
+            "gain_db": bus.gain_db,
+            "tracks": [track.track_id for track in one.tracks],
+            "parent_master": master_id,
+        }
+        path = self._stems[bus.bus_id]
+        return Output("audio_bus_stem", path.stem, path, "audio/wav", meta, ("master",))
+
+    def _common_meta(self) -> dict[str, Any]:
+        plan = self._plan
+        text = str(plan)
+        return {
+            "export_preset": plan.export.preset_id,
+            "mix_preset_id": self._params.timeline.mix_preset_id,
+            "duration_ms": round(1000 * plan.frames / plan.sample_rate_hz, 3),
+            "frames": plan.frames,
+            "sample_rate_hz": plan.sample_rate_hz,
+            "channels": plan.export.channels,
+            "plan_sha256": sha256(text.encode()).hexdigest(),
+        }
+
+    def _master_meta(self, done: Mastered) -> dict[str, Any]:
+        plan, export = self._plan, self._plan.export
+        text = str(plan)
+        return {
+            **self._common_meta(),
+            "stage": "master",
+            "bus_id": "master",
+            "roles": ["master"],
+            "gain_db": round(done.headroom_gain_db + done.loudnorm_gain_db, 2),
+            "headroom_gain_db": done.headroom_gain_db,
+            "loudnorm_gain_db": done.loudnorm_gain_db,
+            "limiter_thresh": export.preset.limiter_thresh,
+            "headroom": export.preset.headroom,
+            "loudnorm_target": export.loudnorm_target,
+            "dithered": export.dithered,
+            "render_profile": plan.render_profile,
+            "integrated_lufs": done.integrated_lufs,
+            "true_peak_dbtp": done.true_peak_dbtp,
+            "limited_by_db": done.limited_by_db,
+            "rounds": done.rounds,
+            "buses": [one.bus.bus_id for one in plan.buses],
+            "markers": len(plan.markers),
+            "plan": text if len(text) <= PLAN_IN_META else None,
+        }
+
+    def _unmastered_meta(self, done: Mastered) -> dict[str, Any]:
+        """Nothing of the master's has been done to stems: ``None`` says so."""
+        plan = self._plan
+        return {
+            **self._common_meta(),
+            "stage": "pre_master",
+            "gain_db": 0.0,
+            "master_gain_db": round(done.headroom_gain_db + done.loudnorm_gain_db, 2),
+            "limiter_thresh": None,
+            "headroom": None,
+            "loudnorm_target": None,
+            "dithered": False,
+            "render_profile": f"wav_float_{plan.sample_rate_hz}_{plan.export.channels}ch",
+        }
+
+
+def _judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
+    if done.integrated_lufs is None:
+        return StepState.DEGRADED, "the mix is silent: it has no loudness to set"
+    short_lu = plan.export.loudnorm_target - done.integrated_lufs
+    if abs(short_lu) > SHORT_LU:
+        reason = f"{short_lu:.2f} LU short of the target: more would need heavier limiting"
+        return StepState.DEGRADED, reason
+    return StepState.DONE, None

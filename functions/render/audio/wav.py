@@ -1,0 +1,132 @@
+"""WAV, written block by block, with cue points and tags; and rounding to integers, dithered.
+
+An own writer, for libsndfile stamps the time into float files and writes no cue points. Layout:
+``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (RIFF, Microsoft and IBM, 1991).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.render.audio.lanes import Signal
+from shared.errors import InputTooLarge
+
+FLOAT = 32
+_MAX_BYTES = (1 << 32) - (1 << 20)
+_HEADER_BYTES = 44
+_SEED = 0x5EED
+_INFO = {
+    "title": b"INAM",
+    "artist": b"IART",
+    "album": b"IPRD",
+    "date": b"ICRD",
+    "genre": b"IGNR",
+    "comment": b"ICMT",
+}
+
+
+class WavWriter:
+    """Writes ``(channels, frames)`` blocks as float (32), or as integers of 16 or 24 bits."""
+
+    def __init__(self, path: Path, rate: int, channels: int, bits: int, frames: int) -> None:
+        """``frames``: how many there will be. Raises ``InputTooLarge`` for more than WAV holds."""
+        self._frame_bytes = channels * bits // 8
+        size = frames * self._frame_bytes
+        if size > _MAX_BYTES:
+            raise InputTooLarge(_MAX_BYTES, size)
+        self._file: BinaryIO = path.open("wb")
+        self._bits = bits
+        self._bytes = 0
+        kind = 3 if bits == FLOAT else 1
+        self._file.write(b"RIFF\0\0\0\0WAVEfmt ")
+        block = (kind, channels, rate, rate * self._frame_bytes, self._frame_bytes, bits)
+        self._file.write(struct.pack("<IHHIIHH", 16, *block) + b"data\0\0\0\0")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._file.closed:
+            self.close()
+
+    def write(self, signal: Signal | NDArray[np.int32]) -> None:
+        """Floats for a float file, whole numbers (see ``Rounding``) for the others."""
+        frames = np.ascontiguousarray(signal.T)
+        if self._bits == FLOAT:
+            data = frames.astype("<f4").tobytes()
+        elif self._bits == 16:
+            data = frames.astype("<i2").tobytes()
+        else:
+            data = frames.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        self._file.write(data)
+        self._bytes += len(data)
+
+    def close(
+        self, markers: Sequence[tuple[int, str]] = (), tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Finish the file. ``markers``: frame and name."""
+        self._file.write(b"\0" * (self._bytes % 2))
+        self._file.write(b"".join(_closing_chunks(markers, tags or {})))
+        total = self._file.tell()
+        for at, size in ((4, total - 8), (_HEADER_BYTES - 4, self._bytes)):
+            self._file.seek(at)
+            self._file.write(struct.pack("<I", size))
+        self._file.close()
+
+
+def _closing_chunks(markers: Sequence[tuple[int, str]], tags: Mapping[str, str]) -> Iterable[bytes]:
+    if markers:
+        points = b"".join(
+            struct.pack("<II4sIII", number, frame, b"data", 0, 0, frame)
+            for number, (frame, _) in enumerate(markers, 1)
+        )
+        yield _chunk(b"cue ", struct.pack("<I", len(markers)) + points)
+        labels = b"".join(
+            _chunk(b"labl", struct.pack("<I", number) + _text(name))
+            for number, (_, name) in enumerate(markers, 1)
+        )
+        yield _chunk(b"LIST", b"adtl" + labels)
+    if tags:
+        info = b"".join(_chunk(_INFO[name], _text(value)) for name, value in sorted(tags.items()))
+        yield _chunk(b"LIST", b"INFO" + info)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def _text(value: str) -> bytes:
+    return value.replace("\0", " ").encode() + b"\0"
+
+
+class Rounding:
+    """Floats to whole numbers, with triangular dither of two steps' width where wanted.
+
+    The noise comes from a generator with a fixed seed, sample after sample: the same master always
+    has the same bytes, however it is cut into blocks.
+    """
+
+    def __init__(self, bits: int, *, dither: bool) -> None:
+        self._top = 1 << (bits - 1)
+        self._noise = np.random.Generator(np.random.PCG64(_SEED)) if dither else None
+
+    def round(self, signal: Signal) -> NDArray[np.int32]:
+        """``(channels, frames)``, full scale at 1; what is beyond it is cut off."""
+        scaled = signal.astype(np.float64) * self._top
+        if self._noise is not None:
+            pairs = self._noise.random((signal.shape[1], len(signal), 2), dtype=np.float32)
+            scaled += (pairs[..., 0] - pairs[..., 1]).T
+        np.rint(scaled, out=scaled)
+        return np.clip(scaled, -self._top, self._top - 1).astype(np.int32)

@@ -1,0 +1,189 @@
+"""``render.video``: cuts, covered faces, captions and a new shape, in one pass to one file.
+
+    plan (a dry run ends here) -> pictures in their windows, cropped -> captions -> H.264 and AAC, checked
+
+The picture comes from the anonymised video unless the original is asked for. The rendering checks
+itself and fails rather than delivers what is not as planned. Promised: with the same ffmpeg the same
+plan gives the same bytes, whatever the machine's number of cores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from functions.render.video.captions import STYLES, moved, read_cues, write_ass, write_srt
+from functions.render.video.check import check_rendering
+from functions.render.video.picture import Source, shown_pictures, write_pictures
+from functions.render.video.plan import (
+    CAPTIONS_STEP,
+    FACES_STEP,
+    VISUAL_STEP,
+    Plan,
+    VideoRenderParams,
+    make_plan,
+)
+from functions.render.video.reframe import CropPath, crop_path
+from functions.render.video.sound import RATE_HZ, write_sound
+from shared.contracts.engine import Backend, Engine, Job, Output, Result
+from shared.contracts.visual import VisualMeta, read_visual_meta
+from shared.health import dependency, require
+from shared.media.encode import PictureWriter, Planes, Written, passing_format
+from shared.media.ffmpeg import timeout_for
+from shared.media.frames import PictureFormat, first_video, picture_format
+from shared.media.probe import probe
+
+REVISION = 1
+_CLOCK = Fraction(1, 90_000)
+_SLOW = 30.0
+
+
+def backend() -> Backend:
+    """ffmpeg; there is no stub."""
+    require("ffmpeg")
+    known = {"ffmpeg": dependency("ffmpeg")}
+    version = f"video_render-{REVISION}+ffmpeg-{known['ffmpeg'].version}"
+    return Backend("ffmpeg", version, dependencies=known)
+
+
+def run(job: Job, params: VideoRenderParams, backend: Backend) -> Result:
+    """Plan and, unless it is a dry run, render. Raises ``MissingDependency`` for what is lacking."""
+    plan = make_plan(job, params)
+    described = {**plan.described(), "backend_version": backend.version}
+    if params.dry_run:
+        path = job.workdir / "plan.json"
+        path.write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        meta = {"plan": described, "dry_run": True}
+        return Result([Output("video_render", "plan", path, "application/json", meta)])
+    plan.refuse()
+    return Result([_Rendering(job, plan).render(described)])
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    """One rendering."""
+
+    job: Job
+    plan: Plan
+
+    def render(self, described: Mapping[str, Any]) -> Output:
+        """Write the file, and check it."""
+        job, plan = self.job, self.plan
+        source, form = self._source()
+        planes = source.planes
+        crop = Planes(*plan.crop, planes.pixel_format)
+        path = job.workdir / "render.mp4"
+        written = self._written(path, crop, form)
+        shapes = (planes, crop, self._crop_path())
+        total_ms = max(1.0, plan.duration_ms)
+        with PictureWriter(written) as writer:
+            count = write_pictures(
+                shown_pictures(source, plan.windows),
+                shapes,
+                writer.write,
+                frame_ms=1000 / plan.frame_rate,
+                progress=lambda at_ms: job.progress(min(0.95, 0.05 + 0.9 * at_ms / total_ms)),
+            )
+        checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
+        meta = {"plan": dict(described), "dry_run": False, **checked}
+        parents = tuple(file.artifact_id for _, file in sorted(plan.used.items()))
+        return Output("video_render", "render", path, "video/mp4", meta, parents)
+
+    def _source(self) -> tuple[Source, PictureFormat]:
+        """Where pictures come from, and how the rendering is tagged."""
+        anonymised = self.plan.used.get(FACES_STEP)
+        path = anonymised.path if anonymised else self.job.source
+        media = probe(path) if anonymised else self.job.media
+        stream, form = first_video(media), picture_format(path, media)
+        kept = passing_format(form.pixel_format, *self.plan.crop)
+        if form.hdr:  # the frames are mapped to an ordinary screen
+            kept = passing_format("yuv420p", *self.plan.crop)
+            form = replace(form, color_range="tv", color_space="bt709")
+            form = replace(form, color_primaries="bt709", color_transfer="bt709")
+        planes = Planes(stream.width, stream.height, kept)
+        end_ms = float(stream.start_ms + (stream.duration_ms or self.job.media.duration_ms or 0))
+        form = replace(form, time_base=_CLOCK, field_order=None)
+        return Source(path, media, planes, end_ms), form
+
+    def _crop_path(self) -> CropPath:
+        stream = first_video(self.job.media)
+        meta: VisualMeta | None = None
+        if VISUAL_STEP in self.plan.used:
+            meta = read_visual_meta(self.plan.used[VISUAL_STEP].path.read_bytes())
+        return crop_path((stream.width, stream.height), self.plan.crop, meta)
+
+    def _written(self, path: Path, crop: Planes, form: PictureFormat) -> Written:
+        filters = []
+        if self.plan.size != self.plan.crop:
+            filters.append(f"scale={self.plan.size[0]}:{self.plan.size[1]}:flags=bicubic")
+        inputs, streams = self._sound()
+        captions = self._captions()
+        filters += captions.filters
+        number = 2 if inputs else 1
+        if captions.track:
+            inputs += _opened("srt", captions.track)
+            streams += ["-map", f"{number}:s", "-c:s", "mov_text"]
+            streams += ["-metadata:s:s:0", f"language={captions.language}"]
+        timeout_s = timeout_for(round(self.plan.duration_ms), realtime_factor=_SLOW)
+        return Written(path, crop, form, inputs, streams, filters=filters, timeout_s=timeout_s)
+
+    def _sound(self) -> tuple[list[str], list[str]]:
+        media, path = self.job.media, self.job.workdir / "sound.f32"
+        if not media.audio:
+            return [], []
+        channels = write_sound(path, self.job.source, media, self.plan.windows)
+        shape = ["-ar", f"{RATE_HZ}", "-ac", f"{channels}"]
+        coded = ["-map", "1:a", "-c:a", "aac", "-b:a", "192k", "-flags:a", "+bitexact"]
+        return [*shape, *_opened("f32le", path)], coded
+
+    def _captions(self) -> _Captions:
+        file = self.plan.used.get(CAPTIONS_STEP)
+        if file is None:
+            return _Captions()
+        language, cues = read_cues(file.path.read_bytes())
+        shown = moved(cues, self.plan.windows)
+        if not shown:
+            return _Captions()
+        if self.plan.params.captions == "track":
+            track = self.job.workdir / "captions.srt"
+            write_srt(track, shown)
+            return _Captions(track=track, language=_three_letters(language))
+        drawn = self.job.workdir / "captions.ass"
+        write_ass(drawn, shown, STYLES[self.plan.params.caption_style], self.plan.size)
+        return _Captions(filters=(f"ass=filename={_escaped(str(drawn))}",))
+
+
+@dataclass(frozen=True)
+class _Captions:
+    """How captions get into the file, if at all."""
+
+    filters: tuple[str, ...] = ()
+    track: Path | None = None
+    language: str = "und"
+
+
+def _opened(demuxer: str, path: Path) -> list[str]:
+    """ffmpeg's words for a file that was written here."""
+    return ["-protocol_whitelist", "file", "-f", demuxer, "-i", f"file:{path.absolute()}"]
+
+
+def _escaped(path: str) -> str:
+    """As a value in a filter graph: escaped for the filter's options, and that for the graph."""
+    for signs in ("\\':", "\\'[],;"):
+        path = "".join(f"\\{sign}" if sign in signs else sign for sign in path)
+    return path
+
+
+_LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "nl": "nld"}
+
+
+def _three_letters(language: str) -> str:
+    """As MP4 wants it."""
+    return language if len(language) == 3 else _LANGUAGES.get(language, "und")
+
+
+ENGINE = Engine(params=VideoRenderParams, backend=backend, run=run)

@@ -1,0 +1,1 @@
+"""Changes how a recording sounds: effects, macros, loudness, tempo and pitch."""

@@ -1,0 +1,96 @@
+"""The libraries, listed and described: for the command, the API and the docs. Plain JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.transform.chain import Preset
+from functions.transform.macros import AMOUNT, MACROS, Macro, MacroStage, macro_named
+from functions.transform.presets import PRESETS, preset_named
+from shared.audio.parameters import ParameterSpec
+
+
+def list_presets() -> list[dict[str, Any]]:
+    """Every preset: id, title, category, what it does."""
+    return [_short(preset.preset_id, preset) for preset in PRESETS.values()]
+
+
+def describe_preset(preset_id: str) -> dict[str, Any]:
+    """One preset with its knobs; raises ``ValidationError`` listing the known ids."""
+    preset = preset_named(preset_id)
+    return {
+        **_short(preset.preset_id, preset),
+        "knobs": [_knob(spec) for spec in preset.knobs],
+        "stereo_only": preset.stereo,
+        "longest_s": preset.longest_s,
+    }
+
+
+def list_macros() -> list[dict[str, Any]]:
+    """Every macro: id, title, category, what it does."""
+    return [_short(macro.macro_id, macro) for macro in MACROS.values()]
+
+
+def describe_macro(macro_id: str) -> dict[str, Any]:
+    """One macro: its knob, and what that drives; raises ``ValidationError`` listing the known ids."""
+    macro = macro_named(macro_id)
+    return {
+        **_short(macro.macro_id, macro),
+        "knobs": [_knob(AMOUNT)],
+        "drives": [drive for stage in macro.stages for drive in _drives(stage)],
+    }
+
+
+def _short(identifier: str, row: Preset | Macro) -> dict[str, Any]:
+    return {"id": identifier, "title": row.title, "category": row.category, "does": row.does}
+
+
+def _knob(spec: ParameterSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "display_name": spec.display_name,
+        "minimum": spec.minimum,
+        "maximum": spec.maximum,
+        "default": spec.default,
+        "unit": spec.unit,
+        "musical_context": spec.musical_context,
+        "scale": spec.scale,
+    }
+
+
+def _drives(stage: MacroStage) -> list[dict[str, Any]]:
+    every = {"wet": stage.wet, **stage.drives}
+    return [
+        {
+            "preset_id": stage.preset_id,
+            "knob": name,
+            "at_0": drive.low,
+            "at_1": drive.high,
+            "curve": drive.curve,
+        }
+        for name, drive in every.items()
+    ]
+
+
+def preset_table() -> str:
+    """The library as a Markdown table, as docs/transforms.md has it."""
+    head = "| Preset | For | What it does | Knobs (range; default) |\n| --- | --- | --- | --- |\n"
+    return head + "".join(
+        f"| `{preset.preset_id}` | {preset.category} | {preset.does} | "
+        f"{'<br>'.join(_knob_text(spec) for spec in preset.knobs)} |\n"
+        for preset in PRESETS.values()
+    )
+
+
+def _knob_text(spec: ParameterSpec) -> str:
+    return f"`{spec.name}`: {spec.range_text}; {spec.text(spec.default)} ({spec.musical_context})"
+
+
+def macro_table() -> str:
+    """The macros as a Markdown table, as docs/transforms.md has it."""
+    head = "| Macro | For | What it does | Through |\n| --- | --- | --- | --- |\n"
+    return head + "".join(
+        f"| `{macro.macro_id}` | {macro.category} | {macro.does} | "
+        f"{', '.join(f'`{stage.preset_id}`' for stage in macro.stages)} |\n"
+        for macro in MACROS.values()
+    )

@@ -1,0 +1,56 @@
+"""``transform.macro``: a recording through several presets that one knob drives (see ``macros``)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from functions.transform.chain import Mix
+from functions.transform.fx import EffectParams, Made, make
+from functions.transform.macros import AMOUNT, macro_named
+from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta
+from shared.contracts.engine import Backend, Engine, Job, Result
+
+
+class MacroParams(EffectParams):
+    """Which macro, and how far it is turned up."""
+
+    macro_id: str = ""
+    """A macro's id; there is no default."""
+    amount: float = AMOUNT.default
+    """The one knob, 0 to 1. At 0 the recording stays as it is."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        macro_named(self.macro_id)
+        return self
+
+
+def backend() -> Backend:
+    """ffmpeg's filters; raises ``MissingDependency``."""
+    return ffmpeg_backend("macro-1")
+
+
+def run(job: Job, params: MacroParams, backend: Backend) -> Result:
+    """Make it; raises ``UnsupportedMedia`` where one of its presets can't work on the recording."""
+    macro, clamps = macro_named(params.macro_id), Clamps()
+    amount = clamps.take("amount", params.amount, AMOUNT.minimum, AMOUNT.maximum)
+    mix = Mix.settled(params.dry_wet, params.gain_db, params.tail_ms, clamps)
+    stages = macro.at(amount)
+    about = {
+        "preset_id": macro.macro_id,
+        "knob_values": knob_meta({"amount": amount}),
+        "driven": [
+            {
+                "preset_id": stage.preset.preset_id,
+                "wet": round(stage.wet, 6),
+                "knob_values": knob_meta(stage.knobs),
+            }
+            for stage in stages
+        ],
+    }
+    return make(job, stages, mix, clamps, Made("macro", macro.title, about))
+
+
+ENGINE = Engine(params=MacroParams, backend=backend, run=run)

@@ -1,0 +1,22 @@
+"""The preset library: one table, which the engine, the listing and the docs read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from functions.transform.chain import Preset
+from functions.transform.presets_music import MUSIC
+from functions.transform.presets_sound_design import SOUND_DESIGN
+from functions.transform.presets_voice import VOICE
+from shared.errors import ValidationError
+
+PRESETS: Mapping[str, Preset] = {
+    preset.preset_id: preset for preset in (*VOICE, *MUSIC, *SOUND_DESIGN)
+}
+
+
+def preset_named(preset_id: str) -> Preset:
+    """The row; raises ``ValidationError`` that lists the known ids."""
+    if preset_id not in PRESETS:
+        raise ValidationError("preset_id", f"{preset_id!r} is unknown; known: {', '.join(PRESETS)}")
+    return PRESETS[preset_id]

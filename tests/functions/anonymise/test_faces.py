@@ -1,0 +1,360 @@
+"""Faces covered in every frame; everything else kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from functions.anonymise.faces import ENGINE, FacesParams
+from functions.detect import regions
+from functions.detect.centerface import FaceDetector
+from shared.contracts.engine import Backend, InputFile
+from shared.contracts.regions import read_summary
+from shared.contracts.step import StepState
+from shared.errors import MissingDependency, ValidationError
+from shared.media.frames import Frame, Wanted
+from shared.media.probe import probe
+from tests.functions import video
+from tests.shared.media.test_frames import packet_times_ms, read
+
+STUB = Backend("stub", "regions-stub-1", stub=True)
+
+
+def ffmpeg(*args: str | Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, args)], check=True)
+
+
+def regions_of(source: Path, folder: Path, **params: Any) -> InputFile:
+    return video.run(regions.ENGINE, source, folder, **params).as_input("video_region_summary")
+
+
+@pytest.fixture(scope="module")
+def face_regions(tmp_path_factory: pytest.TempPathFactory) -> InputFile:
+    return regions_of(video.FACE_CLIP, tmp_path_factory.mktemp("regions"))
+
+
+def anonymised(source: Path, summary: InputFile, folder: Path, **params: Any) -> video.Ran:
+    return video.run(ENGINE, source, folder, inputs={"detect.regions": [summary]}, **params)
+
+
+def pictures(path: Path) -> tuple[list[Frame], tuple[int, int]]:
+    stream = probe(path).video[0]
+    found, _ = read(path, Wanted(stream.width, stream.height))
+    return found, (stream.height, stream.width)
+
+
+def leaked(path: Path, truth: list[video.Box | None]) -> list[float]:
+    """After ``solid``: which part of each frame's face (the ellipse in its box) is not black."""
+    found, (high, wide) = pictures(path)
+    parts = []
+    for frame, box in zip(found, truth, strict=True):
+        if box is None:
+            continue
+        left, top, right, bottom = (round(side) for side in box)
+        down, across = np.mgrid[top:bottom, left:right] + 0.5
+        x, y = (left + right) / 2, (top + bottom) / 2
+        face = ((across - x) * 2 / (right - left)) ** 2 + (
+            (down - y) * 2 / (bottom - top)
+        ) ** 2 <= 1
+        shown = frame.data.reshape(high, wide, 3)[top:bottom, left:right].max(axis=2)
+        parts.append(float((shown[face] > 48).mean()))
+    return parts
+
+
+def test_the_face_clip_is_covered_in_every_frame(face_regions: InputFile, tmp_path: Path) -> None:
+    ran = anonymised(video.FACE_CLIP, face_regions, tmp_path)
+    (output,) = ran.of("video_anonymised")
+    assert output.meta["frames_covered"] == output.meta["frame_count"] == 150
+    assert output.meta["face_count"] == 1
+    assert output.meta["summary_artifact_id"] == face_regions.artifact_id
+    assert output.meta["summary_backend_version"] == face_regions.meta["backend_version"]
+    assert output.meta["preset"] == "strong"
+    report = ran.body("video_coverage_report")
+    assert report["doubts"] == []
+    assert report["tracks"][0]["action"] == "blur"
+    assert len(report["least_confident"]) == 12
+    assert ran.of("preview")
+
+
+def test_no_face_is_found_in_the_result(face_regions: InputFile, tmp_path: Path) -> None:
+    ran = anonymised(video.FACE_CLIP, face_regions, tmp_path)
+    again = video.run(regions.ENGINE, ran.of("video_anonymised")[0].path, tmp_path / "again")
+    assert again.summary.frame_count == 150
+    assert not again.summary.tracks
+
+
+def test_times_length_and_sound_are_kept(face_regions: InputFile, tmp_path: Path) -> None:
+    path = anonymised(video.FACE_CLIP, face_regions, tmp_path).of("video_anonymised")[0].path
+    assert packet_times_ms(path) == packet_times_ms(video.FACE_CLIP)
+    assert sound_of(path) == sound_of(video.FACE_CLIP)
+    assert probe(path).duration_ms == probe(video.FACE_CLIP).duration_ms
+
+
+def sound_of(path: Path) -> list[str]:
+    """Times and hashes of the sound's packets."""
+    words = ["ffprobe", "-v", "error", "-select_streams", "a", "-show_data_hash", "md5"]
+    entries = ["-show_entries", "packet=pts_time,data_hash", "-of", "csv=p=0", path]
+    found = subprocess.run([*words, *entries], check=True, capture_output=True, text=True)
+    assert found.stdout
+    return found.stdout.split()
+
+
+def test_outside_the_covers_the_picture_is_kept(face_regions: InputFile, tmp_path: Path) -> None:
+    path = anonymised(video.FACE_CLIP, face_regions, tmp_path).of("video_anonymised")[0].path
+    before, (high, wide) = pictures(video.FACE_CLIP)
+    after, _ = pictures(path)
+    for one, other in zip(before[::20], after[::20], strict=True):
+        bottom = slice(high * 3 // 4, high)
+        old, new = (f.data.reshape(high, wide, 3)[bottom].astype(int) for f in (one, other))
+        assert np.abs(old - new).mean() < 4
+
+
+def test_the_same_input_gives_the_same_bytes(face_regions: InputFile, tmp_path: Path) -> None:
+    one, other = (anonymised(video.FACE_CLIP, face_regions, tmp_path / n) for n in "ab")
+    for first, second in zip(one.result.outputs, other.result.outputs, strict=True):
+        assert (
+            hashlib.sha256(first.path.read_bytes()).digest()
+            == hashlib.sha256(second.path.read_bytes()).digest()
+        )
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", video.MOTIONS)
+def test_no_pixel_of_a_moving_face_leaks(name: str, tmp_path: Path) -> None:
+    """``turning``: the box around a turned face is larger than the face."""
+    clip = video.moving(tmp_path / "a.mp4", video.MOTIONS[name])
+    summary = regions_of(clip.path, tmp_path / "regions")
+    path = (
+        anonymised(clip.path, summary, tmp_path / "out", preset="solid")
+        .of("video_anonymised")[0]
+        .path
+    )
+    parts = leaked(path, list(clip.truth))
+    assert len(parts) > 20
+    assert max(parts) <= (0.06 if name == "turning" else 0.01)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["again", "book", "eat", "sister"])
+def test_real_signers_are_not_found_again(name: str, tmp_path: Path) -> None:
+    source = video.REAL / "faces_video" / f"{name}.mkv"
+    if not source.exists():
+        pytest.skip("the shared recordings are not beside the repository")
+    summary = regions_of(source, tmp_path / "regions")
+    path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
+    assert packet_times_ms(path) == packet_times_ms(source)
+    truth = video.boxes_of(read_summary(summary.path.read_bytes()))
+    found, (high, wide) = pictures(path)
+    detector = FaceDetector.load()
+    for frame in found[::10]:
+        (face,) = truth[frame.index]
+        seen = detector.find(frame.data.reshape(high, wide, 3))
+        sure = [(x, y, x + w, y + h) for x, y, w, h, confidence in seen if confidence >= 0.5]
+        assert not [box for box in sure if video.overlap(box, face) > 0.1]
+
+
+def test_no_faces_renders_nothing_and_says_so(tmp_path: Path) -> None:
+    summary = regions_of(video.BROLL_CLIP, tmp_path / "regions")
+    ran = anonymised(video.BROLL_CLIP, summary, tmp_path / "out")
+    assert (ran.result.state, ran.result.reason) == (StepState.SKIPPED, "no faces")
+    assert not ran.result.outputs
+
+
+def test_a_stub_summary_is_refused(tmp_path: Path) -> None:
+    stub = video.run(regions.ENGINE, video.FACE_CLIP, tmp_path / "regions", backend=STUB)
+    with pytest.raises(MissingDependency, match="looked at nothing"):
+        anonymised(video.FACE_CLIP, stub.as_input("video_region_summary"), tmp_path / "out")
+
+
+def test_a_missing_summary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="no region summary"):
+        video.run(ENGINE, video.FACE_CLIP, tmp_path)
+
+
+def test_another_recordings_summary_is_refused(face_regions: InputFile, tmp_path: Path) -> None:
+    longer = tmp_path / "longer.mp4"
+    ffmpeg("-i", video.FACE_CLIP, "-vf", "tpad=stop_mode=clone:stop=30", "-an", longer)
+    with pytest.raises(ValidationError, match="another recording: frame 150"):
+        anonymised(longer, face_regions, tmp_path / "out")
+    clip = video.moving(tmp_path / "other.mp4", video.MOTIONS["small"], seconds=0.5)
+    with pytest.raises(ValidationError, match="pictures are 320x240"):
+        anonymised(clip.path, face_regions, tmp_path / "out2")
+
+
+def test_a_file_that_is_no_summary_is_refused(face_regions: InputFile, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({"frames": []}))
+    wrong = InputFile("a", "video_region_summary", bad, face_regions.meta)
+    with pytest.raises(ValidationError, match="no region summary"):
+        anonymised(video.FACE_CLIP, wrong, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def two_faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, InputFile]:
+    """One face left, one right, for a second."""
+    folder = tmp_path_factory.mktemp("two")
+    left, _ = video.drawn(video.Pose(120, 130, 90))
+    right, _ = video.drawn(video.Pose(360, 130, 90))
+    frame = np.concatenate([left[:, :240], right[:, 240:]], axis=1)
+    video.film(folder / "a.mp4", iter([frame] * 25), (video.WIDTH, video.HEIGHT))
+    return folder / "a.mp4", regions_of(folder / "a.mp4", folder / "regions")
+
+
+@pytest.mark.parametrize(
+    ("params", "shown"),
+    [
+        ({}, [False, False]),
+        ({"keep_track_ids": ["face_001"]}, [True, False]),
+        ({"blur_track_ids": ["face_001"]}, [False, True]),
+    ],
+)
+def test_tracks_are_kept_or_covered_by_id(
+    params: dict[str, Any], shown: list[bool], two_faces: tuple[Path, InputFile], tmp_path: Path
+) -> None:
+    source, summary = two_faces
+    ran = anonymised(source, summary, tmp_path, preset="solid", **params)
+    (output,) = ran.of("video_anonymised")
+    found, (high, wide) = pictures(output.path)
+    frame = found[10].data.reshape(high, wide, 3)
+    assert [bool(frame[125:135, x - 5 : x + 5].mean() > 60) for x in (120, 360)] == shown
+    assert output.meta["face_count"] == 2
+    assert output.meta["faces_covered"] == shown.count(False)
+
+
+def test_keeping_every_face_renders_nothing(
+    two_faces: tuple[Path, InputFile], tmp_path: Path
+) -> None:
+    ran = anonymised(*two_faces, tmp_path, blur_track_ids=[])
+    assert (ran.result.state, ran.result.reason) == (
+        StepState.SKIPPED,
+        "every face is set to be kept",
+    )
+
+
+def test_an_unknown_track_is_named(face_regions: InputFile, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="'face_009' is unknown; known: face_001"):
+        anonymised(video.FACE_CLIP, face_regions, tmp_path, keep_track_ids=["face_009"])
+
+
+def test_fail_closed_delivers_the_report_but_no_video(tmp_path: Path) -> None:
+    """Looked at only once a second, a recording is not known well enough."""
+    summary = regions_of(video.FACE_CLIP, tmp_path / "regions", frame_sample_interval_ms=1000)
+    ran = anonymised(video.FACE_CLIP, summary, tmp_path / "out", fail_closed=True)
+    assert ran.result.state is StepState.DEGRADED
+    assert "coverage is in doubt" in (ran.result.reason or "")
+    assert [output.kind for output in ran.result.outputs] == ["video_coverage_report"]
+    assert ran.body("video_coverage_report")["doubts"]
+
+
+def test_fail_closed_delivers_what_is_sure(face_regions: InputFile, tmp_path: Path) -> None:
+    ran = anonymised(video.FACE_CLIP, face_regions, tmp_path, fail_closed=True)
+    assert ran.result.state is StepState.DONE
+    assert ran.of("video_anonymised")
+
+
+INPUTS: dict[str, tuple[str, list[str]]] = {
+    "late": ("mp4", ["-vf", "setpts=PTS+0.8/TB", "-c:v", "libx264", "-c:a", "copy"]),
+    "uneven": ("mkv", ["-vf", "select='not(mod(n,4))+gt(n,30)*lt(n,45)'", "-fps_mode", "vfr"]),
+    "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"]),
+    "4:2:2": ("mp4", ["-pix_fmt", "yuv422p", "-c:v", "libx264"]),
+    "no sound": ("mp4", ["-an", "-c:v", "copy"]),
+    "pcm": ("mov", ["-c:v", "copy", "-c:a", "pcm_s16le"]),
+    "vorbis": ("mkv", ["-c:v", "copy", "-c:a", "libvorbis"]),
+    "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"]),
+    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"]),
+    "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct", "-c:v", "libx264"]),
+    "wide pixels": ("mp4", ["-vf", "setsar=4/3", "-c:v", "libx264"]),
+    "full range": ("mp4", ["-pix_fmt", "yuvj420p", "-c:v", "libx264"]),
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", INPUTS)
+def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> None:
+    extension, words = INPUTS[name]
+    source = tmp_path / f"in.{extension}"
+    ffmpeg("-i", video.FACE_CLIP, "-t", "2", *words, source)
+    summary = regions_of(source, tmp_path / "regions")
+    path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
+    before, after = probe(source), probe(path)
+    start_ms = packet_times_ms(source)[0] if extension == "ts" else 0
+    expected = [time_ms - start_ms for time_ms in packet_times_ms(source)]
+    late_ms = packet_times_ms(path)[0] if extension == "ts" else 0
+    np.testing.assert_allclose([t - late_ms for t in packet_times_ms(path)], expected, atol=1.01)
+    old, new = before.video[0], after.video[0]
+    assert (new.width, new.height, new.interlaced) == (old.width, old.height, old.interlaced)
+    assert new.pixel_format == old.pixel_format
+    assert [stream.codec for stream in after.audio] == [stream.codec for stream in before.audio]
+    for one, other in zip(before.audio, after.audio, strict=True):
+        assert abs(one.start_ms - old.start_ms - (other.start_ms - new.start_ms)) <= 2
+    assert abs((before.duration_ms or 0) - (after.duration_ms or 0)) <= 45
+    assert colours(path) == colours(source)
+
+
+def colours(path: Path) -> str:
+    names = "sample_aspect_ratio,color_range,color_space,color_primaries,color_transfer"
+    words = ["-select_streams", "v:0", "-show_entries", f"stream={names}", "-of", "csv=p=0"]
+    found = subprocess.run(
+        ["ffprobe", "-v", "error", *words, path], check=True, capture_output=True
+    )
+    return found.stdout.decode().split("\n")[0].replace("N/A", "1:1").replace("unknown,", "")
+
+
+def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    stands = "select='lt(n,30)+eq(n,100)',setpts='if(eq(N,30),1.2/TB,PTS)'"
+    lasting = "setts=pts=PTS:dts=DTS:duration='if(eq(N,30),1.5/TB,DURATION)'"
+    short = tmp_path / "short.mp4"
+    ffmpeg("-i", video.FACE_CLIP, "-vf", stands, "-fps_mode", "vfr", "-bf", "0", "-an", short)
+    ffmpeg("-i", short, "-c", "copy", "-bsf:v", lasting, source)
+    assert (probe(source).duration_ms or 0) > 2500
+    summary = regions_of(source, tmp_path / "regions")
+    path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
+    assert packet_times_ms(path) == packet_times_ms(source)
+    words = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert float(told) == pytest.approx((probe(source).duration_ms or 0) / 1000, abs=0.002)
+
+
+def test_cover_art_and_tags_are_left_out(face_regions: InputFile, tmp_path: Path) -> None:
+    """They may show or name who is to be hidden."""
+    art, source = tmp_path / "art.png", tmp_path / "in.mp4"
+    ffmpeg("-i", video.FACE_CLIP, "-frames:v", "1", art)
+    words = ["-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic"]
+    ffmpeg("-i", video.FACE_CLIP, "-i", art, *words, "-metadata", "title=Eileen", source)
+    assert probe(source).cover_art
+    path = anonymised(source, face_regions, tmp_path / "out").of("video_anonymised")[0].path
+    assert not probe(path).cover_art
+    assert b"Eileen" not in path.read_bytes()
+
+
+def test_a_truncated_recording_is_covered_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole, source = tmp_path / "whole.mkv", tmp_path / "in.mkv"
+    ffmpeg("-i", video.FACE_CLIP, "-c", "copy", whole)
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    summary = regions_of(source, tmp_path / "regions")
+    ran = anonymised(source, summary, tmp_path / "out")
+    (output,) = ran.of("video_anonymised")
+    assert 50 < output.meta["frames_covered"] == output.meta["frame_count"] < 150
+
+
+@pytest.mark.parametrize(
+    "params", [{"preset": "faint"}, {"mask_dilation": 2}, {"hold_before_ms": -1}, {"blur": 1}]
+)
+def test_wrong_params_are_refused(params: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, ValidationError), match=next(iter(params))):
+        FacesParams.model_validate(params)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["face_clip", "broll_clip"])
+def test_the_fixtures_have_not_drifted(name: str) -> None:
+    path = video.FIXTURES / f"{name}.mp4"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (video.FIXTURES / f"{name}.mp4.sha256").read_text() == f"{digest}  {name}.mp4\n"

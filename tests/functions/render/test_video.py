@@ -1,0 +1,296 @@
+"""Cuts, shapes and captions in rendered files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from functions.anonymise import faces
+from functions.detect import regions, visual_meta
+from functions.render.video import ENGINE, VideoRenderParams
+from shared.contracts.engine import InputFile
+from shared.errors import BackendFailed, MissingDependency, ValidationError
+from shared.media.decode import audio_blocks
+from shared.media.frames import Wanted
+from shared.media.probe import probe
+from tests.functions import video
+from tests.shared.media.test_frames import packet_times_ms, read
+
+Inputs = Mapping[str, list[InputFile]]
+WORDS = [
+    {"start_ms": 500, "end_ms": 1500, "text": "First we look\nthis way."},
+    {"start_ms": 2000, "end_ms": 3000, "text": "Then {\\b1}that\\N way."},
+]
+
+
+def transcript(folder: Path, **meta: Any) -> InputFile:
+    path = folder / "transcript.json"
+    path.write_text(json.dumps({"language": "en", "cues": WORDS}))
+    known = {"backend_type": "whisper", "backend_version": "captions-1", "cue_count": 2, **meta}
+    return InputFile("art-captions", "asr_transcript", path, {**known, "cache_key": "key"})
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """What the earlier steps make of the face clip."""
+    folder = tmp_path_factory.mktemp("inputs")
+    summary = video.run(regions.ENGINE, video.FACE_CLIP, folder / "r").as_input(
+        "video_region_summary"
+    )
+    hidden = video.run(
+        faces.ENGINE,
+        video.FACE_CLIP,
+        folder / "a",
+        inputs={"detect.regions": [summary]},
+        preset="solid",
+    )
+    seen = video.run(visual_meta.ENGINE, video.FACE_CLIP, folder / "v")
+    return {
+        "anonymise.faces": [hidden.as_input("video_anonymised")],
+        "detect.visual_meta": [seen.as_input("visual_meta")],
+        "transcribe.captions": [transcript(folder)],
+    }
+
+
+def render(
+    folder: Path, inputs: Inputs, source: Path = video.FACE_CLIP, **params: Any
+) -> video.Ran:
+    return video.run(ENGINE, source, folder, inputs=inputs, **params)
+
+
+def shown(path: Path) -> list[NDArray[np.uint8]]:
+    stream = probe(path).video[0]
+    found, _ = read(path, Wanted(stream.width, stream.height))
+    return [frame.data.reshape(stream.height, stream.width, 3) for frame in found]
+
+
+def test_a_dry_run_gives_the_whole_plan_and_renders_nothing(inputs: Inputs, tmp_path: Path) -> None:
+    ran = render(tmp_path, inputs, dry_run=True, aspect="9:16", captions="burn")
+    (output,) = ran.result.outputs
+    plan = json.loads(output.path.read_text())
+    assert output.meta["plan"] == plan
+    assert [row["step"] for row in plan["selected"]] == sorted(inputs)
+    assert plan["selected"][0]["backend_version"].startswith("faces-1")
+    assert plan["selected"][0]["cache_key"] == "key-of-video_anonymised"
+    assert {notice["level"] for notice in plan["dependency_notices"]} == {"info"}
+    assert (plan["width"], plan["height"]) == (134, 240)
+    assert plan["estimate"]["frames"] == 150
+    assert plan["estimate"]["work_s"] > 0
+
+
+def test_a_dry_run_says_what_is_missing_and_a_real_one_refuses(tmp_path: Path) -> None:
+    asked = {"aspect": "1:1", "captions": "track"}
+    ran = render(tmp_path / "dry", {}, dry_run=True, **asked)
+    notices = ran.body("video_render")["dependency_notices"]
+    assert [notice["level"] for notice in notices] == ["error"] * 3
+    with pytest.raises(MissingDependency, match="no video_anonymised"):
+        render(tmp_path / "real", {}, **asked)
+
+
+def test_no_faces_is_no_reason_to_refuse_but_a_failure_is(tmp_path: Path) -> None:
+    said = {"anonymise.faces": {"reason": "no faces"}}
+    ran = video.run(ENGINE, video.BROLL_CLIP, tmp_path / "a", failed=said)
+    assert ran.of("video_render")[0].meta["plan"]["picture"] == "original"
+    said = {"anonymise.faces": {"code": "backend_failed", "message": "ffmpeg failed"}}
+    with pytest.raises(MissingDependency, match="ffmpeg failed"):
+        video.run(ENGINE, video.BROLL_CLIP, tmp_path / "b", failed=said)
+
+
+def test_stubs_are_not_rendered_from(inputs: Inputs, tmp_path: Path) -> None:
+    stub = {**inputs, "transcribe.captions": [transcript(tmp_path, backend_type="stub")]}
+    with pytest.raises(MissingDependency, match="stub"):
+        render(tmp_path / "out", stub, captions="burn")
+
+
+def test_the_whole_keeps_every_frame_and_hides_the_face(inputs: Inputs, tmp_path: Path) -> None:
+    (output,) = render(tmp_path, inputs).of("video_render")
+    assert output.meta["plan"]["picture"] == "anonymised"
+    assert packet_times_ms(output.path) == packet_times_ms(video.FACE_CLIP)
+    assert min(frame.min() for frame in shown(output.path)[::30]) < 10
+    (other,) = render(tmp_path / "b", inputs, faces="original").of("video_render")
+    assert np.abs(shown(other.path)[30].astype(int) - shown(output.path)[30]).max() > 100
+
+
+CUTS = [
+    [(1000, 2000)],
+    [(0, 480), (3000, 4510)],
+    [(4000, 5000), (1000, 1500), (1200, 3000)],
+    [(133, 1277.5), (1277.5, 2001)],
+]
+
+
+@pytest.mark.parametrize("cuts", CUTS)
+def test_cuts_show_and_sound_what_was_cut_out(
+    cuts: list[tuple[float, float]], inputs: Inputs, tmp_path: Path
+) -> None:
+    """Each frame is the one that was on display, and the sound's length is right to the sample."""
+    rows = [{"start_ms": start, "end_ms": end} for start, end in cuts]
+    (output,) = render(tmp_path, inputs, faces="original", cuts=rows).of("video_render")
+    originals = [frame[::8, ::8].astype(int) for frame in shown(video.FACE_CLIP)]
+    times_ms, frames = packet_times_ms(output.path), shown(output.path)
+    length_ms = sum(end - start for start, end in cuts)
+    assert output.meta["duration_ms"] == round(length_ms)
+    assert all(later - earlier < 41 for earlier, later in pairwise([*times_ms, length_ms]))
+    for time_ms, frame in zip(times_ms, frames, strict=True):
+        source_ms = in_source(time_ms, cuts)
+        expected = originals[int((source_ms + 0.5) // 40)]
+        assert np.abs(frame[::8, ::8] - expected).mean() < 4
+    assert sound_length_ms(output.path) == pytest.approx(length_ms, abs=22)
+
+
+def in_source(time_ms: float, cuts: list[tuple[float, float]]) -> float:
+    for start, end in cuts:
+        if time_ms < end - start - 0.01:
+            return start + time_ms
+        time_ms -= end - start
+    raise AssertionError("after the end")
+
+
+def sound_length_ms(path: Path) -> float:
+    with audio_blocks(path, probe(path)) as blocks:
+        return 1000 * sum(len(block) for block in blocks) / blocks.sample_rate_hz
+
+
+def test_picture_and_sound_stay_together(tmp_path: Path) -> None:
+    """A flash and a beep at 1.0 s and 2.6 s are still together after cutting and reordering."""
+    path = tmp_path / "a.mp4"
+    dark = "color=black:s=64x48:r=25:d=4,geq=lum='if(eq(N,25)+eq(N,65),235,16)':cb=128:cr=128"
+    beeps = "aevalsrc='sin(2*PI*1000*t)*(between(t,1,1.04)+between(t,2.6,2.64))':s=48000:d=4"
+    codecs = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "256k"]
+    words = ["-f", "lavfi", "-i", dark, "-f", "lavfi", "-i", beeps, *codecs, path]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    cuts = [{"start_ms": 2313, "end_ms": 3000}, {"start_ms": 707, "end_ms": 1507}]
+    ran = render(tmp_path / "out", {}, path, faces="original", cuts=cuts)
+    result = ran.of("video_render")[0].path
+    bright = [frame.mean() > 100 for frame in shown(result)]
+    flashes_ms = [at for at, lit in zip(packet_times_ms(result), bright, strict=True) if lit]
+    with audio_blocks(result, probe(result), channels=1) as blocks:
+        loud = np.abs(np.concatenate(list(blocks))[:, 0]) > 0.3
+    onsets_ms = 1000 * np.flatnonzero(loud[1:] & ~loud[:-1]) / 48_000
+    first_ms = [onsets_ms[onsets_ms > after][0] for after in (0, 687)]
+    assert flashes_ms == pytest.approx([287, 687 + 293], abs=1)
+    assert first_ms == pytest.approx(flashes_ms, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [("9:16", (134, 240)), ("1:1", (240, 240)), ("16:9", (320, 180))]
+)
+def test_the_subject_stays_in_the_new_shape(
+    aspect: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    def face(t: float) -> video.Pose:
+        return video.Pose(90 + 100 * t, 130, 60)
+
+    clip = video.moving(tmp_path / "a.mp4", face, 3.0, "-vf", "scale=320:240,setsar=1")
+    seen = video.run(visual_meta.ENGINE, clip.path, tmp_path / "v").as_input("visual_meta")
+    inputs = {"detect.visual_meta": [seen]}
+    (output,) = render(tmp_path / "out", inputs, clip.path, faces="original", aspect=aspect).of(
+        "video_render"
+    )
+    assert (output.meta["width"], output.meta["height"]) == size
+    again = video.run(regions.ENGINE, output.path, tmp_path / "again").summary
+    inside = [row for row in again.frames if row.regions]
+    assert len(inside) >= 0.95 * len(again.frames)
+    whole = [r.x > 1 and r.x + r.width < size[0] - 1 for row in inside for r in row.regions]
+    assert np.mean(whole) > 0.95
+
+
+def test_captions_are_burnt_in_where_they_belong(inputs: Inputs, tmp_path: Path) -> None:
+    cuts = [{"start_ms": 1000, "end_ms": 3500}]
+    plain, burnt = (
+        shown(render(tmp_path / mode, inputs, captions=mode, cuts=cuts).of("video_render")[0].path)
+        for mode in ("none", "burn")
+    )
+    changed = [
+        bool((np.abs(a.astype(int) - b) > 90).sum() > 40) for a, b in zip(plain, burnt, strict=True)
+    ]
+    spoken = [time < 500 or 1000 <= time < 2000 for time in range(0, 2500, 40)]
+    assert np.mean([one == other for one, other in zip(changed, spoken, strict=False)]) > 0.95
+    text = np.abs(plain[2].astype(int) - burnt[2]).max(axis=2) > 90
+    rows, columns = np.nonzero(text)
+    assert rows.max() < 240 * 0.95  # the safe area
+    assert columns.min() > 320 * 0.08
+    assert columns.max() < 320 * 0.92
+
+
+def test_captions_are_a_track(inputs: Inputs, tmp_path: Path) -> None:
+    cuts = [{"start_ms": 1000, "end_ms": 3500}]
+    (output,) = render(tmp_path, inputs, captions="track", cuts=cuts).of("video_render")
+    words = ["ffmpeg", "-v", "error", "-i", output.path, "-map", "0:s", "-f", "srt", "-"]
+    text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert "00:00:00,000 --> 00:00:00,500\nFirst we look\nthis way." in text
+    assert "00:00:01,000 --> 00:00:02,000\nThen ｛⧵b1｝that⧵N way." in text
+
+
+def test_the_same_plan_gives_the_same_bytes_on_any_number_of_cores(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    import os
+
+    asked: dict[str, Any] = {
+        "captions": "burn",
+        "aspect": "1:1",
+        "cuts": [{"start_ms": 100, "end_ms": 1900}],
+    }
+    cores = os.sched_getaffinity(0)
+    one = render(tmp_path / "a", inputs, **asked).of("video_render")[0].path.read_bytes()
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        other = render(tmp_path / "b", inputs, **asked).of("video_render")[0].path.read_bytes()
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert one == other
+
+
+def test_a_height_is_kept_to(inputs: Inputs, tmp_path: Path) -> None:
+    cuts = [{"start_ms": 0, "end_ms": 500}]
+    (output,) = render(tmp_path, inputs, height=120, cuts=cuts).of("video_render")
+    stream = probe(output.path).video[0]
+    assert (stream.width, stream.height) == (160, 120)
+
+
+def test_a_file_that_is_not_as_planned_fails(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from functions.render.video import check
+
+    monkeypatch.setattr(check, "_streams", lambda path: ({"frames": 9, "end_ms": 400}, {}))
+    with pytest.raises(BackendFailed, match="frame_count is not what was planned"):
+        render(tmp_path, inputs, cuts=[{"start_ms": 0, "end_ms": 400}])
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"cuts": [{"start_ms": 5, "end_ms": 5}]}, "cuts.0"),
+        ({"cuts": [{"start_ms": -5, "end_ms": 5}]}, "cuts.0"),
+        ({"cuts": [{"start_ms": 0, "end_ms": 1}] * 501}, "cuts"),
+        ({"caption_style": "comic"}, "caption_style.*known: clean"),
+        ({"height": 121}, "height"),
+        ({"aspect": "4:3"}, "aspect"),
+    ],
+)
+def test_wrong_params_are_named(params: dict[str, Any], field: str) -> None:
+    with pytest.raises((ValidationError, ValueError), match=field):
+        VideoRenderParams.model_validate(params)
+
+
+def test_cuts_after_the_end_are_refused(inputs: Inputs, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="after the recording, at 6"):
+        render(tmp_path, inputs, cuts=[{"start_ms": 0, "end_ms": 9000}])
+
+
+def test_a_picture_cannot_be_rendered(tmp_path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), video.portrait())
+    with pytest.raises(ValidationError, match="still picture"):
+        render(tmp_path / "out", {}, tmp_path / "a.png", faces="original")

@@ -1,0 +1,251 @@
+"""transform.fx and transform.macro: the mix, the checks, what the meta says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.transform import fx, macro
+from functions.transform.macros import MACROS
+from functions.transform.presets import PRESETS
+from functions.transform.sound import filters_of
+from shared.contracts.artifact import KIND_META
+from shared.contracts.engine import Engine
+from shared.errors import RushesError, UnsupportedMedia, ValidationError
+from tests.functions.transform.support import (
+    RATE,
+    click,
+    heard,
+    level_db,
+    noise,
+    read,
+    recording,
+    run,
+    tone,
+    write,
+)
+
+SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
+
+
+@pytest.mark.parametrize("subtype", SUBTYPES)
+@pytest.mark.parametrize(
+    ("engine", "params"),
+    [
+        (fx.ENGINE, {"preset_id": "voice_clean_up", "dry_wet": 0}),
+        (macro.ENGINE, {"macro_id": "dream", "dry_wet": 0}),
+        (macro.ENGINE, {"macro_id": "dream", "amount": 0}),
+    ],
+    ids=["fx", "macro", "macro at 0"],
+)
+def test_dry_is_the_input_to_the_bit(
+    engine: Engine, params: dict[str, Any], subtype: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, noise(0.7, 0.2), subtype, 44_100)
+    assert np.array_equal(heard(run(engine, path, tmp_path, **params)), read(path))
+
+
+@pytest.mark.parametrize(
+    "preset_id", ["voice_clean_up", "tape", "room", "stutter", "reverse_swell", "de_ess"]
+)
+def test_half_wet_is_half_of_each_in_time(preset_id: str, tmp_path: Path) -> None:
+    dry = noise(2, 0.05)
+    path = write(tmp_path, dry, "FLOAT")
+    wet, half = (
+        heard(run(fx.ENGINE, path, tmp_path, preset_id=preset_id, dry_wet=share))
+        for share in (1, 0.5)
+    )
+    assert np.abs(wet - dry).max() > 0.001
+    assert half == pytest.approx((dry + wet) / 2, abs=2e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(
+    "preset_id", ["voice_clean_up", "room", "de_ess", "reverse_swell", "robot"]
+)
+def test_rate_channels_and_length_are_kept(preset_id: str, channels: int, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(0.9731, channels=channels), "PCM_16", 22_050)
+    result = run(fx.ENGINE, path, tmp_path, preset_id=preset_id)
+    assert heard(result).shape == read(path).shape
+    meta = result.outputs[0].meta
+    assert (meta["sample_rate_hz"], meta["channels"]) == (22_050, channels)
+
+
+def test_result_beyond_full_scale_is_float_and_not_clipped(tmp_path: Path) -> None:
+    path = write(tmp_path, tone(1, 500, 0.9), "PCM_16")
+    result = run(fx.ENGINE, path, tmp_path, preset_id="bus_glue", dry_wet=0, gain_db=12)
+    meta = result.outputs[0].meta
+    assert meta["sample_format"] == "float32"
+    assert meta["peak_dbfs"] == pytest.approx(20 * np.log10(0.9) + 12, abs=0.1)
+    assert np.abs(heard(result)).max() == pytest.approx(0.9 * 10 ** (12 / 20), rel=0.01)
+
+
+def test_tail_lets_echoes_ring_out(tmp_path: Path) -> None:
+    path = write(tmp_path, click(1, 0.9))
+    result = run(fx.ENGINE, path, tmp_path, preset_id="tape_echo", tail_ms=1000)
+    after = heard(result)
+    assert len(after) == 2 * RATE
+    assert level_db(after[round(1.2 * RATE) :]) > -70
+
+
+def test_values_out_of_range_are_clamped_and_reported(tmp_path: Path) -> None:
+    result = run(
+        fx.ENGINE,
+        write(tmp_path, noise(0.5)),
+        tmp_path,
+        preset_id="telephone",
+        knobs={"grit": 7, "low_hz": 300},
+        dry_wet=1.5,
+        gain_db=-100,
+    )
+    meta = result.outputs[0].meta
+    assert meta["clamped"] == {
+        "grit": {"given": 7, "used": 1},
+        "dry_wet": {"given": 1.5, "used": 1},
+        "gain_db": {"given": -100, "used": -24},
+    }
+    assert meta["knob_values"] == {"low_hz": 300, "high_hz": 3300, "grit": 1}
+    assert meta["dry_wet"] == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "params", "field", "listed"),
+    [
+        (fx.ENGINE, {}, "preset_id", "telephone"),
+        (fx.ENGINE, {"preset_id": "phone"}, "preset_id", "telephone"),
+        (fx.ENGINE, {"preset_id": "room", "knobs": {"size": 1}}, "knobs.size", "decay_s"),
+        (macro.ENGINE, {"macro_id": "room"}, "macro_id", "podcast_polish"),
+    ],
+)
+def test_unknown_names_are_refused_and_the_known_listed(
+    engine: Engine, params: dict[str, Any], field: str, listed: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        engine.params.model_validate(params)
+    details = caught.value.to_json()["details"]
+    assert details["field"] == field
+    assert listed in details["reason"]
+
+
+def test_stereo_effect_refuses_mono(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedMedia, match="wide works on stereo"):
+        run(fx.ENGINE, write(tmp_path, noise(0.3, channels=1)), tmp_path, preset_id="wide")
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    sound = noise(0.5)
+    sound[1000] = np.nan
+    with pytest.raises(UnsupportedMedia, match="not numbers"):
+        run(fx.ENGINE, write(tmp_path, sound, "FLOAT"), tmp_path, preset_id="low_end")
+
+
+def test_outputs_carry_what_their_kinds_demand(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(0.5))
+    for engine, params in (
+        (fx.ENGINE, {"preset_id": "radio"}),
+        (macro.ENGINE, {"macro_id": "vintage"}),
+    ):
+        for output in run(engine, path, tmp_path, **params).outputs:
+            assert set(KIND_META[output.kind]) <= set(output.meta)
+            json.dumps(dict(output.meta), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("engine", "params"),
+    [
+        (fx.ENGINE, {"preset_id": "cathedral"}),
+        (fx.ENGINE, {"preset_id": "voice_clean_up", "dry_wet": 0.4}),
+        (macro.ENGINE, {"macro_id": "disintegrate"}),
+    ],
+)
+def test_same_input_same_bytes(engine: Engine, params: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1.5))
+    one, other = (run(engine, path, tmp_path, **params) for _ in range(2))
+    for left, right in zip(one.outputs, other.outputs, strict=True):
+        assert left.path.read_bytes() == right.path.read_bytes()
+        assert left.meta == right.meta
+
+
+def test_picture_of_nothing_changed_differs_from_a_telephones(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1))
+    pictures = {
+        run(fx.ENGINE, path, tmp_path, preset_id="telephone", dry_wet=wet)
+        .outputs[1]
+        .path.read_bytes()
+        for wet in (0, 1)
+    }
+    assert len(pictures) == 2
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_silence_stays_silence(tmp_path: Path) -> None:
+    result = run(fx.ENGINE, write(tmp_path, np.zeros((RATE, 2))), tmp_path, preset_id="tape")
+    assert result.outputs[0].meta["peak_dbfs"] is None
+    assert not heard(result).any()
+
+
+@pytest.mark.heavy
+def test_sound_of_a_video_is_worked_on(tmp_path: Path) -> None:
+    result = run(fx.ENGINE, recording("shots/nasa_13013.mp4"), tmp_path, preset_id="radio")
+    assert result.outputs[0].content_type == "audio/wav"
+    assert level_db(heard(result)) > -60
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("macro_id", MACROS)
+def test_macro_changes_more_the_further_it_is_turned(macro_id: str, tmp_path: Path) -> None:
+    path = recording("loops/loop_amen.flac")
+    before = read(path)
+    changes = [
+        level_db(
+            heard(run(macro.ENGINE, path, tmp_path, macro_id=macro_id, amount=amount)) - before
+        )
+        for amount in (0, 0.05, 1)
+    ]
+    assert changes[0] < -190
+    assert changes[1] < changes[2]
+    assert changes[2] > level_db(before) - 20
+
+
+def test_macro_meta_tells_what_its_knob_drove(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(0.5))
+    result = run(macro.ENGINE, path, tmp_path, macro_id="energy", amount=2)
+    meta = result.outputs[0].meta
+    assert (meta["preset_id"], meta["knob_values"]) == ("energy", {"amount": 1})
+    assert meta["clamped"]["amount"] == {"given": 2, "used": 1}
+    assert [stage["preset_id"] for stage in meta["driven"]] == ["parallel_drums", "low_end", "air"]
+    assert meta["driven"][1]["knob_values"]["weight_db"] == 5
+
+
+@given(st.sampled_from(sorted(MACROS)), st.floats(0, 1))
+def test_macro_never_drives_a_knob_out_of_its_range(macro_id: str, amount: float) -> None:
+    for stage in MACROS[macro_id].stages:
+        specs = {spec.name: spec for spec in PRESETS[stage.preset_id].knobs}
+        for name, drive in stage.drives.items():
+            low, high = specs[name].minimum, specs[name].maximum
+            assert low <= round(drive.at(amount), 9) <= high
+        assert 0 <= round(stage.wet.at(amount), 9) <= 1
+
+
+@given(
+    st.dictionaries(st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False)),
+    st.text(max_size=12),
+)
+def test_any_params_give_a_structured_answer(knobs: dict[str, float], preset_id: str) -> None:
+    try:
+        params = fx.FxParams(preset_id=preset_id, knobs=knobs)
+    except RushesError as error:
+        assert error.to_json()["details"]["field"]
+    else:
+        assert params.preset_id in PRESETS
+
+
+def test_filters_of_reads_names_only() -> None:
+    graph = "[0:1]asplit[a][b];[b]highpass@x=f=3,aeval='a(b,c);d'[c];[a][c]amix=inputs=2"
+    assert filters_of(graph) == {"asplit", "highpass", "aeval", "amix"}

@@ -1,0 +1,231 @@
+"""Loudness: measured, and reached, as another meter hears it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyloudnorm
+import pytest
+from scipy.signal import resample_poly
+
+from functions.transform import loudness, normalise
+from functions.transform.loudness import Reading, loudness_range_lu, parse_true_peak
+from shared.contracts.artifact import KIND_META
+from shared.contracts.engine import InputFile
+from shared.contracts.step import StepState
+from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
+from tests.functions.transform.support import (
+    RATE,
+    Sound,
+    click,
+    heard,
+    job_of,
+    loud_and_quiet,
+    noise,
+    read,
+    recording,
+    run,
+    tone,
+    write,
+)
+
+REAL = [
+    "loudness/sine_1000.wav",
+    "loudness/test_loud.m4a",
+    "loudness/test_quiet.m4a",
+    "music/Kevin_MacLeod_-_Vibe_Ace.ogg",
+    "music/Hungarian_Dance_number_5_-_Allegro_in_F_sharp_minor_(string_orchestra).ogg",
+    "loops/loop_amen.flac",
+    "transcript/LJ001-0003.wav",
+    "transcript/LJ001-0008.wav",
+    "transcript/goforward.wav",
+    "transcript/jfk.flac",
+    "transcript/116-288045-0000.flac",
+    "shots/nasa_13013.mp4",
+]
+SYNTHESISED: dict[str, Callable[[], Sound]] = {
+    "noise": lambda: noise(8),
+    "loud and quiet": lambda: loud_and_quiet(8),
+    "tone between samples": lambda: tone(5, RATE / 4 + 0.5, 0.95) * np.hanning(5 * RATE)[:, None],
+    "spikes": lambda: noise(6, 0.01) + np.resize(click(1, 0.5, 0.8), (6 * RATE, 2)),
+    "mono": lambda: noise(5, channels=1),
+    "half a second": lambda: noise(0.5),
+    "very quiet": lambda: noise(5, 0.0005),
+}
+
+
+def true_peak_dbtp(sound: Sound) -> float:
+    return float(20 * np.log10(np.abs(resample_poly(sound, 8, 1, axis=0)).max()))
+
+
+def lufs(sound: Sound, rate: int) -> float:
+    return float(pyloudnorm.Meter(rate).integrated_loudness(sound))
+
+
+def check_reached(path: Path, folder: Path, target_lufs: float) -> None:
+    result = run(normalise.ENGINE, path, folder, target_lufs=target_lufs)
+    meta, after = result.outputs[0].meta, heard(result)
+    assert lufs(after, meta["sample_rate_hz"]) == pytest.approx(target_lufs, abs=0.3)
+    assert true_peak_dbtp(after) <= -1.0
+    stats = meta["norm_stats"]
+    assert stats["after"]["integrated_lufs"] == pytest.approx(target_lufs, abs=0.1)
+    assert stats["after"]["true_peak_dbtp"] == pytest.approx(true_peak_dbtp(after), abs=0.2)
+    assert stats["mode"] in ("linear", "limited")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("target_lufs", [-14, -16, -23])
+@pytest.mark.parametrize("name", REAL)
+def test_real_programme_reaches_its_target(name: str, target_lufs: float, tmp_path: Path) -> None:
+    check_reached(recording(name), tmp_path, target_lufs)
+
+
+@pytest.mark.parametrize("name", SYNTHESISED)
+def test_synthesised_programme_reaches_its_target(name: str, tmp_path: Path) -> None:
+    check_reached(write(tmp_path, SYNTHESISED[name]()), tmp_path, -16)
+
+
+def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
+    before = loud_and_quiet(5)
+    result = run(normalise.ENGINE, write(tmp_path, before, "FLOAT"), tmp_path, target_lufs=-30)
+    after, stats = heard(result), result.outputs[0].meta["norm_stats"]
+    gain = 10 ** (stats["gain_db"] / 20)
+    assert stats["mode"] == "linear" and stats["limited_by_db"] == 0
+    assert after == pytest.approx(before * gain, rel=0.002, abs=1e-6)
+    moved = {name: stats["after"][name] - stats["before"][name] for name in stats["before"]}
+    assert moved["loudness_range_lu"] == 0
+    assert moved["integrated_lufs"] == pytest.approx(stats["gain_db"], abs=0.011)
+    assert moved["true_peak_dbtp"] == pytest.approx(stats["gain_db"], abs=0.06)
+
+
+def test_peaks_over_the_ceiling_are_limited_and_it_says_by_how_much(tmp_path: Path) -> None:
+    path = write(tmp_path, SYNTHESISED["spikes"]())
+    stats = run(normalise.ENGINE, path, tmp_path).outputs[0].meta["norm_stats"]
+    assert stats["mode"] == "limited"
+    assert stats["after_is"] == "measured"
+    expected = stats["before"]["true_peak_dbtp"] - 16 - stats["before"]["integrated_lufs"] + 1
+    assert stats["limited_by_db"] == pytest.approx(expected, abs=0.1)
+
+
+def test_stop_short_takes_only_the_gain_the_ceiling_allows(tmp_path: Path) -> None:
+    before = SYNTHESISED["spikes"]()
+    path = write(tmp_path, before, "FLOAT")
+    result = run(normalise.ENGINE, path, tmp_path, on_ceiling="stop_short")
+    after, stats = heard(result), result.outputs[0].meta["norm_stats"]
+    assert stats["mode"] == "stopped_short" and result.state is StepState.DONE
+    assert -1.2 < true_peak_dbtp(after) <= -1
+    assert stats["short_by_lu"] == pytest.approx(-16 - lufs(after, RATE), abs=0.3)
+    assert after == pytest.approx(before * 10 ** (stats["gain_db"] / 20), rel=0.002, abs=1e-6)
+
+
+def test_out_of_reach_is_said_and_the_ceiling_still_holds(tmp_path: Path) -> None:
+    path = write(tmp_path, click(5, 1.0))
+    result = run(normalise.ENGINE, path, tmp_path, target_lufs=-5, ceiling_dbtp=-20)
+    assert result.state is StepState.DEGRADED
+    assert "LU short of the target" in (result.reason or "")
+    assert true_peak_dbtp(heard(result)) <= -20
+
+
+@pytest.mark.parametrize(
+    ("sound", "reason"),
+    [
+        (np.zeros((RATE, 2)), "silent"),
+        (noise(2, 1e-6), "silent"),
+        (noise(0.3), "shorter than 400 ms"),
+        (noise(0.001), "shorter than 400 ms"),
+    ],
+)
+def test_undefined_loudness_is_skipped_with_its_reason(
+    sound: Sound, reason: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, sound)
+    result = run(normalise.ENGINE, path, tmp_path)
+    assert result.state is StepState.SKIPPED and not result.outputs
+    assert (result.reason or "").startswith(reason)
+    measured = json.loads(run(loudness.ENGINE, path, tmp_path).outputs[0].path.read_text())
+    assert measured["integrated_lufs"] is None and measured["undefined"] == reason
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_rate_channels_and_length_are_kept(subtype: str, channels: int, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1.037, channels=channels), subtype, 44_100)
+    after = heard(run(normalise.ENGINE, path, tmp_path, target_lufs=-10))
+    assert after.shape == read(path).shape
+
+
+def test_an_earlier_measurement_is_believed(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(3))
+    file = tmp_path / "loudness.json"
+    file.write_text('{"integrated_lufs": -40.0, "loudness_range_lu": 2.0, "true_peak_dbtp": -30.0}')
+    inputs = {"transform.loudness": [InputFile("a", "audio_loudness", file, {})]}
+    job = job_of(path, tmp_path, inputs)
+    engine = normalise.ENGINE
+    result = engine.run(job, engine.params(target_lufs=-30), engine.backend())
+    assert result.outputs[0].meta["norm_stats"]["gain_db"] == 10
+
+    file.write_text("[1]")
+    with pytest.raises(ValidationError, match="is not a measurement"):
+        engine.run(job_of(path, tmp_path, inputs), engine.params(), engine.backend())
+
+
+def test_targets_beyond_the_range_are_clamped_and_reported(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1, 0.01))
+    result = run(normalise.ENGINE, path, tmp_path, target_lufs=-99, ceiling_dbtp=3)
+    meta = result.outputs[0].meta
+    assert meta["target_lufs"] == -60
+    assert meta["clamped"]["ceiling_dbtp"] == {"given": 3, "used": 0}
+    assert set(KIND_META["audio_normalised"]) <= set(meta)
+
+
+@pytest.mark.parametrize("target_lufs", [-6, -30])
+def test_same_input_same_bytes(target_lufs: float, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1.5))
+    one, other = (run(normalise.ENGINE, path, tmp_path, target_lufs=target_lufs) for _ in "ab")
+    assert one.outputs[0].path.read_bytes() == other.outputs[0].path.read_bytes()
+    assert one.outputs[0].meta == other.outputs[0].meta
+
+
+def test_range_follows_tech_3342() -> None:
+    # Tech 3342, test signal 1: 20 s at -20 LUFS, 20 s at -30 LUFS: 10 LU.
+    assert loudness_range_lu([-20.0] * 200 + [-30.0] * 200) == pytest.approx(10, abs=0.1)
+    assert loudness_range_lu([-20.0] * 200 + [-45.0] * 200) == 0  # below the relative gate
+    assert loudness_range_lu([-70.0, -math.inf]) is None
+
+
+def test_a_steady_tone_has_no_range(tmp_path: Path) -> None:
+    measured = run(loudness.ENGINE, write(tmp_path, tone(6, 1000)), tmp_path).outputs[0].meta
+    assert measured["loudness_range_lu"] == pytest.approx(0, abs=0.05)
+    assert measured["true_peak_dbtp"] == pytest.approx(-6, abs=0.1)
+    assert measured["integrated_lufs"] == pytest.approx(-6, abs=0.1)
+
+
+SUMMARY = "  True peak:\n    Peak:        -1.2 dBFS\n"
+
+
+@pytest.mark.parametrize("lines", [[], [b"frame:0"], [b"lavfi.r128.I=oops"], [b"lavfi.r128.I="]])
+def test_malformed_reports_fail_with_the_last_words(lines: list[bytes]) -> None:
+    reading = Reading()
+    with pytest.raises(BackendFailed) as caught:
+        for line in lines:
+            reading.take(line)
+        reading.loudness(SUMMARY)
+    assert caught.value.to_json()["details"]["stderr_tail"] == SUMMARY
+
+
+@pytest.mark.parametrize("words", ["", "True peak:\n", "True peak:\n Peak: loud dBFS"])
+def test_malformed_summaries_fail_with_the_last_words(words: str) -> None:
+    with pytest.raises(BackendFailed) as caught:
+        parse_true_peak(words)
+    assert caught.value.to_json()["details"]["stderr_tail"] == words
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    sound = noise(1)
+    sound[1000] = np.nan
+    with pytest.raises(UnsupportedMedia, match="not numbers"):
+        run(normalise.ENGINE, write(tmp_path, sound, "FLOAT"), tmp_path)

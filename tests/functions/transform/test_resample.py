@@ -1,0 +1,188 @@
+"""Tempo and pitch: what comes out is as fast and as high as was asked for, measured back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.transform import resample
+from functions.transform.resample import stretch_filters
+from functions.transform.sound import frame_count, open_sound
+from shared.contracts.artifact import KIND_META
+from shared.errors import MissingDependency, ValidationError
+from tests.functions.transform.support import (
+    RATE,
+    Sound,
+    heard,
+    job_of,
+    noise,
+    read,
+    recording,
+    run,
+    tone,
+    write,
+)
+
+CHANGES = [(1.25, 0), (0.8, 0), (1, 3), (1, -5), (1.3, 4), (0.5, 12), (2, -12)]
+
+
+def pulses(seconds: int, every_s: float) -> Sound:
+    """Short notes with sharp attacks."""
+    times = np.arange(round(seconds * RATE)) / RATE
+    since = times % every_s
+    mono = 0.6 * np.sin(2 * np.pi * 700 * since) * np.exp(-since / 0.02)
+    return np.stack([mono, mono], axis=1)
+
+
+def frequency_hz(sound: Sound) -> float:
+    """Of the strongest partial."""
+    middle = sound[RATE // 2 : -RATE // 2, 0]
+    size = 1 << 20
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)), size))
+    peak = int(np.argmax(spectrum))
+    left, top, right = np.log(spectrum[peak - 1 : peak + 2])
+    return float((peak + 0.5 * (left - right) / (left - 2 * top + right)) * RATE / size)
+
+
+def onsets_s(sound: Sound, every_s: float) -> list[float]:
+    """Centre of gravity of each note."""
+    energy = np.square(sound[:, 0])
+    found = []
+    for note in range(1, int(len(sound) / RATE / every_s) - 1):
+        low = round((note - 0.3) * every_s * RATE)
+        window = energy[low : low + round(0.9 * every_s * RATE)]
+        found.append((low + np.dot(window, np.arange(window.size)) / window.sum()) / RATE)
+    return found
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("quality", ["draft", "high"])
+@pytest.mark.parametrize(("tempo", "pitch"), CHANGES)
+def test_pitch_is_right_to_five_cents(
+    tempo: float, pitch: float, quality: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, tone(6, 440, 0.3))
+    result = run(resample.ENGINE, path, tmp_path, tempo=tempo, pitch=pitch, quality=quality)
+    cents = 1200 * np.log2(frequency_hz(heard(result)) / 440) - 100 * pitch
+    assert abs(cents) < 5
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("quality", ["draft", "high"])
+@pytest.mark.parametrize(("tempo", "pitch"), CHANGES)
+def test_tempo_is_right_to_a_thousandth_and_in_time(
+    tempo: float, pitch: float, quality: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, pulses(30, 0.5))
+    result = run(resample.ENGINE, path, tmp_path, tempo=tempo, pitch=pitch, quality=quality)
+    places = onsets_s(heard(result), 0.5 / tempo)
+    slope, start = np.polyfit(np.arange(1, len(places) + 1) * 0.5, places, 1)
+    assert slope * tempo == pytest.approx(1, abs=0.001)
+    assert (
+        abs(start - onsets_s(pulses(3, 0.5), 0.5)[0] + 0.5) < {"draft": 0.06, "high": 0.03}[quality]
+    )
+
+
+@pytest.mark.parametrize("quality", ["draft", "high"])
+@pytest.mark.parametrize(("rate", "frames"), [(48_000, 48_001), (44_100, 30_011), (8_000, 12_345)])
+def test_length_is_exact_to_the_sample(
+    quality: str, rate: int, frames: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, noise(2)[:frames], rate=rate)
+    for tempo in (0.77, 1.37):
+        result = run(resample.ENGINE, path, tmp_path, tempo=tempo, pitch=1, quality=quality)
+        assert len(heard(result)) == round(frames / tempo)
+        assert result.outputs[0].meta["frames_in"] == frames
+
+
+@pytest.mark.parametrize(
+    "name", ["loudness/test_loud.m4a", "transcript/p001.mp3", "music/Kevin_MacLeod_-_Vibe_Ace.ogg"]
+)
+def test_frames_are_counted_as_decoding_gives_them(name: str, tmp_path: Path) -> None:
+    from shared.media.decode import audio_blocks
+
+    job = job_of(recording(name), tmp_path)
+    assert frame_count(open_sound(job)) == sum(len(b) for b in audio_blocks(job.source, job.media))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_nothing_to_change_is_a_straight_copy(subtype: str, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(0.5), subtype)
+    result = run(resample.ENGINE, path, tmp_path)
+    assert stretch_filters(1, 0, "high", RATE, False) == ""
+    assert np.array_equal(heard(result), read(path))
+    assert result.outputs[0].meta["changes"] == []
+
+
+def test_out_of_range_is_clamped_and_all_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1))
+    result = run(resample.ENGINE, path, tmp_path, tempo=9, pitch=-40, quality="draft")
+    meta = result.outputs[0].meta
+    assert (meta["tempo"], meta["pitch"], meta["quality"]) == (2, -12, "draft")
+    assert meta["clamped"] == {
+        "tempo": {"given": 9, "used": 2},
+        "pitch": {"given": -40, "used": -12},
+    }
+    assert meta["changes"] == ["tempo", "pitch"]
+    assert set(KIND_META["audio_resampled"]) <= set(meta)
+
+
+@pytest.mark.heavy
+def test_formants_stay_where_they_are_on_request(tmp_path: Path) -> None:
+    times = np.arange(6 * RATE) / RATE
+    buzz = sum(np.sin(2 * np.pi * 120 * k * times) for k in range(1, 60))
+    spectrum = np.fft.rfft(buzz)
+    hz = np.fft.rfftfreq(buzz.size, 1 / RATE)
+    voice = np.fft.irfft(spectrum / (1 + ((hz - 1000) / 150) ** 2))[:, None]
+    path = write(tmp_path, 0.2 * voice / np.abs(voice).max())
+
+    def centre_hz(**params: bool) -> float:
+        after = heard(run(resample.ENGINE, path, tmp_path, pitch=9, **params))[:, 0]
+        power = np.square(np.abs(np.fft.rfft(after)))
+        return float(np.average(np.fft.rfftfreq(len(after), 1 / RATE), weights=power))
+
+    assert centre_hz() > 1600
+    assert centre_hz(preserve_formants=True) < 1300
+
+
+def test_formants_need_high_quality() -> None:
+    with pytest.raises(ValidationError, match="needs quality 'high'"):
+        resample.ResampleParams(quality="draft", preserve_formants=True)
+
+
+def test_ffmpeg_without_rubber_band_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, noise(0.5))
+    monkeypatch.setattr(resample, "known_filters", lambda: frozenset({"atempo"}))
+    with pytest.raises(MissingDependency, match=r"rubberband is missing: .*quality 'draft'"):
+        run(resample.ENGINE, path, tmp_path, tempo=1.5)
+
+
+@pytest.mark.parametrize("quality", ["draft", "high"])
+def test_same_input_same_bytes(quality: str, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1))
+    one, other = (
+        run(resample.ENGINE, path, tmp_path, tempo=1.1, pitch=2, quality=quality) for _ in "ab"
+    )
+    assert one.outputs[0].path.read_bytes() == other.outputs[0].path.read_bytes()
+
+
+@given(st.floats(0.5, 2), st.floats(-12, 12), st.sampled_from([8_000, 44_100, 48_000, 96_000]))
+def test_draft_filters_make_just_the_tempo_that_was_asked_for(
+    tempo: float, pitch: float, rate: int
+) -> None:
+    made, played = 1.0, float(rate)
+    for part in stretch_filters(tempo, pitch, "draft", rate, False).split(","):
+        name, _, value = part.partition("=")
+        if name == "atempo":
+            assert 0.5 <= float(value) <= 2
+            made *= float(value)
+        elif name == "asetrate":
+            played = float(value)
+    assert made * played / rate == pytest.approx(tempo, rel=1e-6)
+    assert abs(1200 * np.log2(played / rate) - 100 * pitch) < 0.2
