@@ -50,7 +50,8 @@ def _stutter(knobs: Knobs, scene: Scene) -> str:
 
 def _reverse_swell(knobs: Knobs, scene: Scene) -> str:
     # areverse works in place, and asplit gives both its outputs the same samples: hence the copy.
-    piece = f"acopy,{WHOLE_PARTS},areverse,{reverb(scene, knobs['swell_s'], 7000, 0.0)},areverse,asetpts=N/SR/TB"
+    answer = reverb(scene, knobs["swell_s"], 7000, 0.0)
+    piece = f"acopy,{WHOLE_PARTS},areverse,{answer},areverse,asetpts=N/SR/TB"
     return beside(piece, knobs["amount"], f"{scene.tag}w")
 
 
