@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.render.audio.limiter import PeakMeter
 from functions.render.audio.plan import Plan
 from functions.render.audio.presets import Format
+from shared.contracts.asset import AudioStream, MediaInfo
+from shared.media.decode import audio_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
+from shared.media.formats import MOV
 
 _BITEXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1")
 
@@ -21,23 +25,26 @@ class Encoder:
     args: tuple[str, ...]
     extension: str
     content_type: str
+    demuxer: str
+    """What reads it."""
 
 
 ENCODERS: Mapping[Format, Encoder] = {
-    "wav": Encoder((), "wav", "audio/wav"),
-    "flac": Encoder(("-c:a", "flac", "-f", "flac"), "flac", "audio/flac"),
+    "wav": Encoder((), "wav", "audio/wav", "wav"),
+    "flac": Encoder(("-c:a", "flac", "-f", "flac"), "flac", "audio/flac", "flac"),
     "mp3": Encoder(
         ("-c:a", "libmp3lame", "-b:a", "192k", "-id3v2_version", "3", "-f", "mp3"),
         "mp3",
         "audio/mpeg",
+        "mp3",
     ),
-    "aac": Encoder(("-c:a", "aac", "-b:a", "192k", "-f", "ipod"), "m4a", "audio/mp4"),
-    "opus": Encoder(("-c:a", "libopus", "-b:a", "128k", "-f", "opus"), "opus", "audio/ogg"),
+    "aac": Encoder(("-c:a", "aac", "-b:a", "192k", "-f", "ipod"), "m4a", "audio/mp4", MOV),
+    "opus": Encoder(("-c:a", "libopus", "-b:a", "128k", "-f", "opus"), "opus", "audio/ogg", "ogg"),
 }
 
 
 def encode(wav: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
-    """Encode the master beside it, with its tags and chapters, and remove the WAV.
+    """Encode the master beside it, with its tags and chapters.
 
     Raises ``BackendFailed``, ``TimedOut``, ``MissingDependency``.
     """
@@ -52,9 +59,24 @@ def encode(wav: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
         ["-y", *inputs, *kept, *_BITEXACT, *depth, *encoder.args, path],
         timeout_s=timeout_for(round(1000 * plan.frames / plan.sample_rate_hz)),
     )
-    wav.unlink()
     about.unlink()
     return path
+
+
+def heard_peak_dbtp(path: Path, plan: Plan) -> float:
+    """The true peak of what a player makes of the file: lossy encoders lift peaks by a decibel or so."""
+    channels = plan.export.channels
+    stream = AudioStream(
+        index=0, codec="encoded", sample_rate_hz=plan.sample_rate_hz, channels=channels
+    )
+    media = MediaInfo(
+        container=ENCODERS[plan.export.format].demuxer, duration_ms=None, audio=(stream,)
+    )
+    meter = PeakMeter(channels)
+    with audio_blocks(path, media) as blocks:
+        for block in blocks:
+            meter.add(block.T)
+    return meter.dbtp
 
 
 def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:

@@ -24,10 +24,10 @@ from functions.render.audio.limiter import (
     RELEASE_HALF_S,
     Floats,
     Limiter,
+    PeakMeter,
     fallen,
     held,
     smoothed,
-    true_peaks,
 )
 from functions.render.audio.plan import Plan
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
@@ -124,18 +124,28 @@ class Mastered:
 
 
 def make_master(
-    mix: MixFile, plan: Plan, tags: Mapping[str, str], path: Path, progress: Callable[[float], None]
+    mix: MixFile,
+    plan: Plan,
+    tags: Mapping[str, str],
+    path: Path,
+    progress: Callable[[float], None],
+    room_db: float = 0.0,
 ) -> Mastered:
-    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders."""
+    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders.
+
+    ``room_db``: by so much the peaks stay below the limiter's threshold, for an encoder that lifts
+    them.
+    """
     export = plan.export
     headroom_db = min(0.0, -export.preset.headroom - mix.peak_dbfs)
-    threshold = export.preset.limiter_thresh
+    ceiling_dbtp = export.preset.limiter_thresh - room_db
+    threshold = ceiling_dbtp
     gain_db = find_gain_db(mix, export.loudnorm_target, threshold, headroom_db)
     for number in range(1, export.preset.rounds + 1):
         taken = _Pass(mix, plan, gain_db, threshold)
         taken.write(path, tags, partial(_share, progress, number - 1, export.preset.rounds))
         missing_lu = export.loudnorm_target - taken.meter.integrated_lufs()
-        over_db = max(0.0, taken.true_peak_dbtp - export.preset.limiter_thresh)
+        over_db = max(0.0, taken.peaks.dbtp - ceiling_dbtp)
         if not over_db and (abs(missing_lu) <= CLOSE_ENOUGH_LU or not np.isfinite(missing_lu)):
             break
         threshold -= over_db
@@ -146,7 +156,7 @@ def make_master(
         _rounded(headroom_db) or 0.0,
         _rounded(taken.gain_db - headroom_db) or 0.0,
         _rounded(taken.meter.integrated_lufs()),
-        _rounded(taken.true_peak_dbtp),
+        _rounded(taken.peaks.dbtp),
         _rounded(taken.limiter.most_db) or 0.0,
         number,
     )
@@ -169,13 +179,8 @@ class _Pass:
         factor = np.float32(10.0 ** (gain_db / 20.0))
         self.limiter = Limiter(lambda a, b: mix.read(a, b) * factor, threshold, mix.rate)
         self.meter = LoudnessMeter(mix.rate, mix.channels)
-        self._peak = 0.0
+        self.peaks = PeakMeter(mix.channels)
         self._done = 0
-
-    @property
-    def true_peak_dbtp(self) -> float:
-        """Of what was written."""
-        return float(20.0 * np.log10(self._peak)) if self._peak else -np.inf
 
     def write(self, path: Path, tags: Mapping[str, str], progress: Callable[[float], None]) -> None:
         """Do it; ``tags`` and the plan's markers go into what stays a WAV."""
@@ -191,14 +196,11 @@ class _Pass:
                 writer.close(self._plan.markers, tags)
 
     def _limited(self) -> Iterator[Signal]:
-        before = np.zeros((self._mix.channels, 0), np.float32)
         for first in range(0, self._mix.frames, BLOCK_FRAMES):
             stop = min(first + BLOCK_FRAMES, self._mix.frames)
             signal = self.limiter.process(first, stop)
             self.meter.add(signal.T)
-            joined = np.concatenate([before, signal], axis=1)
-            before = joined[:, -64:]
-            self._peak = max(self._peak, float(true_peaks(joined, self._peak).max()))
+            self.peaks.add(signal)
             self._done = stop
             yield signal
 

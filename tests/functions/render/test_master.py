@@ -176,6 +176,16 @@ def test_every_format_plays_and_carries_tags_and_chapters(tmp_path: Path, format
     assert again.master.path.read_bytes() == done.master.path.read_bytes()
 
 
+@pytest.mark.parametrize("format", ["mp3", "aac", "opus"])
+def test_what_a_player_hears_of_a_lossy_master_stays_below_the_limit(
+    tmp_path: Path, format: str
+) -> None:
+    done = mastered(tmp_path, bursts(), export_preset="music", format=format)
+    assert true_peak_dbtp(done.master.path) <= -0.9
+    assert done.master.meta["true_peak_dbtp"] <= -1.0
+    assert done.master.meta["integrated_lufs"] == pytest.approx(-14, abs=WITHIN_LU)
+
+
 def chapter_list(path: Path) -> list[tuple[float, str]]:
     chapters = probed(path)["chapters"]
     return [(round(float(one["start_time"]), 3), one["tags"]["title"]) for one in chapters]
