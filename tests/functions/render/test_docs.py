@@ -1,0 +1,68 @@
+"""What docs/mix.md says of presets, and its example, is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from functions.render.audio import AudioRenderParams
+from functions.render.audio.edl import to_edl
+from functions.render.audio.interchange import from_otio, to_otio
+from functions.render.audio.plan import MONO_LU, STAGES, plan_mix
+from functions.render.audio.presets import EXPORT_PRESETS, MIX_PRESETS
+from shared.contracts.timeline import AudioClip, Automation
+
+DOCS = Path(__file__).parents[3] / "docs"
+TEXT = (DOCS / "mix.md").read_text()
+LENGTHS = {"ast_host": 200_000.0, "art_theme": 180_000.0}
+
+
+def rows(first_column: str) -> list[list[str]]:
+    table = TEXT.split(f"| {first_column} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+
+
+def test_the_example_can_be_planned_and_handed_on() -> None:
+    example = json.loads((DOCS / "examples" / "podcast.timeline.json").read_text())
+    params = AudioRenderParams.model_validate({"timeline": example, "export_preset": "podcast"})
+    plan = plan_mix(params.timeline, LENGTHS, "podcast")
+    assert [one.bus.bus_id for one in plan.buses] == ["bus_dialogue", "bus_music"]
+    assert from_otio(to_otio(params.timeline, LENGTHS)).timeline == params.timeline
+    assert "* LOC: 00:01:35:00 RED     The interview" in to_edl(params.timeline, LENGTHS)
+
+
+def test_the_export_presets_are_as_documented() -> None:
+    documented = {
+        row[0].strip("`"): row[1:] for row in rows("preset | LUFS stereo") if len(row) == 8
+    }
+    assert set(documented) == set(EXPORT_PRESETS)
+    for name, preset in EXPORT_PRESETS.items():
+        numbers = [
+            *(preset.loudnorm_target, preset.loudnorm_target - MONO_LU),
+            *(preset.limiter_thresh, preset.headroom),
+        ]
+        words = [f"{number:g}" for number in numbers]
+        words += ["yes" if preset.dither else "no", str(preset.bit_depth), str(preset.channels)]
+        assert documented[name] == words
+
+
+def test_the_buses_are_as_documented() -> None:
+    preset, found = "", []
+    for row in rows("preset | bus"):
+        preset = row[0].strip("`") or preset
+        found.append((preset, row[1].strip("`"), row[2], row[3]))
+    wanted = [
+        (name, bus.bus_id, ", ".join(bus.roles), f"{bus.gain_db:g}")
+        for name, buses in MIX_PRESETS.items()
+        if name != "flat_mix"
+        for bus in buses
+    ]
+    assert found[:-1] == wanted
+
+
+def test_every_field_param_and_stage_is_documented() -> None:
+    names = {*AudioClip.model_fields, *Automation.model_fields, *AudioRenderParams.model_fields}
+    for name in names - {"clip_id", "name"}:
+        assert f"`{name}`" in TEXT, name
+    assert " → ".join(STAGES) in re.sub(r"\s+", " ", TEXT)
