@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "up.up",
     "upload": "act.upload_command",
     "reprocess": "act.reprocess",
+    "render": "render.render",
     "perform": "perform.perform",
     "presets": "presets.presets",
     "assets": "look.assets",

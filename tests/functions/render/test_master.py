@@ -176,6 +176,7 @@ def test_every_format_plays_and_carries_tags_and_chapters(tmp_path: Path, format
     assert again.master.path.read_bytes() == done.master.path.read_bytes()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("format", ["mp3", "aac", "opus"])
 def test_what_a_player_hears_of_a_lossy_master_stays_below_the_limit(
     tmp_path: Path, format: str
