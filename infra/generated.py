@@ -53,7 +53,7 @@ def errors_page() -> str:
     rows = "\n".join(_error_row(kind) for kind in error_types())
     return (
         f"# Errors\n\n{_NOTE}\n"
-        "The command, the HTTP API, runs and dead letters all show the same object:\n\n"
+        "The command, runs and dead letters all show the same object:\n\n"
         "```json\n"
         '{"code": "validation_error", "service": "detect.hits", "message": "...",\n'
         ' "details": {"field": "min_duration_ms", "reason": "..."}, "backend_version": "..."}\n'
