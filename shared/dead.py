@@ -184,10 +184,10 @@ def _forget_failure(documents: Documents, ctx: RequestContext, letter: DeadLette
     except NotFound:
         return
     records = load_records(documents, ctx, run_id)
-    todo = [letter.step]
-    while todo:
-        step = todo.pop()
+    ahead = [letter.step]
+    while ahead:
+        step = ahead.pop()
         if step in records and not records[step].state.delivered:
             fresh = StepRecord(step=step, lease_generation=records[step].lease_generation)
             documents.put(record_path(ctx, run_id, step), fresh.model_dump(mode="json"))
-        todo.extend(row.name for row in followers(step, run.planned))
+        ahead.extend(row.name for row in followers(step, run.planned))

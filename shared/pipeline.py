@@ -173,12 +173,12 @@ def default_steps() -> tuple[str, ...]:
 def with_needs(names: Iterable[str]) -> tuple[str, ...]:
     """The named steps and all that they need, in the table's order."""
     wanted: set[str] = set()
-    todo = list(names)
-    while todo:
-        step = step_named(todo.pop())
+    ahead = list(names)
+    while ahead:
+        step = step_named(ahead.pop())
         if step.name not in wanted:
             wanted.add(step.name)
-            todo.extend(step.needs)
+            ahead.extend(step.needs)
     return tuple(step.name for step in STEPS if step.name in wanted)
 
 

@@ -75,14 +75,14 @@ def _begin(
 
 def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
     """Wait until every run has settled, showing how far each step is."""
-    todo = set(run_ids)
+    waiting = set(run_ids)
     board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
     on_terminal = stderr.is_terminal and not desk.as_json
     with Live(console=stderr, transient=True, auto_refresh=on_terminal) as live:
-        while todo:
-            for run_id in sorted(todo):
+        while waiting:
+            for run_id in sorted(waiting):
                 board.update(_looked_up(desk, run_id))
-            todo -= {run_id for run_id, (run, records) in board.items() if finished(run, records)}
+            waiting -= {run_id for run_id, (run, records) in board.items() if finished(run, records)}
             if on_terminal:
                 live.update(_board(board.values()))
             pool.replace_dead()
