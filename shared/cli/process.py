@@ -82,7 +82,9 @@ def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> No
         while waiting:
             for run_id in sorted(waiting):
                 board.update(_looked_up(desk, run_id))
-            waiting -= {run_id for run_id, (run, records) in board.items() if finished(run, records)}
+            waiting -= {
+                run_id for run_id, (run, records) in board.items() if finished(run, records)
+            }
             if on_terminal:
                 live.update(_board(board.values()))
             pool.replace_dead()
