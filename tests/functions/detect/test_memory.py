@@ -47,5 +47,6 @@ def _peak_mib(step: str, seconds: int, folder: Path) -> int:
 def test_an_hour_takes_little_more_than_two_minutes(engine: str, tmp_path: Path) -> None:
     step = f"functions.detect.{engine}"
     short, long = _peak_mib(step, 120, tmp_path), _peak_mib(step, 3_600, tmp_path)
-    assert long < short + 64  # the samples alone would be 460
+    # The samples alone would be 460; what the detector's arenas keep varies by some 60.
+    assert long < short + 128
     assert long < 400
