@@ -106,6 +106,7 @@ STEPS: tuple[Step, ...] = (
         takes="audio",
         produces=("audio_normalised",),
         needs={"transform.loudness": ("audio_loudness",)},
+        default=False,
     ),
     Step("transform.resample", takes="audio", produces=("audio_resampled",), default=False),
     Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
