@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from infra.local.emulators import Emulators, google_emulators
@@ -35,6 +36,7 @@ class _Errors(logging.Handler):
 @pytest.fixture(autouse=True)
 def no_error_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that logs an error, unless it is marked ``allow_error_logs``."""
+    structlog.contextvars.clear_contextvars()  # what a test before this one left bound
     configure("INFO")
     errors = _Errors()
     logging.getLogger().addHandler(errors)

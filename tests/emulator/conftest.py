@@ -56,7 +56,7 @@ class Cloud:
         return found[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it sets variables of this process, which others must not see
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Skips where Java or the emulators are not installed, but not in CI."""
     config = Settings(data=tmp_path_factory.mktemp("stack"), lease_s=4.0)
