@@ -6,14 +6,17 @@ python -m infra.generated
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from shared import errors
 from shared.errors import Permanent, RushesError, Transient
-from shared.pipeline import STEPS, Step
+from shared.home import consumed_topics
+from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, Step, functions
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 _NOTE = "<!-- Written by `python -m infra.generated`; a test fails when it is stale. -->\n"
 
 
@@ -28,17 +31,19 @@ def pipeline_page() -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
         f"{rows}\n\n"
         "*follows*: asked for when all of these have settled; with *any of*, one that delivered is"
-        " enough. *on upload*: runs by default, unless the tenant's settings or the upload say"
+        " enough; *where planned*: waited for in a run that has it, and read if it delivered."
+        " *on upload*: runs by default, unless the tenant's settings or the upload say"
         " otherwise.\n"
     )
 
 
 def _pipeline_row(step: Step) -> str:
     needs = ", ".join(step.needs) or "probe"
+    wants = "".join(f"; {name} where planned" for name in step.wants)
     cells = (
         f"`{step.name}`",
         step.takes,
-        f"any of {needs}" if step.partial else needs,
+        (f"any of {needs}" if step.partial else needs) + wants,
         ", ".join(step.produces),
         "yes" if step.default else "on request",
         f"`{step.topic}`",
@@ -89,7 +94,36 @@ def _fields(kind: type[RushesError]) -> Iterator[str]:
             yield f"`{name}`"
 
 
-PAGES = {"pipeline.md": pipeline_page, "errors.md": errors_page}
+def terraform_table() -> str:
+    """terraform/pipeline.json: what is deployed, what it consumes, and its limits."""
+    table = {
+        "note": "Written by `python -m infra.generated`; a test fails when it is stale.",
+        "topics": {"uploads": UPLOADS_TOPIC, "results": RESULTS_TOPIC, "dead": DEAD_TOPIC},
+        "functions": {name: _deployed(name) for name in deployed_functions()},
+    }
+    return json.dumps(table, indent=2) + "\n"
+
+
+def deployed_functions() -> list[str]:
+    """Every folder of functions/ with a trigger; one that consumes no topic is served by HTTP."""
+    return sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
+
+
+def _deployed(function: str) -> dict[str, object]:
+    rows = functions().get(function, ())
+    return {
+        "consumes": [topic for topic, name in consumed_topics().items() if name == function],
+        "steps": [row.name for row in rows],
+        "machine": "gpu" if any(row.machine == "gpu" for row in rows) else "cpu",
+        "timeout_s": max((row.timeout_s for row in rows), default=None),
+    }
+
+
+PAGES = {
+    "pipeline.md": pipeline_page,
+    "errors.md": errors_page,
+    "../terraform/pipeline.json": terraform_table,
+}
 
 
 def main() -> None:

@@ -33,6 +33,8 @@ class Step:
     """Artifact kinds."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Earlier step -> the kinds of its artifacts whose files this step reads."""
+    wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Like ``needs``, but waited for only in a run that has it, and read only where it delivered."""
     partial: bool = False
     """Runs as soon as one of its needs delivered, though others failed."""
     default: bool = True
@@ -50,6 +52,11 @@ class Step:
     def topic(self) -> str:
         """Where requests for it are published."""
         return f"steps-{self.function}"
+
+    @property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """Needs and wants: the earlier step -> the kinds of its artifacts."""
+        return {**self.needs, **self.wants}
 
     def accepts(self, media: MediaInfo) -> bool:
         """Does the recording have what this step works on?"""
@@ -72,7 +79,13 @@ PROBE = "probe"
 STEPS: tuple[Step, ...] = (
     Step("detect.hits", takes="audio", produces=("audio_hit", "audio_hits", "preview")),
     Step("detect.loops", takes="audio", produces=("audio_loop", "audio_loops", "preview")),
-    Step("detect.phrases", takes="audio", produces=("audio_phrase", "audio_phrases", "preview")),
+    Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
+    Step(
+        "detect.phrases",
+        takes="audio",
+        produces=("audio_phrase", "audio_phrases", "preview"),
+        wants={"transcribe.semantics": ("audio_semantic_timeline",)},
+    ),
     Step(
         "sample.pack",
         takes="audio",
@@ -109,7 +122,6 @@ STEPS: tuple[Step, ...] = (
         default=False,
     ),
     Step("transform.resample", takes="audio", produces=("audio_resampled",), default=False),
-    Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
     Step("transcribe.captions", takes="audio", produces=("asr_transcript", "captions")),
     Step("perform.pattern", takes="pattern", produces=("pattern_render", "preview")),
     Step(
@@ -184,15 +196,15 @@ def with_needs(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def followers(name: str, among: Iterable[str]) -> tuple[Step, ...]:
-    """The steps among ``among`` that need ``name`` directly."""
+    """The steps among ``among`` that read ``name``'s artifacts."""
     rows = (BY_NAME[other] for other in among if other in BY_NAME)
-    return tuple(row for row in rows if name in row.needs)
+    return tuple(row for row in rows if name in row.reads)
 
 
 def with_followers(name: str) -> tuple[str, ...]:
     """``name`` and every default step that follows from it, directly or not, in the table's order."""
     found = {step_named(name).name}
     for step in STEPS:
-        if step.default and found.intersection(step.needs):
+        if step.default and found.intersection(step.reads):
             found.add(step.name)
     return tuple(step.name for step in STEPS if step.name in found)

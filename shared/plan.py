@@ -24,11 +24,16 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
         plan_record(home.documents, ctx, run.run_id, _first_record(row, asset))
     records = load_records(home.documents, ctx, run.run_id)
     for row in rows:
-        if not row.needs and not records[row.name].state.settled:
+        if not _awaited(row, run) and not records[row.name].state.settled:
             ask_for(home, run, row)
     for row in rows:
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name)
+
+
+def _awaited(row: Step, run: Run) -> tuple[str, ...]:
+    """The steps that must have settled before this one begins."""
+    return (*row.needs, *(name for name in row.wants if name in run.planned))
 
 
 def _first_record(row: Step, asset: Asset) -> StepRecord:
@@ -62,22 +67,22 @@ def publish_request(home: Home, request: StepRequest) -> str:
 
 
 def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
-    """After ``settled`` has: ask for each step whose needs are now all settled.
+    """After ``settled`` has: ask for each step for which all that it reads is now settled.
 
-    Whichever of several needs settles last asks; two that settle at once may both ask, which the
+    Whichever of several settles last asks; two that settle at once may both ask, which the
     claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
     """
     following = followers(settled, run.planned)
     records = load_records(home.documents, ctx, run.run_id) if following else {}
     for row in following:
-        needs = [records[name] for name in row.needs if name in records]
-        if len(needs) < len(row.needs) or not all(need.state.settled for need in needs):
+        awaited = [records.get(name) for name in _awaited(row, run)]
+        if not all(record is not None and record.state.settled for record in awaited):
             continue
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name)
             continue
-        missing = [need for need in needs if not need.state.delivered]
-        if not missing or (row.partial and len(missing) < len(needs)):
+        missing = [records[name] for name in row.needs if not records[name].state.delivered]
+        if not missing or (row.partial and len(missing) < len(row.needs)):
             ask_for(home, run, row)
         else:
             _skip(home, ctx, run, row, missing)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def handle_request(message: Message, home: Home, function: str) -> None:
     if row.function != function:
         raise ValidationError("step", f"{row.name} is not of the function {function}")
     if request.run_id is None:
-        _open_requested_run(home, request, message)
+        open_requested_run(home, request, requested_run_id(message.message_id))
         return
     ctx = request.context
     asset = load_asset(home, ctx, request.asset_id)
@@ -70,11 +71,15 @@ def handle_request(message: Message, home: Home, function: str) -> None:
     _Attempt(home, ctx, row, request, run, asset, message).make()
 
 
-def _open_requested_run(home: Home, request: StepRequest, message: Message) -> None:
+def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run:
     """Open a run for a request from outside: the step, what it needs, and what follows from it.
+
+    The same ``identifier`` again gives the run that stands. What is known already is settled before
+    this returns, without a message; the rest is asked for.
 
     On an artifact nothing follows, and what the step needs is made of that artifact.
 
+    What the steps want is planned where a run of the recording had it: a phrase keeps its words.
     The other steps keep the params of the recording's newest run, so that only this one changes.
     """
     ctx = request.context
@@ -85,19 +90,45 @@ def _open_requested_run(home: Home, request: StepRequest, message: Message) -> N
     standing = list_runs(home.documents, ctx, asset.asset_id)
     params = standing[0].params if standing else plan.tenant_settings(home, ctx).get("params", {})
     run = Run(
-        run_id=requested_run_id(message.message_id),
+        run_id=identifier,
         tenant_id=ctx.tenant_id,
         env=ctx.env,
         user_id=ctx.user_id,
         source=f"reprocess {request.step}",
         asset_id=asset.asset_id,
         artifact_id=request.artifact_id,
-        planned=with_needs(wanted),
+        planned=with_needs((*wanted, *_had_before(wanted, request, standing))),
         params={**params, request.step: request.params},
         force=(request.step,) if request.force else (),
         created_at=time.time(),
     )
-    plan.start(home, ctx, open_run(home.documents, ctx, run), asset)
+    run = open_run(home.documents, ctx, run)
+    _settle_known(home, ctx, run, asset)
+    plan.start(home, ctx, run, asset)
+    return run
+
+
+def _settle_known(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
+    """Settle those steps of a fresh run whose results, and whose inputs' results, are known."""
+    for name in run.planned:
+        row = step_named(name)
+        records = load_records(home.documents, ctx, run.run_id)
+        read = (*row.needs, *(wanted for wanted in row.wants if wanted in run.planned))
+        ready = all(other in records and records[other].state.delivered for other in read)
+        if name not in records and ready and row.accepts(asset.media):
+            request = plan.request_for(run, row)
+            nobodys = Message(message_id="", data=b"", attributes={})
+            _Attempt(home, ctx, row, request, run, asset, nobodys).take_known()
+
+
+def _had_before(
+    wanted: Iterable[str], request: StepRequest, standing: Iterable[Run]
+) -> Iterator[str]:
+    if request.artifact_id is not None:
+        return
+    had = {name for run in standing for name in run.planned}
+    for step in with_needs(wanted):
+        yield from had.intersection(step_named(step).wants)
 
 
 def requested_run_id(message_id: str) -> str:
@@ -132,6 +163,7 @@ class _Attempt:
         taken = Lease.take(self.home.documents, self.ctx, wanted, force=self.request.force)
         if isinstance(taken, Claim):
             self._take_over_result(taken)
+            plan.advance(self.home, self.ctx, self.run, self.row.name)
         elif taken.claim.attempts > self.home.settings.max_attempts:
             self._give_up(taken)
         else:

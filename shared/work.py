@@ -52,7 +52,7 @@ class Work:
     params: StepParams
     backend: Backend
     records: Mapping[str, StepRecord]
-    """How the steps that this one needs stand in its run."""
+    """How the steps whose artifacts it reads stand in its run."""
     sources: Mapping[str, Asset | Artifact]
     """What else of the tenant's the params name, by id."""
 
@@ -62,7 +62,7 @@ class Work:
         ctx = request.context
         engine = _engine(row)
         params = _checked_params(engine, request.params)
-        records = load_records(home.documents, ctx, request.run_id or "") if row.needs else {}
+        records = load_records(home.documents, ctx, request.run_id or "") if row.reads else {}
         sources = _found_sources(home, ctx, engine, params)
         return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
 
@@ -71,10 +71,15 @@ class Work:
         """Whose work it is."""
         return self.request.context
 
+    @property
+    def _read_steps(self) -> tuple[str, ...]:
+        """What it needs, and what it wants and got."""
+        return (*self.row.needs, *(name for name in self.row.wants if self._ids(name)))
+
     @cached_property
     def cache_key(self) -> str:
         """The engine's own formula, or the common one."""
-        upstream = {name: self.records[name].cache_key or "" for name in self.row.needs}
+        upstream = {name: self.records[name].cache_key or "" for name in self._read_steps}
         upstream |= {f"source {name}": found.sha256 for name, found in self.sources.items()}
         asset_id, artifact_id = self.asset.asset_id, self.request.artifact_id
         version = self.backend.version
@@ -94,7 +99,7 @@ class Work:
             asset_id=self.asset.asset_id,
             run_id=self.request.run_id or "",
             lease_s=self.home.settings.lease_s,
-            inputs=tuple(identifier for name in self.row.needs for identifier in self._ids(name)),
+            inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
             missing=tuple(sorted(missing)),
             recall=Recall(
                 topic=self.row.topic,
@@ -113,7 +118,7 @@ class Work:
             media=self._media(source),
             workdir=workdir,
             progress=progress,
-            inputs={name: self._inputs(name, folder) for name in self.row.needs},
+            inputs={name: self._inputs(name, folder) for name in self._read_steps},
             failed={
                 name: self.records[name].error or {"reason": self.records[name].reason}
                 for name in self.row.needs
@@ -133,8 +138,8 @@ class Work:
         return {name: load_artifact(self.home.documents, self.ctx, name) for name in names}
 
     def _ids(self, step: str) -> tuple[str, ...]:
-        record = self.records[step]
-        return record.artifact_ids if record.state.delivered else ()
+        record = self.records.get(step)
+        return record.artifact_ids if record is not None and record.state.delivered else ()
 
     def _inputs(self, step: str, folder: Path) -> list[InputFile]:
         """The artifacts of an earlier step whose kinds the pipeline table names."""
@@ -143,7 +148,7 @@ class Work:
     def _wanted(self, step: str) -> Iterator[Artifact]:
         for identifier in self._ids(step):
             artifact = load_artifact(self.home.documents, self.ctx, identifier)
-            if artifact.kind in self.row.needs[step]:
+            if artifact.kind in self.row.reads[step]:
                 yield artifact
 
     def _input(self, artifact: Artifact, folder: Path) -> InputFile:

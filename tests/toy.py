@@ -2,6 +2,7 @@
 
 toy.one ──> toy.two ──┐
 toy.three ────────────┴──> toy.join (partial)
+toy.one ┄┄> toy.wish (on request; wants it, does not need it)
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ ROWS = (
         produces=("audio_hits",),
         needs={"toy.two": ("audio_hits",), "toy.three": ("audio_hits",)},
         partial=True,
+    ),
+    Step(
+        "toy.wish",
+        takes="any",
+        produces=("audio_hits",),
+        wants={"toy.one": ("audio_hits",)},
+        default=False,
     ),
     Step("toy.video", takes="video", produces=("audio_hits",)),
 )

@@ -29,9 +29,9 @@ def test_each_row_has_its_engine_and_known_kinds(row: Step) -> None:
 
 
 @pytest.mark.parametrize("row", STEPS, ids=lambda row: row.name)
-def test_each_need_stands_earlier_and_makes_what_is_read(row: Step) -> None:
+def test_what_is_read_is_made_by_an_earlier_step(row: Step) -> None:
     names = [step.name for step in STEPS]
-    for need, kinds in row.needs.items():
+    for need, kinds in row.reads.items():
         assert names.index(need) < names.index(row.name)
         assert set(kinds) <= set(pipeline.BY_NAME[need].produces)
 

@@ -174,6 +174,30 @@ def test_reprocessing_keeps_the_other_steps_params(home: Home, toy: Toy, tmp_pat
     assert toy.ran == {"toy.two": 1, "toy.join": 1}
 
 
+def test_what_is_wanted_is_waited_for_where_planned_and_missed_where_not(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    both = run_file(home, tmp_path, steps=("toy.one", "toy.wish"))
+    alone = run_file(home, tmp_path, steps=("toy.wish",))
+    broken = {"toy.one": {"fail": "permanent", "text": "other"}}
+    after_failure = run_file(home, tmp_path, steps=("toy.one", "toy.wish"), params=broken)
+    made = [run["steps"][-1]["artifacts"][0] for run in (both, alone)]
+    assert [len(artifact["parents"]) for artifact in made] == [2, 1], (
+        "the asset and what was wanted; the asset alone"
+    )
+    assert states(alone) == {"probe": "done", "toy.wish": "done"}, "a want plans nothing"
+    assert states(after_failure)["toy.wish"] == "cached", "as if it had not been planned"
+    assert toy.ran["toy.wish"] == 2
+
+
+def test_reprocessing_keeps_what_the_step_had_of_what_it_wants(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one", "toy.wish"))
+    again = reprocess(home, run["asset_id"], "toy.wish", params={"text": "other"})
+    assert states(again) == {"toy.one": "cached", "toy.wish": "done"}
+
+
 def test_force_computes_again_to_the_same_ids(home: Home, toy: Toy, tmp_path: Path) -> None:
     first = run_file(home, tmp_path, steps=("toy.one",))
     run = reprocess(home, first["asset_id"], "toy.one", force=True)
