@@ -253,21 +253,16 @@ class Spoken(BaseModel):
     word: bool = True
 
 
-class _EventMeta(BaseModel):
-    words: list[Spoken] = []
-
-
 class _Event(BaseModel):
     kind: str
     start_ms: float
     end_ms: float
     transcription: str | None = None
-    meta: _EventMeta | None = None
+    words: list[Spoken] = []
 
 
 class _Timeline(BaseModel):
     events: list[_Event]
-    words: list[Spoken] = []
 
 
 def timeline_words(job: Job) -> list[Spoken] | None:
@@ -287,12 +282,10 @@ def _read_timeline(path: Path) -> list[Spoken]:
         timeline = _Timeline.model_validate(json.loads(path.read_bytes()))
     except (ValueError, PydanticError) as error:
         raise ValidationError(TIMELINE, f"cannot be read: {error}") from None
-    found = list(timeline.words)
-    for event in timeline.events if not found else []:
-        if event.kind != "speech":
-            continue
-        if event.meta and event.meta.words:
-            found += event.meta.words
+    found: list[Spoken] = []
+    for event in timeline.events:
+        if event.words:
+            found += event.words
         elif event.transcription:
             text = event.transcription.strip()
             found.append(

@@ -146,7 +146,7 @@ def test_transcripts_come_from_the_timeline(with_words: bool, tmp_path: Path) ->
     event["transcription"] = " recorded in the field"
     if with_words:
         word = {"start_ms": start_ms, "end_ms": start_ms + 300, "text": "Recorded"}
-        event["meta"] = {"words": [word, {**word, "start_ms": start_ms + 9, "text": "in"}]}
+        event["words"] = [word, {**word, "start_ms": start_ms + 9, "text": "in"}]
     source = write(tmp_path / "in.wav", samples, RATE_HZ)
     inputs = _timeline(tmp_path, event)
     rows = run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs).body["segments"]
