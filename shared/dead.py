@@ -32,6 +32,8 @@ log = structlog.get_logger()
 
 UNATTRIBUTED = "unattributed/letters/dead_letters"
 """The collection of letters that name no valid tenant: for the operator alone."""
+KEPT_S = 90 * 24 * 3600
+"""So long after it was buried a letter is kept, where the document store removes what expires."""
 _FORWARDED = "CloudPubSubDeadLetter"
 
 
@@ -52,6 +54,8 @@ class DeadLetter(BaseModel):
     attributes: Mapping[str, str]
     buried_at: float
     """Unix seconds."""
+    expires_at: float | None = None
+    """Unix seconds; ``None``: nobody knows when it was buried."""
     redriven: int = 0
 
 
@@ -107,6 +111,7 @@ def _letter(message: Message) -> DeadLetter:
         step=content["attributes"].get("step"),
         topic=_topic(content["attributes"]),
         buried_at=message.published_at or 0.0,
+        expires_at=message.published_at and message.published_at + KEPT_S,
         **content,
     )
 

@@ -21,6 +21,7 @@ from shared.errors import (
 )
 from shared.home import Home
 from shared.log import message_context
+from shared.trace import consuming
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
     What can never succeed, and what broke its handler time and again, is buried among the dead
     letters; until then an exception that is none of ours is raised.
     """
-    with message_context(message):
+    with message_context(message), consuming(message):
         try:
             handle(message, home)
         except Transient as error:

@@ -9,6 +9,7 @@
     │   ├── TimedOut              timeout               a tool ran past its limit
     │   ├── BackendFailed         backend_failed        a tool or library failed on this input
     │   ├── NotFound              not_found             no such thing for this tenant
+    │   ├── Unauthenticated       unauthenticated       nobody knows who asks
     │   ├── CrossTenant           cross_tenant          the payload names another tenant or env
     │   ├── Conflict              conflict              somebody else changed it first
     │   └── AttemptsExhausted     attempts_exhausted    given up after repeated transient failures
@@ -172,6 +173,15 @@ class NotFound(Permanent):
         super().__init__(
             f"no {what} {identifier!r}", details={"what": what, "id": identifier}, **where
         )
+
+
+class Unauthenticated(Permanent):
+    """The HTTP request carries no valid proof of who asks."""
+
+    code = "unauthenticated"
+
+    def __init__(self, reason: str, **where: str | None) -> None:
+        super().__init__(f"not authenticated: {reason}", details={"reason": reason}, **where)
 
 
 class CrossTenant(Permanent):

@@ -8,7 +8,7 @@ from functools import cache
 from shared.bus import Bus
 from shared.documents import Documents
 from shared.objects import Objects
-from shared.pipeline import DEAD_TOPIC, UPLOADS_TOPIC, functions
+from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, functions
 from shared.settings import Settings, settings
 
 
@@ -25,7 +25,7 @@ class Home:
 def consumed_topics() -> dict[str, str]:
     """Topic -> the function that consumes it. Subscriptions have their topic's name."""
     steps = {row.topic: function for function, rows in functions().items() for row in rows}
-    return {UPLOADS_TOPIC: "probe", **steps, DEAD_TOPIC: "sweep"}
+    return {UPLOADS_TOPIC: "probe", **steps, RESULTS_TOPIC: "webhooks", DEAD_TOPIC: "sweep"}
 
 
 def open_home(config: Settings) -> Home:

@@ -8,7 +8,6 @@ its bytes.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from shared import plan
+from shared import plan, trace
 from shared.bus import Message
 from shared.cache import Claim, Lease, Recall
 from shared.contracts.asset import Asset, Probed, Source
@@ -35,6 +34,7 @@ from shared.errors import (
     ValidationError,
 )
 from shared.events import Upload
+from shared.folders import work_folder
 from shared.home import Home
 from shared.log import bind
 from shared.objects import ObjectInfo
@@ -107,7 +107,10 @@ class _Intake:
             return
         name = info.metadata.get("rushes-name", self.upload.name)
         run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
-        taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
+        bind(run_id=run.run_id)
+        trace.name_span(PROBE, run_id=run.run_id)
+        with trace.span("claim"):
+            taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
         if isinstance(taken, Claim):
             self._tell(run, taken)
         elif taken.claim.attempts > self.home.settings.max_attempts:
@@ -149,16 +152,20 @@ class _Intake:
         if info.generation != self.upload.generation:
             raise NotFound("upload", f"{self.upload.name} at generation {self.upload.generation}")
         wishes = Wishes.read(info.metadata)
-        with tempfile.TemporaryDirectory(prefix="rushes-") as folder:
-            fetched = self._fetch(Path(folder))
+        with work_folder() as folder:
+            with trace.span("fetch"):
+                fetched = self._fetch(folder)
             asset = self._known_asset(fetched) or self._new_asset(fetched)
         lease.renew()
-        asset = self._register(asset, run.source)
+        with trace.span("store"):
+            asset = self._register(asset, run.source)
         run = change_run(
             self.home.documents, self.upload.ctx, run.run_id, **self._plan(wishes, asset)
         )
-        plan.start(self.home, self.upload.ctx, run, asset)
-        return lease.settle_done("done", asset_id=asset.asset_id)
+        with trace.span("publish"):
+            plan.start(self.home, self.upload.ctx, run, asset)
+        with trace.span("settle"):
+            return lease.settle_done("done", asset_id=asset.asset_id)
 
     def _fetch(self, folder: Path) -> Fetched:
         limits = plan.tenant_settings(self.home, self.upload.ctx)
@@ -198,7 +205,8 @@ class _Intake:
 
     def _new_asset(self, fetched: Fetched) -> Asset:
         ctx = self.upload.ctx
-        probed = self.probe(fetched.path)
+        with trace.span("engine"):
+            probed = self.probe(fetched.path)
         identifier = asset_id(ctx.tenant_id, ctx.env, fetched.sha256)
         folder = f"{ctx.object_prefix}media_v2/{identifier}/source"
         asset = Asset(
@@ -242,7 +250,13 @@ class _Intake:
         record = StepRecord(step=PROBE).settled(state, error=claim.error)
         self._record(run, record, claim)
         publish_settled(self.home, self.upload.ctx, run.run_id, record)
-        log.info("upload.taken_in", outcome=state.value, generation=claim.generation)
+        log.info(
+            "upload.taken_in",
+            outcome=state.value,
+            code=claim.error["code"] if claim.error else None,
+            attempts=claim.attempts,
+            generation=claim.generation,
+        )
 
     def _record(self, run: Run, record: StepRecord, claim: Claim) -> None:
         stamped = record.model_copy(update={"lease_generation": claim.generation})

@@ -79,6 +79,15 @@ PROBE = "probe"
 STEPS: tuple[Step, ...] = (
     Step("detect.hits", takes="audio", produces=("audio_hit", "audio_hits", "preview")),
     Step("detect.loops", takes="audio", produces=("audio_loop", "audio_loops", "preview")),
+    # Minutes of work for a minute of sound on a CPU, and weights of its own: for who asks for it.
+    Step(
+        "separate.stems",
+        takes="audio",
+        produces=("audio_stem",),
+        default=False,
+        timeout_s=3600,
+        machine="gpu",
+    ),
     Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
     Step(
         "detect.phrases",
@@ -119,7 +128,6 @@ STEPS: tuple[Step, ...] = (
         takes="audio",
         produces=("audio_normalised",),
         needs={"transform.loudness": ("audio_loudness",)},
-        default=False,
     ),
     Step("transform.resample", takes="audio", produces=("audio_resampled",), default=False),
     Step("transcribe.captions", takes="audio", produces=("asr_transcript", "captions")),

@@ -45,8 +45,13 @@ def _first_record(row: Step, asset: Asset) -> StepRecord:
 
 def ask_for(home: Home, run: Run, row: Step) -> None:
     """Publish the request for one step of a run."""
+    publish_request(home, request_for(run, row))
+
+
+def request_for(run: Run, row: Step) -> StepRequest:
+    """The request for one step of a run whose asset is known."""
     assert run.asset_id is not None
-    request = StepRequest(
+    return StepRequest(
         tenant_id=run.tenant_id,
         env=run.env,
         user_id=run.user_id,
@@ -57,7 +62,6 @@ def ask_for(home: Home, run: Run, row: Step) -> None:
         params=run.params.get(row.name, {}),
         force=row.name in run.force,
     )
-    publish_request(home, request)
 
 
 def publish_request(home: Home, request: StepRequest) -> str:

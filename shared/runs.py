@@ -125,19 +125,6 @@ def _outranked(document: Document, record: StepRecord) -> bool:
     return False
 
 
-def run_view(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any]:
-    """A run as people and programs are shown it."""
-    steps = [records[name] for name in (*run.planned,) if name in records]
-    return {
-        "run_id": run.run_id,
-        "source": run.source,
-        "asset_id": run.asset_id,
-        "state": run_state(steps),
-        "created_at": run.created_at,
-        "steps": [record.model_dump(mode="json") for record in steps],
-    }
-
-
 def run_state(records: list[StepRecord]) -> str:
     """``queued, running, done, degraded, failed``: the worst of its steps, once all are settled."""
     states = {record.state for record in records}

@@ -11,18 +11,16 @@ Once, for all steps. Returning acknowledges the message; a ``Transient`` error t
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from shared import plan
+from shared import plan, trace
 from shared.bus import Message
-from shared.cache import Claim, Lease
+from shared.cache import Claim, Lease, known_result
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
@@ -44,11 +42,12 @@ from shared.errors import (
     ValidationError,
 )
 from shared.events import request_from_message
+from shared.folders import work_folder
 from shared.home import Home
 from shared.log import bind
 from shared.pipeline import Step, step_named, with_followers, with_needs
 from shared.results import publish_settled
-from shared.runs import load_run, open_run, write_record
+from shared.runs import load_records, load_run, open_run, write_record
 from shared.store import ArtifactWriter, describe_backend, load_artifact
 from shared.views import list_runs
 from shared.work import Work, load_asset
@@ -149,23 +148,42 @@ class _Attempt:
     message: Message
 
     def make(self) -> None:
-        """Claim the work and do it, or take the result that is there."""
-        bind(step=self.row.name, attempt=self.message.delivery_attempt)
+        """Claim the work and do it, or take the result that is there; then move the run on."""
+        bind(step=self.row.name, attempt=self.message.delivery_attempt, run_id=self.run.run_id)
+        trace.name_span(self.row.name, run_id=self.run.run_id)
+        self._settle_step()
+        with trace.span("publish"):
+            plan.advance(self.home, self.ctx, self.run, self.row.name)
+
+    def take_known(self) -> None:
+        """Take the result if there is one, and leave the run where it is."""
+        try:
+            work = Work.prepare(self.home, self.row, self.request, self.asset)
+            claim = known_result(
+                self.home.documents, self.ctx, work.claim(), force=self.request.force
+            )
+        except Permanent:  # to be recorded by who does the step: here may lack what it leans on
+            return
+        if claim is not None:
+            self._take_over_result(claim)
+
+    def _settle_step(self) -> None:
         try:
             work = Work.prepare(self.home, self.row, self.request, self.asset)
             wanted = work.claim()
         except Permanent as error:
             error.locate(service=self.row.name, backend_version=None)
             self._settle_record(StepState.FAILED, error=error.to_json())
-            log.warning("step.refused", code=error.code, cache_key=None)
+            log.warning("step.refused", outcome="failed", code=error.code, cache_key=None)
             return
         bind(cache_key=work.cache_key, backend_version=work.backend.version)
-        taken = Lease.take(self.home.documents, self.ctx, wanted, force=self.request.force)
+        with trace.span("claim"):
+            taken = Lease.take(self.home.documents, self.ctx, wanted, force=self.request.force)
         if isinstance(taken, Claim):
             self._take_over_result(taken)
-            plan.advance(self.home, self.ctx, self.run, self.row.name)
         elif taken.claim.attempts > self.home.settings.max_attempts:
             self._give_up(taken)
+            work.scratch.erase()
         else:
             self._work_under(taken, work)
 
@@ -173,14 +191,15 @@ class _Attempt:
 
     def _take_over_result(self, claim: Claim) -> None:
         own = claim.run_id == self.run.run_id
+        state = StepState(claim.outcome or "done")
         if claim.state == "failed":
             self._settle_record(StepState.FAILED, claim=claim, error=claim.error)
         else:
-            state = StepState(claim.outcome or "done")
             if state is StepState.DONE and not own:
                 state = StepState.CACHED
             self._settle_record(state, claim=claim, reason=claim.reason)
-        log.info("step.result_taken", own=own)
+        outcome = "failed" if claim.state == "failed" else state.value
+        log.info("step.result_taken", step=self.row.name, own=own, outcome=outcome)
 
     # -- the claim is ours -------------------------------------------------------------------
 
@@ -191,6 +210,8 @@ class _Attempt:
             with lease.kept_alive(self.row.timeout_s), one_of_ours(*self._where(work.backend)):
                 claim, made = self._compute(lease, work)
         except LeaseLost:
+            if work.scratch.used and lease.erased():
+                work.scratch.erase()
             raise
         except Transient as error:
             self._turn_back(lease, error)
@@ -201,18 +222,24 @@ class _Attempt:
         except Permanent as error:
             claim, made = lease.settle_failed(error), []
             log.warning("step.failed", code=error.code, generation=claim.generation)
+        if work.scratch.used:
+            work.scratch.erase()
         self._settle_claimed(claim, made)
         log.info(
             "step.settled",
             outcome=claim.outcome or claim.state,
+            code=claim.error["code"] if claim.error else None,
+            attempts=lease.claim.attempts,
             artifacts=len(made),
             duration_ms=round(1000 * (time.monotonic() - started)),
         )
 
     def _compute(self, lease: Lease, work: Work) -> tuple[Claim, list[Artifact]]:
-        with tempfile.TemporaryDirectory(prefix="rushes-") as folder:
-            job = work.job(Path(folder), _ProgressTold(self, lease))
-            result = work.engine.run(job, work.params, work.backend)
+        with work_folder() as folder:
+            with trace.span("fetch"):
+                job = work.job(folder, _ProgressTold(self, lease), work.scratch)
+            with trace.span("engine"):
+                result = work.engine.run(job, work.params, work.backend)
             writer = ArtifactWriter(
                 self.home,
                 self.ctx,
@@ -221,8 +248,10 @@ class _Attempt:
                 common_meta=describe_backend(self.row.name, work.backend, lease.claim.cache_key),
             )
             try:
-                made = writer.store(result.outputs)
-                return self._settle(lease, result, made), made
+                with trace.span("store"):
+                    made = writer.store(result.outputs)
+                with trace.span("settle"):
+                    return self._settle(lease, result, made), made
             except LeaseLost:
                 if lease.erased():
                     writer.discard()
@@ -262,6 +291,7 @@ class _Attempt:
         error = AttemptsExhausted(self.home.settings.max_attempts, last, service=self.row.name)
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
         self._settle_claimed(lease.settle_failed(error), [])
+        log.warning("step.given_up", outcome="failed", code=error.code)
 
     def _settle_claimed(self, claim: Claim, made: list[Artifact]) -> None:
         if claim.state == "failed":
@@ -288,8 +318,8 @@ class _Attempt:
                 }
             )
         write_record(self.home.documents, self.ctx, self.run.run_id, record)
-        publish_settled(self.home, self.ctx, self.run.run_id, record, made or ())
-        plan.advance(self.home, self.ctx, self.run, self.row.name)
+        with trace.span("publish"):
+            publish_settled(self.home, self.ctx, self.run.run_id, record, made or ())
 
 
 def _made_from(job: Job) -> tuple[str, ...]:

@@ -47,6 +47,28 @@ class Settings(BaseSettings):
     workers: int | None = Field(None, ge=1)
     """Worker processes of the embedded home; ``None``: one a core."""
     log_level: str = "INFO"
+    traces: Literal["none", "otlp"] = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
+    """Where spans go: nowhere, or to the OpenTelemetry collector at ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
+    push_audience: str | None = None
+    """The audience that the token of a push must name; ``None``: pushes are not checked."""
+    push_service_account: str | None = None
+    """The e-mail address of the service account that pushes."""
+
+    identity: Literal["dev", "oidc"] = "dev"
+    """Who the HTTP API takes its callers for: this home's tenant, or what their tokens say."""
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    """The issuer's keys; ``None``: where its discovery document says."""
+    oidc_tenant_claim: str = "tenant_id"
+    oidc_env_claim: str = "env"
+    oidc_user_claim: str = "sub"
+    direct_transfers: bool = False
+    """The HTTP API's callers send and get bytes at signed addresses of the bucket itself."""
+    source_buckets: str = ""
+    """Buckets (``s3://name``, ``gs://name``, with commas) that assets may be registered from."""
+    webhook_private: bool = False
+    """Webhooks may go to private addresses, and by plain HTTP."""
 
     models: Path | None = None
     """The folder with model weights, each in a folder of its name; beside it the hub's cache counts."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from shared.contracts.context import RequestContext
 from shared.errors import UnsupportedMedia
 from shared.events import Upload, notification
+from shared.folders import work_folder
 from shared.home import Home
 from shared.intake import Wishes
 from shared.objects.fetch import Fetched, ensure_local
@@ -31,8 +31,8 @@ def upload(
     name = Path(uri).name
     wishes = replace(wishes or Wishes(), name=shown(name), user_id=ctx.user_id)
     with (
-        tempfile.TemporaryDirectory(prefix="rushes-") as folder,
-        ensure_local(uri, Path(folder), max_bytes=home.settings.max_input_bytes) as fetched,
+        work_folder() as folder,
+        ensure_local(uri, folder, max_bytes=home.settings.max_input_bytes) as fetched,
     ):
         if fetched.bytes == 0:
             raise UnsupportedMedia("the file is empty: there is nothing in it to decode")

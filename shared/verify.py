@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,37 +13,51 @@ from shared.contracts.context import RequestContext
 from shared.contracts.engine import Output
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
+from shared.folders import work_folder
 from shared.home import Home
 from shared.objects.fetch import fetch_object
 from shared.pipeline import step_named
 from shared.store import load_artifact
 from shared.work import Work, load_asset
 
+_SURROUNDINGS = ("device", "runtime")
+"""The meta that says where a result was made, not what it is."""
+_BLOCK_FRAMES = 1 << 16
+
 
 def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[str, Any]:
     """Run the artifact's step again on the same inputs and params; nothing is stored.
 
-    Returns ``{artifact_id, identical, stored_sha256, computed_sha256, stored_backend_version,
-    backend_version, largest_deviation}``; the deviation is that of samples in full scale (1.0), for
-    WAV files whose bytes differ. Raises ``NotFound`` where the step no longer makes such a file.
+    Returns ``{artifact_id, identical, as_promised, stored_sha256, computed_sha256,
+    stored_backend_version, backend_version, largest_deviation, tolerance}``. The deviation is that of
+    samples in full scale (1.0), for WAV files. ``as_promised``: it is identical; or its meta states a
+    tolerance for other devices, threads and versions, these are others, and it is within. Raises
+    ``NotFound`` where the step no longer makes such a file.
     """
     artifact = load_artifact(home.documents, ctx, artifact_id)
     work = _work_behind(home, ctx, artifact)
-    with tempfile.TemporaryDirectory(prefix="rushes-") as name:
-        folder = Path(name)
+    with work_folder() as folder:
         result = work.engine.run(work.job(folder, _ignore), work.params, work.backend)
-        path = _counterpart(artifact, result.outputs).path
-        computed = hashlib.sha256(path.read_bytes()).hexdigest()
+        made = _counterpart(artifact, result.outputs)
+        with made.path.open("rb") as file:
+            computed = hashlib.file_digest(file, "sha256").hexdigest()
         identical = computed == artifact.sha256
-        deviation = None if identical else _largest_deviation(home, artifact, path, folder)
+        deviation = _largest_deviation(home, artifact, made.path, folder, identical)
+    alike = artifact.meta["backend_version"] == work.backend.version and all(
+        artifact.meta.get(name) == made.meta.get(name) for name in _SURROUNDINGS
+    )
+    tolerance = artifact.meta.get("tolerance")
+    within = tolerance is not None and deviation is not None and deviation <= tolerance
     return {
         "artifact_id": artifact_id,
         "identical": identical,
+        "as_promised": identical or (within and not alike),
         "stored_sha256": artifact.sha256,
         "computed_sha256": computed,
         "stored_backend_version": artifact.meta["backend_version"],
         "backend_version": work.backend.version,
         "largest_deviation": deviation,
+        "tolerance": tolerance,
     }
 
 
@@ -70,17 +83,25 @@ def _counterpart(artifact: Artifact, outputs: Sequence[Output]) -> Output:
 
 
 def _largest_deviation(
-    home: Home, artifact: Artifact, computed: Path, folder: Path
+    home: Home, artifact: Artifact, computed: Path, folder: Path, identical: bool
 ) -> float | None:
+    """``None`` where there are no samples to compare, or not as many."""
     if artifact.content_type != "audio/wav":
         return None
+    if identical:
+        return 0.0
     import numpy as np
     import soundfile
 
     limit = 2 * artifact.bytes
     stored = fetch_object(home.objects, artifact.key, folder / "stored.wav", max_bytes=limit).path
-    one, _ = soundfile.read(stored, dtype="float64", always_2d=True)
-    other, _ = soundfile.read(computed, dtype="float64", always_2d=True)
-    if one.shape != other.shape:
-        return None
-    return float(np.abs(one - other).max(initial=0.0))
+    with soundfile.SoundFile(stored) as one, soundfile.SoundFile(computed) as other:
+        if (one.frames, one.channels) != (other.frames, other.channels):
+            return None
+        blocks = (
+            file.blocks(_BLOCK_FRAMES, dtype="float64", always_2d=True) for file in (one, other)
+        )
+        return max(
+            (float(np.abs(a - b).max(initial=0.0)) for a, b in zip(*blocks, strict=True)),
+            default=0.0,
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,10 +12,24 @@ from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord
 from shared.documents import Documents
+from shared.errors import NotFound
 from shared.home import Home
 from shared.pipeline import PROBE
 from shared.runs import load_records, load_run, run_state
 from shared.store import load_artifact
+from shared.work import load_asset
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object in the bucket, and what it is for people."""
+
+    key: str
+    name: str
+    """As a file to save."""
+    content_type: str
+    bytes: int
+    sha256: str
 
 
 def list_assets(documents: Documents, ctx: RequestContext) -> Iterator[Asset]:
@@ -71,6 +86,100 @@ def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[st
         "cache_key": record.cache_key,
         "artifacts": [artifact_object(artifact) for artifact in artifacts],
     }
+
+
+def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
+    """``run_object`` for who is not on this machine: with its age and links, without local paths.
+
+    The HTTP API and webhooks show it. Raises ``NotFound``.
+    """
+    run = load_run(home.documents, ctx, run_id)
+    shown = run_object(home, ctx, run_id)
+    for step in shown["steps"]:
+        step["artifacts"] = [_linked_artifact(artifact) for artifact in step["artifacts"]]
+    return {**shown, "created_at": run.created_at, "links": _run_links(run)}
+
+
+def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any]:
+    """A run in a list: its steps name their artifacts and don't show them."""
+    steps = [records[name] for name in run.planned if name in records]
+    return {
+        "source": run.source,
+        "asset_id": run.asset_id,
+        "run_id": run.run_id,
+        "state": run_state(steps),
+        "created_at": run.created_at,
+        "steps": [public_step_row(record) for record in steps],
+        "links": _run_links(run),
+    }
+
+
+def public_step_row(record: StepRecord) -> dict[str, Any]:
+    """A step that names its artifacts."""
+    return record.model_dump(mode="json", exclude={"lease_generation"})
+
+
+def public_artifact(artifact: Artifact) -> dict[str, Any]:
+    """An artifact with links."""
+    return _linked_artifact(artifact.model_dump(mode="json"))
+
+
+def public_asset(asset: Asset) -> dict[str, Any]:
+    """An asset with links."""
+    own = f"/assets/{asset.asset_id}"
+    links = {
+        "self": own,
+        "media": f"{own}/media",
+        "artifacts": f"{own}/artifacts",
+        "runs": f"/runs?asset_id={asset.asset_id}",
+    }
+    return {**asset.model_dump(mode="json"), "links": links}
+
+
+def _linked_artifact(shown: Mapping[str, Any]) -> dict[str, Any]:
+    own = f"/artifacts/{shown['artifact_id']}"
+    links = {"self": own, "content": f"{own}/content", "asset": f"/assets/{shown['asset_id']}"}
+    return {**{name: value for name, value in shown.items() if name != "path"}, "links": links}
+
+
+def _run_links(run: Run) -> dict[str, str | None]:
+    own = f"/runs/{run.run_id}"
+    asset = f"/assets/{run.asset_id}" if run.asset_id else None
+    return {"self": own, "events": f"{own}/events", "asset": asset}
+
+
+def lineage(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
+    """What an artifact was made from, back to the recording; raises ``NotFound``."""
+    if identifier.startswith("ast_"):
+        asset = load_asset(home, ctx, identifier)
+        return {"id": identifier, "kind": "recording", "name": asset.sources[0].name, "parents": []}
+    artifact = load_artifact(home.documents, ctx, identifier)
+    told = ("backend", "backend_type", "backend_version", "cache_key")
+    return {
+        "id": identifier,
+        "kind": artifact.kind,
+        "sha256": artifact.sha256,
+        **{name: artifact.meta[name] for name in told},
+        "parents": [_parent(home, ctx, parent) for parent in artifact.parents],
+    }
+
+
+def _parent(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
+    try:
+        return lineage(home, ctx, identifier)
+    except NotFound:
+        return {"id": identifier, "kind": "gone", "parents": []}
+
+
+def stored_file(home: Home, ctx: RequestContext, identifier: str) -> StoredFile:
+    """Where the bytes of an artifact, or of an asset's recording, are; raises ``NotFound``."""
+    if identifier.startswith("ast_"):
+        asset = load_asset(home, ctx, identifier)
+        name = asset.key.rsplit("/", 1)[-1]
+        return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
+    artifact = load_artifact(home.documents, ctx, identifier)
+    name = f"{artifact.meta.get('name', identifier)}.{artifact.key.rsplit('.', 1)[-1]}"
+    return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)
 
 
 def artifact_object(artifact: Artifact) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from shared.contracts.engine import (
     InputFile,
     Job,
     Progress,
+    Scratch,
     SourceRef,
     StepParams,
 )
@@ -27,8 +28,9 @@ from shared.contracts.step import StepRecord, StepRequest
 from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.home import Home
 from shared.objects.fetch import fetch_object
-from shared.pipeline import Step, engine_of
+from shared.pipeline import Step, engine_of, step_named
 from shared.runs import load_records
+from shared.scratch import ObjectScratch
 from shared.store import load_artifact
 
 
@@ -101,6 +103,7 @@ class Work:
             lease_s=self.home.settings.lease_s,
             inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
             missing=tuple(sorted(missing)),
+            backend_version=self.backend.version,
             recall=Recall(
                 topic=self.row.topic,
                 data=self.request.model_dump_json(),
@@ -108,7 +111,12 @@ class Work:
             ),
         )
 
-    def job(self, folder: Path, progress: Progress) -> Job:
+    @cached_property
+    def scratch(self) -> ObjectScratch:
+        """Where parts of this work are kept."""
+        return ObjectScratch(self.home.objects, self.ctx, self.asset.asset_id, self.cache_key)
+
+    def job(self, folder: Path, progress: Progress, scratch: Scratch | None = None) -> Job:
         """Fetch everything into ``folder`` and hand it over. Raises what ``fetch_object`` does."""
         workdir = folder / "work"
         workdir.mkdir()
@@ -131,6 +139,7 @@ class Work:
             asset_id=self.asset.asset_id,
             artifact_id=self.request.artifact_id,
             cache_key=self.cache_key,
+            scratch=scratch,
         )
 
     def _referenced(self, source: Path) -> dict[str, Artifact]:
@@ -173,6 +182,17 @@ class Work:
     def _fetch(self, key: str, to: Path) -> Path:
         limit = self.home.settings.max_input_bytes
         return fetch_object(self.home.objects, key, to, max_bytes=limit).path
+
+
+def check_request(home: Home, request: StepRequest) -> None:
+    """Refuse what its step would refuse for its params, or for what they name, before it is asked."""
+    row = step_named(request.step)
+    _found_sources(home, request.context, _engine(row), check_params(row, request.params))
+
+
+def check_params(row: Step, params: Mapping[str, Any]) -> StepParams:
+    """The step's params; raises ``ValidationError`` naming the field."""
+    return _checked_params(_engine(row), params)
 
 
 def _engine(row: Step) -> Engine:

@@ -7,6 +7,7 @@ toy.one ┄┄> toy.wish (on request; wants it, does not need it)
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
@@ -100,7 +101,7 @@ class Toy:
         outputs = []
         for number in range(params.number):
             path = job.workdir / f"{number}.json"
-            path.write_text(f'"{step} {params.text} {number} {sorted(heard)}"')
+            path.write_text(json.dumps(f"{step} {params.text} {number} {sorted(heard)}"))
             meta = {"duration_ms": 1000, "segment_count": 0}
             outputs.append(Output("audio_hits", f"toy_{number}", path, "application/json", meta))
         missing = ", ".join(sorted(job.failed))

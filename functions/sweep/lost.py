@@ -7,15 +7,17 @@ import structlog
 from shared.bus import Message
 from shared.cache import Claim
 from shared.errors import ValidationError
-from shared.events import notification, upload_from_message
+from shared.events import Upload, notification, upload_from_message
 from shared.home import Home
-from shared.pipeline import UPLOADS_TOPIC
-from shared.runs import run_path, upload_run_id
+from shared.pipeline import PROBE, UPLOADS_TOPIC
+from shared.runs import record_path, upload_run_id
 
 log = structlog.get_logger()
 
 UPLOAD_GRACE_S = 300
 """Younger uploads are left to their own notification."""
+UPLOAD_WINDOW_S = 3 * 24 * 3600
+"""Older uploads have been looked at by many rounds: each look costs a read of a document."""
 
 
 def recall_lapsed(home: Home) -> int:
@@ -39,22 +41,27 @@ def recall_lapsed(home: Home) -> int:
 
 
 def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) -> int:
-    """Announce uploads for which no run was ever opened; returns how many.
+    """Announce uploads that nobody ever began to probe; returns how many.
 
-    ``now``: Unix seconds. Lists every object below ``tenants/``.
+    ``now``: Unix seconds. Lists every object below ``tenants/``, and looks into those that landed
+    between ``grace_s`` and ``UPLOAD_WINDOW_S`` ago.
     """
     announced = 0
     for info in home.objects.list("tenants/"):
-        if now - info.updated_at < grace_s or info.size == 0:
+        if not grace_s <= now - info.updated_at < UPLOAD_WINDOW_S or info.size == 0:
             continue
         attributes = notification(home.settings.bucket, info.key, info.generation)
         try:
             upload = upload_from_message(Message("", b"", attributes))
         except ValidationError:  # below no valid tenant: its own notification is a dead letter
             continue
-        if upload is None or home.documents.get(run_path(upload.ctx, upload_run_id(upload))):
+        if upload is None or home.documents.get(_probed(upload)):
             continue
         home.bus.publish(UPLOADS_TOPIC, b"", attributes)
         announced += 1
     log.info("sweep.uploads", announced=announced)
     return announced
+
+
+def _probed(upload: Upload) -> str:
+    return record_path(upload.ctx, upload_run_id(upload), PROBE)

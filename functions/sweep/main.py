@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from functions.sweep.lost import announce_missed, recall_lapsed
+from functions.sweep.stalled import resume_stalled
 from shared.bus import Message
 from shared.dead import keep
 from shared.home import Home
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 
 def handle(message: Message, home: Home) -> None:
-    """Record a dead letter; a message with the attribute ``sweep`` runs the scheduled round."""
-    if "sweep" in message.attributes:
-        recall_lapsed(home)
-        announce_missed(home, now=time.time())
-    else:
+    """Record a dead letter; the attribute ``sweep`` runs a round: ``leases``, ``uploads`` or ``all``."""
+    wanted = message.attributes.get("sweep")
+    if wanted is None:
         keep(home, message)
+        return
+    if wanted in ("leases", "all"):
+        recall_lapsed(home)
+    if wanted in ("uploads", "all"):
+        announce_missed(home, now=time.time())
+        resume_stalled(home)
 
 
 def main(request: Request) -> Answer:

@@ -23,7 +23,7 @@ from threading import Event
 from infra.local.emulators import free_port, google_emulators
 from infra.local.storage_server import serve
 from shared.errors import Unavailable
-from shared.home import consumed_topics
+from shared.home import consumed_topics, open_home
 from shared.objects.embedded import EmbeddedObjects
 from shared.pipeline import UPLOADS_TOPIC
 from shared.process import tied_to_caller
@@ -168,9 +168,15 @@ def _wait_until_it_answers(name: str, address: str, process: subprocess.Popen[by
     raise Unavailable(f"the function {name}", "it does not answer")
 
 
-def serve_stack(config: Settings, say: Callable[[str], None]) -> None:
-    """Run the stack until interrupted, saying how to use it."""
-    with local_stack(config) as stack:
+def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) -> None:
+    """Run the stack, with console and HTTP API, until interrupted, saying how to use it."""
+    from infra.local.api import api_served
+
+    with (
+        local_stack(config) as stack,
+        api_served(open_home(stack.settings), port) as address,
+    ):
+        say(f"console and HTTP API: {address}")
         say("the stack is up; in another terminal:")
         for name in sorted(stack.environment):
             say(f"  export {name}={stack.environment[name]}")

@@ -9,7 +9,7 @@ from google.cloud import pubsub_v1
 from google.protobuf.duration_pb2 import Duration
 
 from shared.home import consumed_topics
-from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC
+from shared.pipeline import DEAD_TOPIC
 
 ACK_DEADLINE_S = 60
 MAX_DELIVERIES = 100
@@ -20,14 +20,14 @@ _BACKOFF_S = (1, 60)
 
 
 def create_topics(project: str, addresses: Mapping[str, str]) -> None:
-    """Make every topic; a push subscription for each consumed one; ``results`` to be pulled.
+    """Make every topic, and its push subscription.
 
     ``addresses``: function -> where it is served. What a function could not even receive goes to
     the dead topic after ``MAX_DELIVERIES``.
     """
     consumed = consumed_topics()
     publisher = pubsub_v1.PublisherClient()
-    for topic in (*consumed, RESULTS_TOPIC):
+    for topic in consumed:
         _create_topic(publisher, f"projects/{project}/topics/{topic}")
     with pubsub_v1.SubscriberClient() as subscriber:
         for topic, function in consumed.items():
@@ -39,7 +39,6 @@ def create_topics(project: str, addresses: Mapping[str, str]) -> None:
                     max_delivery_attempts=MAX_DELIVERIES,
                 )
             _create_subscription(subscriber, subscription)
-        _create_subscription(subscriber, _subscription(project, RESULTS_TOPIC))
 
 
 def _create_topic(publisher: pubsub_v1.PublisherClient, name: str) -> None:

@@ -22,6 +22,7 @@ from shared.bus import Delivery, Message
 from shared.bus.checks import check_message, checked_topic
 from shared.errors import Conflict, LeaseLost, NotFound
 from shared.sqlite import Database
+from shared.trace import onward
 
 FIRST_NAP_S = 0.005
 LONGEST_NAP_S = 0.1
@@ -63,7 +64,7 @@ class EmbeddedBus:
                 "INSERT INTO messages"
                 " (subscription, message_id, data, attributes, published_at, due_at)"
                 " SELECT name, ?, ?, ?, ?, ? FROM subscriptions WHERE topic = ?",
-                (message_id, data, json.dumps(dict(attributes)), now, now, topic),
+                (message_id, data, json.dumps(onward(attributes)), now, now, topic),
             )
         return message_id
 

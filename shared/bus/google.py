@@ -24,8 +24,9 @@ from google.api_core.retry import Retry, if_exception_type
 
 from shared.bus import Delivery, Message
 from shared.bus.checks import check_message, checked_topic
-from shared.errors import Conflict, LeaseLost, NotFound
+from shared.errors import Conflict, LeaseLost, NotFound, Unavailable
 from shared.google_errors import google_errors
+from shared.trace import onward
 
 SERVICE = "Pub/Sub"
 TIMEOUT_S = 20.0
@@ -71,7 +72,7 @@ class GoogleBus:
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         """Put a message on a topic and wait until the service has it; returns its id."""
         check_message(data, attributes)
-        message = {"data": data, "attributes": dict(attributes)}
+        message = {"data": data, "attributes": onward(attributes)}
         request = {"topic": self._topic(topic), "messages": [message]}
         with google_errors(SERVICE):
             try:
@@ -80,8 +81,8 @@ class GoogleBus:
                 answer = self._publisher._gapic_publish(
                     request=request, retry=RETRY, timeout=TIMEOUT_S
                 )
-            except GoogleNotFound:
-                raise NotFound("topic", topic) from None
+            except GoogleNotFound:  # no fault of the message's, which must not be given up for it
+                raise Unavailable(SERVICE, f"there is no topic {topic!r}") from None
         return str(answer.message_ids[0])
 
     def subscribe(self, topic: str, subscription: str, *, ack_deadline_s: float = 60) -> None:

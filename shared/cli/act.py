@@ -13,6 +13,7 @@ from rich.markup import escape
 from shared import plan
 from shared.cli.desk import Desk, at_desk, parse_params, table
 from shared.cli.process import show_outcome, watch_until_finished
+from shared.cli.stale import reprocess_stale
 from shared.contracts.step import StepRequest
 from shared.dead import DeadLetter, dead_letters, redrive
 from shared.erase import erase_asset
@@ -40,22 +41,41 @@ def upload_command(desk: Desk, files: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("asset_id")
-@click.option("--step", required=True, help="Which step to do again.")
+@click.argument("asset_id", required=False)
+@click.option("--step", help="Which step to do again.")
 @click.option("--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a param.")
 @click.option("--artifact", "artifact_id", help="Work on this artifact, not on the recording.")
 @click.option("--force", is_flag=True, help="Compute again although the result is known.")
 @click.option("--no-wait", is_flag=True, help="Only ask for it, for whoever serves this home.")
+@click.option("--stale", is_flag=True, help="Do again what older backends made, a few at a time.")
+@click.option("--dry-run", is_flag=True, help="With --stale: only list it.")
+@click.option(
+    "--in-flight", type=click.IntRange(1), default=2, help="With --stale: so many runs at once."
+)
+@click.option("--all-tenants", is_flag=True, help="With --stale: whoever's it is.")
 @at_desk
 def reprocess(
     desk: Desk,
-    asset_id: str,
-    step: str,
+    asset_id: str | None,
+    step: str | None,
     pairs: tuple[str, ...],
     no_wait: bool,
     **wanted: Any,
 ) -> None:
-    """Do a STEP of the recording ASSET_ID again, and what follows from it."""
+    """Do a STEP of the recording ASSET_ID again, and what follows from it.
+
+    With --stale, do again whatever older backend versions made: of all recordings, or of one STEP.
+    """
+    stale = {name: wanted.pop(name) for name in ("dry_run", "in_flight", "all_tenants")}
+    if wanted.pop("stale"):
+        if asset_id or pairs or no_wait or any(wanted.values()):
+            raise click.UsageError(
+                "--stale goes with --step, --dry-run, --in-flight, --all-tenants"
+            )
+        reprocess_stale(desk, step=step, **stale)
+        return
+    if asset_id is None or step is None:
+        raise click.UsageError("name a recording and a --step, or say --stale")
     load_asset(desk.home, desk.ctx, asset_id)
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,

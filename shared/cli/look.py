@@ -14,14 +14,20 @@ from rich.pretty import Pretty
 from rich.tree import Tree
 
 from shared.cli.desk import Desk, at_desk, table
-from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
-from shared.errors import NotFound
 from shared.objects.fetch import fetch_object
 from shared.runs import load_records, run_state
 from shared.store import load_artifact
 from shared.verify import verify_artifact
-from shared.views import artifact_object, list_artifacts, list_assets, list_runs, run_object
+from shared.views import (
+    artifact_object,
+    lineage,
+    list_artifacts,
+    list_assets,
+    list_runs,
+    run_object,
+    stored_file,
+)
 from shared.work import load_asset
 
 
@@ -76,10 +82,10 @@ def show(desk: Desk, identifier: str) -> None:
 @at_desk
 def get(desk: Desk, artifact_id: str, out: Path | None) -> None:
     """Copy an artifact (or an asset's recording) into a file."""
-    key, name = _file_of(desk, artifact_id)
-    to = (out or Path()) / name if out is None or out.is_dir() else out
+    file = stored_file(desk.home, desk.ctx, artifact_id)
+    to = (out or Path()) / file.name if out is None or out.is_dir() else out
     part = to.with_name(f".{to.name}.part")
-    fetched = fetch_object(desk.home.objects, key, part, max_bytes=1 << 50)
+    fetched = fetch_object(desk.home.objects, file.key, part, max_bytes=1 << 50)
     shutil.move(fetched.path, to)
     desk.show({"path": str(to), "bytes": fetched.bytes}, lambda: escape(str(to)))
 
@@ -89,7 +95,7 @@ def get(desk: Desk, artifact_id: str, out: Path | None) -> None:
 @at_desk
 def explain(desk: Desk, artifact_id: str) -> None:
     """Show what an artifact was made from, with which params and versions, back to the recording."""
-    content = _lineage(desk, artifact_id)
+    content = lineage(desk.home, desk.ctx, artifact_id)
     desk.show(content, lambda: _tree(content))
 
 
@@ -97,10 +103,10 @@ def explain(desk: Desk, artifact_id: str) -> None:
 @click.argument("artifact_id")
 @at_desk
 def verify(desk: Desk, artifact_id: str) -> None:
-    """Compute an artifact once more and compare; exits with 1 if it comes out different."""
+    """Compute an artifact once more and compare; exits with 1 if it differs more than promised."""
     found = verify_artifact(desk.home, desk.ctx, artifact_id)
     desk.show(found, lambda: _verdict(found))
-    if not found["identical"]:
+    if not found["as_promised"]:
         raise SystemExit(1)
 
 
@@ -108,6 +114,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
     if found["identical"]:
         return "[green]identical[/green]: the same bytes come out"
     told = ["[red]different[/red]: other bytes come out"]
+    if found["as_promised"]:
+        told = [f"[green]within its tolerance[/green] of {found['tolerance']:g}, made elsewhere"]
     if found["backend_version"] != found["stored_backend_version"]:
         told.append(f"made by {found['stored_backend_version']}, now {found['backend_version']}")
     if found["largest_deviation"] is not None:
@@ -123,42 +131,10 @@ def _looked_up(desk: Desk, identifier: str) -> dict[str, Any]:
     return artifact_object(load_artifact(desk.home.documents, desk.ctx, identifier))
 
 
-def _file_of(desk: Desk, identifier: str) -> tuple[str, str]:
-    """Key and file name of an artifact or an asset's recording."""
-    if identifier.startswith("ast_"):
-        key = load_asset(desk.home, desk.ctx, identifier).key
-        return key, Path(key).name
-    artifact = load_artifact(desk.home.documents, desk.ctx, identifier)
-    extension = artifact.key.rsplit(".", 1)[-1]
-    return artifact.key, f"{artifact.meta.get('name', identifier)}.{extension}"
-
-
-def _lineage(desk: Desk, identifier: str) -> dict[str, Any]:
-    if identifier.startswith("ast_"):
-        asset: Asset = load_asset(desk.home, desk.ctx, identifier)
-        return {"id": identifier, "kind": "recording", "name": asset.sources[0].name, "parents": []}
-    artifact: Artifact = load_artifact(desk.home.documents, desk.ctx, identifier)
-    told = ("backend", "backend_type", "backend_version", "cache_key")
-    return {
-        "id": identifier,
-        "kind": artifact.kind,
-        "sha256": artifact.sha256,
-        **{name: artifact.meta[name] for name in told},
-        "parents": [_parent(desk, parent) for parent in artifact.parents],
-    }
-
-
-def _parent(desk: Desk, identifier: str) -> dict[str, Any]:
-    try:
-        return _lineage(desk, identifier)
-    except NotFound:
-        return {"id": identifier, "kind": "gone", "parents": []}
-
-
-def _tree(lineage: Mapping[str, Any]) -> Tree:
-    told = lineage.get("cache_key") or lineage.get("name") or ""
-    root = Tree(f"[bold]{lineage['kind']}[/bold] {lineage['id']}  [dim]{escape(str(told))}[/dim]")
-    for parent in lineage["parents"]:
+def _tree(shown: Mapping[str, Any]) -> Tree:
+    told = shown.get("cache_key") or shown.get("name") or ""
+    root = Tree(f"[bold]{shown['kind']}[/bold] {shown['id']}  [dim]{escape(str(told))}[/dim]")
+    for parent in shown["parents"]:
         root.add(_tree(parent))
     return root
 

@@ -25,9 +25,10 @@ _SETTLED_S = 1.0
 @click.command()
 @click.option("--emulators", is_flag=True, help="On the Google emulators, each function by itself.")
 @click.option("--inbox", type=click.Path(path_type=Path), help="Folder to watch. [DATA/inbox]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Of console and HTTP API. [8321]")
 @at_desk
-def up(desk: Desk, emulators: bool, inbox: Path | None) -> None:
-    """Take in whatever lands in the inbox folder, until interrupted.
+def up(desk: Desk, emulators: bool, inbox: Path | None, port: int | None) -> None:
+    """Serve the console and the HTTP API, and take in whatever lands in the inbox folder.
 
     With --emulators: start the Pub/Sub and Firestore emulators, a GCS-compatible bucket and every
     function behind its push subscription, and say how to upload.
@@ -35,12 +36,15 @@ def up(desk: Desk, emulators: bool, inbox: Path | None) -> None:
     if emulators:
         from infra.local.stack import serve_stack
 
-        serve_stack(desk.settings, say=lambda text: stdout.print(text, markup=False))
+        serve_stack(desk.settings, port, say=lambda text: stdout.print(text, markup=False))
         return
+    from infra.local.api import api_served
+
     folder = inbox or desk.settings.data / "inbox"
     folder.mkdir(parents=True, exist_ok=True)
-    stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
-    with WorkerPool(desk.settings) as pool:
+    with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
+        stdout.print(f"console and HTTP API: {address}", markup=False)
+        stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
         _Serving(desk, folder, pool).for_ever()
 
 

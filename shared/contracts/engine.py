@@ -95,6 +95,19 @@ class Progress(Protocol):
         """Report; ``fraction`` never falls."""
 
 
+class Scratch(Protocol):
+    """Keeps parts of long work, for whoever takes it up after a crash. All is gone once it settles.
+
+    A part is written once it is whole, and depends on the cache key and its name alone.
+    """
+
+    def get(self, name: str, to: Path, /) -> bool:
+        """Fetch a part that was kept; ``False`` where there is none."""
+
+    def put(self, name: str, part: Path, /) -> None:
+        """Keep a part. ``name`` is letters, digits, ``-`` and ``_``."""
+
+
 @dataclass(frozen=True)
 class Job:
     """Everything an engine may know."""
@@ -117,6 +130,8 @@ class Job:
     cache_key: str = ""
     """What the work is called outside: to be repeated in a result whose documents demand it, and
     for nothing else."""
+    scratch: Scratch | None = None
+    """``None``: nobody will take this work up again."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ MAX_DEPTH = 20
 """Objects and arrays below the document; an array directly inside an array counts twice."""
 
 WRITE_FIELD = "_write"
-"""Top-level field that the Google adapter keeps for itself."""
+EXPIRES_FIELD = "_expires"
+"""Top-level fields that the Google adapter keeps for itself."""
 NESTED_ARRAY = "[]"
 """Field under which it keeps an array that lies directly inside an array."""
 
@@ -49,8 +50,9 @@ def checked_id(value: str) -> str:
 
 def checked_json(data: Mapping[str, Any]) -> str:
     """The data's canonical JSON; raises ``ValidationError`` for what some home can't keep as it is."""
-    if WRITE_FIELD in data:
-        raise ValidationError("data", f"the field {WRITE_FIELD!r} is reserved")
+    for name in (WRITE_FIELD, EXPIRES_FIELD):
+        if name in data:
+            raise ValidationError("data", f"the field {name!r} is reserved")
     value = dict(data)
     _check_value(value, MAX_DEPTH)
     text = canonical_json(value)

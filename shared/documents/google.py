@@ -6,6 +6,10 @@ that changes nothing keeps the old update time in Firestore, so of several racer
 each would win. And a commit whose answer got lost is sent again and then fails by its own effect:
 the stamp tells it from somebody else's.
 
+A document whose data has ``expires_at`` (Unix seconds) carries that as a timestamp under
+``EXPIRES_FIELD``, by which the service removes it, where the collection has a policy
+(terraform/modules/documents); the emulator does not.
+
 Listing a group needs, in the real service, a single-field index with collection group scope for
 each field of ``where``.
 """
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
@@ -34,6 +38,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.documents import Document, Scalar
 from shared.documents.checks import (
+    EXPIRES_FIELD,
     NESTED_ARRAY,
     WRITE_FIELD,
     checked_collection,
@@ -137,7 +142,8 @@ class GoogleDocuments:
         value = parsed(checked_json(data))
         stamp = secrets.token_hex(8)
         batch = self._client.batch()
-        batch.set(self._client.document(path), {**_to_fields(value), WRITE_FIELD: stamp})
+        fields = {**_to_fields(value), **_expiry(value), WRITE_FIELD: stamp}
+        batch.set(self._client.document(path), fields)
         if option is not None:  # the client offers preconditions only for writes that merge
             option.modify_write(batch._write_pbs[0])
         with google_errors(SERVICE):
@@ -180,6 +186,7 @@ def _pages(query: Any, limit: int | None, start: Any) -> Iterator[Document]:
 def _document(snapshot: Any) -> Document:
     fields = snapshot.to_dict()
     fields.pop(WRITE_FIELD, None)
+    fields.pop(EXPIRES_FIELD, None)
     updated = _moment(snapshot.update_time)
     return Document(
         path=snapshot.reference.path,
@@ -195,6 +202,11 @@ def _moment(value: Any) -> Any:
     if isinstance(value, datetime):
         return value
     return DatetimeWithNanoseconds.from_timestamp_pb(value)  # type: ignore[no-untyped-call]
+
+
+def _expiry(value: Mapping[str, Any]) -> dict[str, datetime]:
+    expires_at = value.get("expires_at")
+    return {} if expires_at is None else {EXPIRES_FIELD: datetime.fromtimestamp(expires_at, UTC)}
 
 
 def _to_fields(value: Any, *, in_array: bool = False) -> Any:

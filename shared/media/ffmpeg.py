@@ -27,6 +27,7 @@ MAX_PIXELS = 1 << 27
 """A picture that claims more is not decoded."""
 _MAX_DATA_BYTES = 4 << 30
 _MAX_FILE_BYTES = 16 << 30
+_MAX_OPEN_FILES = 256
 
 _UNFINISHED = "Error writing trailer"
 """ffmpeg says so, and exits with 0."""
@@ -166,7 +167,13 @@ class _Report:
 def _limits(timeout_s: float) -> Limits:
     # The processor limit is for a caller that is stopped and cannot count the time itself.
     cpu_s = math.ceil(timeout_s + 1) * (os.cpu_count() or 1)
-    return Limits(data_bytes=_MAX_DATA_BYTES, file_bytes=_MAX_FILE_BYTES, cpu_s=cpu_s)
+    return Limits(
+        data_bytes=_MAX_DATA_BYTES,
+        file_bytes=_MAX_FILE_BYTES,
+        cpu_s=cpu_s,
+        open_files=_MAX_OPEN_FILES,
+        network=False,
+    )
 
 
 def _names(args: Sequence[str | Path]) -> dict[str, str]:

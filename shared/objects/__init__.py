@@ -56,8 +56,11 @@ class Objects(Protocol):
         overwrites whatever is there. Raises ``Conflict`` where the precondition does not hold.
         """
 
-    def read(self, key: str, *, generation: int | None = None) -> Iterator[bytes]:
-        """Stream the bytes in blocks; raises ``NotFound``, also for a generation that is gone."""
+    def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:
+        """Stream the bytes in blocks, from byte ``start`` on (at most the size).
+
+        Raises ``NotFound``, also for a generation that is gone.
+        """
 
     def copy(self, key: str, to: str, *, generation: int | None = None) -> ObjectInfo:
         """Copy inside the store, without the bytes passing through here; overwrites ``to``."""

@@ -141,12 +141,14 @@ class EmbeddedObjects:
             self._settle(key)
         raise Unavailable("the object", "it changes faster than it can be opened")
 
-    def read(self, key: str, *, generation: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:
         """Stream the bytes of the object as it is now, also if it is replaced meanwhile."""
         found = self.open(key, generation=generation)
         if found is None:
             raise NotFound("object", key)
-        return blocks_of(found[1])
+        _, file = found
+        file.seek(start)
+        return blocks_of(file)
 
     def copy(self, key: str, to: str, *, generation: int | None = None) -> IndexedObject:
         """Link the bytes to another key as well, see ``Objects.copy``."""

@@ -6,8 +6,10 @@ import base64
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from shared.errors import (
     BackendFailed,
@@ -71,12 +73,43 @@ class GoogleObjects:
             )
         return _info(blob)
 
-    def read(self, key: str, *, generation: int | None = None) -> Iterator[bytes]:
-        """Stream the bytes of one generation, and compare their checksum at the end."""
+    def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:
+        """Stream the bytes of one generation, and compare the checksum of a whole at the end."""
         found = self._get(key, generation)
         if found is None:
             raise NotFound("object", key)
-        return self._blocks(found)
+        return self._blocks(found, start)
+
+    def upload_address(
+        self, key: str, *, size: int, content_type: str, metadata: Mapping[str, str], origin: str
+    ) -> str:
+        """Open a resumable upload of just ``size`` bytes: whoever has its address may send them.
+
+        ``origin``: the web page that may do so from a browser.
+        """
+        blob = self._bucket.blob(check_key(key))
+        blob.metadata = dict(metadata)
+        with _service_errors("object", key):
+            address: str = blob.create_resumable_upload_session(
+                content_type=content_type, size=size, origin=origin, if_generation_match=0
+            )
+        return address
+
+    def download_address(self, key: str, *, name: str, seconds: int) -> str:
+        """A signed address (V4) at which whoever has it may read, for so long.
+
+        ``name``: what a browser saves it as. Credentials without a private key of their own (Cloud
+        Run's) sign through IAM, for which they need ``iam.serviceAccounts.signBlob`` on themselves.
+        """
+        blob = self._bucket.blob(check_key(key))
+        with _service_errors("object", key):
+            address: str = blob.generate_signed_url(
+                version="v4",
+                expiration=timedelta(seconds=seconds),
+                response_disposition=f"inline; filename*=UTF-8''{quote(name)}",
+                **_signer(self._client),
+            )
+        return address
 
     def copy(self, key: str, to: str, *, generation: int | None = None) -> ObjectInfo:
         """Copy inside the service, see ``Objects.copy``."""
@@ -113,7 +146,7 @@ class GoogleObjects:
         with _service_errors("object", key):
             return self._bucket.get_blob(check_key(key), generation=generation, **self._call)
 
-    def _blocks(self, blob: Blob) -> Iterator[bytes]:
+    def _blocks(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         import google_crc32c
 
         checksum: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
@@ -123,10 +156,11 @@ class GoogleObjects:
             _service_errors("object", blob.name),
             blob.open("rb", chunk_size=_FETCH_BYTES, raw_download=True, **self._call) as file,
         ):
+            file.seek(start)
             while block := file.read(BLOCK_BYTES):
                 checksum.update(block)
                 yield block
-        if base64.b64encode(checksum.digest()).decode() != blob.crc32c:
+        if start == 0 and base64.b64encode(checksum.digest()).decode() != blob.crc32c:
             raise Unavailable("the object", "its bytes arrived damaged")
 
 
@@ -137,6 +171,19 @@ def _client(project: str | None) -> Client:
     if emulator and "://" not in emulator:  # as the other emulators' variables are written
         return storage.Client(project, client_options={"api_endpoint": f"http://{emulator}"})
     return storage.Client(project)
+
+
+def _signer(client: Client) -> dict[str, Any]:
+    """What signing needs beside the credentials, where these hold no private key."""
+    from google.auth import credentials
+    from google.auth.transport.requests import Request
+
+    own = client._credentials
+    if isinstance(own, credentials.Signing):
+        return {"credentials": own}
+    if not own.valid:
+        own.refresh(Request())
+    return {"service_account_email": own.service_account_email, "access_token": own.token}
 
 
 def _info(blob: Blob) -> ObjectInfo:

@@ -231,7 +231,7 @@ def test_pubsub_counts_attempts_under_a_dead_letter_policy(google_project: str) 
 def test_publishing_to_a_missing_topic_is_said(google_project: str) -> None:
     from shared.bus.google import GoogleBus
 
-    with pytest.raises(NotFound):
+    with pytest.raises(Unavailable, match="nobody-made-it"):
         GoogleBus(google_project).publish("nobody-made-it", b"1", {})
 
 

@@ -106,14 +106,19 @@ def test_private_things_are_dropped_wherever_they_stand() -> None:
     assert lines(stream)[0]["deep"] == {"list": [{"kept": 1}]}
 
 
-def test_an_exception_is_one_line_with_its_traceback() -> None:
-    stream = logged()
+def test_an_exception_is_one_line_with_its_traceback_and_without_its_words() -> None:
+    stream, name = logged(), "Take" + " 3.wav"
     try:
-        raise RuntimeError("oh")
+        try:
+            {}["what somebody said"]
+        except KeyError as error:
+            raise RuntimeError(f"{name} is broken") from error
     except RuntimeError as error:
         log.error("engine.raised", exc_info=error)
     (line,) = lines(stream)
-    assert "RuntimeError: oh" in line["exception"]
+    told = line["exception"]
+    assert told.index("KeyError") < told.index("RuntimeError") and "test_log.py" in told
+    assert name not in told
 
 
 def test_a_terminal_gets_words() -> None:

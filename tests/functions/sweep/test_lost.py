@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.sweep.lost import announce_missed, recall_lapsed
+from functions.sweep.lost import UPLOAD_WINDOW_S, announce_missed, recall_lapsed
 from functions.sweep.main import handle
 from shared.bus import Message
 from shared.cache import Claim, Lease, claim_path
@@ -39,6 +39,23 @@ def test_an_upload_whose_notification_was_lost_is_announced_once(home: Home) -> 
     drain(home)
     assert len(list(list_assets(home.documents, CTX))) == 1
     assert announce_missed(home, now=time.time() + 1000) == 0
+
+
+def test_each_round_looks_for_what_its_attribute_names(home: Home) -> None:
+    home.objects.put("tenants/t1/dev/uploads/a.wav", b"sound", content_type="audio/wav")
+    later = time.time() + 1000
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(time, "time", lambda: later)
+        handle(Message("1", b"", {"sweep": "leases"}), home)
+        assert home.bus.pull(["uploads"]) == []
+        handle(Message("2", b"", {"sweep": "uploads"}), home)
+        assert len(home.bus.pull(["uploads"])) == 1
+
+
+def test_old_uploads_cost_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.objects.put("tenants/t1/dev/uploads/a.wav", b"sound", content_type="audio/wav")
+    monkeypatch.setattr(type(home.documents), "get", None)  # reading any document would fail
+    assert announce_missed(home, now=time.time() + UPLOAD_WINDOW_S + 1) == 0
 
 
 def test_the_work_of_an_owner_that_died_with_its_message_is_asked_for_again(

@@ -1,0 +1,124 @@
+// Numbers, times and names as people read them.
+
+/** `1:02.345`, `1:02:03.4`; `digits` after the point. */
+export function time(ms, digits = 2) {
+  if (ms == null || !Number.isFinite(ms)) return "–";
+  const scale = 10 ** digits;
+  const total = Math.round((Math.max(0, ms) / 1000) * scale);
+  const seconds = Math.floor(total / scale);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const fraction = digits ? `.${String(total % scale).padStart(digits, "0")}` : "";
+  const tail = `${String(s).padStart(2, "0")}${fraction}`;
+  return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
+}
+
+/** `420 ms`, `1.25 s`, `3:05`. */
+export function length(ms) {
+  if (ms == null) return "–";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  return time(ms, 0);
+}
+
+/** `1.2 MB` (decimal, as file managers show it). */
+export function bytes(count) {
+  const units = ["B", "kB", "MB", "GB"];
+  let unit = 0;
+  for (; count >= 999.5 && unit < units.length - 1; unit += 1) count /= 1000;
+  return `${count < 10 && unit ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
+}
+
+export const percent = (part) => `${Math.round(100 * part)} %`;
+
+export const decimal = (value, digits = 1) =>
+  value == null ? "–" : Number(value).toFixed(digits).replace("-", "−");
+
+/** `1 hit`, `78 hits`. */
+export const count = (number, one, many = `${one}s`) =>
+  `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+
+/** When, in the reader's words: `just now`, `12 min ago`, a date. */
+export function ago(unixSeconds, now = Date.now() / 1000) {
+  const passed = now - unixSeconds;
+  if (passed < 45) return "just now";
+  if (passed < 3600) return `${Math.max(1, Math.round(passed / 60))} min ago`;
+  if (passed < 86_400) return `${Math.round(passed / 3600)} h ago`;
+  return new Date(unixSeconds * 1000).toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
+const STEPS = {
+  probe: "Read",
+  "detect.hits": "Hits",
+  "detect.loops": "Loops",
+  "detect.phrases": "Phrases",
+  "sample.pack": "Sample pack",
+  "detect.regions": "Faces",
+  "detect.visual_meta": "Shots",
+  "anonymise.faces": "Blur faces",
+  "separate.stems": "Stems",
+  "transform.fx": "Effect",
+  "transform.macro": "Macro",
+  "transform.loudness": "Loudness",
+  "transform.normalise": "Normalise",
+  "transform.resample": "Tempo and pitch",
+  "transcribe.semantics": "Speech, music, beats",
+  "transcribe.captions": "Transcript",
+  "perform.pattern": "Perform",
+  "render.origin": "Shots from clips",
+  "render.audio": "Mix",
+  "render.video": "Video cut",
+};
+
+/** A step by the name of what it gives. */
+export const stepTitle = (step) => STEPS[step] ?? step;
+
+const KINDS = {
+  audio_hit: "Hit",
+  audio_loop: "Loop",
+  audio_phrase: "Phrase",
+  audio_hits: "Hits, listed",
+  audio_loops: "Loops, listed",
+  audio_phrases: "Phrases, listed",
+  audio_sample_pack: "Sample pack",
+  audio_fx: "Effect",
+  audio_macro: "Macro",
+  audio_normalised: "Normalised",
+  audio_loudness: "Loudness, measured",
+  audio_resampled: "Tempo and pitch changed",
+  audio_stem: "Stem",
+  audio_semantic_timeline: "Semantic timeline",
+  asr_transcript: "Transcript",
+  captions: "Captions",
+  video_region_summary: "Faces, listed",
+  video_region_mask: "Face mask",
+  visual_meta: "Shots and motion",
+  video_anonymised: "Anonymised video",
+  video_coverage_report: "Coverage report",
+  audio_render: "Mix",
+  audio_bus_stem: "Bus stem",
+  video_render: "Rendered video",
+  video_shot_list: "Shots from clips",
+  pattern_render: "Performance",
+  preview: "Picture",
+};
+
+export const kindTitle = (kind) => KINDS[kind] ?? kind.replaceAll("_", " ");
+
+/** What a recording is, in a few words. */
+export function mediaWords(media) {
+  const words = [];
+  const [video] = media.video ?? [];
+  const [audio] = media.audio ?? [];
+  if (video) {
+    words.push(`${video.width}×${video.height}`);
+    if (video.frame_rate) words.push(`${Number(video.frame_rate.toFixed(2))} fps`);
+  }
+  if (audio) {
+    words.push(`${Number((audio.sample_rate_hz / 1000).toFixed(1))} kHz`);
+    words.push({ 1: "mono", 2: "stereo" }[audio.channels] ?? `${audio.channels} channels`);
+  }
+  return words.length ? words : [["pattern", "midi"].includes(media.container) ? "pattern" : media.container];
+}
+
+/** The name that people gave a recording. */
+export const assetName = (asset) => asset.sources?.at(-1)?.name ?? asset.asset_id;

@@ -1,0 +1,102 @@
+// The waveform: peaks and power of short stretches, read once, drawn at any zoom.
+
+const STRETCH_SAMPLES = 32;
+const DECODE_HZ = 24_000;
+/** Longer recordings are not decoded in the page (an hour would take gigabytes). */
+export const LONGEST_DECODED_MS = 20 * 60_000;
+
+/** Decode a file and reduce it; raises where the browser does not know the format. */
+export async function readPeaks(url, signal) {
+  const answer = await fetch(url, { signal });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  const context = new OfflineAudioContext(1, 1, DECODE_HZ); // resamples while it decodes
+  return peaksOf(await context.decodeAudioData(await answer.arrayBuffer()));
+}
+
+/** Peaks of an AudioBuffer, its channels together. */
+export function peaksOf(buffer) {
+  const channels = Array.from({ length: buffer.numberOfChannels }, (_, at) => buffer.getChannelData(at));
+  const stretches = Math.ceil(buffer.length / STRETCH_SAMPLES);
+  const low = new Float32Array(stretches);
+  const high = new Float32Array(stretches);
+  const power = new Float32Array(stretches);
+  for (let at = 0; at < stretches; at += 1) {
+    const end = Math.min(buffer.length, (at + 1) * STRETCH_SAMPLES);
+    let [least, most, sum, number] = [Infinity, -Infinity, 0, 0];
+    for (const channel of channels) {
+      for (let sample = at * STRETCH_SAMPLES; sample < end; sample += 1) {
+        const value = channel[sample];
+        if (value < least) least = value;
+        if (value > most) most = value;
+        sum += value * value;
+        number += 1;
+      }
+    }
+    [low[at], high[at], power[at]] = [least, most, sum / number];
+  }
+  return { low, high, power, perMs: buffer.sampleRate / STRETCH_SAMPLES / 1000 };
+}
+
+/** An envelope out of loudness per window (LUFS), for recordings that are not decoded here. */
+export function envelopeOf({ window_ms, lufs }) {
+  const levels = lufs.map((value) => (value == null ? 0 : Math.min(1, 10 ** ((value + 8) / 30))));
+  return {
+    low: Float32Array.from(levels, (level) => -level),
+    high: Float32Array.from(levels),
+    power: Float32Array.from(levels, (level) => (level * level) / 4),
+    perMs: 1 / window_ms,
+  };
+}
+
+/**
+ * Draw `[fromMs, toMs)` over the canvas. Colours: the canvas's own `color` for the peaks; the body
+ * (RMS) is the same, stronger. `gain` lifts quiet recordings.
+ */
+export function drawPeaks(canvas, peaks, fromMs, toMs, gain = 1) {
+  const { context, width, height } = prepare(canvas);
+  if (!peaks) return;
+  const middle = height / 2;
+  const perPixel = ((toMs - fromMs) * peaks.perMs) / width;
+  const first = fromMs * peaks.perMs;
+  context.fillStyle = getComputedStyle(canvas).color;
+  const columns = [];
+  for (let x = 0; x < width; x += 1) {
+    const begin = Math.max(0, Math.floor(first + x * perPixel));
+    const end = Math.min(peaks.low.length, Math.max(begin + 1, Math.floor(first + (x + 1) * perPixel)));
+    if (begin >= peaks.low.length) break;
+    let [least, most, power] = [Infinity, -Infinity, 0];
+    for (let at = begin; at < end; at += 1) {
+      if (peaks.low[at] < least) least = peaks.low[at];
+      if (peaks.high[at] > most) most = peaks.high[at];
+      power += peaks.power[at];
+    }
+    columns.push([least, most, Math.sqrt(power / (end - begin))]);
+  }
+  const clip = (value) => Math.max(-1, Math.min(1, value * gain)) * (middle - 1);
+  context.globalAlpha = 0.5;
+  columns.forEach(([least, most], x) => {
+    context.fillRect(x, middle - clip(most), 1, Math.max(1, clip(most) - clip(least)));
+  });
+  context.globalAlpha = 1;
+  columns.forEach(([, , rms], x) => context.fillRect(x, middle - clip(rms), 1, Math.max(1, 2 * clip(rms))));
+}
+
+/** Size a canvas to its box in device pixels, and clear it. */
+export function prepare(canvas) {
+  const scale = window.devicePixelRatio || 1;
+  const width = Math.max(1, Math.round(canvas.clientWidth * scale));
+  const height = Math.max(1, Math.round(canvas.clientHeight * scale));
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, width, height);
+  return { context, width, height, scale };
+}
+
+/** The gain that lets the loudest sample reach the lane's edge, up to 24 dB. */
+export function fittingGain(peaks) {
+  let most = 0;
+  for (const value of peaks.high) if (value > most) most = value;
+  for (const value of peaks.low) if (-value > most) most = -value;
+  return most > 0 ? Math.min(16, 0.95 / most) : 1;
+}

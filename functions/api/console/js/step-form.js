@@ -1,0 +1,98 @@
+// A form for a step's params, made from the API's own description of them.
+
+import { get, reprocess } from "./api.js";
+import { Dialog } from "./dialog.js";
+import { ErrorBox } from "./error-box.js";
+import { stepTitle } from "./format.js";
+import { html, useEffect, useState } from "./lib.js";
+import { track } from "./live.js";
+import { toast } from "./toast.js";
+
+const NOT_PARAMS = new Set(["asset_id", "artifact_id", "force", "tenant_id", "env", "user_id", "edits", "timeline", "timeline_id"]);
+let description = null;
+
+/** Field name -> its schema, of the step that `path` begins. */
+async function fieldsOf(path) {
+  description ??= await get("/openapi.json");
+  const schema = description.paths[path]?.post?.requestBody?.content?.["application/json"]?.schema ?? {};
+  const { properties = {} } = resolve(schema);
+  return Object.entries(properties)
+    .filter(([name]) => !NOT_PARAMS.has(name))
+    .map(([name, field]) => ({ name, ...flat(resolve(field)) }));
+}
+
+function resolve(schema) {
+  const name = schema.$ref?.split("/").at(-1);
+  const found = name ? description.components.schemas[name] : schema;
+  if (!found?.allOf) return found ?? {};
+  return found.allOf.map(resolve).reduce((all, one) => ({ ...all, ...one, properties: { ...all.properties, ...one.properties } }), {});
+}
+
+/** `anyOf: [X, null]` is X, and may be left empty. */
+function flat(field) {
+  const real = field.anyOf?.map(resolve).filter((one) => one.type !== "null");
+  return real?.length === 1 ? { ...field, ...real[0], title: field.title } : field;
+}
+
+export function StepForm({ assetId, step, path, onClose }) {
+  const [fields, setFields] = useState(null);
+  const [values, setValues] = useState({});
+  const [error, setError] = useState(null);
+  useEffect(() => {
+    fieldsOf(path).then(setFields, (failure) => setError(failure.error));
+  }, [path]);
+  const send = async (event) => {
+    event.preventDefault();
+    setError(null);
+    try {
+      const run = await reprocess(assetId, step, given(fields, values));
+      track(run.run_id);
+      toast(`${stepTitle(step)} runs`);
+      onClose();
+    } catch (failure) {
+      setError(failure.error ?? { code: "validation_error", message: failure.message });
+    }
+  };
+  return html`<${Dialog} title=${stepTitle(step)} onClose=${onClose}>
+    <form class="step-form" onSubmit=${send}>
+      <p class="dim">What is left empty stays as it is by default.</p>
+      ${!fields && !error && html`<p class="dim" aria-busy="true">Reading…</p>`}
+      ${(fields ?? []).map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name] ?? ""}
+        onChange=${(value) => setValues((now) => ({ ...now, [field.name]: value }))} />`)}
+      ${error && html`<${ErrorBox} error=${error} />`}
+      <div class="form-end"><button type="button" class="button" onClick=${onClose}>Cancel</button>
+        <button type="submit" class="button primary" disabled=${!fields}>Run</button></div>
+    </form>
+  <//>`;
+}
+
+function Field({ field, value, onChange }) {
+  const id = `field-${field.name}`;
+  const set = (event) => onChange(event.target.value);
+  const options = field.enum ?? (field.type === "boolean" ? ["true", "false"] : field.const ? [field.const] : null);
+  const usual = field.default === undefined || field.default === null ? "" : JSON.stringify(field.default).replaceAll('"', "");
+  const control = options
+    ? html`<select id=${id} value=${value} onChange=${set}><option value="">${usual ? `${usual} (default)` : "default"}</option>
+        ${options.map((one) => html`<option key=${one} value=${one}>${String(one)}</option>`)}</select>`
+    : html`<input id=${id} type=${isNumber(field) ? "number" : "text"} step="any" min=${field.minimum} max=${field.maximum}
+        value=${value} placeholder=${usual} onInput=${set} />`;
+  return html`<div class="field"><label for=${id}>${field.name.replaceAll("_", " ")}</label>${control}
+    ${field.description && html`<p class="dim">${field.description.replaceAll("`", "")}</p>`}</div>`;
+}
+
+const isNumber = (field) => field.type === "number" || field.type === "integer";
+
+/** What was filled in, as JSON. Lists and objects are written as JSON; a bare word in a list's place is a list of one. */
+function given(fields, values) {
+  const made = {};
+  for (const field of fields) {
+    const value = values[field.name]?.trim();
+    if (!value) continue;
+    if (isNumber(field)) made[field.name] = Number(value);
+    else if (field.type === "boolean") made[field.name] = value === "true";
+    else if (field.type === "array" && !value.startsWith("[")) made[field.name] = value.split(",").map((one) => one.trim());
+    else if (field.type === "array" || field.type === "object") made[field.name] = JSON.parse(value);
+    else made[field.name] = value;
+  }
+  return made;
+}

@@ -1,0 +1,138 @@
+// The transcript: words light up as they are said, a click plays from there, cues can be rewritten.
+
+import { contentOf, downloadOf, post } from "./api.js";
+import { ErrorBox } from "./error-box.js";
+import { count, time } from "./format.js";
+import { Icon } from "./icons.js";
+import { cx, html, useEffect, useRef, useState } from "./lib.js";
+import { whenFinished } from "./live.js";
+import { toast } from "./toast.js";
+import { at } from "./viewer.js";
+
+const MOST_CHARS = 84; // two lines of 42
+
+export function TranscriptPanel({ data, player }) {
+  const { json, artifact } = data.found.transcript;
+  const [edits, setEdits] = useState({});
+  const [editing, setEditing] = useState(null);
+  const [saving, setSaving] = useState(false);
+  const [error, setError] = useState(null);
+  const changed = Object.entries(edits).filter(([cue, text]) => text.trim() !== flat(json.cues[cue - 1]?.text ?? ""));
+  useEffect(() => setEdits({}), [artifact.artifact_id]);
+
+  const save = async () => {
+    if (!changed.length || saving) return;
+    setSaving(true);
+    setError(null);
+    try {
+      const run = await post("/video/captions/generate", {
+        asset_id: data.asset.asset_id,
+        artifact_id: artifact.artifact_id,
+        language: json.language,
+        edits: changed.map(([cue, text]) => ({ cue: Number(cue), text: text.trim() })),
+      });
+      const finished = await whenFinished(run.run_id);
+      const failed = finished.steps.find((step) => step.error);
+      if (failed) setError(failed.error);
+      else toast(`Saved as version ${json.version + changed.length}`);
+    } catch (failure) {
+      setError(failure.error ?? { message: failure.message });
+    }
+    setSaving(false);
+  };
+  useEffect(() => {
+    const listen = (event) => {
+      if (event.key !== "s" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      save();
+    };
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  });
+  const list = useFollowing(json, player, editing);
+  const captions = data.steps.get("transcribe.captions")?.artifacts.filter((one) => one.kind === "captions") ?? [];
+  if (!json.cues.length) return html`<${Empty} data=${data} />`;
+  return html`<div class="transcript">
+    <div class="panel-bar">
+      <span class="dim">${[count(json.words.length, "word"), json.language, `version ${json.version}`].join(" · ")}</span>
+      <span class="grow"></span>
+      ${captions.map((one) => html`<a key=${one.artifact_id} class="button" href=${downloadOf(contentOf(one))} download><${Icon} name="download" size=${14} /> ${one.meta.format.toUpperCase()}</a>`)}
+    </div>
+    ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
+    <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} words=${json.words} text=${edits[cue.index]}
+      editing=${editing === cue.index} player=${player} onEdit=${() => setEditing(cue.index)}
+      onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} />`)}</ol>
+    ${changed.length > 0 && html`<div class="save-bar" role="region" aria-label="Changes">
+      <span>${count(changed.length, "changed line")}</span><span class="grow"></span>
+      <button type="button" class="button" disabled=${saving} onClick=${() => setEdits({})}>Discard</button>
+      <button type="button" class="button primary" disabled=${saving} onClick=${save}>${saving ? "Saving…" : "Save"}</button></div>`}
+    ${json.edits.length > 0 && html`<details class="history"><summary>${count(json.edits.length, "earlier wording")}</summary>
+      <ul>${json.edits.map((edit, place) => html`<li key=${place}>Line ${edit.cue} was <q>${flat(edit.was)}</q></li>`)}</ul></details>`}
+  </div>`;
+}
+
+const flat = (text) => text.replaceAll("\n", " ");
+
+function Cue({ cue, words, text, editing, player, onEdit, onText, onDone }) {
+  const field = useRef();
+  useEffect(() => {
+    if (!editing) return;
+    field.current.focus();
+    field.current.select();
+  }, [editing]);
+  const said = flat(cue.text);
+  const now = text ?? said;
+  const onKeyDown = (event) => {
+    if (event.key === "Escape") onText(said);
+    if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) {
+      event.preventDefault();
+      onDone();
+    }
+  };
+  const own = words.slice(cue.first_word, cue.first_word + cue.word_count);
+  return html`<li class=${cx("cue", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
+    <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
+    ${editing
+      ? html`<div class="cue-field"><textarea ref=${field} rows="2" aria-label=${`Text of line ${cue.index}`} value=${now} onInput=${(event) => onText(event.target.value)}
+          onKeyDown=${onKeyDown} onBlur=${onDone}></textarea><small class=${cx("dim", now.length > MOST_CHARS && "bad")}>${now.length} of ${MOST_CHARS}</small></div>`
+      : html`<p class="cue-text" lang="" onDblClick=${onEdit}>${text !== undefined && text !== said
+          ? text
+          : own.map((word, place) => html`${word.joined || place === 0 ? "" : " "}<span key=${place} class=${cx("word", word.timing !== "aligned" && "estimated")} data-word=${cue.first_word + place}
+              title=${time(word.start_ms)} onClick=${() => player.seek(word.start_ms)}>${word.text}</span>`)}</p>`}
+    <button type="button" class="plain cue-edit" aria-label=${`Edit line ${cue.index}`} onClick=${onEdit}><${Icon} name="edit" size=${14} /></button>
+  </li>`;
+}
+
+const rangeOf = (cue) => ({ id: `cue-${cue.index}`, lane: "words", startMs: cue.start_ms, endMs: cue.end_ms, title: flat(cue.text), facts: [] });
+
+/** Marks the word that is being said, and keeps its line in view inside the list. */
+function useFollowing(json, player, editing) {
+  const list = useRef();
+  useEffect(() => {
+    let marked = null;
+    return player.onTick(() => {
+      if (!list.current || editing) return;
+      const ms = player.recordingMs;
+      const word = at(json.words, ms, (row) => row.start_ms);
+      const index = word && ms < word.end_ms + 150 ? json.words.indexOf(word) : -1;
+      const next = index < 0 ? null : list.current.querySelector(`[data-word="${index}"]`);
+      if (next === marked) return;
+      marked?.classList.remove("said");
+      next?.classList.add("said");
+      marked = next;
+      const box = list.current;
+      const row = next?.closest("li");
+      if (row && player.state.get().playing && (row.offsetTop < box.scrollTop || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight)) {
+        box.scrollTop = row.offsetTop - box.clientHeight / 3;
+      }
+    });
+  }, [json, player, editing]);
+  return list;
+}
+
+function Empty({ data }) {
+  const { row } = data.last.get("transcribe.captions") ?? {};
+  const { speech } = data.found.transcript.json;
+  return html`<div class="empty"><p><strong>${speech.length ? "Speech is found, but not written down" : "Nobody speaks here"}</strong></p>
+    <p class="dim">${row?.reason ?? (speech.length ? "" : "No speech was heard in this recording, so there is nothing to write.")}</p></div>`;
+}

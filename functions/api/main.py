@@ -1,0 +1,35 @@
+"""The ASGI application: ``uvicorn --factory functions.api.main:create``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from functions.api.app import build
+from functions.api.identity import identity_of
+from shared.errors import ValidationError
+from shared.home import Home, this_home
+from shared.log import configure
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def create(home: Home | None = None) -> FastAPI:
+    """The application over ``home``; without one, a process of its own over the settings' home.
+
+    Raises ``ValidationError`` for settings with which it would let everybody in.
+    """
+    if home is None:
+        home = this_home()
+        configure(home.settings.log_level)
+    check_exposure(home.settings)
+    return build(home, identity_of(home.settings))
+
+
+def check_exposure(settings: Settings) -> None:
+    """The dev identity is for this machine alone, not for a bucket in the cloud."""
+    on_emulators = "FIRESTORE_EMULATOR_HOST" in os.environ
+    if settings.identity == "dev" and settings.home == "google" and not on_emulators:
+        raise ValidationError("RUSHES_IDENTITY", "must be oidc in Google Cloud")

@@ -1,0 +1,200 @@
+"""What is read: assets, artifacts, their bytes, runs, subtitles, clips, presets, health."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from functions.api.answers import Paged, answer, etag_of, merged, tagged
+from functions.api.identity import Caller
+from functions.api.media import bytes_answer
+from shared.clips import load_clip, timeline_by_clip
+from shared.contracts.artifact import KIND_META, Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.ids import NAME_PATTERN
+from shared.erase import erase_asset
+from shared.errors import NotFound, ValidationError
+from shared.health import REQUIREMENTS
+from shared.health import report as known_report
+from shared.home import Home
+from shared.runs import load_records
+from shared.store import load_artifact
+from shared.subtitles import FORMATS
+from shared.views import (
+    lineage,
+    list_runs,
+    public_artifact,
+    public_asset,
+    public_run_row,
+    stored_file,
+)
+from shared.work import load_asset
+
+Id = Annotated[str, Path(pattern=NAME_PATTERN)]
+AssetFilter = Annotated[str | None, Query(pattern=NAME_PATTERN)]
+Kind = Annotated[str | None, Query(description="One of: " + ", ".join(KIND_META))]
+Download = Annotated[bool, Query(description="Name a file to save.")]
+
+
+def routes(home: Home) -> APIRouter:
+    """The reading endpoints over a home."""
+    router = APIRouter()
+    _assets(router, home)
+    _artifacts(router, home)
+    _texts(router, home)
+    return router
+
+
+def _assets(router: APIRouter, home: Home) -> None:
+    documents = home.documents
+
+    @router.get("/me", tags=["identity"])
+    def me(request: Request, ctx: Caller) -> Response:
+        """Who you are taken for."""
+        return answer(request, {**ctx.model_dump(), "home": home.settings.home})
+
+    @router.get("/assets", tags=["assets"])
+    def assets(request: Request, ctx: Caller, page: Paged) -> Response:
+        """The recordings, by id."""
+        found, following = page.of(home, f"{ctx.document_prefix}assets")
+        rows = [public_asset(Asset.model_validate(document.data)) for document in found]
+        return answer(request, merged(rows, "assets", following))
+
+    @router.get("/assets/{asset_id}", tags=["assets"])
+    def asset(request: Request, ctx: Caller, asset_id: Id) -> Response:
+        """One recording."""
+        return answer(request, public_asset(load_asset(home, ctx, asset_id)))
+
+    @router.get("/assets/{asset_id}/media", tags=["assets"], response_class=Response)
+    @router.head("/assets/{asset_id}/media", include_in_schema=False)
+    def media(request: Request, ctx: Caller, asset_id: Id, download: Download = False) -> Response:
+        """The recording's bytes; `Range` is understood."""
+        file = stored_file(home, ctx, load_asset(home, ctx, asset_id).asset_id)
+        return bytes_answer(request, home, file, download=download)
+
+    @router.get("/assets/{asset_id}/artifacts", tags=["assets"])
+    def artifacts_of(
+        request: Request, ctx: Caller, asset_id: Id, page: Paged, kind: Kind = None
+    ) -> Response:
+        """What was made from it, by id."""
+        load_asset(home, ctx, asset_id)
+        where = {"asset_id": asset_id, "kind": kind}
+        found, following = page.of(home, f"{ctx.document_prefix}artifacts", where)
+        rows = [public_artifact(Artifact.model_validate(document.data)) for document in found]
+        return answer(request, merged(rows, "artifacts", following))
+
+    @router.delete("/assets/{asset_id}", tags=["assets"])
+    def erase(request: Request, ctx: Caller, asset_id: Id) -> Response:
+        """Remove it and all that was made from it, for good."""
+        removed = erase_asset(home, ctx, asset_id)
+        return answer(request, {"asset_id": asset_id, "removed": removed})
+
+    @router.get("/runs", tags=["runs"])
+    def runs(request: Request, ctx: Caller, page: Paged, asset_id: AssetFilter = None) -> Response:
+        """The runs, newest first, without their artifacts."""
+        found = list_runs(documents, ctx, asset_id)
+        if page.after is not None:
+            ids = [run.run_id for run in found]
+            if page.after not in ids:
+                raise ValidationError("after", "is no run of this list")
+            found = found[ids.index(page.after) + 1 :]
+        rows = [
+            public_run_row(run, load_records(documents, ctx, run.run_id))
+            for run in found[: page.limit]
+        ]
+        following = rows[-1]["run_id"] if len(found) > page.limit else None
+        return answer(request, merged(rows, "runs", following))
+
+
+def _artifacts(router: APIRouter, home: Home) -> None:
+    documents = home.documents
+
+    @router.get("/artifacts", tags=["artifacts"])
+    def artifacts(request: Request, ctx: Caller, page: Paged, kind: Kind = None) -> Response:
+        """All artifacts, by id."""
+        found, following = page.of(home, f"{ctx.document_prefix}artifacts", {"kind": kind})
+        rows = [public_artifact(Artifact.model_validate(document.data)) for document in found]
+        return answer(request, merged(rows, "artifacts", following))
+
+    @router.get("/artifacts/{artifact_id}", tags=["artifacts"])
+    def artifact(request: Request, ctx: Caller, artifact_id: Id) -> Response:
+        """One artifact."""
+        return answer(request, public_artifact(load_artifact(documents, ctx, artifact_id)))
+
+    @router.get("/artifacts/{artifact_id}/content", tags=["artifacts"], response_class=Response)
+    @router.head("/artifacts/{artifact_id}/content", include_in_schema=False)
+    def content(
+        request: Request, ctx: Caller, artifact_id: Id, download: Download = False
+    ) -> Response:
+        """The artifact's bytes; `Range` is understood."""
+        known = load_artifact(documents, ctx, artifact_id).artifact_id
+        return bytes_answer(request, home, stored_file(home, ctx, known), download=download)
+
+    @router.get("/artifacts/{artifact_id}/lineage", tags=["artifacts"])
+    def made_from(request: Request, ctx: Caller, artifact_id: Id) -> Response:
+        """What it was made from, back to the recording."""
+        known = load_artifact(documents, ctx, artifact_id).artifact_id
+        return answer(request, lineage(home, ctx, known))
+
+
+def _texts(router: APIRouter, home: Home) -> None:
+    documents = home.documents
+
+    def subtitles(request: Request, ctx: Caller, artifact_id: Id) -> Response:
+        """The subtitles of a transcript."""
+        written = FORMATS[request.url.path.rsplit("/", 1)[-1]]
+        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)))
+        body = text.encode()
+        return tagged(
+            request, body, etag_of(body), media_type=f"{written.content_type}; charset=utf-8"
+        )
+
+    for name in FORMATS:
+        path = f"/video/captions/{{artifact_id}}/{name}"
+        router.get(path, tags=["captions"], name=f"captions_{name}", response_class=Response)(
+            subtitles
+        )
+
+    @router.get("/clips/{clip_id}", tags=["clips"])
+    def clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
+        """One clip."""
+        found = load_clip(documents, ctx, clip_id)
+        links = {"timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
+        return answer(
+            request, {"clip_id": clip_id, **found.model_dump(mode="json"), "links": links}
+        )
+
+    @router.get("/audio/semantic-timeline/by-clip/{clip_id}", tags=["clips"])
+    def by_clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
+        """The clip's part of its recording's newest semantic timeline."""
+        return answer(request, timeline_by_clip(documents, home.objects, ctx, clip_id))
+
+    @router.get("/ready", tags=["health"])
+    def ready(request: Request) -> Response:
+        """Does the server answer? For whoever started it."""
+        return answer(request, {"status": "ok"})
+
+    @router.get("/health", tags=["health"])
+    def health(request: Request, ctx: Caller) -> Response:
+        """Which tools and packages are here, in which versions, as first asked for."""
+        reports = {
+            report.name: {
+                "status": report.status,
+                "version": report.version,
+                "required": report.required,
+                "error": report.error,
+                "note": report.note,
+            }
+            for report in map(known_report, REQUIREMENTS)
+        }
+        return answer(request, {"status": "ok", "dependencies": reports})
+
+
+def _transcript(home: Home, artifact: Artifact) -> Mapping[str, Any]:
+    if artifact.kind != "asr_transcript":
+        raise NotFound("transcript", artifact.artifact_id)
+    content: Mapping[str, Any] = json.loads(b"".join(home.objects.read(artifact.key)))
+    return content

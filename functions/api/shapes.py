@@ -1,0 +1,145 @@
+"""The answers' shapes, for the OpenAPI document. ``shared.views`` makes the objects themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.step import StepState
+from shared.webhooks import Delivery
+
+
+class _Open(BaseModel):
+    """More fields may come."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ErrorObject(_Open):
+    """See docs/errors.md; some codes have fields of their own."""
+
+    code: str
+    service: str | None
+    message: str
+    backend_version: str | None
+    details: dict[str, Any] | None = None
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer that is none of the expected ones."""
+
+    error: ErrorObject
+
+
+class AssetAnswer(Asset):
+    """A recording, with links."""
+
+    links: dict[str, str]
+
+
+class ArtifactAnswer(Artifact):
+    """A file that a step made, with links."""
+
+    links: dict[str, str]
+
+
+class StepShown(_Open):
+    """One step of a run."""
+
+    step: str
+    state: StepState
+    reason: str | None
+    error: ErrorObject | None
+    progress: float
+    cache_key: str | None
+    artifacts: list[ArtifactAnswer] | None = None
+    """In a run by itself."""
+    artifact_ids: list[str] | None = None
+    """In a list of runs."""
+
+
+class RunAnswer(_Open):
+    """A run with its steps."""
+
+    run_id: str
+    source: str
+    asset_id: str | None
+    state: str
+    created_at: float
+    steps: list[StepShown]
+    links: dict[str, str | None]
+
+
+class StepAnswer(RunAnswer):
+    """The run that a step was asked in, with its result once there is one."""
+
+    result: dict[str, Any] | None
+
+
+class UploadAnswer(BaseModel):
+    """An upload, open or complete."""
+
+    upload_id: str
+    upload_url: str
+    state: str
+    name: str
+    size_bytes: int
+    received_bytes: int
+    run_id: str | None
+    links: dict[str, str | None]
+
+
+class AssetsAnswer(BaseModel):
+    """A page of recordings."""
+
+    assets: list[AssetAnswer]
+    next: str | None
+
+
+class ArtifactsAnswer(BaseModel):
+    """A page of artifacts."""
+
+    artifacts: list[ArtifactAnswer]
+    next: str | None
+
+
+class RunsAnswer(BaseModel):
+    """A page of runs."""
+
+    runs: list[RunAnswer]
+    next: str | None
+
+
+class DeliveriesAnswer(BaseModel):
+    """A page of what webhooks were told."""
+
+    deliveries: list[Delivery]
+    next: str | None
+
+
+ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
+    ("get", "/assets"): AssetsAnswer,
+    ("get", "/assets/{asset_id}"): AssetAnswer,
+    ("get", "/assets/{asset_id}/artifacts"): ArtifactsAnswer,
+    ("get", "/artifacts"): ArtifactsAnswer,
+    ("get", "/artifacts/{artifact_id}"): ArtifactAnswer,
+    ("get", "/runs"): RunsAnswer,
+    ("get", "/runs/{run_id}"): RunAnswer,
+    ("get", "/webhooks/deliveries"): DeliveriesAnswer,
+    ("post", "/uploads"): UploadAnswer,
+    ("get", "/uploads/{upload_id}"): UploadAnswer,
+}
+
+_BYTES = {"206": "A range.", "304": "Unchanged.", "307": "At the bucket.", "416": "No such range."}
+OTHERS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("get", "/assets/{asset_id}/media"): _BYTES,
+    ("get", "/artifacts/{artifact_id}/content"): _BYTES,
+    ("get", "/runs/events"): {"204": "All was told."},
+    ("get", "/runs/{run_id}/events"): {"204": "All was told."},
+    ("put", "/uploads/{upload_id}"): {"201": "Complete.", "308": "Go on."},
+    ("put", "/timelines/{timeline_id}"): {"201": "New."},
+}

@@ -1,0 +1,358 @@
+"""Uploads in pieces, by Google's resumable protocol: to a file here, or straight to the bucket.
+
+    POST /uploads --> open --PUT, PUT, ...--> all bytes are there --> complete, and a run opens
+
+Here (at home) the pieces go to a file beside the home's data, as they come, and from there into the
+bucket by the same road as the command's. In the cloud ``upload_url`` is a session of the bucket's own,
+and nothing passes through this process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Annotated, Any, BinaryIO, Literal, cast
+
+import anyio.to_thread
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.answers import answer
+from functions.api.identity import Caller, check_claimed
+from functions.api.once import OneTime
+from shared import plan
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import NAME_PATTERN, Name
+from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
+from shared.events import Upload
+from shared.home import Home
+from shared.intake import Wishes
+from shared.objects.google import GoogleObjects
+from shared.runs import upload_run_id
+from shared.upload import object_name, shown, upload
+
+_BLOCK_BYTES = 1 << 20
+_STALE_S = 48 * 3600.0
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
+
+UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+class _Wished(BaseModel):
+    """What is to be done with a recording."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: tuple[str, ...] | None = Field(None, description="Only these, and what they need.")
+    params: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Step -> params.")
+    tenant_id: str | None = Field(None, description="Accepted if it is the identity's.")
+    env: str | None = Field(None, description="Accepted if it is the identity's.")
+    user_id: str | None = Field(None, description="Accepted if it is the identity's.")
+
+    @property
+    def wishes(self) -> Wishes:
+        """As an upload carries them; raises ``ValidationError`` for unknown steps."""
+        return Wishes.read(Wishes(steps=self.steps, params=self.params).metadata())
+
+
+class NewUpload(_Wished):
+    """A recording that is to come."""
+
+    name: str = Field(min_length=1, max_length=1000, description="The file's name.")
+    size_bytes: int = Field(gt=0)
+    content_type: str | None = Field(None, pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=200)
+
+
+class FromBucket(_Wished):
+    """A recording that lies in another bucket."""
+
+    uri: str = Field(max_length=2000, description="`s3://bucket/key` or `gs://bucket/key`.")
+
+
+class Session(BaseModel):
+    """An upload as its document keeps it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    upload_id: Name
+    name: str
+    size_bytes: int
+    steps: tuple[str, ...] | None = None
+    params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    state: Literal["open", "complete"] = "open"
+    address: str | None = None
+    """Of the bucket's own session, where the bytes do not come here."""
+    key: str | None = None
+    """Where they land then."""
+    run_id: Name | None = None
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the uploader wants done."""
+        return Wishes(steps=self.steps, params=self.params)
+
+
+def routes(home: Home) -> APIRouter:
+    """The endpoints of uploading."""
+    desk = _Uploads(home)
+    router = APIRouter(tags=["uploads"])
+
+    @router.post("/uploads", status_code=201)
+    def begin(request: Request, ctx: Caller, once: OneTime, body: NewUpload) -> Response:
+        """Begin an upload: says where the bytes go."""
+        check_claimed(ctx, body.model_dump())
+        once.check(home.documents, body.model_dump(mode="json"))
+        origin = request.headers.get("origin") or str(request.base_url).rstrip("/")
+        session = desk.begin(ctx, once.identifier("upl"), body, origin)
+        return answer(request, desk.shown(ctx, session), status=201)
+
+    @router.post("/assets", status_code=202)
+    def register(request: Request, ctx: Caller, once: OneTime, body: FromBucket) -> Response:
+        """Take a recording in from another bucket."""
+        check_claimed(ctx, body.model_dump())
+        once.check(home.documents, body.model_dump(mode="json"))
+        run_id = desk.register(ctx, body)
+        links = {"run": f"/runs/{run_id}", "events": f"/runs/{run_id}/events"}
+        return answer(request, {"run_id": run_id, "links": links}, status=202)
+
+    @router.get("/uploads/{upload_id}")
+    def look(request: Request, ctx: Caller, upload_id: UploadId) -> Response:
+        """How much has arrived; once complete, which run it opened."""
+        return answer(request, desk.shown(ctx, desk.load(ctx, upload_id)))
+
+    @router.put(
+        "/uploads/{upload_id}",
+        openapi_extra={
+            "requestBody": {
+                "content": {
+                    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+                }
+            }
+        },
+    )
+    async def put(request: Request, ctx: Caller, upload_id: UploadId) -> Response:
+        """Send bytes, all or from where the last piece ended."""
+        run = anyio.to_thread.run_sync
+        session = await run(desk.load, ctx, upload_id)
+        if session.state == "open":
+            if session.address is not None:
+                raise ValidationError("upload_url", "the bytes go there, not here")
+            span = _span(request, session.size_bytes)
+            with desk.opened(ctx, session) as file:
+                received = await _receive(file, span, request.stream(), session.size_bytes)
+            if received < session.size_bytes:
+                return Response(status_code=308, headers=_range(received))
+            session = await run(desk.complete, ctx, session)
+        return answer(request, await run(desk.shown, ctx, session), status=201)
+
+    @router.delete("/uploads/{upload_id}", status_code=204)
+    def give_up(ctx: Caller, upload_id: UploadId) -> Response:
+        """Give an open upload up."""
+        desk.give_up(ctx, desk.load(ctx, upload_id))
+        return Response(status_code=204)
+
+    return router
+
+
+class _Uploads:
+    """Sessions and their files. Nothing is kept in memory: any process goes on with a session."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._folder = home.settings.data / "uploads"
+
+    def begin(self, ctx: RequestContext, identifier: str, asked: NewUpload, origin: str) -> Session:
+        """Open a session; the same identifier again gives the one that stands."""
+        limits = plan.tenant_settings(self._home, ctx)
+        limit = int(limits.get("max_input_bytes", self._home.settings.max_input_bytes))
+        if asked.size_bytes > limit:
+            raise InputTooLarge(limit, asked.size_bytes)
+        session = Session(
+            upload_id=identifier,
+            name=_own_name(asked.name),
+            size_bytes=asked.size_bytes,
+            steps=asked.wishes.steps,
+            params=asked.params,
+        )
+        if self._home.settings.direct_transfers:
+            session = self._direct(ctx, session, asked, origin)
+        self._drop_stale()
+        try:
+            self._home.documents.create(
+                self._path(ctx, identifier), session.model_dump(mode="json")
+            )
+        except Conflict:
+            return self.load(ctx, identifier)
+        return session
+
+    def register(self, ctx: RequestContext, asked: FromBucket) -> str:
+        """Fetch it from the other bucket and take it in; returns the run's id."""
+        named = [name.strip() for name in self._home.settings.source_buckets.split(",")]
+        bucket = "/".join(asked.uri.split("/", 3)[:3])
+        if bucket not in named or not asked.uri.startswith(("s3://", "gs://")):
+            raise ValidationError("uri", "is in no bucket that RUSHES_SOURCE_BUCKETS names")
+        return upload_run_id(upload(self._home, ctx, asked.uri, asked.wishes))
+
+    def _direct(
+        self, ctx: RequestContext, session: Session, asked: NewUpload, origin: str
+    ) -> Session:
+        key = f"{ctx.object_prefix}uploads/{session.upload_id}/{object_name(session.name)}"
+        wishes = Wishes(session.steps, session.params, ctx.user_id, session.name)
+        address = cast(GoogleObjects, self._home.objects).upload_address(
+            key,
+            size=session.size_bytes,
+            content_type=asked.content_type or "application/octet-stream",
+            metadata=wishes.metadata(),
+            origin=origin,
+        )
+        return session.model_copy(update={"address": address, "key": key})
+
+    def load(self, ctx: RequestContext, upload_id: str) -> Session:
+        """The session, complete if its object has landed; raises ``NotFound``."""
+        document = self._home.documents.get(self._path(ctx, upload_id))
+        if document is None:
+            raise NotFound("upload", upload_id)
+        session = Session.model_validate(document.data)
+        if session.state == "open" and session.key is not None:
+            info = self._home.objects.stat(session.key)
+            if info is not None:
+                landed = Upload(ctx, self._home.settings.bucket, session.key, info.generation)
+                return self._settled(ctx, session, landed)
+        return session
+
+    def shown(self, ctx: RequestContext, session: Session) -> dict[str, Any]:
+        """As its uploader sees it."""
+        own, run_id = f"/uploads/{session.upload_id}", session.run_id
+        received = (
+            session.size_bytes if session.state == "complete" else self._received(ctx, session)
+        )
+        return {
+            "upload_id": session.upload_id,
+            "upload_url": session.address or own,
+            "state": session.state,
+            "name": session.name,
+            "size_bytes": session.size_bytes,
+            "received_bytes": received,
+            "run_id": run_id,
+            "links": {"self": own, "run": f"/runs/{run_id}" if run_id else None},
+        }
+
+    @contextmanager
+    def opened(self, ctx: RequestContext, session: Session) -> Iterator[BinaryIO]:
+        """The session's file, for one sender at a time; raises ``Conflict`` for a second."""
+        path = self._file(ctx, session)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict("another request is sending this upload's bytes") from None
+            yield file
+
+    def complete(self, ctx: RequestContext, session: Session) -> Session:
+        """All bytes are here: take the recording in."""
+        path = self._file(ctx, session)
+        landed = upload(self._home, ctx, path, session.wishes)
+        done = self._settled(ctx, session, landed)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return done
+
+    def give_up(self, ctx: RequestContext, session: Session) -> None:
+        """Forget it; what has been taken in stays."""
+        shutil.rmtree(self._file(ctx, session).parent, ignore_errors=True)
+        self._home.documents.delete(self._path(ctx, session.upload_id))
+
+    def _settled(self, ctx: RequestContext, session: Session, landed: Upload) -> Session:
+        done = session.model_copy(update={"state": "complete", "run_id": upload_run_id(landed)})
+        self._home.documents.put(self._path(ctx, session.upload_id), done.model_dump(mode="json"))
+        return done
+
+    def _received(self, ctx: RequestContext, session: Session) -> int:
+        try:
+            return self._file(ctx, session).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _file(self, ctx: RequestContext, session: Session) -> FilePath:
+        folder = self._folder / ctx.tenant_id / ctx.env / session.upload_id
+        return folder / object_name(session.name)
+
+    def _path(self, ctx: RequestContext, upload_id: str) -> str:
+        return f"{ctx.document_prefix}uploads/{upload_id}"
+
+    def _drop_stale(self) -> None:
+        for folder in self._folder.glob("*/*/*"):
+            if time.time() - folder.stat().st_mtime > _STALE_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_name(name: str) -> str:
+    """The last part of a path, which names no folder."""
+    last = shown(name.replace("\\", "/").rsplit("/", 1)[-1])
+    return "recording" if last in ("", ".", "..") else last
+
+
+def _span(request: Request, size: int) -> range | None:
+    """Which bytes the request brings; ``None``: none, it only asks how much is here."""
+    header = request.headers.get("content-range")
+    if header is None:
+        return range(size)
+    found = _CONTENT_RANGE.fullmatch(header.strip())
+    if found is None:
+        raise ValidationError("Content-Range", "must be 'bytes FIRST-LAST/SIZE' or 'bytes */SIZE'")
+    if int(found[3]) != size:
+        raise ValidationError("Content-Range", f"the upload was begun with {size} bytes")
+    if found[1] is None:
+        return None
+    span = range(int(found[1]), int(found[2]) + 1)
+    if not span or span.stop > size:
+        raise ValidationError("Content-Range", "its bytes do not lie inside the upload")
+    return span
+
+
+async def _receive(
+    file: BinaryIO, span: range | None, pieces: AsyncIterator[bytes], size: int
+) -> int:
+    """Write what comes behind what is here; returns how much is here now.
+
+    Raises ``Conflict`` for a piece that leaves a gap, ``ValidationError`` for more bytes than said.
+    """
+    here = file.seek(0, 2)
+    if span is None:
+        return here
+    if span.start > here:
+        raise Conflict(f"{here} bytes are here: go on from there")
+    if len(span) == size:  # the whole once more
+        file.truncate(0)
+        here = 0
+    skip, buffer = here - span.start, bytearray()
+    left = len(span)
+
+    async def write() -> None:
+        await anyio.to_thread.run_sync(partial(file.write, bytes(buffer)))
+        buffer.clear()
+
+    try:
+        async for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                raise ValidationError("body", "brings more bytes than it said")
+            buffer += piece[skip:]
+            skip = max(0, skip - len(piece))
+            if len(buffer) >= _BLOCK_BYTES:
+                await write()
+    finally:  # also of a connection that breaks: the sender goes on from here
+        if left >= 0 and buffer:
+            file.write(buffer)
+        file.flush()
+    return file.tell()
+
+
+def _range(received: int) -> dict[str, str]:
+    return {"Range": f"bytes=0-{received - 1}"} if received else {}

@@ -1,0 +1,1 @@
+"""Separation: one recording becomes its stems."""

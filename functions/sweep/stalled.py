@@ -1,0 +1,52 @@
+"""Steps that nobody asks for any more: their message was lost before anybody claimed the work.
+
+Pub/Sub keeps a message until it is acknowledged or its retention ends, so this happens where a
+subscription was purged, sought forward or made anew, or where an emulator, which keeps nothing, was
+started again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from shared import plan
+from shared.contracts.context import RequestContext
+from shared.contracts.step import StepRecord, StepState
+from shared.errors import NotFound
+from shared.home import Home
+from shared.runs import load_run, write_record
+from shared.work import load_asset
+
+log = structlog.get_logger()
+
+STALLED_S = 6 * 3600.0
+"""A step that waits longer is asked for once more, and again after as long: a backlog of hours makes
+a message more for each, which finds the work claimed or done."""
+
+
+def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
+    """Ask again for what the runs with long-queued steps wait for; returns how many such runs."""
+    waiting: dict[tuple[RequestContext, str], StepRecord] = {}
+    for document in home.documents.list_group("steps", where={"state": StepState.QUEUED.value}):
+        if document.read_at - document.updated_at >= grace_s:
+            _, tenant, _, env, _, run_id, _, _ = document.path.split("/")
+            key = (RequestContext.of(tenant, env), run_id)
+            waiting[key] = StepRecord.model_validate(document.data)
+    resumed = sum(_resume(home, ctx, run_id, record) for (ctx, run_id), record in waiting.items())
+    log.info("sweep.stalled", resumed=resumed)
+    return resumed
+
+
+def _resume(home: Home, ctx: RequestContext, run_id: str, record: StepRecord) -> bool:
+    try:
+        run = load_run(home.documents, ctx, run_id)
+        asset = load_asset(home, ctx, run.asset_id or "")
+    except NotFound:  # erased meanwhile
+        return False
+    # The time makes it a change, so that the next round leaves this run alone for as long again.
+    asked = f"asked for again at {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    write_record(home.documents, ctx, run_id, record.model_copy(update={"reason": asked}))
+    plan.start(home, ctx, run, asset)
+    return True

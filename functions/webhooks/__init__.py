@@ -1,0 +1,1 @@
+"""Tells a tenant's own service what happened, signed, until it answers."""

@@ -1,0 +1,23 @@
+"""The trigger of webhooks: a message on the topic ``results``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.webhooks.telling import tell
+from shared.bus import Message
+from shared.home import Home
+from shared.push import Answer, answer
+
+if TYPE_CHECKING:
+    from flask import Request
+
+
+def handle(message: Message, home: Home) -> None:
+    """Tell the tenant's webhook, if it has one that wants to know."""
+    tell(message, home)
+
+
+def main(request: Request) -> Answer:
+    """Answer a push of Pub/Sub."""
+    return answer(request, handle)

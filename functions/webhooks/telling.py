@@ -1,0 +1,156 @@
+"""From a message on ``results`` to deliveries: which there are, how often each was tried.
+
+    (absent) --> pending --2xx--> delivered          told once; the same event again changes nothing
+                 |   ^  \\--12th attempt--> failed    kept, to be replayed
+                 +---+  no 2xx: the message comes again, and is tried once its pause is over
+
+Pauses double from a second to ten minutes. They are the delivery's own, because each last message of
+a run finds that the run has finished, and they all would try.
+
+What is sent is read from the run when it is sent, so that it is what ``GET /runs/{id}`` says.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from functions.webhooks.sending import Unreachable, send
+from shared.bus import Message
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import canonical_json, digest
+from shared.errors import NotFound, Unavailable, ValidationError
+from shared.home import Home
+from shared.runs import finished, load_records, load_run
+from shared.store import load_artifact
+from shared.views import public_artifact, public_run
+from shared.webhooks import (
+    REPLAY,
+    Delivery,
+    Webhook,
+    delivery_path,
+    load_delivery,
+    load_webhook,
+)
+
+MAX_ATTEMPTS = 12
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 600.0
+
+log = structlog.get_logger()
+
+
+def tell(message: Message, home: Home) -> None:
+    """Tell what the message says, unless it has been told or nobody wants to know.
+
+    Raises ``Unavailable`` to have the message come again.
+    """
+    ctx = RequestContext.of(message.attributes.get("tenant"), message.attributes.get("env"))
+    webhook = load_webhook(home.documents, ctx)
+    if webhook is None:
+        return
+    try:
+        due = list(_due(message, home, ctx, webhook))
+    except NotFound:
+        log.info("webhook.gone")  # erased since: there is nothing left to tell
+        return
+    waiting = [delivery for delivery in due if not _tell_one(home, ctx, webhook, delivery)]
+    if waiting:
+        raise Unavailable("the webhook", waiting[0].error or "it did not answer")
+
+
+def _due(message: Message, home: Home, ctx: RequestContext, webhook: Webhook) -> Iterator[Delivery]:
+    """What of this message is to be told, as its records stand or anew."""
+    if message.attributes.get("type") == REPLAY:
+        yield load_delivery(home.documents, ctx, message.attributes["delivery"])
+        return
+    event = _event(message)
+    run = load_run(home.documents, ctx, event["run_id"])
+    if event["type"] in webhook.events:
+        what = {"step": event["step"]}
+        if event["type"] == "artifact.created":
+            what["artifact_id"] = event["artifact_id"]
+        event_id = message.attributes.get("event_id") or digest(event)[:32]
+        yield _standing(
+            home, ctx, Delivery.of(event_id, event["type"], run.run_id, run.created_at, **what)
+        )
+    if "run.finished" in webhook.events and event["type"] != "artifact.created":
+        records = load_records(home.documents, ctx, run.run_id)
+        if finished(run, records):
+            event_id = _finish_id(run.run_id, records)
+            yield _standing(
+                home, ctx, Delivery.of(event_id, "run.finished", run.run_id, run.created_at)
+            )
+
+
+def _event(message: Message) -> Mapping[str, Any]:
+    try:
+        event = json.loads(message.data)
+        if {"type", "run_id", "step"} <= event.keys():
+            return dict(event)
+    except (ValueError, AttributeError):
+        pass
+    raise ValidationError("message", "is none of the events that are told")
+
+
+def _finish_id(run_id: str, records: Mapping[str, Any]) -> str:
+    """The same for the same end of a run; a redriven step gives it another end."""
+    ends = {name: record.model_dump(mode="json") for name, record in records.items()}
+    return digest("run.finished", run_id, ends)[:32]
+
+
+def _standing(home: Home, ctx: RequestContext, fresh: Delivery) -> Delivery:
+    document = home.documents.get(delivery_path(ctx, fresh.delivery_id))
+    return Delivery.model_validate(document.data) if document else fresh
+
+
+def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Delivery) -> bool:
+    """Try once, and record it; ``False`` if it must be tried again."""
+    if delivery.state != "pending":
+        return True
+    if delivery.told_at is not None and time.time() < delivery.told_at + _pause_s(delivery):
+        return False
+    body = canonical_json(
+        {
+            "type": delivery.type,
+            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "data": _data(home, ctx, delivery),
+        }
+    )
+    tried: dict[str, Any] = {"attempts": delivery.attempts + 1, "told_at": time.time()}
+    try:
+        status = send(webhook, delivery.event_id, body, private=home.settings.webhook_private)
+        tried |= {"status": status}
+        ok, refused = 200 <= status < 300, f"it answered {status}"
+    except Unreachable as error:
+        ok, refused = False, str(error)
+    if ok:
+        tried |= {"state": "delivered", "error": None}
+    else:
+        given_up = tried["attempts"] >= MAX_ATTEMPTS
+        tried |= {"error": refused, "state": "failed" if given_up else "pending"}
+    told = delivery.model_copy(update=tried)
+    home.documents.put(delivery_path(ctx, told.delivery_id), told.model_dump(mode="json"))
+    log.info("webhook.told", outcome=told.state, attempts=told.attempts, status=told.status)
+    return told.state != "pending"
+
+
+def _pause_s(delivery: Delivery) -> float:
+    """After its last attempt; none before the first, or before a replay."""
+    if delivery.attempts == 0:
+        return 0.0
+    return float(min(FIRST_PAUSE_S * 2 ** (delivery.attempts - 1), LONGEST_PAUSE_S))
+
+
+def _data(home: Home, ctx: RequestContext, delivery: Delivery) -> dict[str, Any]:
+    if delivery.artifact_id is not None:
+        return public_artifact(load_artifact(home.documents, ctx, delivery.artifact_id))
+    run = public_run(home, ctx, delivery.run_id)
+    if delivery.step is not None:
+        run["steps"] = [step for step in run["steps"] if step["step"] == delivery.step]
+    return run

@@ -1,0 +1,151 @@
+"""Where a tenant wants to be told, and what has been sent there.
+
+The setting is the document ``settings/webhooks``; each thing told is a document of
+``webhook_deliveries``, whose id puts the newest runs first.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import secrets
+from collections.abc import Mapping
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.bus import Bus
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import Name, StepName, checked_name
+from shared.documents import Documents
+from shared.errors import NotFound, ValidationError
+from shared.pipeline import RESULTS_TOPIC
+
+EventType = Literal["run.finished", "step.finished", "step.failed", "artifact.created"]
+SECRET_PATTERN = r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$"
+_LONGEST_URL = 2_000
+REPLAY = "webhook.replay"
+"""The type of the message that asks for one more delivery."""
+
+
+class Webhook(BaseModel):
+    """A tenant's and env's wish to be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(max_length=_LONGEST_URL)
+    events: tuple[EventType, ...] = ("run.finished", "step.failed")
+    secret: str = Field(
+        default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        pattern=SECRET_PATTERN,
+    )
+    """What deliveries are signed with: ``whsec_`` and 24 to 64 bytes in base64."""
+
+
+class Delivery(BaseModel):
+    """One event, told or to be told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    delivery_id: Name
+    event_id: str
+    type: EventType
+    run_id: Name
+    step: StepName | None = None
+    artifact_id: Name | None = None
+    state: Literal["pending", "delivered", "failed"] = "pending"
+    attempts: int = 0
+    status: int | None = None
+    """The receiver's last HTTP status."""
+    error: str | None = None
+    """Why the last attempt failed."""
+    told_at: float | None = None
+    """Unix seconds of the last attempt."""
+
+    @classmethod
+    def of(cls, event_id: str, kind: EventType, run_id: str, begun_at: float, **what: str) -> Self:
+        """A new one; ``begun_at`` (Unix seconds) is its run's."""
+        newest_first = 9_999_999_999 - int(begun_at)
+        identifier = f"{newest_first:010d}_{event_id}"
+        return cls(delivery_id=identifier, event_id=event_id, type=kind, run_id=run_id, **what)
+
+
+def setting_path(ctx: RequestContext) -> str:
+    """Where the setting lives."""
+    return f"{ctx.document_prefix}settings/webhooks"
+
+
+def load_webhook(documents: Documents, ctx: RequestContext) -> Webhook | None:
+    """The tenant's webhook, if it has one."""
+    document = documents.get(setting_path(ctx))
+    return Webhook.model_validate(document.data) if document else None
+
+
+def delivery_path(ctx: RequestContext, identifier: str) -> str:
+    """Where a delivery lives; raises ``ValidationError`` for what is no id."""
+    return f"{ctx.document_prefix}webhook_deliveries/{checked_name('delivery_id', identifier)}"
+
+
+def load_delivery(documents: Documents, ctx: RequestContext, identifier: str) -> Delivery:
+    """The delivery; raises ``NotFound``."""
+    document = documents.get(delivery_path(ctx, identifier))
+    if document is None:
+        raise NotFound("delivery", identifier)
+    return Delivery.model_validate(document.data)
+
+
+def replay(documents: Documents, bus: Bus, ctx: RequestContext, identifier: str) -> Delivery:
+    """Have it sent once more, under the same event id; raises ``NotFound``."""
+    fresh = load_delivery(documents, ctx, identifier).model_copy(
+        update={"state": "pending", "attempts": 0}
+    )
+    documents.put(delivery_path(ctx, identifier), fresh.model_dump(mode="json"))
+    attributes = {"tenant": ctx.tenant_id, "env": ctx.env, "type": REPLAY, "delivery": identifier}
+    bus.publish(RESULTS_TOPIC, b"", attributes)
+    return fresh
+
+
+def check_url(url: str, *, private: bool) -> None:
+    """Refuse an address that webhooks must not go to, as far as its text shows.
+
+    ``https``, a host, neither user nor fragment; with ``private`` also ``http``, and addresses that
+    are not public. What a name resolves to is judged by whoever connects. Raises ``ValidationError``.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValidationError("url", str(error)) from None
+    if parts.scheme != "https" and not (private and parts.scheme == "http"):
+        raise ValidationError("url", "must begin with https://")
+    if not host or parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValidationError("url", "must name a host, and neither user, password nor fragment")
+    if not url.isascii() or any(ord(char) <= 32 for char in url):
+        raise ValidationError("url", "must be plain ASCII without spaces")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        if host == "localhost" or host.endswith(".localhost"):
+            address = ipaddress.ip_address("127.0.0.1")
+        else:
+            return
+    if not (private or is_public(address)):
+        raise ValidationError("url", "is not a public address")
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Can it be reached from anywhere, and is it one machine? Also of the IPv4 inside an IPv6."""
+    if isinstance(address, ipaddress.IPv6Address):
+        nat64 = ipaddress.ip_network("64:ff9b::/96")
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in nat64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def shown_webhook(webhook: Webhook) -> Mapping[str, object]:
+    """As it may be read again: without the secret."""
+    return webhook.model_dump(mode="json", exclude={"secret"})

@@ -1,0 +1,168 @@
+"""A served home and a headless Chromium, for tests that look at the console as people do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+WORDS_MODEL = REPOSITORY / "tests" / "fixtures" / "whisper-tiny-words"
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_MS = 120_000
+"""For what waits for steps or for a busy machine; nothing sleeps so long."""
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+@dataclass(frozen=True)
+class Served:
+    """``rushes up`` over an empty home, with a Whisper of twenty words."""
+
+    address: str
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.address + path) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def run_on(self, path: str, body: Any) -> Any:
+        """Ask for a step and wait for its run."""
+        run = self.post(path, body)
+        while run["state"] in ("queued", "running"):
+            run = self.get(f"/runs/{run['run_id']}?wait=60")
+        return run
+
+    def newest(self, asset_id: str, step: str) -> dict[str, Any]:
+        """The step as the newest run that has it tells it."""
+        for run in self.get(f"/runs?asset_id={asset_id}")["runs"]:
+            for row in run["steps"]:
+                if row["step"] == step:
+                    return dict(row)
+        raise AssertionError(f"{step} was never asked for")
+
+    def content(self, asset_id: str, step: str, kind: str) -> Any:
+        """The step's newest JSON artifact of this kind."""
+        artifacts = [
+            self.get(f"/artifacts/{one}") for one in self.newest(asset_id, step)["artifact_ids"]
+        ]
+        return self.get(next(one["links"]["content"] for one in artifacts if one["kind"] == kind))
+
+
+@contextmanager
+def served_home(folder: Path) -> Iterator[Served]:
+    """Run the command until the context ends."""
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "tiny").symlink_to(WORDS_MODEL)
+    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", str(folder / "data")]
+    environment = {**os.environ, "RUSHES_MODELS": str(folder / "models"), "PYTHONUNBUFFERED": "1"}
+    with (folder / "errors.txt").open("w") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        assert process.stdout is not None
+        found = _ADDRESS.search(process.stdout.readline())
+        assert found, (folder / "errors.txt").read_text()
+        yield Served(found.group())
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            with_group_gone(process)
+
+
+def with_group_gone(process: subprocess.Popen[str]) -> None:
+    """Whatever a stuck command has left is killed, workers included."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium under Playwright; skips where one of the two is missing, but not in CI."""
+    path = shutil.which("chromium")
+    if path is None:
+        _missing("chromium is not installed")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("playwright is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@dataclass
+class Watch:
+    """Everything that must not happen while a page is open."""
+
+    host: str
+    troubles: list[str] = field(default_factory=list)
+
+    def over(self, page: Any) -> None:
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("request", self._asked)
+
+    def _said(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"console: {message.text}")
+
+    def _asked(self, request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != self.host:
+            self.troubles.append(f"request to {request.url}")
+
+
+@contextmanager
+def console_page(
+    browser: Any, served: Served, *, width: int = 1440, height: int = 900, scheme: str = "dark"
+) -> Iterator[Any]:
+    """A fresh page on the console; at its end: no console error, no request to elsewhere."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    watch = Watch(urlsplit(served.address).netloc)
+    watch.over(page)
+    page.goto(f"{served.address}/console/")
+    yield page
+    context.close()
+    assert watch.troubles == []

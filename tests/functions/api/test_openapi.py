@@ -1,0 +1,108 @@
+"""The OpenAPI document: true, complete, and nothing that it allows breaks the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from functions.api.app import build
+from functions.api.openapi import document
+from shared.contracts.context import RequestContext
+from shared.home import open_home
+from shared.pipeline import STEPS, engine_of
+from shared.settings import Settings
+
+DOCS = Path(__file__).parents[3] / "docs" / "api.md"
+CTX = RequestContext(tenant_id="t1", env="dev")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    config = Settings(data=tmp_path_factory.mktemp("home"))
+    return build(open_home(config), lambda _: CTX)
+
+
+@pytest.fixture(scope="module")
+def described(app: Any) -> dict[str, Any]:
+    return document(app)
+
+
+def test_each_path_is_documented(described: dict[str, Any]) -> None:
+    text = DOCS.read_text().replace("`.../vtt`", "`GET /video/captions/{artifact_id}/vtt`")
+    for path in described["paths"]:
+        assert f"{path}`" in text or f"{path}?" in text, path
+
+
+def test_each_documented_path_is_there(described: dict[str, Any]) -> None:
+    named = re.findall(r"`(GET|POST|PUT|DELETE) (/[^`?\s]*)", DOCS.read_text())
+    assert len(named) > 40
+    for method, path in named:
+        assert method.lower() in described["paths"][path], (method, path)
+
+
+def test_a_steps_body_is_its_params_model(described: dict[str, Any]) -> None:
+    operations = {
+        operation["summary"].removeprefix("Ask for "): operation
+        for methods in described["paths"].values()
+        for operation in methods.values()
+    }
+    for row in STEPS:
+        content = operations[row.name]["requestBody"]["content"]["application/json"]
+        properties = content["schema"]["properties"]
+        assert set(engine_of(row).params.model_fields) <= set(properties)
+        assert {"asset_id", "artifact_id", "force", "tenant_id", "env"} <= set(properties)
+        assert content["schema"]["additionalProperties"] is False
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    def refs(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from ([node["$ref"]] if isinstance(node.get("$ref"), str) else [])
+            for value in node.values():
+                yield from refs(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from refs(value)
+
+    for ref in refs(described):
+        assert ref.rsplit("/", 1)[1] in described["components"]["schemas"], ref
+
+
+schema = schemathesis.pytest.from_fixture("fuzzed")
+
+
+@pytest.fixture(scope="module")
+def fuzzed(app: Any) -> Any:
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.heavy
+@schema.parametrize()
+@settings(
+    max_examples=8,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_nothing_that_the_document_allows_breaks_the_server(case: Any) -> None:
+    answer = case.call(headers={"Host": "localhost"})
+    case.validate_response(
+        answer,
+        checks=[
+            not_a_server_error,
+            status_code_conformance,
+            content_type_conformance,
+            response_schema_conformance,
+        ],
+    )

@@ -1,0 +1,76 @@
+"""A bus that lost everything: what was asked for and never begun is asked for again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from functions.sweep.stalled import resume_stalled
+from shared.contracts.step import StepRecord
+from shared.home import Home
+from shared.intake import Wishes
+from shared.runs import record_path, upload_run_id
+from shared.upload import upload
+from shared.views import run_object
+from tests import toy as toys
+from tests.toy import CTX, Toy, drain, run_file, states, wait_until
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
+    return toys.install(monkeypatch)
+
+
+@pytest.fixture
+def home(tmp_path: Path, toy: Toy) -> Home:
+    return toys.embedded_home(tmp_path / "data")
+
+
+def lose_messages(home: Home, topic: str) -> int:
+    lost = home.bus.pull([topic], limit=100)
+    for delivery in lost:
+        home.bus.ack(delivery)
+    return len(lost)
+
+
+def test_steps_whose_messages_were_lost_are_asked_for_again(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    path = tmp_path / "take.wav"
+    path.write_text("sound")
+    run_id = upload_run_id(upload(home, CTX, path, Wishes()))
+    (announced,) = home.bus.pull(["uploads"])
+    toys.handle_upload(announced.message, home)
+    home.bus.ack(announced)
+    assert lose_messages(home, "steps-toy") == 2
+    assert resume_stalled(home) == 0, "it has only just been asked for"
+    assert resume_stalled(home, grace_s=0) == 1
+    drain(home)
+    run = run_object(home, CTX, run_id)
+    assert states(run)["toy.join"] == "done"
+    assert set(toy.ran.values()) == {1}
+
+
+def test_a_step_in_the_middle_is_asked_for_too(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path)
+    for step in ("toy.two", "toy.join"):
+        path = record_path(CTX, run["run_id"], step)
+        home.documents.put(path, StepRecord(step=step).model_dump(mode="json"))
+    assert resume_stalled(home, grace_s=0) == 1
+    drain(home)
+    assert states(run_object(home, CTX, run["run_id"])) == states(run)
+
+
+def test_a_run_is_left_alone_for_as_long_again(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path)
+    path = record_path(CTX, run["run_id"], "toy.two")
+    home.documents.put(path, StepRecord(step="toy.two").model_dump(mode="json"))
+
+    def old() -> bool:
+        found = home.documents.get(path)
+        return found is not None and found.read_at - found.updated_at > 0.5
+
+    wait_until(old)
+    assert resume_stalled(home, grace_s=0.5) == 1
+    assert resume_stalled(home, grace_s=0.5) == 0

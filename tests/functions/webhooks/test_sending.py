@@ -1,0 +1,123 @@
+"""Where webhooks may go: out into the world, and nowhere into our own network."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.webhooks.sending import Unreachable, send
+from shared.errors import ValidationError
+from shared.webhooks import Webhook, check_url, is_public
+from tests.functions.webhooks.conftest import SECRET, Receiver
+
+PRIVATE = [
+    "127.0.0.1",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "fe80::1",
+    "fc00::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_are_refused_as_text_and_as_a_names(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = f"[{address}]" if ":" in address else address
+    with pytest.raises(ValidationError):
+        check_url(f"https://{host}/hook", private=False)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    rows = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443)),
+        (family, socket.SOCK_STREAM, 6, "", (address, 443)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: rows)
+    webhook = Webhook(url="https://harmless.example/hook", secret=SECRET)
+    with pytest.raises(Unreachable, match="not a public address"):
+        send(webhook, "e", "{}", private=False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://user:word@example.com/",
+        "https://example.com/#x",
+        "https:///path",
+        "https://localhost/",
+        "https://a.localhost/",
+        "https://exa mple.com/",
+        "https://example.com:99999/",
+        "https://[::1/",
+        "example.com",
+        "",
+    ],
+)
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="url"):
+        check_url(url, private=False)
+
+
+def test_public_ones_are_taken() -> None:
+    for url in ("https://example.com/a?b=c", "https://example.com:8443/", "https://8.8.8.8/"):
+        check_url(url, private=False)
+    for url in ("http://127.0.0.1:8000/", "http://nas.lan/hook"):
+        check_url(url, private=True)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_inside_an_ipv6_is_judged_as_itself(address: Any) -> None:
+    import ipaddress
+
+    mapped = ipaddress.IPv6Address(f"::ffff:{address}")
+    assert is_public(mapped) == is_public(address)
+
+
+def test_the_connection_goes_where_the_name_was_resolved(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that answers otherwise the second time gains nothing: there is no second time."""
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    asked = []
+
+    def once(*args: Any, **_: Any) -> Any:
+        asked.append(args)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *a, **k: once(host) if host == "rebound.example" else real(host, *a, **k),
+    )
+    webhook = Webhook(url=f"http://rebound.example:{port}/", secret=SECRET)
+    assert send(webhook, "e", "{}", private=True) == 204
+    assert len(asked) == 1
+
+
+def test_nobody_there_and_no_such_name() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(Unreachable, match="did not answer"):
+        send(Webhook(url=f"http://127.0.0.1:{port}/", secret=SECRET), "e", "{}", private=True)
+    with pytest.raises(Unreachable, match="name is not known"):
+        send(Webhook(url="https://no-such-name.invalid/", secret=SECRET), "e", "{}", private=False)
