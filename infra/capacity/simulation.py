@@ -1,0 +1,176 @@
+"""A burst of uploads under the configured limits, as queues in front of bounded pools of instances.
+
+What is modelled: each function is a pool of instances that take one message each; an instance that is
+not there yet starts cold; at the limit, messages wait in order. A recording's steps are asked for when
+what they follow has settled, as the pipeline table says. What is not: Pub/Sub's slow start and
+backoff, failures, and Cloud Run's limit on how fast instances are added. It is a lower bound, whose
+shape (which function is the bottleneck, and for how long) is what it is for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+
+from infra.capacity.tables import assumed, busy_s, function_of, size_of, upload_steps
+from shared.pipeline import BY_NAME, PROBE
+
+Wait = Generator[simpy.Event, Any, None]
+
+
+class Pool:
+    """Instances of one function, each taking one message at a time; waiting ones first come first."""
+
+    def __init__(self, env: simpy.Environment, limit: int, cold_start_s: float = 0.0) -> None:
+        self._env, self._limit, self._cold_start_s = env, limit, cold_start_s
+        self._waiting: deque[simpy.Event] = deque()
+        self._idle = 0
+        self.started = 0
+        """Instances that have been started; none is stopped during a burst."""
+        self.served = 0
+        self.waited_s = 0.0
+        """All messages' waits together, cold starts included."""
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait for an instance."""
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> int:
+        """Instances that are at work, or starting for it."""
+        return self.started - self._idle
+
+    def serve(self, service_s: float) -> Wait:
+        """Take an instance for ``service_s``, once there is one."""
+        arrived = self._env.now
+        if self._idle:
+            self._idle -= 1
+        elif self.started < self._limit:
+            self.started += 1
+            yield self._env.timeout(self._cold_start_s)
+        else:
+            turn = self._env.event()
+            self._waiting.append(turn)
+            yield turn
+        self.waited_s += self._env.now - arrived
+        yield self._env.timeout(service_s)
+        self.served += 1
+        if self._waiting:
+            self._waiting.popleft().succeed()
+        else:
+            self._idle += 1
+
+
+@dataclass(frozen=True)
+class Burst:
+    """So many recordings, landing evenly over some time."""
+
+    uploads: int
+    over_s: float = 600.0
+    video_share: float = 0.3
+    recording_s: float = 180.0
+    """The median length."""
+    spread: float = 0.6
+    """Standard deviation of the logarithm of the length; 0: all are of one length."""
+    seed: int = 42
+
+
+@dataclass
+class Outcome:
+    """What happened."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    """From landing to the last of its steps, of each recording, sorted."""
+    times_s: list[float] = field(default_factory=list)
+    """When the series below were read."""
+    backlog: dict[str, list[int]] = field(default_factory=dict)
+    instances: dict[str, list[int]] = field(default_factory=dict)
+    """Function -> instances at work."""
+    served: dict[str, int] = field(default_factory=dict)
+
+    def percentile_s(self, share: float) -> float:
+        """The latency that ``share`` (0 to 1) of recordings do not exceed."""
+        last = len(self.latencies_s) - 1
+        return self.latencies_s[min(last, int(share * len(self.latencies_s)))]
+
+    def drained_s(self, function: str) -> float:
+        """When the function's last backlog was gone; 0 where nothing ever waited."""
+        waiting = (
+            time for time, count in zip(self.times_s, self.backlog[function], strict=True) if count
+        )
+        return max(waiting, default=0.0)
+
+
+def simulate(
+    burst: Burst,
+    *,
+    limits: Mapping[str, int] | None = None,
+    service_s: Callable[[str, float], float] = busy_s,
+    sample_s: float = 60.0,
+) -> Outcome:
+    """Run the burst until everything has settled. The same burst gives the same outcome.
+
+    ``limits``: function -> most instances, where they are not the configured ones.
+    ``service_s``: from a step and a length to the seconds that an instance is taken.
+    """
+    env = simpy.Environment()
+    outcome = Outcome()
+    chance = random.Random(burst.seed)
+    steps = {video: upload_steps(video) for video in (False, True)}
+    names = dict.fromkeys(function_of(step) for step in steps[True])
+    pools = {
+        name: Pool(env, (limits or {}).get(name) or size_of(name).max_instances, _cold_s(name))
+        for name in names
+    }
+
+    def arrivals() -> Wait:
+        for _ in range(burst.uploads):
+            media_s = burst.recording_s * chance.lognormvariate(0, burst.spread)
+            chosen = steps[chance.random() < burst.video_share]
+            env.process(recording(chosen, media_s))
+            yield env.timeout(burst.over_s / burst.uploads)
+
+    def recording(chosen: Sequence[str], media_s: float) -> Wait:
+        landed = env.now
+        settled: dict[str, simpy.Event] = {}
+        for step in chosen:
+            before = [settled[name] for name in _before(step, chosen)]
+            settled[step] = env.process(done(step, media_s, before))
+        yield env.all_of(settled.values())
+        outcome.latencies_s.append(env.now - landed)
+
+    def done(step: str, media_s: float, before: Iterable[simpy.Event]) -> Wait:
+        yield env.all_of(list(before))
+        yield from pools[function_of(step)].serve(service_s(step, media_s))
+
+    def watch() -> Wait:
+        while len(outcome.latencies_s) < burst.uploads:
+            outcome.times_s.append(env.now)
+            for name, pool in pools.items():
+                outcome.backlog.setdefault(name, []).append(pool.backlog)
+                outcome.instances.setdefault(name, []).append(pool.busy)
+            yield env.timeout(sample_s)
+
+    env.process(arrivals())
+    env.process(watch())
+    env.run()
+    outcome.latencies_s.sort()
+    outcome.served = {name: pool.served for name, pool in pools.items()}
+    return outcome
+
+
+def _before(step: str, chosen: Sequence[str]) -> list[str]:
+    """What must have settled: probe, or what the step reads among the chosen."""
+    if step == PROBE:
+        return []
+    return [name for name in BY_NAME[step].reads if name in chosen] or [PROBE]
+
+
+def _cold_s(function: str) -> float:
+    return assumed("gpu_cold_start_s" if size_of(function).gpu else "cold_start_s")

@@ -1,0 +1,121 @@
+"""The calculator's data: measured rates, assumptions, prices, and the configured limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shared.pipeline import BY_NAME, PROBE, STEPS, Step
+
+HERE = Path(__file__).parent
+SIZES = HERE.parents[1] / "terraform" / "modules" / "wiring" / "sizes.json"
+PUSH_WAIT_S = 600
+_GPU_LEAST = {"cpu": 4, "memory_gib": 16}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A line over the length of a recording."""
+
+    fixed: float = 0.0
+    per_media_s: float = 0.0
+
+    def of(self, media_s: float) -> float:
+        """The value for a recording of ``media_s`` seconds."""
+        return self.fixed + self.per_media_s * media_s
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one instance of a function has, and how many there may be."""
+
+    cpu: float
+    memory_gib: float
+    max_instances: int
+    gpu: bool
+    always_on: bool
+    """The CPU is paid for while the instance lives, not while it answers."""
+
+
+@cache
+def rates() -> Mapping[str, Any]:
+    """rates.json: ``measured`` (by ``infra.capacity.measure``) and ``assumed``."""
+    return _read(HERE / "rates.json")
+
+
+@cache
+def prices() -> Mapping[str, Any]:
+    """prices.json."""
+    return _read(HERE / "prices.json")
+
+
+def assumed(name: str) -> float:
+    """One assumption's value; what it means stands beside it in rates.json."""
+    return float(rates()["assumed"][name]["value"])
+
+
+def rate(step: str, unit: str) -> Rate:
+    """The measured line for one unit of one step; zero where the step was not seen to use it."""
+    units = rates()["measured"]["steps"].get(step, {})
+    return Rate(**units.get(unit, {}))
+
+
+def measured(step: str) -> bool:
+    """Was the step measured at all?"""
+    return step in rates()["measured"]["steps"]
+
+
+def function_of(step: str) -> str:
+    """The function that does a step; probe is its own."""
+    return step if step == PROBE else BY_NAME[step].function
+
+
+@cache
+def size_of(function: str) -> Size:
+    """The size that terraform/modules/wiring gives a function."""
+    table = _read(SIZES)
+    stated = {**table["defaults"], **table["functions"].get(function, {})}
+    rows = [row for row in STEPS if row.function == function]
+    gpu = bool(stated["gpu"]) or any(row.machine == "gpu" for row in rows)
+    if gpu:
+        stated |= {name: max(stated[name], least) for name, least in _GPU_LEAST.items()}
+    longest_s = max((row.timeout_s for row in rows), default=0)
+    return Size(
+        stated["cpu"],
+        stated["memory_gib"],
+        stated["max_instances"],
+        gpu,
+        always_on=gpu or longest_s > PUSH_WAIT_S,
+    )
+
+
+def busy_s(step: str, media_s: float) -> float:
+    """How long an instance is taken by one message of a step.
+
+    Measured CPU seconds, spread over as many cores as the measurement kept busy (at least one, at
+    most the function's), an assumption's seconds for what could not be measured, and those for
+    fetching and storing.
+    """
+    size = size_of(function_of(step))
+    cores = min(max(rate(step, "busy_cores").fixed, 1.0), size.cpu)
+    extra = rates()["assumed"]["engine_s_per_media_s"]["steps"].get(step, 0.0)
+    taken: float = rate(step, "cpu_s").of(media_s) / cores + extra * media_s
+    return taken + assumed("transfer_s")
+
+
+def upload_steps(video: bool) -> tuple[str, ...]:
+    """What runs on the upload of a recording, in the table's order; probe first."""
+    return (PROBE, *(row.name for row in STEPS if row.default and _suits(row, video)))
+
+
+def _suits(row: Step, video: bool) -> bool:
+    return row.takes in ("audio", "any") or (video and row.takes == "video")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found

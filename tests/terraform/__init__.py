@@ -1,0 +1,1 @@
+"""Terraform, checked without providers or an account."""
