@@ -39,6 +39,12 @@ LISTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def network_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds here must hold without the network taken away, too."""
+    monkeypatch.setattr("shared.process.without_network", lambda: ())
+
+
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:

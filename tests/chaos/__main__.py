@@ -1,0 +1,45 @@
+"""The long form, `make chaos`: several hundred uploads; prints what happened and what came out.
+
+    python -m tests.chaos [--uploads 300] [--seed 1]
+
+Exits with an error if anything was lost, done twice or left over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from shared.log import configure
+from tests.chaos.calm import check
+from tests.chaos.stage import stage
+from tests.chaos.storm import Storm
+
+EVENTS = (
+    *("kill", "kill", "freeze_firestore", "kill", "fill_disk", "freeze", "kill", "restart_bucket"),
+    *("kill", "freeze_pubsub", "kill", "fill_disk", "kill", "restart_pubsub", "freeze", "kill"),
+)
+
+
+def main() -> None:
+    """Blow, count, tell."""
+    words = argparse.ArgumentParser(prog="python -m tests.chaos")
+    words.add_argument("--uploads", type=int, default=300)
+    words.add_argument("--seed", type=int, default=1)
+    wanted = words.parse_args()
+    configure("CRITICAL")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, stage(Path(folder)) as built:
+        storm = Storm(built, random.Random(wanted.seed))
+        storm.blow(wanted.uploads, events=EVENTS, pause_s=(2.0, 6.0))
+        told = check(storm)
+    told["seconds"] = round(time.monotonic() - began)
+    print(json.dumps(told, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The count in the calm after the storm: what must hold, whatever happened."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, defaultdict
+from typing import Any
+
+import psutil
+
+from shared.cache import Claim
+from shared.contracts.artifact import Artifact
+from shared.contracts.context import RequestContext
+from shared.dead import dead_letters
+from shared.intake import Wishes
+from shared.objects import Objects
+from shared.upload import upload
+from shared.views import list_artifacts, list_assets, list_runs, run_object
+from tests.chaos.storm import SETTLED, STEPS, TENANTS, Sent, Storm, leftovers
+from tests.toy import wait_until
+
+
+def check(storm: Storm) -> dict[str, Any]:
+    """Assert everything; returns figures for people."""
+    runs = storm.runs()
+    outcomes: Counter[str] = Counter()
+    for sent in storm.sent:
+        run = runs[sent.run_id]
+        assert run is not None
+        outcomes[_checked(sent, run)] += 1
+    made = {ctx: list(list_artifacts(storm.stage.home.documents, ctx)) for ctx in TENANTS}
+    for ctx, artifacts in made.items():
+        _check_tenant(storm, ctx, artifacts)
+    claims = [claim for ctx in TENANTS for claim in _claims(storm, ctx)]
+    assert {claim.state for claim in claims} <= {"done", "failed"}, "a lease is left"
+    _check_processes(storm)
+    _check_files(storm)
+    log = storm.stage.log
+    for private in ("secretname", "tenants/t1", '"t1"', "u1"):
+        assert private not in log, private
+    return {
+        "uploads": len(storm.sent),
+        "outcomes": dict(outcomes),
+        "artifacts": sum(map(len, made.values())),
+        "works begun more than once": sum(claim.generation > 1 for claim in claims),
+        "dead letters": sum(
+            len(list(dead_letters(storm.stage.home.documents, ctx))) for ctx in TENANTS
+        ),
+        "handlers that raised": log.count('"handler.raised"'),
+        "messages turned back": log.count('"message.turned_back"'),
+        **dict(sorted(storm.told.items())),
+    }
+
+
+def _checked(sent: Sent, run: dict[str, Any]) -> str:
+    """Complete, or with a recorded error wherever something is missing."""
+    steps = {step["step"]: step for step in run["steps"]}
+    if "error" in run:
+        assert run["error"]["code"] == "attempts_exhausted", run
+        return "refused: attempts_exhausted"
+    assert set(steps) == {"probe", *STEPS}
+    for name, step in steps.items():
+        if step["state"] == "failed":
+            assert step["error"]["code"] and step["artifacts"] == []
+        elif step["state"] == "skipped":
+            assert step["reason"]
+        elif name != "probe":
+            assert len(step["artifacts"]) == 1, (name, step)
+    if sent.fails:
+        assert steps["toy.three"]["error"]["code"] == "backend_failed"
+        assert steps["toy.join"]["state"] == "degraded"
+        return "degraded, as told"
+    codes = {step["error"]["code"] for step in steps.values() if step["error"]}
+    assert codes <= {"attempts_exhausted"}, codes
+    return "given up" if codes else "complete"
+
+
+def _check_tenant(storm: Storm, ctx: RequestContext, artifacts: list[Artifact]) -> None:
+    """One recording for each content, one artifact for each work, and just its object."""
+    mine = [sent for sent in storm.sent if sent.ctx == ctx]
+    documents, objects = storm.stage.home.documents, storm.stage.home.objects
+    assets = list(list_assets(documents, ctx))
+    assert len(assets) == len({sent.content for sent in mine})
+    extra = {run.run_id for run in list_runs(documents, ctx)} - {sent.run_id for sent in mine}
+    for run_id in extra:  # of an upload whose answer was lost, and which the client then repeated
+        run = run_object(storm.stage.home, ctx, run_id)
+        assert run["state"] in SETTLED
+        assert "error" not in run or run["error"]["code"] == "not_found", run
+    works: dict[str, list[Artifact]] = defaultdict(list)
+    for artifact in artifacts:
+        works[artifact.meta["cache_key"]].append(artifact)
+        _check_object(objects, artifact)
+    assert all(len(made) == 1 for made in works.values()), "one work, one artifact"
+    stored = {info.key for info in objects.list(f"{ctx.object_prefix}media_v2/")}
+    expected = {artifact.key for artifact in artifacts} | {asset.key for asset in assets}
+    assert stored == expected
+
+
+def _check_object(objects: Objects, artifact: Artifact) -> None:
+    found = hashlib.sha256(b"".join(objects.read(artifact.key))).hexdigest()
+    assert found == artifact.sha256
+
+
+def _claims(storm: Storm, ctx: RequestContext) -> list[Claim]:
+    found = storm.stage.home.documents.list(f"{ctx.document_prefix}cache")
+    return [Claim.model_validate(document.data) for document in found]
+
+
+def _check_processes(storm: Storm) -> None:
+    """Below the server there are its workers, and below them nobody."""
+
+    def children() -> list[psutil.Process]:
+        return [child for worker in storm.stage.workers() for child in worker.children()]
+
+    wait_until(lambda: not children(), at_most_s=20)
+
+
+def _check_files(storm: Storm) -> None:
+    """What killed workers left is gone once somebody works again."""
+    if leftovers(storm.stage):
+        time.sleep(5)  # they must be old enough for nobody to be about to lock them
+    path = storm.stage.folder / "last.wav"
+    path.write_text("the last sound")
+    ctx = RequestContext(tenant_id="t9", env="dev")
+    for _ in range(2):  # whoever works last may leave none, and removes what others left
+        upload(storm.stage.home, ctx, path, Wishes(steps=STEPS))
+
+    def done() -> bool:
+        runs = list_runs(storm.stage.home.documents, ctx)
+        return bool(runs) and not leftovers(storm.stage)
+
+    wait_until(done, at_most_s=60)
