@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.anonymise.covers import Cover, begins_in_the_open, ends_in_the_open
-from shared.contracts.regions import Region, RegionSummary, RegionTrack
+from functions.anonymise.covers import Cover, begins_in_the_open, by_frame, ends_in_the_open
+from shared.contracts.regions import Region, RegionSummary, RegionTrack, Unsure
 
 LEAST = 12
 """So many of the least confident detections are listed."""
@@ -37,7 +37,7 @@ class Doubt:
 
 def doubts_about(summary: RegionSummary, covers: Sequence[Cover]) -> list[Doubt]:
     """Everything that speaks against taking the coverage for complete, in the recording's order."""
-    found = _of_recording(summary)
+    found = [*_of_recording(summary), *_of_unsure(summary, covers)]
     for cover in covers:
         found += _of_track(summary, cover)
     return sorted(found, key=lambda doubt: (doubt.frame, doubt.track_id or "", doubt.reason))
@@ -53,6 +53,21 @@ def _of_recording(summary: RegionSummary) -> list[Doubt]:
     if summary.min_confidence > _UNSURE:
         reasons.append(f"detections below a confidence of {summary.min_confidence:g} were dropped")
     return [Doubt(reason, 0, first_ms) for reason in reasons]
+
+
+def _of_unsure(summary: RegionSummary, covers: Sequence[Cover]) -> list[Doubt]:
+    """What may be a face, is in no track, and lies (its middle) under no cover."""
+    boxes = by_frame(covers)
+
+    def covered(row: Unsure) -> bool:
+        x, y = row.x + row.width / 2, row.y + row.height / 2
+        return any(a <= x <= c and b <= y <= d for a, b, c, d in boxes.get(row.frame, ()))
+
+    return [
+        Doubt(f"may be a face (confidence {row.confidence:g})", row.frame, row.time_ms)
+        for row in summary.unsure
+        if not covered(row)
+    ]
 
 
 def _of_track(summary: RegionSummary, cover: Cover) -> list[Doubt]:

@@ -44,10 +44,12 @@ from shared.media.frames import Frame, VideoFrames, Wanted, first_video, picture
 from shared.media.remux import check_written, kept_sound, place_for
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 
-REVISION = 1
+REVISION = 2
 SUMMARY_STEP = "detect.regions"
 _SHOWN = 12
 _SLOW = 30.0
+_STILL_MS = 40.0
+"""A picture that is no recording is shown for so long."""
 
 
 class FacesParams(StepParams):
@@ -94,11 +96,7 @@ def run(job: Job, params: FacesParams, backend: Backend) -> Result:
     found = summary_of(job)
     summary = read_summary(found.path.read_bytes())
     _check_same(job, summary)
-    if not summary.tracks:
-        return Result((), StepState.SKIPPED, "no faces")
     chosen = chosen_tracks(summary, params)
-    if not chosen:
-        return Result((), StepState.SKIPPED, "every face is set to be kept")
     holds = Holds(
         params.hold_before_ms, params.hold_after_ms, params.bridge_ms, params.mask_dilation
     )
@@ -107,8 +105,17 @@ def run(job: Job, params: FacesParams, backend: Backend) -> Result:
         made = work.report({})
         reason = f"coverage is in doubt, so no video is delivered: {work.doubts[0].reason}"
         return Result(made, StepState.DEGRADED, reason)
+    if not chosen:
+        return Result((), StepState.SKIPPED, _nothing_to_cover(summary))
     video, shown = work.render()
     return Result([video, *work.report(shown)])
+
+
+def _nothing_to_cover(summary: RegionSummary) -> str:
+    """Why there is no video. What renders from the original relies on these very words."""
+    if summary.tracks:
+        return "every face is set to be kept"
+    return "no faces found, but the recording is damaged" if summary.damage else "no faces"
 
 
 def summary_of(job: Job) -> InputFile:
@@ -181,7 +188,8 @@ class _Work:
             sound.inputs,
             sound.streams,
             sound.clock,
-            ending=_ending(job, self.summary),
+            end_s=_end_s(job, self.summary),
+            count=self.summary.frame_count,
             timeout_s=timeout_s,
         )
         with PictureWriter(written) as writer:
@@ -284,16 +292,18 @@ class _Work:
         return Tile(picture, f"{time}, {why[0]}"[:44], marks)
 
 
-def _ending(job: Job, summary: RegionSummary) -> tuple[int, Fraction] | None:
-    """When the last picture is no longer shown, where it is shown longer than the one before it."""
+def _end_s(job: Job, summary: RegionSummary) -> Fraction:
+    """When the last picture is no longer shown.
+
+    That is as long after its time as that is after the one before, unless the recording says that
+    it stands longer. (The recording's own word is good to the millisecond only.)
+    """
     stream = first_video(job.media)
-    if stream.duration_ms is None or len(summary.frames) < 2:
-        return None
-    end_ms = stream.start_ms + stream.duration_ms
-    before_ms, last_ms = (row.time_ms for row in summary.frames[-2:])
-    if end_ms - last_ms <= 1.5 * (last_ms - before_ms):
-        return None
-    return len(summary.frames), Fraction(end_ms, 1000)
+    *_, before_ms, last_ms = [0.0, *(row.time_ms for row in summary.frames)]
+    spacing_ms = last_ms - before_ms if len(summary.frames) > 1 else 0.0
+    told_ms = stream.start_ms + (stream.duration_ms or 0) - last_ms
+    lasting_ms = told_ms if told_ms > 1.5 * spacing_ms else spacing_ms
+    return Fraction(round(1000 * (last_ms + (lasting_ms or _STILL_MS))), 1_000_000)
 
 
 def _grey(planes: Planes, data: NDArray[np.uint8]) -> NDArray[np.uint8]:

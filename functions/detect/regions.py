@@ -23,14 +23,22 @@ from functions.detect.centerface import MODEL, SURE, Boxes, FaceDetector, Pictur
 from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker, interpolated, overlaps
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
-from shared.contracts.regions import Gap, Origin, Region, RegionFrame, RegionSummary, RegionTrack
+from shared.contracts.regions import (
+    Gap,
+    Origin,
+    Region,
+    RegionFrame,
+    RegionSummary,
+    RegionTrack,
+    Unsure,
+)
 from shared.errors import ValidationError
 from shared.health import dependency
 from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.settings import settings
 
-REVISION = 1
+REVISION = 2
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64
@@ -41,6 +49,8 @@ _THOROUGH = 3
 _GLANCE_SIDE = 48.0
 """Pixels: faces so large are found at half the size, too."""
 _SAME_PLACE = 0.2
+_UNSURE, _MOST_UNSURE = 0.4, 100
+"""So sure of what starts no track a summary's ``unsure`` is at least; and so many it has at most."""
 _CUTS_PART = 0.15
 """Of the work, as progress counts it."""
 
@@ -96,8 +106,9 @@ def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
     path = job.workdir / "regions.json"
     path.write_text(summary.model_dump_json() + "\n", encoding="utf-8")
     meta = {
-        **summary.model_dump(mode="json", exclude={"frames", "tracks", "cuts_ms"}),
+        **summary.model_dump(mode="json", exclude={"frames", "tracks", "cuts_ms", "unsure"}),
         "face_count": len(tracks),
+        "unsure_count": len(summary.unsure),
         "sample_count": len(seen.tracker.samples),
     }
     outputs = [Output("video_region_summary", "regions", path, "application/json", meta)]
@@ -232,7 +243,20 @@ def summarise(
         damage=seen.damage,
         tracks=tuple(_described(name, track, samples) for name, track in tracks.items()),
         frames=frames,
+        unsure=_unsure(seen),
     )
+
+
+def _unsure(seen: Seen) -> tuple[Unsure, ...]:
+    found = [pair for pair in seen.tracker.left_over() if pair[1][4] >= _UNSURE]
+    found.sort(key=lambda pair: (-pair[1][4], pair[0].frame, *pair[1][:2]))
+    rows = []
+    for sample, box in found[:_MOST_UNSURE]:
+        x, y, width, height = (round(float(value), 1) for value in box[:4])
+        place = {"x": x, "y": y, "width": width, "height": height}
+        row = {"frame": sample.frame, "time_ms": sample.time_ms, **place}
+        rows.append(Unsure(**row, confidence=round(float(box[4]), 3)))
+    return tuple(sorted(rows, key=lambda row: (row.frame, row.x, row.y)))
 
 
 def _frame_rows(seen: Seen, tracks: Mapping[str, Track]) -> tuple[RegionFrame, ...]:

@@ -93,6 +93,12 @@ class Tracker:
         """The tracks that have a detection in the newest sample, number ``index``."""
         return [track for track in self._active if track.samples[-1] == index]
 
+    def left_over(self) -> list[tuple[Sample, NDArray[np.float64]]]:
+        """The boxes that belong to no track, with their samples; complete after ``finish``."""
+        return [
+            (self.samples[index], box) for index, boxes in self._left_over.items() for box in boxes
+        ]
+
     def finish(self) -> list[Track]:
         """All tracks, each led up to by the weak boxes before it."""
         tracks = self._ended + self._active

@@ -64,6 +64,18 @@ class RegionTrack(_Part):
     """Samples were taken there, and it was not found."""
 
 
+class Unsure(_Part):
+    """A weak detection that belongs to no track, in pixels of the upright picture."""
+
+    frame: int
+    time_ms: float
+    x: float
+    y: float
+    width: float
+    height: float
+    confidence: float
+
+
 class RegionSummary(_Part):
     """The whole recording. ``frames`` has a row for every frame of it."""
 
@@ -81,6 +93,8 @@ class RegionSummary(_Part):
     """What could not be decoded."""
     tracks: tuple[RegionTrack, ...]
     frames: tuple[RegionFrame, ...]
+    unsure: tuple[Unsure, ...] = ()
+    """What may be a thing that was looked for, too weak to start a track; the surest ones, in order."""
 
 
 def read_summary(text: bytes) -> RegionSummary:

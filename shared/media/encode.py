@@ -118,9 +118,10 @@ class Written:
     clock: Sequence[str] = ("-copyts",)
     filters: Sequence[str] = ()
     """On the pictures, before they are encoded."""
-    ending: tuple[int, Fraction] | None = None
-    """How many pictures there will be, and when (seconds) the last is no longer shown; ``None``: it
-    is shown as long as the one before it."""
+    end_s: Fraction | None = None
+    """When the last picture is no longer shown; ``None``: as ffmpeg guesses."""
+    count: int | None = None
+    """How many pictures there will be. Matroska needs to know to keep to ``end_s``; MP4 does not."""
     quality: int = 18
     preset: str = "veryfast"
     timeout_s: float = 3600.0
@@ -204,13 +205,15 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
 
 
 def _last_duration(written: Written) -> list[str]:
-    base = written.format.time_base
-    kept = base.numerator == 1 and (written.path.suffix != ".mkv" or base.denominator == 1000)
+    base, in_matroska = written.format.time_base, written.path.suffix == ".mkv"
+    kept = base.numerator == 1 and (not in_matroska or (written.count and base.denominator == 1000))
     # ffmpeg 5.1 reckons in the encoder's time base here, with times in the container's.
-    if written.ending is None or not kept:
+    if written.end_s is None or not kept:
         return []
-    count, end_s = written.ending
-    lasting = f"if(eq(N\\,{count - 1})\\,{float(end_s):.6f}/TB-PTS\\,DURATION)"
+    lasting = f"{float(written.end_s):.6f}/TB-PTS"
+    # MP4 takes from it when the track ends, and how long the packet lasts that is stored last.
+    if in_matroska:
+        lasting = f"if(eq(N\\,{(written.count or 0) - 1})\\,{lasting}\\,DURATION)"
     return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -40,11 +41,13 @@ _MOST_NUMBERS = 300
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
 _TIME_WAIT_S = 60.0
+_RGB = re.compile(r"[a0x2]*(rgb|bgr|gbr)|pal8")
+"""Names of pixel formats that have no luma."""
 
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """How a video stream's pictures are to be read, and must be tagged when written again."""
+    """How a video stream's pictures are to be read, and must be tagged when written again (as YUV)."""
 
     time_base: Fraction
     """Seconds of one tick of its clock."""
@@ -77,12 +80,16 @@ def picture_format(path: Path, media: MediaInfo) -> PictureFormat:
     except (BackendFailed, ValueError, KeyError, StopIteration, ZeroDivisionError):
         raise UnsupportedMedia("its video stream's header cannot be read") from None
     aspect = found.get("sample_aspect_ratio", "1:1")
+    pixel_format = found.get("pix_fmt", "yuv420p")
+    color_range, color_space = (_known(found.get(f"color_{name}")) for name in ("range", "space"))
+    if color_space == "gbr" or _RGB.match(pixel_format):
+        color_range, color_space = "tv", "smpte170m"  # what ffmpeg turns it into
     return PictureFormat(
         time_base=base,
-        pixel_format=found.get("pix_fmt", "yuv420p"),
+        pixel_format=pixel_format,
         sample_aspect=_aspect(aspect, turned=stream.rotation_deg in (90, 270)),
-        color_range=_known(found.get("color_range")),
-        color_space=_known(found.get("color_space")),
+        color_range=color_range,
+        color_space=color_space,
         color_primaries=_known(found.get("color_primaries")),
         color_transfer=_known(found.get("color_transfer")),
         field_order=found.get("field_order") if stream.interlaced else None,

@@ -62,7 +62,7 @@ MOTIONS: Mapping[str, Motion] = {
         200 if int(t / 0.48) % 4 else 300, 130, 80, hidden=int(t / 0.48) % 2 == 1
     ),
 }
-"""Three seconds each."""
+"""Three seconds each; after two all but ``turning`` have shown what they are for."""
 
 
 @cache
@@ -120,6 +120,17 @@ def moving(path: Path, motion: Motion, seconds: float = 3.0, *args: str) -> Clip
         truth.append(box)
     film(path, iter(frames), (WIDTH, HEIGHT), *args)
     return Clip(path, truth)
+
+
+QUICK: Mapping[str, Any] = {"frame_sample_interval_ms": 500, "detection_side": 320}
+"""Params of ``detect.regions`` for tests of other things than how well it looks."""
+
+
+def shortened(path: Path, seconds: float, source: Path = FACE_CLIP) -> Path:
+    """The beginning of a fixture, cut without coding it again."""
+    words = ["-i", source, "-t", f"{seconds}", "-c", "copy", "-map_metadata", "-1", path]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words)], check=True)
+    return path
 
 
 def film(path: Path, frames: Iterator[Picture], size: tuple[int, int], *args: str) -> None:

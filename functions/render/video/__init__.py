@@ -37,7 +37,7 @@ from shared.media.ffmpeg import timeout_for
 from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
 
-REVISION = 1
+REVISION = 2
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
 
@@ -85,7 +85,6 @@ class _Rendering:
                 shown_pictures(source, plan.windows),
                 shapes,
                 writer.write,
-                frame_ms=1000 / plan.frame_rate,
                 progress=lambda at_ms: job.progress(min(0.95, 0.05 + 0.9 * at_ms / total_ms)),
             )
         checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
@@ -105,9 +104,8 @@ class _Rendering:
             form = replace(form, color_range="tv", color_space="bt709")
             form = replace(form, color_primaries="bt709", color_transfer="bt709")
         planes = Planes(stream.width, stream.height, kept)
-        end_ms = float(stream.start_ms + (stream.duration_ms or self.job.media.duration_ms or 0))
         form = replace(form, time_base=_CLOCK, field_order=None)
-        return Source(path, media, planes, end_ms), form
+        return Source(path, media, planes), form
 
     def _crop_path(self) -> CropPath:
         stream = first_video(self.job.media)
@@ -129,7 +127,16 @@ class _Rendering:
             streams += ["-map", f"{number}:s", "-c:s", "mov_text"]
             streams += ["-metadata:s:s:0", f"language={captions.language}"]
         timeout_s = timeout_for(round(self.plan.duration_ms), realtime_factor=_SLOW)
-        return Written(path, crop, form, inputs, streams, filters=filters, timeout_s=timeout_s)
+        return Written(
+            path,
+            crop,
+            form,
+            inputs,
+            streams,
+            filters=filters,
+            end_s=Fraction(round(self.plan.duration_ms * 1000), 1_000_000),
+            timeout_s=timeout_s,
+        )
 
     def _sound(self) -> tuple[list[str], list[str]]:
         media, path = self.job.media, self.job.workdir / "sound.f32"

@@ -24,6 +24,9 @@ def check_rendering(path: Path, plan: Plan, frames: int, *, sound: bool) -> dict
     """
     picture, heard = _streams(path)
     frame_ms = 1000 / plan.frame_rate
+    wide, high = (round(picture.get(side, 0)) for side in ("width", "height"))
+    if [wide, high] != list(plan.size):
+        raise _wrong("size", f"{wide}x{high}, not {plan.size[0]}x{plan.size[1]}")
     if picture.get("frames") != frames:
         raise _wrong("frame_count", f"{picture.get('frames', 0)} frames, not {frames}")
     if abs(picture["end_ms"] - plan.duration_ms) > frame_ms:
@@ -50,7 +53,7 @@ def _drift(
 
 def _streams(path: Path) -> tuple[dict[str, float], dict[str, float]]:
     """What the file says of its picture and its sound; empty where there is none."""
-    entries = "stream=codec_type,start_time,duration,nb_frames"
+    entries = "stream=codec_type,start_time,duration,nb_frames,width,height"
     args = ["-show_entries", entries, "-of", "json", *input_args(path, MOV)]
     rows = json.loads(run(args, tool="ffprobe", timeout_s=30.0).stdout)["streams"]
     found: dict[str, dict[str, float]] = {"video": {}, "audio": {}}
@@ -58,10 +61,17 @@ def _streams(path: Path) -> tuple[dict[str, float], dict[str, float]]:
         if row["codec_type"] in found:
             start_ms = 1000 * float(row["start_time"])
             end_ms = start_ms + 1000 * float(row["duration"])
-            times = {"start_ms": start_ms, "end_ms": end_ms, "frames": int(row["nb_frames"])}
-            found[row["codec_type"]] = times
+            found[row["codec_type"]] = {
+                "start_ms": start_ms,
+                "end_ms": end_ms,
+                "frames": int(row["nb_frames"]),
+                **{name: row[name] for name in ("width", "height") if name in row},
+            }
     return found["video"], found["audio"]
 
 
-def _wrong(what: str, reason: str) -> BackendFailed:
-    return BackendFailed("render.video", f"the file's {what} is not what was planned: {reason}")
+def _wrong(check: str, reason: str) -> BackendFailed:
+    """``details.check`` names it for programs: ``size, frame_count, duration, sound`` or ``drift``."""
+    error = BackendFailed("render.video", f"the file's {check} is not what was planned: {reason}")
+    error.fields["details"]["check"] = check
+    return error

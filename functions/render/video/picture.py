@@ -2,7 +2,8 @@
 
 A picture is shown from its time to the next one's. What of that lies in a window is shown in the
 rendering: so a window begins with the picture that was on display where it was cut, and pictures and
-sound stay together to the sample.
+sound stay together to the sample. Sound that begins before the first picture or ends after the last
+one is heard over that picture.
 """
 
 from __future__ import annotations
@@ -46,8 +47,6 @@ class Source:
     path: Path
     media: MediaInfo
     planes: Planes
-    end_ms: float
-    """When the last picture is no longer shown."""
 
 
 def shown_pictures(source: Source, windows: Sequence[Window]) -> Iterator[Shown]:
@@ -56,20 +55,22 @@ def shown_pictures(source: Source, windows: Sequence[Window]) -> Iterator[Shown]
     wanted = Wanted(planes.width, planes.height, planes.pixel_format, planes.size_bytes)
     for group in ascending(windows):
         with VideoFrames(source.path, source.media, wanted) as frames:
-            yield from _of_group(frames, group, source.end_ms)
+            yield from _of_group(frames, group)
 
 
-def _of_group(frames: VideoFrames, group: Sequence[Window], end_ms: float) -> Iterator[Shown]:
+def _of_group(frames: VideoFrames, group: Sequence[Window]) -> Iterator[Shown]:
     before: tuple[float, NDArray[np.uint8]] | None = None
     for frame in frames:
         time_ms = frames.ms(frame.ticks)
-        if before is not None:
-            yield from _parts(*before, time_ms, group)
+        if before is None:
+            before = min(time_ms, group[0].source_start_ms), frame.data
+            continue
+        yield from _parts(*before, time_ms, group)
         before = time_ms, frame.data
         if time_ms >= group[-1].source_end_ms:
             return
     if before is not None:
-        yield from _parts(*before, max(end_ms, before[0] + _LEAST_MS), group)
+        yield from _parts(*before, group[-1].source_end_ms, group)
 
 
 def _parts(
@@ -102,27 +103,16 @@ def write_pictures(
     shapes: tuple[Planes, Planes, CropPath],
     write: Callable[[Fraction, NDArray[np.uint8]], None],
     *,
-    frame_ms: float,
     progress: Callable[[float], None],
 ) -> int:
-    """Crop and hand on each picture; returns how many. ``shapes``: of the source, of the crop, and where.
-
-    A file's last frame lasts as long as the one before it. Where that would be too long or too short, the
-    last picture is handed on once more, halfway.
-    """
+    """Crop and hand on each picture; returns how many. ``shapes``: of the source, of the crop, and where."""
     planes, to, path = shapes
     step = (1 << PLANAR[planes.pixel_format][2], 1 << PLANAR[planes.pixel_format][3])
-    count, before_ms, at_ms, length_ms = 0, 0.0, 0.0, 0.0
-    part = np.zeros(0, np.uint8)
-    for start_ms, shown_ms, source_ms, data in shown:
-        before_ms, at_ms, length_ms = at_ms, start_ms, shown_ms
-        part = cropped(data, planes, to, path.at(source_ms, step))
-        write(_seconds(at_ms), part)
+    count = 0
+    for at_ms, length_ms, source_ms, data in shown:
+        write(_seconds(at_ms), cropped(data, planes, to, path.at(source_ms, step)))
         count += 1
         progress(at_ms + length_ms)
-    if count > 1 and abs(at_ms - before_ms - length_ms) > frame_ms / 4:
-        write(_seconds(at_ms + length_ms / 2), part)
-        count += 1
     return count
 
 

@@ -176,12 +176,12 @@ class Plan:
 
 def _selected(step: str, file: InputFile) -> dict[str, Any]:
     """An artifact that is taken as it is: it was found in the cache, and is not made again."""
+    told = ("backend_version", "cache_key", "summary_artifact_id", "summary_backend_version")
     return {
         "step": step,
         "kind": file.kind,
         "artifact_id": file.artifact_id,
-        "backend_version": file.meta.get("backend_version"),
-        "cache_key": file.meta.get("cache_key"),
+        **{name: file.meta[name] for name in told if name in file.meta},
         "cached": True,
     }
 
@@ -203,11 +203,11 @@ def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
     stream, duration_ms = first_video(job.media), job.media.duration_ms
     if duration_ms is None:
         raise ValidationError("cuts", "a still picture cannot be rendered")
-    start_ms = 0.0
     if not params.cuts:
+        begin_ms = min([stream.start_ms, *(sound.start_ms for sound in job.media.audio)])
         end_ms = stream.start_ms + (stream.duration_ms or duration_ms)
-        return [Window(float(stream.start_ms), float(max(end_ms, duration_ms)), 0.0)]
-    windows = []
+        return [Window(float(begin_ms), float(max(end_ms, duration_ms)), 0.0)]
+    windows, start_ms = [], 0.0
     for number, cut in enumerate(params.cuts):
         if cut.end_ms > duration_ms + 1:
             reason = f"ends at {cut.end_ms:g} ms, after the recording, at {duration_ms} ms"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from functions.anonymise import faces
-from functions.detect import regions, visual_meta
+from functions.detect import visual_meta
+from functions.detect.centerface import FaceDetector
 from functions.render.video import ENGINE, VideoRenderParams
 from shared.contracts.engine import InputFile
 from shared.errors import BackendFailed, MissingDependency, ValidationError
@@ -39,25 +39,21 @@ def transcript(folder: Path, **meta: Any) -> InputFile:
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+def inputs(
+    hidden_face: video.Ran, seen_face: video.Ran, tmp_path_factory: pytest.TempPathFactory
+) -> Inputs:
     """What the earlier steps make of the face clip."""
-    folder = tmp_path_factory.mktemp("inputs")
-    summary = video.run(regions.ENGINE, video.FACE_CLIP, folder / "r").as_input(
-        "video_region_summary"
-    )
-    hidden = video.run(
-        faces.ENGINE,
-        video.FACE_CLIP,
-        folder / "a",
-        inputs={"detect.regions": [summary]},
-        preset="solid",
-    )
-    seen = video.run(visual_meta.ENGINE, video.FACE_CLIP, folder / "v")
     return {
-        "anonymise.faces": [hidden.as_input("video_anonymised")],
-        "detect.visual_meta": [seen.as_input("visual_meta")],
-        "transcribe.captions": [transcript(folder)],
+        "anonymise.faces": [hidden_face.as_input("video_anonymised")],
+        "detect.visual_meta": [seen_face.as_input("visual_meta")],
+        "transcribe.captions": [transcript(tmp_path_factory.mktemp("inputs"))],
     }
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[NDArray[np.int64]]:
+    """The face clip's frames, every eighth pixel each way."""
+    return [frame[::8, ::8].astype(int) for frame in shown(video.FACE_CLIP)]
 
 
 def render(
@@ -78,8 +74,10 @@ def test_a_dry_run_gives_the_whole_plan_and_renders_nothing(inputs: Inputs, tmp_
     plan = json.loads(output.path.read_text())
     assert output.meta["plan"] == plan
     assert [row["step"] for row in plan["selected"]] == sorted(inputs)
-    assert plan["selected"][0]["backend_version"].startswith("faces-1")
+    assert plan["selected"][0]["backend_version"].startswith("faces-")
     assert plan["selected"][0]["cache_key"] == "key-of-video_anonymised"
+    assert plan["selected"][0]["summary_artifact_id"] == "art-video_region_summary"
+    assert plan["selected"][0]["summary_backend_version"].startswith("regions-")
     assert {notice["level"] for notice in plan["dependency_notices"]} == {"info"}
     assert (plan["width"], plan["height"]) == (134, 240)
     assert plan["estimate"]["frames"] == 150
@@ -96,12 +94,17 @@ def test_a_dry_run_says_what_is_missing_and_a_real_one_refuses(tmp_path: Path) -
 
 
 def test_no_faces_is_no_reason_to_refuse_but_a_failure_is(tmp_path: Path) -> None:
+    short = video.shortened(tmp_path / "short.mp4", 0.4, video.BROLL_CLIP)
     said = {"anonymise.faces": {"reason": "no faces"}}
-    ran = video.run(ENGINE, video.BROLL_CLIP, tmp_path / "a", failed=said)
+    ran = video.run(ENGINE, short, tmp_path / "a", failed=said)
     assert ran.of("video_render")[0].meta["plan"]["picture"] == "original"
-    said = {"anonymise.faces": {"code": "backend_failed", "message": "ffmpeg failed"}}
-    with pytest.raises(MissingDependency, match="ffmpeg failed"):
-        video.run(ENGINE, video.BROLL_CLIP, tmp_path / "b", failed=said)
+    for told, match in (
+        ({"code": "backend_failed", "message": "ffmpeg failed"}, "ffmpeg failed"),
+        ({"reason": "no faces found, but the recording is damaged"}, "damaged"),
+        ({"reason": "coverage is in doubt, so no video is delivered: ..."}, "in doubt"),
+    ):
+        with pytest.raises(MissingDependency, match=match):
+            video.run(ENGINE, short, tmp_path / "b", failed={"anonymise.faces": told})
 
 
 def test_stubs_are_not_rendered_from(inputs: Inputs, tmp_path: Path) -> None:
@@ -110,13 +113,15 @@ def test_stubs_are_not_rendered_from(inputs: Inputs, tmp_path: Path) -> None:
         render(tmp_path / "out", stub, captions="burn")
 
 
-def test_the_whole_keeps_every_frame_and_hides_the_face(inputs: Inputs, tmp_path: Path) -> None:
+def test_the_whole_keeps_every_frame_and_hides_the_face(
+    inputs: Inputs, hidden_face: video.Ran, tmp_path: Path
+) -> None:
     (output,) = render(tmp_path, inputs).of("video_render")
     assert output.meta["plan"]["picture"] == "anonymised"
     assert packet_times_ms(output.path) == packet_times_ms(video.FACE_CLIP)
-    assert min(frame.min() for frame in shown(output.path)[::30]) < 10
-    (other,) = render(tmp_path / "b", inputs, faces="original").of("video_render")
-    assert np.abs(shown(other.path)[30].astype(int) - shown(output.path)[30]).max() > 100
+    hidden = shown(hidden_face.of("video_anonymised")[0].path)
+    for one, other in zip(shown(output.path)[::25], hidden[::25], strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 3
 
 
 CUTS = [
@@ -129,12 +134,11 @@ CUTS = [
 
 @pytest.mark.parametrize("cuts", CUTS)
 def test_cuts_show_and_sound_what_was_cut_out(
-    cuts: list[tuple[float, float]], inputs: Inputs, tmp_path: Path
+    cuts: list[tuple[float, float]], originals: list[NDArray[np.int64]], tmp_path: Path
 ) -> None:
     """Each frame is the one that was on display, and the sound's length is right to the sample."""
     rows = [{"start_ms": start, "end_ms": end} for start, end in cuts]
-    (output,) = render(tmp_path, inputs, faces="original", cuts=rows).of("video_render")
-    originals = [frame[::8, ::8].astype(int) for frame in shown(video.FACE_CLIP)]
+    (output,) = render(tmp_path, {}, faces="original", cuts=rows).of("video_render")
     times_ms, frames = packet_times_ms(output.path), shown(output.path)
     length_ms = sum(end - start for start, end in cuts)
     assert output.meta["duration_ms"] == round(length_ms)
@@ -180,27 +184,134 @@ def test_picture_and_sound_stay_together(tmp_path: Path) -> None:
     assert first_ms == pytest.approx(flashes_ms, abs=10)
 
 
-@pytest.mark.parametrize(
-    ("aspect", "size"), [("9:16", (134, 240)), ("1:1", (240, 240)), ("16:9", (320, 180))]
-)
-def test_the_subject_stays_in_the_new_shape(
-    aspect: str, size: tuple[int, int], tmp_path: Path
-) -> None:
-    def face(t: float) -> video.Pose:
-        return video.Pose(90 + 100 * t, 130, 60)
+def test_the_whole_is_as_long_as_its_longest_stream(tmp_path: Path) -> None:
+    """The first and the last picture stand where there is sound alone."""
+    path = tmp_path / "a.mp4"
+    words = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=s=64x48:r=25:d=1",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=3:r=48000",
+    ]
+    words += [
+        "-vf",
+        "setpts=PTS+0.8/TB",
+        "-fps_mode",
+        "passthrough",
+        "-c:v",
+        "libx264",
+        "-c:a",
+        "aac",
+    ]
+    subprocess.run(["ffmpeg", "-v", "error", *words, path], check=True)
+    (output,) = render(tmp_path / "out", {}, path, faces="original").of("video_render")
+    times_ms = packet_times_ms(output.path)
+    assert times_ms == pytest.approx([0, *(840 + 40 * n for n in range(24))], abs=0.1)
+    assert output.meta["duration_ms"] == pytest.approx(3000, abs=30)
+    assert output.meta["drift_ms"] < 1
+    assert probe(output.path).video[0].duration_ms == pytest.approx(3000, abs=30)
 
-    clip = video.moving(tmp_path / "a.mp4", face, 3.0, "-vf", "scale=320:240,setsar=1")
-    seen = video.run(visual_meta.ENGINE, clip.path, tmp_path / "v").as_input("visual_meta")
-    inputs = {"detect.visual_meta": [seen]}
-    (output,) = render(tmp_path / "out", inputs, clip.path, faces="original", aspect=aspect).of(
-        "video_render"
-    )
-    assert (output.meta["width"], output.meta["height"]) == size
-    again = video.run(regions.ENGINE, output.path, tmp_path / "again").summary
-    inside = [row for row in again.frames if row.regions]
-    assert len(inside) >= 0.95 * len(again.frames)
-    whole = [r.x > 1 and r.x + r.width < size[0] - 1 for row in inside for r in row.regions]
-    assert np.mean(whole) > 0.95
+
+def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    words = ["-i", video.FACE_CLIP, "-frames:v", "1", "-an", "-c:v", "libx264", path]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    (output,) = render(tmp_path / "out", {}, path, faces="original").of("video_render")
+    assert (output.meta["frame_count"], output.meta["duration_ms"]) == (1, 40)
+
+
+INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
+    "uneven": (
+        "mkv",
+        ["-vf", "select='not(mod(n,4))+gt(n,9)*lt(n,15)'", "-fps_mode", "vfr"],
+        (320, 240),
+    ),
+    "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"], (320, 240)),
+    "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"], (320, 240)),
+    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (319, 239)),
+    "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (1, 1)),
+    "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct"], (320, 240)),
+    "1,000 a second": ("mp4", ["-vf", "fps=1000,scale=160:120", "-t", "0.2"], (160, 120)),
+    "rgb": ("mkv", ["-c:v", "ffv1", "-pix_fmt", "bgr0"], (320, 240)),
+    "six channels": ("mkv", ["-ac", "6", "-c:a", "flac"], (320, 240)),
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", INPUTS)
+def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
+    """The rendering checks its frames, its length and its drift itself."""
+    extension, words, size = INPUTS[name]
+    source = tmp_path / f"in.{extension}"
+    command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "1", *words, source]
+    subprocess.run(list(map(str, command)), check=True)
+    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
+    stream = probe(output.path).video[0]
+    assert (stream.width, stream.height) == size
+    assert not stream.interlaced
+    assert output.meta["duration_ms"] == pytest.approx(probe(source).duration_ms, abs=1)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("transfer", "matrix"), [("smpte2084", "bt2020nc"), ("arib-std-b67", "bt2020nc")]
+)
+def test_hdr_is_rendered_for_an_ordinary_screen(
+    transfer: str, matrix: str, originals: list[NDArray[np.int64]], tmp_path: Path
+) -> None:
+    """It looks about as the original did before it was made HDR, and says BT.709."""
+    source = tmp_path / "in.mkv"
+    to_hdr = f"zscale=tin=bt709:t={transfer}:min=bt709:m={matrix}:pin=bt709:p=bt2020:rin=tv:npl=100"
+    words = ["-t", "0.4", "-an", "-vf", f"{to_hdr},format=yuv420p10le", "-color_trc", transfer]
+    words += ["-color_primaries", "bt2020", "-colorspace", matrix, "-c:v", "libx264", source]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, *map(str, words)], check=True)
+    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
+    entries = "stream=pix_fmt,color_space,color_transfer,color_primaries"
+    told = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", output.path],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert told.strip() == "yuv420p,bt709,bt709,bt709"
+    frame = shown(output.path)[5][::8, ::8].astype(int)
+    assert np.corrcoef(frame.ravel(), originals[5].ravel())[0, 1] > 0.9
+    assert 0.5 < frame.mean() / originals[5].mean() < 1.5
+
+
+SIDEWAYS = {"9:16": (134, 240), "1:1": (240, 240), "16:9": (320, 180)}
+
+
+@pytest.fixture(scope="module")
+def walker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs]:
+    """A face that crosses the picture, and its visual meta."""
+    folder = tmp_path_factory.mktemp("walker")
+
+    def face(t: float) -> video.Pose:
+        return video.Pose(90 + 150 * t, 130, 60)
+
+    clip = video.moving(folder / "a.mp4", face, 2.0, "-vf", "scale=320:240,setsar=1")
+    seen = video.run(visual_meta.ENGINE, clip.path, folder / "v").as_input("visual_meta")
+    return clip.path, {"detect.visual_meta": [seen]}
+
+
+@pytest.mark.parametrize("aspect", SIDEWAYS)
+def test_the_subject_stays_in_the_new_shape(
+    aspect: str, walker: tuple[Path, Inputs], tmp_path: Path
+) -> None:
+    source, inputs = walker
+    ran = render(tmp_path, inputs, source, faces="original", aspect=aspect)
+    (output,) = ran.of("video_render")
+    width, height = SIDEWAYS[aspect]
+    assert (output.meta["width"], output.meta["height"]) == (width, height)
+    detector = FaceDetector.load(320, turned=False)
+    for frame in shown(output.path)[::4]:
+        x, _, wide, _, confidence = detector.find(frame)[0]
+        assert confidence > 0.5
+        assert x > 1
+        assert x + wide < width - 1
 
 
 def test_captions_are_burnt_in_where_they_belong(inputs: Inputs, tmp_path: Path) -> None:
@@ -238,7 +349,7 @@ def test_the_same_plan_gives_the_same_bytes_on_any_number_of_cores(
     asked: dict[str, Any] = {
         "captions": "burn",
         "aspect": "1:1",
-        "cuts": [{"start_ms": 100, "end_ms": 1900}],
+        "cuts": [{"start_ms": 400, "end_ms": 1300}],
     }
     cores = os.sched_getaffinity(0)
     one = render(tmp_path / "a", inputs, **asked).of("video_render")[0].path.read_bytes()
@@ -257,14 +368,35 @@ def test_a_height_is_kept_to(inputs: Inputs, tmp_path: Path) -> None:
     assert (stream.width, stream.height) == (160, 120)
 
 
-def test_a_file_that_is_not_as_planned_fails(
-    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from functions.render.video import check
+AS_PLANNED = {"frames": 10, "start_ms": 0.0, "end_ms": 400.0, "width": 320, "height": 240}
+AS_HEARD = {"frames": 20, "start_ms": 0.0, "end_ms": 405.0}
 
-    monkeypatch.setattr(check, "_streams", lambda path: ({"frames": 9, "end_ms": 400}, {}))
-    with pytest.raises(BackendFailed, match="frame_count is not what was planned"):
-        render(tmp_path, inputs, cuts=[{"start_ms": 0, "end_ms": 400}])
+
+@pytest.mark.parametrize(
+    ("check", "picture", "sound"),
+    [
+        ("size", {"height": 238}, {}),
+        ("frame_count", {"frames": 9}, {}),
+        ("duration", {"end_ms": 441}, {}),
+        ("sound", {}, None),
+        ("drift", {}, {"end_ms": 450.0}),
+        ("drift", {}, {"start_ms": 45.0}),
+    ],
+)
+def test_a_file_that_is_not_as_planned_fails_with_a_code(
+    check: str,
+    picture: dict[str, float],
+    sound: dict[str, float] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from functions.render.video import check as checks
+
+    heard = {} if sound is None else {**AS_HEARD, **sound}
+    monkeypatch.setattr(checks, "_streams", lambda path: ({**AS_PLANNED, **picture}, heard))
+    with pytest.raises(BackendFailed, match=f"{check} is not what was planned") as failed:
+        render(tmp_path, {}, faces="original", cuts=[{"start_ms": 0, "end_ms": 400}])
+    assert failed.value.to_json()["details"]["check"] == check
 
 
 @pytest.mark.parametrize(

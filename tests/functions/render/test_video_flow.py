@@ -1,0 +1,97 @@
+"""Regions to anonymised video to rendering through the runtime: caching, prefixes, lineage."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.anonymise import main as anonymise
+from functions.detect import main as detect
+from functions.probe import main as probe
+from functions.render import main as render
+from functions.transcribe import main as transcribe
+from shared.bus import Message
+from shared.contracts.context import RequestContext
+from shared.contracts.step import StepRequest
+from shared.delivery import deliver
+from shared.home import Home
+from shared.intake import Wishes
+from shared.plan import publish_request
+from shared.runs import upload_run_id
+from shared.runtime import requested_run_id
+from shared.upload import upload
+from shared.views import list_artifacts, run_object
+from tests.functions import video
+from tests.toy import embedded_home
+
+MINE = RequestContext(tenant_id="t1", env="dev")
+THEIRS = RequestContext(tenant_id="t2", env="dev")
+HANDLERS: Mapping[str, Callable[[Message, Home], None]] = {
+    "uploads": probe.handle,
+    "steps-detect": detect.handle,
+    "steps-anonymise": anonymise.handle,
+    "steps-transcribe": transcribe.handle,
+    "steps-render": render.handle,
+}
+
+
+def settled(home: Home, run_id: str) -> dict[str, Any]:
+    """Step -> what became of it."""
+    while deliveries := home.bus.pull(list(HANDLERS), wait_s=0):
+        for delivery in deliveries:
+            assert deliver(delivery.message, home, HANDLERS[delivery.subscription]) is None
+            home.bus.ack(delivery)
+    return {step["step"]: step for step in run_object(home, MINE, run_id)["steps"]}
+
+
+def again(home: Home, asset_id: str, step: str, **params: Any) -> dict[str, Any]:
+    asked = {"tenant_id": "t1", "env": "dev", "step": step, "asset_id": asset_id}
+    request = StepRequest(**asked, params=params)  # type: ignore[arg-type]
+    return settled(home, requested_run_id(publish_request(home, request)))
+
+
+@pytest.mark.heavy
+def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twice(
+    tmp_path: Path,
+) -> None:
+    home, source = embedded_home(tmp_path / "data", lease_s=30.0), tmp_path / "a.mp4"
+    words = ["-i", video.FACE_CLIP, "-t", "0.5", "-c", "copy", "-an", source]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    looks = dict(video.QUICK)
+    wishes = Wishes(steps=("render.video",), params={"detect.regions": looks})
+    run_id = upload_run_id(upload(home, MINE, source, wishes))
+    steps = settled(home, run_id)
+    asset_id = str(run_object(home, MINE, run_id)["asset_id"])
+    assert steps["transcribe.captions"]["reason"] == "no audio"
+
+    (rendered,) = steps["render.video"]["artifacts"]
+    (selected,) = rendered["meta"]["plan"]["selected"]
+    (summary, *masks), (hidden, *_) = (
+        steps[name]["artifacts"] for name in ("detect.regions", "anonymise.faces")
+    )
+    assert rendered["parents"] == [hidden["artifact_id"]]
+    assert selected["artifact_id"] == hidden["artifact_id"]
+    assert selected["cache_key"] == hidden["meta"]["cache_key"]
+    assert selected["summary_artifact_id"] == summary["artifact_id"]
+    (mask,) = (one for one in masks if one["kind"] == "video_region_mask")
+    place = f"tenants/t1/dev/media_v2/{asset_id}/regions/{mask['artifact_id']}.png"
+    assert mask["uri"].endswith(place)
+
+    same = again(home, asset_id, "detect.regions", **looks)["detect.regions"]
+    assert same["state"] == "cached"
+    assert same["artifacts"] == steps["detect.regions"]["artifacts"]
+    other = again(home, asset_id, "detect.regions", **looks, min_confidence=0.6)["detect.regions"]
+    assert other["state"] == "done"
+    assert other["artifacts"][0]["meta"]["cache_key"] != summary["meta"]["cache_key"]
+
+    again(home, asset_id, "detect.regions", **looks)
+    shown = again(home, asset_id, "anonymise.faces", keep_track_ids=["face_001"])
+    assert shown["detect.regions"]["state"] == "cached", "keeping a track looks for nothing"
+    assert shown["anonymise.faces"]["reason"] == "every face is set to be kept"
+
+    assert {one.tenant_id for one in list_artifacts(home.documents, MINE)} == {"t1"}
+    assert list(list_artifacts(home.documents, THEIRS)) == []
