@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from functions.transform.sound import Clamps, Sound, joined, number
+from functions.transform.sound import Clamps, Sound
 from shared.audio.parameters import MusicalContext, ParameterSpec, Scale
 from shared.errors import UnsupportedMedia, ValidationError
+from shared.media.filters import joined, number
 
 Category = Literal["voice", "music", "sound design"]
 Knobs = Mapping[str, float]

@@ -11,20 +11,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from functions.transform.sound import TIMING, Sound, check_filters, ffmpeg_backend, open_sound
+from functions.transform.sound import TIMING, Sound, ffmpeg_backend, open_sound
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import started
+from shared.media.filters import check_filters
 
 METER = "apad=whole_dur=0.1,ebur128=peak=true:metadata=1,ametadata=mode=print:file=-"
 """Prints its values after every 100 ms on standard output, and a summary on standard error."""
+_NUMBERS = "astats=measure_perchannel=none:measure_overall=Number_of_NaNs+Number_of_Infs"
 _EXACT_FROM_HZ = 40_000
 """Below this sample rate ffmpeg's filters err by up to 0.1 LU: such sound is measured at 48 kHz."""
 GATE_LUFS = -70.0
@@ -32,6 +34,7 @@ GATE_LUFS = -70.0
 SHORTEST_FRAMES = 4
 """A gating block is 400 ms long."""
 _FULL_WINDOW_FRAMES = 30
+_NO_NUMBERS = "its sound holds values that are not numbers"
 
 
 class LoudnessParams(StepParams):
@@ -53,7 +56,7 @@ class Loudness:
 
 def backend() -> Backend:
     """ffmpeg's ebur128; raises ``MissingDependency``."""
-    return ffmpeg_backend("loudness-1")
+    return ffmpeg_backend("loudness-2")
 
 
 def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:
@@ -71,6 +74,8 @@ def measure(sound: Sound) -> Loudness:
     that are not numbers, ``TimedOut`` and ``MissingDependency``.
     """
     filters = meter(sound.stream.sample_rate_hz)
+    # Only a float recording can bring NaNs with it, and counting them takes as long as measuring.
+    filters = f"{_NUMBERS},{filters}" if sound.exact_format in ("flt", "dbl") else filters
     check_filters(filters)
     graph = f"{sound.label}{TIMING},{filters}[out]"
     args = ["-v", "info", *sound.args, "-filter_complex", graph, "-map", "[out]", "-f", "null", "-"]
@@ -82,12 +87,22 @@ def meter(sample_rate_hz: int) -> str:
     return METER if sample_rate_hz >= _EXACT_FROM_HZ else f"aresample=48000,{METER}"
 
 
-def metered(args: Sequence[str | Path], *, timeout_s: float) -> Loudness:
-    """Run ffmpeg with ``meter`` somewhere in ``args``, and read what it says."""
+def metered(
+    args: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    pass_fds: Sequence[int] = (),
+    heard: Callable[[float], None] = lambda seconds: None,
+) -> Loudness:
+    """Run ffmpeg with ``meter`` somewhere in ``args``, and read what it says.
+
+    ``heard`` is told how many seconds went by so far.
+    """
     reading = Reading()
-    with started(args, timeout_s=timeout_s) as child:
+    with started(args, timeout_s=timeout_s, pass_fds=pass_fds) as child:
         for line in _lines(child.chunks()):
             reading.take(line)
+            heard(reading.frames / 10)
         child.check()
         return reading.loudness(child.stderr_tail)
 
@@ -115,15 +130,15 @@ class Reading:
         if name == b"lavfi.r128.I":
             self.frames += 1
             self.integrated = value
-        elif name == b"lavfi.r128.M":
-            _as_number(value, "")
         elif name == b"lavfi.r128.S" and self.frames >= _FULL_WINDOW_FRAMES - 1:
-            self.short_term_lufs.append(_as_number(value, ""))
+            self.short_term_lufs.append(_short_term_lufs(value))
 
     def loudness(self, last_words: str) -> Loudness:
         """The result, once all was read; ``last_words``: the end of standard error."""
         if not self.frames:
             raise BackendFailed("ffmpeg", "ebur128 reported nothing", stderr_tail=last_words)
+        if re.search(r"Number of (NaNs|Infs): *0*[.]?0*[1-9]", last_words):
+            raise UnsupportedMedia(_NO_NUMBERS)
         integrated_lufs = _as_number(self.integrated, last_words)
         true_peak_dbtp = parse_true_peak(last_words)
         range_lu = loudness_range_lu(self.short_term_lufs)
@@ -132,6 +147,15 @@ class Reading:
         short = self.frames <= SHORTEST_FRAMES and true_peak_dbtp is not None
         why: Literal["silent", "shorter than 400 ms"] = "shorter than 400 ms" if short else "silent"
         return Loudness(None, None, true_peak_dbtp, why)
+
+
+def _short_term_lufs(value: bytes) -> float:
+    """The loudness of the last 3 s.
+
+    ffmpeg adds each sample's power to a window's sum and takes it away again. In digital silence
+    after sound the sum can end a rounding error below zero, whose logarithm is no number: silence.
+    """
+    return -math.inf if value.strip() in (b"nan", b"-nan") else _as_number(value, "")
 
 
 def _as_number(value: bytes, last_words: str) -> float:
@@ -143,7 +167,7 @@ def _as_number(value: bytes, last_words: str) -> float:
             "ffmpeg", f"ebur128 reported {said!r}, which is no number", stderr_tail=last_words
         ) from None
     if math.isnan(number) or number == math.inf:
-        raise UnsupportedMedia("its sound holds values that are not numbers")
+        raise UnsupportedMedia(_NO_NUMBERS)
     return number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions.transform.chain import Knobs, Preset, Scene, beside, knob
 from functions.transform.presets_voice import bell, compress
-from functions.transform.sound import joined, number
+from shared.media.filters import joined, number
 
 
 def wobble(scene: Scene, frequency_hz: float, depth: float) -> str:

@@ -6,7 +6,7 @@ from functions.transform.chain import Knobs, Preset, Scene, beside, knob
 from functions.transform.presets_music import wobble, wobble_late
 from functions.transform.presets_voice import drive
 from functions.transform.reverb import WHOLE_PARTS, reverb
-from functions.transform.sound import joined, number
+from shared.media.filters import joined, number
 
 _STEPS = 200
 _WHOLE_RECORDING_S = 600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions.transform.chain import Knobs, Preset, Scene, added, beside, knob
 from functions.transform.reverb import reverb
-from functions.transform.sound import joined, number
+from shared.media.filters import joined, number
 
 
 def compress(threshold_db: float, ratio: float, attack_ms: float, release_ms: float) -> str:

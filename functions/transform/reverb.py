@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from functions.transform.chain import Scene
-from functions.transform.sound import number
+from shared.media.filters import number
 
 WHOLE_PARTS = "asetnsamples=n=8192:p=1"
 """Fills the last block up: afir reads beyond the end of a part of one, and what is there is chance."""

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,10 @@ from numpy.typing import NDArray
 
 from shared.contracts.asset import AudioStream
 from shared.contracts.engine import Backend, Job
-from shared.errors import BackendFailed, MissingDependency, UnsupportedMedia
+from shared.errors import BackendFailed, UnsupportedMedia
 from shared.health import dependency, require
-from shared.media.ffmpeg import INSTALL_HINT, MINIMUM_VERSION, input_args, run, started, timeout_for
+from shared.media.ffmpeg import input_args, run, started, timeout_for
+from shared.media.filters import check_filters
 from shared.media.formats import TIMED_FROM_ZERO
 
 TIMING = "aresample=async=1:first_pts=0"
@@ -234,37 +234,6 @@ def frame_count(sound: Sound) -> int:
     return count
 
 
-@cache
-def known_filters() -> frozenset[str]:
-    """The filters of the ffmpeg that is here."""
-    printed = run(["-filters"], timeout_s=10).stdout.decode(errors="replace")
-    return frozenset(re.findall(r"^ [A-Z.|]{2,3} (\S+) +\S+->\S+", printed, re.MULTILINE))
-
-
-def check_filters(graph: str) -> None:
-    """Raise ``MissingDependency`` naming the filters of ``graph`` that this ffmpeg lacks."""
-    missing = sorted(filters_of(graph) - known_filters())
-    if missing:
-        what = f"ffmpeg's filter {', '.join(missing)}"
-        raise MissingDependency(what, MINIMUM_VERSION, f"{INSTALL_HINT} (a complete build)")
-
-
-def filters_of(graph: str) -> set[str]:
-    """The names of a graph's filters."""
-    bare = re.sub(r"'[^']*'|\\.|\[[^\]]*\]", "", graph)
-    return {re.split(r"[=@]", part.strip())[0] for part in re.split(r"[,;]", bare) if part.strip()}
-
-
 def knob_meta(values: Mapping[str, float]) -> dict[str, float]:
     """Values as meta has them: rounded, in order."""
     return {name: round(float(value), 6) for name, value in values.items()}
-
-
-def number(value: float) -> str:
-    """A number in a filter graph."""
-    return f"{value:.9g}"
-
-
-def joined(filters: Iterable[str]) -> str:
-    """A chain of filters; empty pieces drop out."""
-    return ",".join(part for part in filters if part)

@@ -89,7 +89,9 @@ class AudioClip(Part):
     start_ms: Number = 0.0
     """Where it begins on the timeline."""
     speed: Annotated[float, AfterValidator(partial(round, ndigits=9))] = 1.0
-    """As a tape: 2 is twice as fast and an octave higher. 0.25 to 4."""
+    """2 is twice as fast. 0.25 to 4."""
+    keep_pitch: bool = True
+    """At another speed voices stay as high as they are; ``False``: as a tape, 2 is an octave higher."""
     gain_db: Number = 0.0
     pan: Number = 0.0
     """-1 left to 1 right, at constant power; the middle is untouched."""

@@ -27,10 +27,10 @@ from functions.transform import fx, loudness, normalise, resample
 from functions.transform.chain import Mix, Stage, chain_of
 from functions.transform.loudness import METER
 from functions.transform.presets import preset_named
-from functions.transform.resample import late_samples, stretch_filters
 from functions.transform.sound import Clamps, open_sound
 from shared.contracts.engine import Engine, InputFile, Job
 from shared.media.probe import probe
+from shared.media.stretch import late_samples, stretch_filters
 from tests.bench.report import Row, show
 
 RATE, SECONDS, ROUNDS = 48_000, 120, 5

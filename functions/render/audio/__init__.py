@@ -31,7 +31,7 @@ from shared.contracts.timeline import Timeline
 from shared.errors import MissingDependency
 from shared.health import dependency, require
 
-REVISION = "mix-1"
+REVISION = "mix-2"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.render.audio.limiter import PeakMeter
 from functions.render.audio.plan import Plan
 from functions.render.audio.presets import Format
+from shared.audio.limiter import PeakMeter
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.media.decode import audio_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for

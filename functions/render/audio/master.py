@@ -17,30 +17,14 @@ from typing import Self
 import numpy as np
 
 from functions.render.audio.lanes import Signal
-from functions.render.audio.limiter import (
-    LOOK_AHEAD_S,
-    MARGIN_DB,
-    RELEASE_HALF_S,
-    Floats,
-    Limiter,
-    PeakMeter,
-    fallen,
-    held,
-    smoothed,
-)
 from functions.render.audio.plan import Plan
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
-from shared.audio.metrics import LoudnessMeter, gated_lufs
+from shared.audio.limiter import Limiter, PeakMeter
+from shared.audio.loudnorm import Notes, find_gain_db
+from shared.audio.metrics import LoudnessMeter
 
 BLOCK_FRAMES = 1 << 16
 CLOSE_ENOUGH_LU = 0.1
-MOST_GAIN_DB = 60.0
-"""What is quieter is noise: it is not lifted further."""
-MOST_LIMITING_DB = 24.0
-"""No peak is lifted further above the threshold: of what is behind that, little would be left."""
-_STEPS_PER_S = 1000
-_STEPS_PER_HOP = 100
-_TRIES = 12
 
 
 class MixFile:
@@ -49,12 +33,12 @@ class MixFile:
     def __init__(self, path: Path, rate: int, channels: int) -> None:
         self._file = path.open("w+b")
         self.rate, self.channels = rate, channels
-        self.frames = 0
-        self.meter = LoudnessMeter(rate, channels)
-        self._step = max(1, round(rate / _STEPS_PER_S))
-        self._rest = np.zeros((2, 0))
-        self._energies: list[Floats] = []
-        self._peaks: list[Floats] = []
+        self.notes = Notes(rate, channels)
+
+    @property
+    def frames(self) -> int:
+        """So many were written."""
+        return self.notes.frames
 
     def __enter__(self) -> Self:
         return self
@@ -70,14 +54,7 @@ class MixFile:
     def write(self, signal: Signal) -> None:
         """The next block, ``(channels, frames)``."""
         self._file.write(np.ascontiguousarray(signal.T).data)
-        self.frames += signal.shape[1]
-        energy = self.meter.add(signal.T)
-        notes = np.concatenate([self._rest, [energy, np.abs(signal).max(axis=0)]], axis=1)
-        whole = notes.shape[1] // self._step * self._step
-        steps = notes[:, :whole].reshape(2, -1, self._step)
-        self._energies.append(steps[0].mean(axis=1))
-        self._peaks.append(steps[1].max(axis=1))
-        self._rest = notes[:, whole:]
+        self.notes.add(signal)
 
     def read(self, first: int, stop: int) -> Signal:
         """Frames ``[first, stop)``, zeros outside the mix."""
@@ -87,26 +64,6 @@ class MixFile:
         data = self._file.read(max(0, high - low) * size)
         signal = np.frombuffer(data, np.float32).reshape(-1, self.channels).T
         return np.pad(signal, ((0, 0), (low - first, stop - low - signal.shape[1])))
-
-    @property
-    def energies(self) -> Floats:
-        """The K-weighted mean square of each whole millisecond."""
-        return np.concatenate(self._energies)
-
-    @property
-    def peaks(self) -> Floats:
-        """The highest sample of each whole millisecond."""
-        return np.concatenate(self._peaks)
-
-    @property
-    def peak_dbfs(self) -> float:
-        """The highest sample of all; ``-inf`` for silence."""
-        peak = max(self.peaks.max(initial=0.0), self._rest[1].max(initial=0.0))
-        return float(20.0 * np.log10(peak)) if peak else -np.inf
-
-    def most_gain_db(self, threshold_dbtp: float) -> float:
-        """More would be too much."""
-        return min(MOST_GAIN_DB, threshold_dbtp - self.peak_dbfs + MOST_LIMITING_DB)
 
 
 @dataclass(frozen=True)
@@ -137,20 +94,19 @@ def make_master(
     them.
     """
     export = plan.export
-    headroom_db = min(0.0, -export.preset.headroom - mix.peak_dbfs)
+    headroom_db = min(0.0, -export.preset.headroom - mix.notes.peak_dbfs)
     ceiling_dbtp = export.preset.limiter_thresh - room_db
     threshold = ceiling_dbtp
-    gain_db = find_gain_db(mix, export.loudnorm_target, threshold, headroom_db)
+    aim_lufs = export.loudnorm_target
     for number in range(1, export.preset.rounds + 1):
-        taken = _Pass(mix, plan, gain_db, threshold)
+        taken = _Pass(mix, plan, find_gain_db(mix.notes, aim_lufs, threshold), threshold)
         taken.write(path, tags, partial(_share, progress, number - 1, export.preset.rounds))
         missing_lu = export.loudnorm_target - taken.meter.integrated_lufs()
         over_db = max(0.0, taken.peaks.dbtp - ceiling_dbtp)
         if not over_db and (abs(missing_lu) <= CLOSE_ENOUGH_LU or not np.isfinite(missing_lu)):
             break
         threshold -= over_db
-        if np.isfinite(missing_lu):
-            gain_db = min(gain_db + missing_lu, mix.most_gain_db(threshold))
+        aim_lufs += missing_lu if np.isfinite(missing_lu) else 0.0
     progress(1.0)
     return Mastered(
         _rounded(headroom_db) or 0.0,
@@ -203,38 +159,3 @@ class _Pass:
             self.peaks.add(signal)
             self._done = stop
             yield signal
-
-
-def find_gain_db(
-    mix: MixFile, target_lufs: float, threshold_dbtp: float, headroom_db: float
-) -> float:
-    """The gain that brings the mix to the target behind the limiter; for silence, headroom alone."""
-    heard = mix.meter.integrated_lufs()
-    if not np.isfinite(heard):
-        return headroom_db
-    gain_db = min(target_lufs - heard, mix.most_gain_db(threshold_dbtp))
-    energies, peaks = mix.energies, mix.peaks
-    if len(energies) < 4 * _STEPS_PER_HOP:
-        return gain_db
-    for _ in range(_TRIES):
-        guess = _loudness_behind(energies, peaks, gain_db, threshold_dbtp)
-        if abs(target_lufs - guess) < 0.01 or not np.isfinite(guess):
-            break
-        gain_db = min(gain_db + target_lufs - guess, mix.most_gain_db(threshold_dbtp))
-    return gain_db
-
-
-def _loudness_behind(
-    energies: Floats, peaks: Floats, gain_db: float, threshold_dbtp: float
-) -> float:
-    """What the limiter would leave: the limiter itself, on milliseconds in place of samples."""
-    factor = 10.0 ** (gain_db / 20.0)
-    threshold = 10.0 ** ((threshold_dbtp - MARGIN_DB) / 20.0)
-    needed_db = 20.0 * np.log10(np.maximum(peaks * factor / threshold, 1.0))
-    window = 2 * round(LOOK_AHEAD_S * _STEPS_PER_S / 2)
-    release = float(np.log(0.5) / (RELEASE_HALF_S * _STEPS_PER_S))
-    released = fallen(held(np.pad(needed_db, (0, window)), window), 0.0, release)
-    turned_db = gain_db - smoothed(np.pad(released, (window, 0)), window)
-    power = energies * np.power(10.0, turned_db / 10.0)
-    whole = len(power) // _STEPS_PER_HOP * _STEPS_PER_HOP
-    return gated_lufs(power[:whole].reshape(-1, _STEPS_PER_HOP).mean(axis=1))

@@ -38,6 +38,7 @@ class PlannedClip:
     start: int
     frames: int
     speed: float
+    keep_pitch: bool
     gain_db: float
     pan: float
     fade_in: tuple[int, FadeCurve]
@@ -179,6 +180,7 @@ def _plan_clip(edges: Edges, rate: int) -> PlannedClip:
         start,
         frames,
         clip.speed,
+        clip.keep_pitch,
         clip.gain_db,
         clip.pan,
         into,
@@ -231,8 +233,9 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _clip_line(clip: PlannedClip) -> str:
     window = f"{clip.source}[{clip.source_frame}+{clip.source_frames}]"
     fades = f"in {clip.fade_in[0]} {clip.fade_in[1]}, out {clip.fade_out[0]} {clip.fade_out[1]}"
+    kept = "" if clip.speed == 1.0 else " pitch kept" if clip.keep_pitch else " as tape"
     return (
-        f"clip {clip.clip_id}: {window} x{clip.speed!r} at {clip.start}+{clip.frames}; "
+        f"clip {clip.clip_id}: {window} x{clip.speed!r}{kept} at {clip.start}+{clip.frames}; "
         f"fades: {fades}; automation: {_moves(clip.gain_db, clip.pan, clip.lanes)}"
     )
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,10 @@ from functions.render.audio.plan import PlannedClip
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import UnsupportedMedia
 from shared.media.decode import audio_blocks
+from shared.media.feed import fed, raw_input
+from shared.media.ffmpeg import started, timeout_for
 from shared.media.probe import probe
+from shared.media.stretch import stretch_filters, timed
 
 _KEPT_S = 20.0
 _KEPT_BYTES = 64 << 20
@@ -214,9 +218,53 @@ class _Tape:
         return _filled(np.ascontiguousarray(part.T), frames)
 
 
+class _Stretched:
+    """A clip at another speed with its own pitch: through Rubber Band, read while it works."""
+
+    def __init__(self, reader: Reader, clip: PlannedClip, channels: int, rate: int) -> None:
+        self._reader, self._left, self._channels = reader, clip.source_frames, channels
+        filters = stretch_filters(clip.speed, 0.0, "high", rate, preserve_formants=False)
+        chain = f"aformat=sample_fmts=fltp,{timed(filters, clip.speed, rate, clip.frames)}"
+        with ExitStack() as stack:
+            fd = stack.enter_context(fed(self._source()))
+            source = raw_input(fd, (rate, channels))
+            out = ("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
+            self._child = stack.enter_context(
+                started([*source, "-af", chain, *out], timeout_s=timeout_for(None), pass_fds=(fd,))
+            )
+            self._open = stack.pop_all()
+        self._chunks = self._child.chunks()
+        self._rest = bytearray()
+
+    def _source(self) -> Iterator[Signal]:
+        while self._left:
+            count = min(_CHUNK_FRAMES, self._left)
+            self._left -= count
+            yield self._reader.read(count)
+
+    def read(self, frames: int) -> Signal:
+        size = 4 * self._channels * frames
+        while len(self._rest) < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._child.check()
+                break
+            self._rest += chunk
+        part = np.frombuffer(bytes(self._rest[:size]), np.float32).reshape(-1, self._channels)
+        del self._rest[:size]
+        return _filled(np.ascontiguousarray(part.T), frames)
+
+    def close(self) -> None:
+        """Stop it, and leave its reader alone."""
+        self._open.close()
+
+
 def _filled(part: Signal, frames: int) -> Signal:
     missing = frames - part.shape[1]
     return np.pad(part, ((0, 0), (0, missing))) if missing else part
+
+
+Lent = Reader | _Tape | _Stretched
 
 
 @dataclass
@@ -227,20 +275,26 @@ class SourcePool:
     rate: int
     _kept: dict[str, Signal] = field(default_factory=dict)
     _free: dict[str, list[Reader]] = field(default_factory=dict)
-    _lent: dict[int, tuple[str, Reader]] = field(default_factory=dict)
+    _lent: dict[int, tuple[str, Reader, Lent]] = field(default_factory=dict)
 
-    def lend(self, clip: PlannedClip) -> Reader | _Tape:
+    def lend(self, clip: PlannedClip) -> Lent:
         """A reader that stands at the clip's first frame."""
         source = self.sources[clip.source]
         reader = self._reader(clip.source, source, clip.source_frame)
         reader.go_to(clip.source_frame)
-        given = reader if clip.speed == 1.0 else _Tape(reader, clip, source.channels)
-        self._lent[id(given)] = (clip.source, reader)
+        given: Lent = reader
+        if clip.speed != 1.0 and clip.keep_pitch:
+            given = _Stretched(reader, clip, source.channels, self.rate)
+        elif clip.speed != 1.0:
+            given = _Tape(reader, clip, source.channels)
+        self._lent[id(given)] = (clip.source, reader, given)
         return given
 
-    def give_back(self, given: Reader | _Tape) -> None:
+    def give_back(self, given: Lent) -> None:
         """The clip is over."""
-        name, reader = self._lent.pop(id(given))
+        name, reader, _ = self._lent.pop(id(given))
+        if isinstance(given, _Stretched):
+            given.close()
         self._free.setdefault(name, []).append(reader)
 
     def forget(self, name: str) -> None:
@@ -251,7 +305,10 @@ class SourcePool:
 
     def close(self) -> None:
         """Stop all decoders."""
-        readers = [reader for _, reader in self._lent.values()]
+        for _, _, given in self._lent.values():
+            if isinstance(given, _Stretched):
+                given.close()
+        readers = [reader for _, reader, _ in self._lent.values()]
         for reader in [*readers, *(one for free in self._free.values() for one in free)]:
             reader.close()
 

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 from functions.render.audio import AudioRenderParams
-from functions.render.audio.edl import to_edl
-from functions.render.audio.interchange import from_otio, to_otio
 from functions.render.audio.plan import MONO_LU, STAGES, plan_mix
 from functions.render.audio.presets import EXPORT_PRESETS, MIX_PRESETS
 from shared.contracts.timeline import AudioClip, Automation
+from shared.interchange.edl import to_edl
+from shared.interchange.otio import from_otio, to_otio
 
 DOCS = Path(__file__).parents[3] / "docs"
 TEXT = (DOCS / "mix.md").read_text()

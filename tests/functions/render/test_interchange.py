@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.render.audio.edl import timecode, to_edl
-from functions.render.audio.interchange import from_otio, to_otio
 from shared.contracts.engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
+from shared.interchange.edl import timecode, to_edl
+from shared.interchange.otio import from_otio, to_otio
 
 MEDIA = Path(__file__).parents[3].parent / "shared" / "media" / "timeline"
 LENGTHS = {"a": 10_000.0, "b": 8_000.0}

@@ -13,8 +13,8 @@ import pyloudnorm
 import pytest
 import soundfile
 
-from functions.render.audio.limiter import Limiter, held, smoothed, true_peaks
 from functions.render.audio.wav import Rounding
+from shared.audio.limiter import Limiter, held, smoothed, true_peaks
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
 from tests.functions.render.rig import (

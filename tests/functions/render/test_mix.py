@@ -154,7 +154,9 @@ def test_moving_controls_make_no_zipper_noise(tmp_path: Path) -> None:
 @pytest.mark.parametrize("speed", [0.5, 1.05, 2.0])
 def test_speed_is_that_of_a_tape(tmp_path: Path, speed: float) -> None:
     source = {"a": write(tmp_path, tone(2.0, 1_000))}
-    heard = premix(tmp_path, source, one_track({"asset_id": "a", "speed": speed}))
+    heard = premix(
+        tmp_path, source, one_track({"asset_id": "a", "speed": speed, "keep_pitch": False})
+    )
     assert len(heard) == round(2.0 * RATE / speed)
     inner = slice(4_800, len(heard) - 4_800)
     wanted = 0.5 * np.sin(2 * np.pi * 1_000 * speed * np.arange(len(heard)) / RATE)
@@ -219,3 +221,30 @@ def test_the_same_timeline_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [one.meta for one in runs[0].result.outputs] == [
         one.meta for one in runs[1].result.outputs
     ]
+
+
+def pitch_hz(sound: Any) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 1 << 19))
+    return float(np.argmax(spectrum) * RATE / (1 << 19))
+
+
+def test_speed_keeps_the_pitch_unless_it_is_to_be_a_tape(tmp_path: Path) -> None:
+    sound = tone(2.0, hz=440.0)
+    sound[: RATE // 2] = 0.0
+    clip = {"asset_id": "a", "speed": 1.25}
+    heard = premix(tmp_path, {"a": write(tmp_path, sound)}, one_track(clip))
+    assert len(heard) == round(2.0 * RATE / 1.25)
+    assert 1200 * abs(np.log2(pitch_hz(heard[RATE // 2 :, 0]) / 440)) < 5
+    begins = int(np.argmax(np.abs(heard[:, 0]) > 0.25)) / RATE
+    assert begins == pytest.approx(0.5 / 1.25, abs=0.02)
+
+
+def test_a_stretched_clip_in_the_middle_of_a_recording(tmp_path: Path) -> None:
+    """Its window is found to the sample, and the next clip of the recording reads on behind it."""
+    source = {"a": write(tmp_path, np.concatenate([tone(1.0, 300.0), tone(1.0, 900.0)]))}
+    slow = {"asset_id": "a", "source_start_ms": 1_000, "source_end_ms": 1_500, "speed": 0.5}
+    after = {"asset_id": "a", "source_start_ms": 1_500, "start_ms": 1_000}
+    heard = premix(tmp_path, source, one_track(slow, after))
+    assert len(heard) == 1.5 * RATE
+    for part in (heard[4_800:43_200, 0], heard[-RATE // 2 :, 0]):
+        assert 1200 * abs(np.log2(pitch_hz(part) / 900)) < 5

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from shared.contracts.asset import MediaInfo
 from shared.contracts.engine import Engine, InputFile, Job, Result
 from shared.media.probe import probe
 
@@ -35,10 +36,23 @@ def write(folder: Path, samples: Sound, subtype: str = "PCM_24", rate: int = RAT
     return path
 
 
+_PROBED: dict[tuple[object, ...], MediaInfo] = {}
+
+
+def probed(path: Path) -> MediaInfo:
+    """What probing says, which takes longer than most effects: WAVs of one shape are probed once."""
+    if path.suffix != ".wav":
+        return probe(path)
+    about = soundfile.info(path)
+    shape = (about.format, about.subtype, about.samplerate, about.channels, about.frames)
+    if shape not in _PROBED:
+        _PROBED[shape] = probe(path)
+    return _PROBED[shape]
+
+
 def job_of(path: Path, folder: Path, inputs: Mapping[str, list[InputFile]] | None = None) -> Job:
-    return Job(
-        path, probe(path), Path(tempfile.mkdtemp(dir=folder)), lambda fraction: None, inputs or {}
-    )
+    workdir = Path(tempfile.mkdtemp(dir=folder))
+    return Job(path, probed(path), workdir, lambda fraction: None, inputs or {})
 
 
 def run(engine: Engine, path: Path, folder: Path, **params: Any) -> Result:

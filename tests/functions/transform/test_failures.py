@@ -12,6 +12,7 @@ from functions.transform import fx, loudness, normalise, resample, sound
 from shared import health
 from shared.contracts.engine import Backend, Engine, Job
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, UnsupportedMedia
+from shared.media import filters, stretch
 from tests.functions.transform.support import job_of, noise, write
 
 ALL: list[tuple[Engine, dict[str, Any]]] = [
@@ -27,7 +28,7 @@ engines = pytest.mark.parametrize(
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    sound.known_filters()  # asked of the real one
+    filters.known_filters()  # asked of the real one
     return job_of(write(tmp_path, noise(1)), tmp_path)
 
 
@@ -39,7 +40,7 @@ def replace_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str | 
     """An ``ffmpeg`` that runs ``script`` instead, or none at all."""
     tools = folder / "tools"
     tools.mkdir()
-    for tool in ("setpriv", "prlimit", "sh", "sleep"):
+    for tool in ("setpriv", "prlimit", "unshare", "sh", "sleep"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     if script:
         (tools / "ffmpeg").write_text(f"#!/bin/sh\n{script}\n")
@@ -64,7 +65,7 @@ def test_missing_ffmpeg(
         health.report.cache_clear()
     assert caught.value.to_json()["dependency"] == "ffmpeg"
     assert "install" in caught.value.message
-    resample.late_samples.cache_clear()
+    stretch.late_samples.cache_clear()
     with pytest.raises(MissingDependency):
         make(engine, params, job)
 
@@ -134,4 +135,4 @@ def test_recording_without_sound(engine: Engine, params: dict[str, Any], job: Jo
 
 def test_unknown_filters_are_named() -> None:
     with pytest.raises(MissingDependency, match="ffmpeg's filter amagic"):
-        sound.check_filters("highpass=f=3,amagic=1")
+        filters.check_filters("highpass=f=3,amagic=1")

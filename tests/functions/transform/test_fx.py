@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from functions.transform import fx, macro
 from functions.transform.macros import MACROS
 from functions.transform.presets import PRESETS
-from functions.transform.sound import filters_of
 from shared.contracts.artifact import KIND_META
 from shared.contracts.engine import Engine
 from shared.errors import RushesError, UnsupportedMedia, ValidationError
+from shared.media.filters import filters_of
 from tests.functions.transform.support import (
     RATE,
     click,
@@ -62,7 +63,7 @@ def test_half_wet_is_half_of_each_in_time(preset_id: str, tmp_path: Path) -> Non
         for share in (1, 0.5)
     )
     assert np.abs(wet - dry).max() > 0.001
-    assert half == pytest.approx((dry + wet) / 2, abs=2e-6)
+    assert_allclose(half, (dry + wet) / 2, atol=2e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pyloudnorm
 import pytest
+from numpy.testing import assert_allclose
 from scipy.signal import resample_poly
 
 from functions.transform import loudness, normalise
 from functions.transform.loudness import Reading, loudness_range_lu, parse_true_peak
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import InputFile
+from shared.contracts.engine import Engine, InputFile
 from shared.contracts.step import StepState
 from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
 from tests.functions.transform.support import (
@@ -48,13 +49,13 @@ REAL = [
     "shots/nasa_13013.mp4",
 ]
 SYNTHESISED: dict[str, Callable[[], Sound]] = {
-    "noise": lambda: noise(8),
-    "loud and quiet": lambda: loud_and_quiet(8),
-    "tone between samples": lambda: tone(5, RATE / 4 + 0.5, 0.95) * np.hanning(5 * RATE)[:, None],
-    "spikes": lambda: noise(6, 0.01) + np.resize(click(1, 0.5, 0.8), (6 * RATE, 2)),
-    "mono": lambda: noise(5, channels=1),
+    "noise": lambda: noise(3),
+    "loud and quiet": lambda: loud_and_quiet(4),
+    "tone between samples": lambda: tone(3, RATE / 4 + 0.5, 0.95) * np.hanning(3 * RATE)[:, None],
+    "spikes": lambda: noise(4, 0.01) + np.resize(click(1, 0.5, 0.8), (4 * RATE, 2)),
+    "mono": lambda: noise(2, channels=1),
     "half a second": lambda: noise(0.5),
-    "very quiet": lambda: noise(5, 0.0005),
+    "very quiet": lambda: noise(2, 0.0005),
 }
 
 
@@ -78,7 +79,7 @@ def check_reached(path: Path, folder: Path, target_lufs: float) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("target_lufs", [-14, -16, -23])
+@pytest.mark.parametrize("target_lufs", [-14, -23])
 @pytest.mark.parametrize("name", REAL)
 def test_real_programme_reaches_its_target(name: str, target_lufs: float, tmp_path: Path) -> None:
     check_reached(recording(name), tmp_path, target_lufs)
@@ -95,11 +96,38 @@ def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
     after, stats = heard(result), result.outputs[0].meta["norm_stats"]
     gain = 10 ** (stats["gain_db"] / 20)
     assert stats["mode"] == "linear" and stats["limited_by_db"] == 0
-    assert after == pytest.approx(before * gain, rel=0.002, abs=1e-6)
+    assert_allclose(after, before * gain, rtol=0.002, atol=1e-6)
     moved = {name: stats["after"][name] - stats["before"][name] for name in stats["before"]}
     assert moved["loudness_range_lu"] == 0
     assert moved["integrated_lufs"] == pytest.approx(stats["gain_db"], abs=0.011)
     assert moved["true_peak_dbtp"] == pytest.approx(stats["gain_db"], abs=0.06)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5])
+@pytest.mark.parametrize("engine", [loudness.ENGINE, normalise.ENGINE])
+def test_digital_silence_behind_loud_sound_is_silence(
+    engine: Engine, seed: int, tmp_path: Path
+) -> None:
+    """There ffmpeg's meter reports what is no number: it subtracts what it added, and errs."""
+    silence = np.zeros((RATE, 2))
+    sound = np.concatenate([noise(3, 0.3, seed), 2 * silence, noise(1, 0.001, seed), silence])
+    path = write(tmp_path, sound)
+    result = run(engine, path, tmp_path)
+    assert result.state is StepState.DONE
+    measured = run(loudness.ENGINE, path, tmp_path).outputs[0].meta
+    assert measured["integrated_lufs"] == pytest.approx(lufs(sound, RATE), abs=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_the_limiter_turns_down_only_what_it_must(channels: int, tmp_path: Path) -> None:
+    sound = noise(4, 0.05, channels=channels)
+    sound[2 * RATE : 2 * RATE + 200] *= 10
+    result = run(normalise.ENGINE, write(tmp_path, sound, "FLOAT"), tmp_path)
+    stats = result.outputs[0].meta["norm_stats"]
+    away = np.abs(np.arange(len(sound)) - 2 * RATE) > 0.4 * RATE
+    gain = 10 ** (stats["gain_db"] / 20)
+    assert stats["mode"] == "limited"
+    assert_allclose(heard(result)[away], sound[away] * gain, rtol=0.005, atol=1e-5)
 
 
 def test_peaks_over_the_ceiling_are_limited_and_it_says_by_how_much(tmp_path: Path) -> None:
@@ -119,7 +147,7 @@ def test_stop_short_takes_only_the_gain_the_ceiling_allows(tmp_path: Path) -> No
     assert stats["mode"] == "stopped_short" and result.state is StepState.DONE
     assert -1.2 < true_peak_dbtp(after) <= -1
     assert stats["short_by_lu"] == pytest.approx(-16 - lufs(after, RATE), abs=0.3)
-    assert after == pytest.approx(before * 10 ** (stats["gain_db"] / 20), rel=0.002, abs=1e-6)
+    assert_allclose(after, before * 10 ** (stats["gain_db"] / 20), rtol=0.002, atol=1e-6)
 
 
 def test_out_of_reach_is_said_and_the_ceiling_still_holds(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from functions.transform.chain import Scene
 from functions.transform.fx import ENGINE
 from functions.transform.presets import PRESETS
-from functions.transform.sound import check_filters
 from shared import process
+from shared.media.filters import check_filters
 from tests.functions.detect.synth import drums
 from tests.functions.transform.support import (
     RATE,
@@ -174,9 +175,9 @@ def stutter(before: Sound, after: Sound) -> None:
     grain = round(0.1 * RATE)
     inner = slice(RATE // 100, grain - RATE // 100)
     first = after[4 * grain :][inner]
-    assert first == pytest.approx(before[4 * grain :][inner], abs=1e-4)
+    assert_allclose(first, before[4 * grain :][inner], atol=1e-4)
     for repeat in (5, 6, 7):
-        assert after[repeat * grain :][inner] == pytest.approx(first, abs=1e-4)
+        assert_allclose(after[repeat * grain :][inner], first, atol=1e-4)
 
 
 def swell(before: Sound, after: Sound) -> None:
@@ -318,10 +319,10 @@ def test_what_lies_in_fresh_memory_is_not_heard(
     preset_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some of ffmpeg's filters give out memory that they never wrote to, unless they are led."""
-    path = write(tmp_path, noise(0.6), rate=22_050)
+    path = write(tmp_path, noise(0.3), rate=22_050)
     monkeypatch.setattr(process, "_ENVIRONMENT", (*process._ENVIRONMENT, "MALLOC_PERTURB_"))
     made = set()
-    for fill in ("0", "1", "165"):
+    for fill in ("1", "165"):
         monkeypatch.setenv("MALLOC_PERTURB_", fill)
         result = run(ENGINE, path, tmp_path, preset_id=preset_id)
         made.add(result.outputs[0].path.read_bytes())

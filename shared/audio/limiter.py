@@ -17,8 +17,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.render.audio.lanes import Signal
-
+Signal = NDArray[np.float32]
+"""``(channels, frames)``."""
 Floats = NDArray[np.float64]
 
 LOOK_AHEAD_S = 0.005

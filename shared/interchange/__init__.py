@@ -1,0 +1,1 @@
+"""Timelines on their way to other programs and back: OpenTimelineIO, EDL."""

@@ -1,0 +1,92 @@
+"""A tenant's timeline to and from other programs: what they call media are recordings here.
+
+.otio text -> read_otio -> Timeline + notices
+Timeline   -> write_otio, write_edl
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.engine import SourceRef
+from shared.contracts.timeline import Timeline
+from shared.errors import ValidationError
+from shared.home import Home
+from shared.interchange.edl import to_edl
+from shared.interchange.otio import Imported, from_otio, to_otio
+from shared.store import load_artifact
+from shared.views import list_assets
+from shared.work import load_asset
+
+
+def read_otio(home: Home, ctx: RequestContext, text: str) -> Imported:
+    """Read ``.otio`` JSON. Media of other programs are found by their files' names.
+
+    Raises ``ValidationError``, also where no recording, or more than one, has a file's name.
+    """
+    named: dict[str, list[str]] = {}
+    for asset in list_assets(home.documents, ctx):
+        for name in {source.name for source in asset.sources}:
+            named.setdefault(PurePosixPath(name).name, []).append(asset.asset_id)
+
+    def resolve(url: str, name: str) -> SourceRef | None:
+        file = PurePosixPath(unquote(urlsplit(url).path)).name or name
+        found = named.get(file, [])
+        if len(found) > 1:
+            raise ValidationError("otio", f"{len(found)} recordings are called {file}")
+        return SourceRef(asset_id=found[0]) if found else None
+
+    return from_otio(text, resolve)
+
+
+def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:
+    """The timeline as ``.otio`` JSON. Raises ``ValidationError`` and ``NotFound``."""
+    return to_otio(timeline, lengths_ms(home, ctx, timeline))
+
+
+def write_edl(home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: int = 25) -> str:
+    """Cuts and markers as an EDL. Raises ``ValidationError`` and ``NotFound``."""
+    return to_edl(timeline, lengths_ms(home, ctx, timeline), frame_rate)
+
+
+def lengths_ms(home: Home, ctx: RequestContext, timeline: Timeline) -> Mapping[str, float]:
+    """Source id -> how long it is.
+
+    How long an artifact is, its meta may say; otherwise its clips must say where they end. Raises
+    ``NotFound``, and ``ValidationError`` naming the clip.
+    """
+    lengths: dict[str, float] = {}
+    for ref in timeline.sources:
+        if ref.asset_id is not None:
+            known = _recorded_ms(load_asset(home, ctx, ref.asset_id))
+        else:
+            meta = load_artifact(home.documents, ctx, ref.identifier).meta
+            known = float(meta.get("duration_ms") or 0.0)
+        lengths[ref.identifier] = known or _played_ms(timeline, ref)
+    return lengths
+
+
+def _recorded_ms(asset: Asset) -> float:
+    if not asset.media.audio:
+        raise ValidationError("timeline", f"{asset.asset_id} has no sound")
+    stream = asset.media.audio[0]
+    return float(stream.start_ms + (stream.duration_ms or asset.media.duration_ms or 0))
+
+
+def _played_ms(timeline: Timeline, ref: SourceRef) -> float:
+    """Up to where its clips play it."""
+    ends = []
+    for track in timeline.tracks:
+        for clip in track.clips:
+            if clip.source == ref and clip.source_end_ms is None:
+                raise ValidationError(
+                    f"tracks.{track.track_id}.clips.{clip.clip_id}.source_end_ms",
+                    "must be said: nothing here tells how long the artifact is",
+                )
+            if clip.source == ref:
+                ends.append(float(clip.source_end_ms or 0.0))
+    return max(ends)
