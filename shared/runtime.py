@@ -37,6 +37,7 @@ from shared.errors import (
     AttemptsExhausted,
     LeaseLost,
     Permanent,
+    RushesError,
     Transient,
     Unavailable,
     ValidationError,
@@ -162,7 +163,7 @@ class _Attempt:
             claim = known_result(
                 self.home.documents, self.ctx, work.claim(), force=self.request.force
             )
-        except Permanent:  # to be recorded by who does the step: here may lack what it leans on
+        except RushesError:  # for whoever does the step to say: here may lack what it leans on
             return
         if claim is not None:
             self._take_over_result(claim)

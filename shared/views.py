@@ -16,7 +16,7 @@ from shared.errors import NotFound
 from shared.home import Home
 from shared.pipeline import PROBE
 from shared.runs import load_records, load_run, run_state
-from shared.store import load_artifact
+from shared.store import artifact_path, load_artifact
 from shared.work import load_asset
 
 
@@ -76,7 +76,7 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
 
 
 def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:
-    artifacts = [load_artifact(home.documents, ctx, name) for name in record.artifact_ids]
+    artifacts = [_stored_artifact(home, ctx, name) for name in record.artifact_ids]
     return {
         "step": record.step,
         "state": record.state.value,
@@ -84,8 +84,16 @@ def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[st
         "error": record.error,
         "progress": record.progress,
         "cache_key": record.cache_key,
-        "artifacts": [artifact_object(artifact) for artifact in artifacts],
+        "artifacts": [{**stored, "path": local_path(stored["uri"])} for stored in artifacts],
     }
+
+
+def _stored_artifact(home: Home, ctx: RequestContext, identifier: str) -> Mapping[str, Any]:
+    """As its document has it: a run may have hundreds, and checking each again costs most of a read."""
+    document = home.documents.get(artifact_path(ctx, identifier))
+    if document is None:
+        raise NotFound("artifact", identifier)
+    return document.data
 
 
 def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     run = load_run(home.documents, ctx, run_id)
     shown = run_object(home, ctx, run_id)
     for step in shown["steps"]:
-        step["artifacts"] = [_linked_artifact(artifact) for artifact in step["artifacts"]]
+        step["artifacts"] = [public_artifact(artifact) for artifact in step["artifacts"]]
     return {**shown, "created_at": run.created_at, "links": _run_links(run)}
 
 
@@ -119,24 +127,20 @@ def public_step_row(record: StepRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude={"lease_generation"})
 
 
-def public_artifact(artifact: Artifact) -> dict[str, Any]:
-    """An artifact with links."""
-    return _linked_artifact(artifact.model_dump(mode="json"))
-
-
-def public_asset(asset: Asset) -> dict[str, Any]:
-    """An asset with links."""
-    own = f"/assets/{asset.asset_id}"
+def public_asset(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """An asset's document with links."""
+    own = f"/assets/{stored['asset_id']}"
     links = {
         "self": own,
         "media": f"{own}/media",
         "artifacts": f"{own}/artifacts",
-        "runs": f"/runs?asset_id={asset.asset_id}",
+        "runs": f"/runs?asset_id={stored['asset_id']}",
     }
-    return {**asset.model_dump(mode="json"), "links": links}
+    return {**stored, "links": links}
 
 
-def _linked_artifact(shown: Mapping[str, Any]) -> dict[str, Any]:
+def public_artifact(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """An artifact's document with links, without a local path."""
     own = f"/artifacts/{shown['artifact_id']}"
     links = {"self": own, "content": f"{own}/content", "asset": f"/assets/{shown['asset_id']}"}
     return {**{name: value for name, value in shown.items() if name != "path"}, "links": links}

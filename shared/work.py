@@ -172,8 +172,10 @@ class Work:
         return self._fetch(key, folder / f"source{_suffix(key)}")
 
     def _media(self, source: Path) -> MediaInfo:
-        """What is in the source: known of the recording, to be looked at in an artifact."""
+        """What is in the source: known of the recording, to be looked at in an artifact that plays."""
         if self.request.artifact_id is None or self.row.takes not in ("audio", "video"):
+            return self.asset.media
+        if source.suffix == ".json":  # a transcript that is edited
             return self.asset.media
         from shared.media.probe import probe
 

@@ -13,7 +13,6 @@ from functions.api.identity import Caller
 from functions.api.media import bytes_answer
 from shared.clips import load_clip, timeline_by_clip
 from shared.contracts.artifact import KIND_META, Artifact
-from shared.contracts.asset import Asset
 from shared.contracts.ids import NAME_PATTERN
 from shared.erase import erase_asset
 from shared.errors import NotFound, ValidationError
@@ -60,13 +59,15 @@ def _assets(router: APIRouter, home: Home) -> None:
     def assets(request: Request, ctx: Caller, page: Paged) -> Response:
         """The recordings, by id."""
         found, following = page.of(home, f"{ctx.document_prefix}assets")
-        rows = [public_asset(Asset.model_validate(document.data)) for document in found]
+        rows = [public_asset(document.data) for document in found]
         return answer(request, merged(rows, "assets", following))
 
     @router.get("/assets/{asset_id}", tags=["assets"])
     def asset(request: Request, ctx: Caller, asset_id: Id) -> Response:
         """One recording."""
-        return answer(request, public_asset(load_asset(home, ctx, asset_id)))
+        return answer(
+            request, public_asset(load_asset(home, ctx, asset_id).model_dump(mode="json"))
+        )
 
     @router.get("/assets/{asset_id}/media", tags=["assets"], response_class=Response)
     @router.head("/assets/{asset_id}/media", include_in_schema=False)
@@ -83,7 +84,7 @@ def _assets(router: APIRouter, home: Home) -> None:
         load_asset(home, ctx, asset_id)
         where = {"asset_id": asset_id, "kind": kind}
         found, following = page.of(home, f"{ctx.document_prefix}artifacts", where)
-        rows = [public_artifact(Artifact.model_validate(document.data)) for document in found]
+        rows = [public_artifact(document.data) for document in found]
         return answer(request, merged(rows, "artifacts", following))
 
     @router.delete("/assets/{asset_id}", tags=["assets"])
@@ -116,13 +117,16 @@ def _artifacts(router: APIRouter, home: Home) -> None:
     def artifacts(request: Request, ctx: Caller, page: Paged, kind: Kind = None) -> Response:
         """All artifacts, by id."""
         found, following = page.of(home, f"{ctx.document_prefix}artifacts", {"kind": kind})
-        rows = [public_artifact(Artifact.model_validate(document.data)) for document in found]
+        rows = [public_artifact(document.data) for document in found]
         return answer(request, merged(rows, "artifacts", following))
 
     @router.get("/artifacts/{artifact_id}", tags=["artifacts"])
     def artifact(request: Request, ctx: Caller, artifact_id: Id) -> Response:
         """One artifact."""
-        return answer(request, public_artifact(load_artifact(documents, ctx, artifact_id)))
+        return answer(
+            request,
+            public_artifact(load_artifact(documents, ctx, artifact_id).model_dump(mode="json")),
+        )
 
     @router.get("/artifacts/{artifact_id}/content", tags=["artifacts"], response_class=Response)
     @router.head("/artifacts/{artifact_id}/content", include_in_schema=False)

@@ -216,7 +216,7 @@ def _result(
     kind = f"{first}s" if f"{first}s" in others else first
     made = [load_artifact(home.documents, ctx, name) for name in artifact_ids]
     main = next((artifact for artifact in made if artifact.kind == kind), made[0])
-    shown = public_artifact(main)
+    shown = public_artifact(main.model_dump(mode="json"))
     shown["meta"] = {**main.meta, "cache_hit": cached}
     if main.content_type == "application/json" and main.bytes <= _LARGEST_CONTENT:
         shown["content"] = json.loads(b"".join(home.objects.read(main.key)))

@@ -14,6 +14,7 @@ import structlog
 from shared import plan
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord, StepState
+from shared.documents import Document
 from shared.errors import NotFound
 from shared.home import Home
 from shared.runs import load_run, write_record
@@ -27,19 +28,25 @@ a message more for each, which finds the work claimed or done."""
 
 
 def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
-    """Ask again for what the runs with long-queued steps wait for; returns how many such runs."""
-    waiting: dict[tuple[RequestContext, str], StepRecord] = {}
+    """Ask again for what the runs with long-queued steps wait for; returns how many such runs.
+
+    A run of which any queued step was written of late is left alone.
+    """
+    newest: dict[str, Document] = {}
     for document in home.documents.list_group("steps", where={"state": StepState.QUEUED.value}):
-        if document.read_at - document.updated_at >= grace_s:
-            _, tenant, _, env, _, run_id, _, _ = document.path.split("/")
-            key = (RequestContext.of(tenant, env), run_id)
-            waiting[key] = StepRecord.model_validate(document.data)
-    resumed = sum(_resume(home, ctx, run_id, record) for (ctx, run_id), record in waiting.items())
+        run = document.path.rsplit("/", 2)[0]
+        if run not in newest or newest[run].updated_at < document.updated_at:
+            newest[run] = document
+    stalled = [one for one in newest.values() if one.read_at - one.updated_at >= grace_s]
+    resumed = sum(_resume(home, document) for document in stalled)
     log.info("sweep.stalled", resumed=resumed)
     return resumed
 
 
-def _resume(home: Home, ctx: RequestContext, run_id: str, record: StepRecord) -> bool:
+def _resume(home: Home, document: Document) -> bool:
+    _, tenant, _, env, _, run_id, _, _ = document.path.split("/")
+    ctx = RequestContext.of(tenant, env)
+    record = StepRecord.model_validate(document.data)
     try:
         run = load_run(home.documents, ctx, run_id)
         asset = load_asset(home, ctx, run.asset_id or "")

@@ -149,7 +149,8 @@ def _pause_s(delivery: Delivery) -> float:
 
 def _data(home: Home, ctx: RequestContext, delivery: Delivery) -> dict[str, Any]:
     if delivery.artifact_id is not None:
-        return public_artifact(load_artifact(home.documents, ctx, delivery.artifact_id))
+        artifact = load_artifact(home.documents, ctx, delivery.artifact_id)
+        return public_artifact(artifact.model_dump(mode="json"))
     run = public_run(home, ctx, delivery.run_id)
     if delivery.step is not None:
         run["steps"] = [step for step in run["steps"] if step["step"] == delivery.step]

@@ -20,7 +20,7 @@ from infra.capacity.tables import (
 
 DAY_S = 86_400
 MONTH_DAYS = 30.4
-SWEEP_ROUNDS_A_DAY = 24
+SWEEP_ROUNDS_A_DAY = 4
 SWEEP_WINDOW_DAYS = 3
 _UNITS = (
     *("document_reads", "document_writes", "objects_written", "object_reads", "object_lists"),

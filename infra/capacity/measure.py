@@ -1,11 +1,12 @@
 """Measure what each step takes on this machine, and what it asks of the stores; writes rates.json.
 
-    python -m infra.capacity.measure
+    python -m infra.capacity.measure [STEP...]
 
 The demo's clip and a longer one made of it are processed in an embedded home, one message at a time,
 in this process. Counted are CPU seconds (its own and its children's, which neighbours on the machine
 hardly change, unlike wall time), reads and writes of documents and objects, messages, and bytes. A
-line through the two lengths gives a fixed part and a part per second of media.
+line through the two lengths gives a fixed part and a part per second of media. Steps that are named
+are measured anew, with what they need; the others keep their rates. A step that fails is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,7 @@ from shared.contracts.context import RequestContext
 from shared.delivery import deliver, handler_of
 from shared.documents import Documents
 from shared.home import Home, consumed_topics, open_home
+from shared.intake import Wishes
 from shared.log import configure
 from shared.objects import Objects
 from shared.pipeline import DEAD_TOPIC, PROBE, RESULTS_TOPIC
@@ -99,7 +101,9 @@ class CountedBus:
         return getattr(self._inner, name)
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
-        """Publish and count."""
+        """Publish and count, and remember what failed."""
+        if attributes.get("type") == "step.failed":
+            self._counts["failed"] += 1
         kind = "results" if topic == RESULTS_TOPIC else "requests"
         self._counts[f"messages_{kind}"] += 1
         self._counts["message_bytes"] += len(data) + sum(
@@ -108,8 +112,8 @@ class CountedBus:
         return self._inner.publish(topic, data, attributes)
 
 
-def process(clip: Path, folder: Path) -> dict[str, Counter[str]]:
-    """Step -> what it took, for the steps that run on upload."""
+def process(clip: Path, folder: Path, only: Sequence[str]) -> dict[str, Counter[str]]:
+    """Step -> what it took, for ``only`` these steps, or those that run on upload."""
     counts: Counter[str] = Counter()
     plain = open_home(Settings(home="embedded", data=folder))
     home = Home(
@@ -118,7 +122,7 @@ def process(clip: Path, folder: Path) -> dict[str, Counter[str]]:
         cast(Documents, Counted(plain.documents, _DOCUMENTS, counts)),
         cast(Bus, CountedBus(plain.bus, counts)),
     )
-    upload(plain, CTX, str(clip))
+    upload(plain, CTX, str(clip), wishes=Wishes(steps=tuple(only) or None))
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     topics = {
         topic: name
@@ -137,7 +141,7 @@ def process(clip: Path, folder: Path) -> dict[str, Counter[str]]:
             plain.bus.ack(delivery)
             took = {"cpu_s": _cpu_s() - cpu, "wall_s": time.monotonic() - begun}
             seen[step].update({**counts, **took})
-    return seen
+    return {step: took for step, took in seen.items() if not took["failed"]}
 
 
 def _cpu_s() -> float:
@@ -166,43 +170,47 @@ def clips(folder: Path) -> tuple[Path, Path]:
     return DEMO, long
 
 
-def rates(say: Callable[[str], None]) -> dict[str, Any]:
-    """All that is measured, as rates.json keeps it."""
+def rates(only: Sequence[str], say: Callable[[str], None]) -> dict[str, Any]:
+    """All that is measured, as rates.json keeps it under ``measured``."""
     with tempfile.TemporaryDirectory(prefix="rushes-capacity-") as name:
         folder = Path(name)
         short, long = clips(folder)
-        process(short, folder / "warm")  # imports and caches are the instance's, not the message's
+        # Imports and caches are the instance's, not the message's.
+        process(short, folder / "warm", only)
         say("warm")
-        measured = [process(short, folder / "short"), process(long, folder / "long")]
+        measured = [process(clip, folder / clip.stem, only) for clip in (short, long)]
         sizes = short.stat().st_size, long.stat().st_size
     lengths = DEMO_S, DEMO_S * REPEATS
     steps = {}
     for step in measured[1]:
-        first, second = measured[0][step], measured[1][step]
+        first, second = measured[0].get(step), measured[1][step]
+        if first is None:
+            continue
         units = sorted({*first, *second} - {"wall_s"})
         steps[step] = {unit: line(first[unit], second[unit], *lengths) for unit in units}
         busy = second["cpu_s"] / second["wall_s"]
         steps[step]["busy_cores"] = {"fixed": _rounded(busy), "per_media_s": 0.0}
     return {
-        "measured": {
-            "when": f"{datetime.now(UTC):%Y-%m-%d}",
-            "how": "python -m infra.capacity.measure: infra/demo/demo.mp4 (20 s, 320x240) and the same"
-            f" {REPEATS} times over, each step alone in one process, embedded home; CPU seconds of"
-            " the process and its children",
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python"
-            f" {platform.python_version()}; shared with other work while this ran",
-            "upload_bytes": line(sizes[0], sizes[1], *lengths),
-            "steps": steps,
-        }
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "how": "python -m infra.capacity.measure: infra/demo/demo.mp4 (20 s, 320x240) and the same"
+        f" {REPEATS} times over, each step alone in one process, embedded home; CPU seconds of"
+        " the process and its children",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python"
+        f" {platform.python_version()}; shared with other work while this ran",
+        "upload_bytes": line(sizes[0], sizes[1], *lengths),
+        "steps": steps,
     }
 
 
 def main() -> None:
     """Measure, and replace what rates.json says was measured; assumptions stay."""
     configure("WARNING")
-    measured = rates(lambda text: print(text, file=sys.stderr))
-    found = {**json.loads(RATES.read_text()), **measured}
-    RATES.write_text(json.dumps(found, indent=2) + "\n")
+    only = sys.argv[1:]
+    found = rates(only, lambda text: print(text, file=sys.stderr))
+    standing = json.loads(RATES.read_text())
+    kept = standing["measured"]["steps"] if only else {}
+    found["steps"] = {**kept, **found["steps"]}
+    RATES.write_text(json.dumps({**standing, "measured": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -157,7 +157,8 @@ module "subscription" {
   endpoint       = module.function[each.value.function].uri
   audience       = module.function[each.value.function].audience
   push_account   = google_service_account.push.email
-  dead_topic     = each.value.dead_letter ? module.bus.topics[local.pipeline.topics.dead] : null
+  dead_topic     = module.bus.topics[local.pipeline.topics.dead]
+  dead_letter    = each.value.dead_letter
   labels         = local.labels
 
   depends_on = [google_service_account_iam_member.push_tokens]

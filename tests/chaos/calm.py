@@ -37,8 +37,7 @@ def check(storm: Storm) -> dict[str, Any]:
     _check_processes(storm)
     _check_files(storm)
     log = storm.stage.log
-    for private in ("secretname", "tenants/t1", '"t1"', "u1"):
-        assert private not in log, private
+    assert "secret" not in log, "so tenants, users and files are called"
     return {
         "uploads": len(storm.sent),
         "outcomes": dict(outcomes),

@@ -115,6 +115,8 @@ class Stage:
     objects: SlowObjects
     server: StorageServer
     functions: subprocess.Popen[bytes]
+    addresses: Mapping[str, str]
+    """Function -> where it is pushed to."""
     small_disk: bool
     """The bucket and the functions' temporary files share a disk of ``DISK_BYTES``."""
 
@@ -141,11 +143,6 @@ class Stage:
         self.pubsub.start()
         self.pubsub.await_ready()
         make_topics(self.config.project, self.addresses)
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """Function -> where it is pushed to."""
-        return _addresses(int(self.functions.args[-1]))  # type: ignore[call-overload]
 
 
 def _addresses(port: int) -> dict[str, str]:
@@ -224,6 +221,7 @@ def stage(folder: Path) -> Iterator[Stage]:
             config,
             open_home(config),
             *(pubsub, firestore, objects, server, functions),
+            addresses=_addresses(port),
             small_disk=small,
         )
         stack.callback(_stop_bucket, built)

@@ -35,7 +35,9 @@ from tests.chaos.stage import Stage
 
 STEPS = ("toy.one", "toy.three", "toy.two", "toy.join")
 TAP = "tap"
-TENANTS = [RequestContext(tenant_id=f"t{n}", env="dev", user_id="u1") for n in (1, 2, 3)]
+TENANTS = [
+    RequestContext(tenant_id=f"secrettenant{n}", env="dev", user_id="secretuser") for n in (1, 2, 3)
+]
 SETTLED = ("done", "degraded", "failed")
 
 
@@ -201,7 +203,7 @@ class Storm:
                 missed = announce_missed(self.stage.home, now=time.time(), grace_s=15)
                 self.told["uploads found by the sweep"] += missed
                 self.told["runs resumed by the sweep"] += resume_stalled(
-                    self.stage.home, grace_s=20
+                    self.stage.home, grace_s=60
                 )
             except RushesError:
                 continue

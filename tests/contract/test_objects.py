@@ -103,6 +103,13 @@ def test_only_the_generation_that_is_there_can_be_read(objects: Objects, read_al
     assert read_all(KEY, generation=second.generation) == b"2"
 
 
+def test_reading_can_begin_anywhere(objects: Objects) -> None:
+    data = bytes(range(256)) * 20
+    objects.put(KEY, data, content_type="audio/wav")
+    for start in (0, 1, 3000, len(data) - 1, len(data)):
+        assert b"".join(objects.read(KEY, start=start)) == data[start:]
+
+
 def test_copies_keep_bytes_and_facts_and_live_on(objects: Objects, read_all: ReadAll) -> None:
     original = put(objects, KEY, b"sound", metadata={"a": "b"})
     put(objects, "copy.wav", b"earlier")

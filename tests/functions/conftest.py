@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from functions.anonymise import faces
 from functions.detect import regions, visual_meta
+from shared.contracts.engine import InputFile
 from tests.functions import video
 
 
@@ -33,3 +36,11 @@ def hidden_face(face_clip: video.Ran, tmp_path_factory: pytest.TempPathFactory) 
 def seen_face(tmp_path_factory: pytest.TempPathFactory) -> video.Ran:
     """The face clip's visual meta."""
     return video.run(visual_meta.ENGINE, video.FACE_CLIP, tmp_path_factory.mktemp("seen"))
+
+
+@pytest.fixture
+def short_clip(tmp_path: Path) -> tuple[Path, InputFile]:
+    """A second of the face clip, and its regions."""
+    path = video.shortened(tmp_path / "short.mp4", 1.0)
+    ran = video.run(regions.ENGINE, path, tmp_path / "regions", **video.QUICK)
+    return path, ran.as_input("video_region_summary")

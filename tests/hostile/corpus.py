@@ -247,7 +247,8 @@ def _scores() -> Iterator[tuple[str, bytes]]:
     yield "deep.json", b"[" * 200_000
     yield "deeper.json", b'{"format": "rushes.pattern", "tracks": ' + b"[" * 100_000
     yield "empty.json", json.dumps(head).encode()
-    for value in (1e308, -1, 10**30, "x" * 100_000, None, [[]] * 1000, {"a": {}}):
+    values: tuple[object, ...] = (1e308, -1, 10**30, "x" * 100_000, None, [[]] * 1000, {"a": {}})
+    for value in values:
         for name in ("tempo_bpm", "tracks", "version", "beats"):
             yield "odd.json", json.dumps({**head, name: value}).encode()
     yield "infinite.json", b'{"format": "rushes.pattern", "tempo_bpm": Infinity}'

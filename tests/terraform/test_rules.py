@@ -111,8 +111,8 @@ def test_each_subscription_pushes_with_a_token_and_has_its_dead_letters_and_gran
     assert policy["content"][0]["max_delivery_attempts"] == 100
     agent = only("google_pubsub_subscription_iam_member")
     assert agent.body["role"] == "roles/pubsub.subscriber"
-    assert agent.body["count"] == "${var.dead_topic == null ? 0 : 1}"
-    assert policy["for_each"] == "${var.dead_topic == null ? [] : [var.dead_topic]}"
+    assert agent.body["count"] == "${var.dead_letter ? 1 : 0}"
+    assert policy["for_each"] == "${var.dead_letter ? [var.dead_topic] : []}"
     locals_ = folder(TERRAFORM / "modules" / "subscription").locals()
     assert "gcp-sa-pubsub" in locals_["agent"]
 
@@ -229,7 +229,9 @@ def test_the_lines_that_are_counted_are_logged() -> None:
     source = "".join(
         path.read_text() for room in ("shared", "functions") for path in (ROOT / room).rglob("*.py")
     )
-    counted = {word for text in strings(metrics) for word in re.findall(r'"([a-z.]+\.\w+)', text)}
+    counted = {
+        word for text in strings(metrics) for word in re.findall(r'"([a-z]+\.\w+)\\?"', text)
+    }
     assert {"step.settled", "message.buried", "sweep.leases"} <= counted
     assert not {event for event in counted if f'"{event}"' not in source}
 

@@ -205,8 +205,10 @@ def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
         raise ValidationError("cuts", "a still picture cannot be rendered")
     if not params.cuts:
         begin_ms = min([stream.start_ms, *(sound.start_ms for sound in job.media.audio)])
-        end_ms = stream.start_ms + (stream.duration_ms or duration_ms)
-        return [Window(float(begin_ms), float(max(end_ms, duration_ms)), 0.0)]
+        end_ms = float(stream.start_ms + (stream.duration_ms or duration_ms))
+        if stream.frame_rate_kind == "variable" and stream.frame_rate:
+            end_ms += 1000 / stream.frame_rate  # MP4 may not tell how long the last picture stands
+        return [Window(float(begin_ms), max(end_ms, float(duration_ms)), 0.0)]
     windows, start_ms = [], 0.0
     for number, cut in enumerate(params.cuts):
         if cut.end_ms > duration_ms + 1:

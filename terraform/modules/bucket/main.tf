@@ -112,12 +112,12 @@ locals {
       path    = "tenants/${name}/${tenant.env}/uploads/"
       role    = "roles/storage.objectCreator"
       members = tenant.uploaders
-    } },
+    } if length(tenant.uploaders) > 0 },
     { for name, tenant in var.tenants : "${name}/media_v2" => {
       path    = "tenants/${name}/${tenant.env}/media_v2/"
       role    = "roles/storage.objectViewer"
       members = tenant.readers
-    } },
+    } if length(tenant.readers) > 0 },
   )
 }
 

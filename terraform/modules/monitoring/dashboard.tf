@@ -17,7 +17,8 @@ locals {
     { title = "Answered from the cache", filter = local.metric.cache_hits, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.step" },
     { title = "Turned back, by reason", filter = local.metric.retries, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.code" },
     { title = "Given up, by error", filter = local.metric.dead_letters, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.code" },
-    { title = "Firestore: documents read and written", filter = "metric.type=monitoring.regex.full_match(\"firestore.googleapis.com/document/(read|write)_ops_count\")", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.type" },
+    { title = "Documents read", filter = "metric.type=\"firestore.googleapis.com/document/read_ops_count\" AND resource.type=\"firestore.googleapis.com/Database\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "resource.label.database_id" },
+    { title = "Documents written", filter = "metric.type=\"firestore.googleapis.com/document/write_ops_count\" AND resource.type=\"firestore.googleapis.com/Database\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "resource.label.database_id" },
     { title = "Bytes in the bucket", filter = "metric.type=\"storage.googleapis.com/storage/v2/total_bytes\" AND resource.type=\"gcs_bucket\"", aligner = "ALIGN_MEAN", reducer = "REDUCE_SUM", by = "resource.label.bucket_name" },
   ]
 }

@@ -6,7 +6,8 @@ locals {
   logged   = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^${var.name}-\""
 
   # docs/observability.md lists them. Name -> which lines, what becomes of them, and the fields that
-  # tell them apart. `value`: the field whose distribution is kept; null: lines are counted.
+  # tell them apart. (Cloud Run's own lines about requests count no errors: a message that is turned
+  # back is a 503.) `value`: the field whose distribution is kept; null: lines are counted.
   metrics = {
     outcomes        = { filter = "jsonPayload.outcome:* AND NOT jsonPayload.own=true", value = null, labels = ["step", "outcome", "code"] }
     failures        = { filter = "jsonPayload.outcome=\"failed\" AND NOT jsonPayload.own=true", value = null, labels = ["step", "code"] }
@@ -17,7 +18,7 @@ locals {
     dead_letters    = { filter = "jsonPayload.message=\"message.buried\"", value = null, labels = ["step", "code"] }
     pushes_refused  = { filter = "jsonPayload.message=\"push.refused\"", value = null, labels = ["reason"] }
     leases_recalled = { filter = "jsonPayload.message=\"sweep.leases\"", value = "recalled", labels = [] }
-    errors          = { filter = "severity>=ERROR", value = null, labels = [] }
+    errors          = { filter = "severity>=ERROR AND NOT logName:\"run.googleapis.com%2Frequests\"", value = null, labels = [] }
   }
 }
 

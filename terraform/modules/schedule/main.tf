@@ -1,5 +1,5 @@
 # The sweep's rounds. Lapsed leases are looked for often: it is one indexed query. Uploads that nobody
-# announced are rare and cost a listing of the bucket, so once an hour is plenty.
+# announced are rare and cost a listing of the whole bucket, so a few rounds a day are plenty.
 #
 # Called by HTTP rather than through a topic: a round may take longer than the ten minutes of a push,
 # and the dead topic then carries dead letters alone.
@@ -7,7 +7,7 @@
 locals {
   rounds = {
     leases  = "*/5 * * * *"
-    uploads = "17 * * * *"
+    uploads = "17 */6 * * *"
   }
 }
 

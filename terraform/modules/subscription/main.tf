@@ -15,7 +15,7 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds       = 600
   message_retention_duration = "604800s"
   # Of dead letters, what was acknowledged can be played back for a week, too.
-  retain_acked_messages = var.dead_topic == null
+  retain_acked_messages = !var.dead_letter
 
   expiration_policy {
     ttl = "" # never, however long nothing is uploaded
@@ -38,7 +38,7 @@ resource "google_pubsub_subscription" "push" {
   # The net below the runtime's own dead letters (5 attempts): deliveries that were turned back while
   # a long step runs count here, so it is Pub/Sub's most.
   dynamic "dead_letter_policy" {
-    for_each = var.dead_topic == null ? [] : [var.dead_topic]
+    for_each = var.dead_letter ? [var.dead_topic] : []
 
     content {
       dead_letter_topic     = dead_letter_policy.value
@@ -48,7 +48,7 @@ resource "google_pubsub_subscription" "push" {
 }
 
 resource "google_pubsub_subscription_iam_member" "forwards_dead_letters" {
-  count = var.dead_topic == null ? 0 : 1
+  count = var.dead_letter ? 1 : 0
 
   project      = var.project
   subscription = google_pubsub_subscription.push.name

@@ -34,8 +34,13 @@ variable "push_account" {
 }
 
 variable "dead_topic" {
-  description = "Full name of the topic of what no function could receive; null for that topic's own subscription."
+  description = "Full name of the topic of what no function could receive."
   type        = string
+}
+
+variable "dead_letter" {
+  description = "False for the dead topic's own subscription: its messages have nowhere further to go."
+  type        = bool
 }
 
 variable "labels" {

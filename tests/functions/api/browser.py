@@ -54,12 +54,12 @@ class Served:
         return run
 
     def newest(self, asset_id: str, step: str) -> dict[str, Any]:
-        """The step as the newest run that has it tells it."""
+        """The step as the newest run that delivered it tells it."""
         for run in self.get(f"/runs?asset_id={asset_id}")["runs"]:
             for row in run["steps"]:
-                if row["step"] == step:
+                if row["step"] == step and row["artifact_ids"]:
                     return dict(row)
-        raise AssertionError(f"{step} was never asked for")
+        raise AssertionError(f"{step} never delivered")
 
     def content(self, asset_id: str, step: str, kind: str) -> Any:
         """The step's newest JSON artifact of this kind."""

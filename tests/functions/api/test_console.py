@@ -87,7 +87,9 @@ def demo(opened: Opened) -> str:
 def upload_and_watch(page: Any, path: Path) -> str:
     page.set_input_files("[data-test=file]", path)
     row = page.locator("a.row", has_text=path.name)
-    row.locator(".row-state.done, .row-state.degraded").wait_for(timeout=RUN_MS)
+    state = row.locator(".row-state.done, .row-state.degraded, .row-state.failed")
+    state.wait_for(timeout=RUN_MS)
+    assert state.text_content() != "failed", page.locator("[data-run]").all_text_contents()
     return str(row.get_attribute("href")).rsplit("/", 1)[-1]
 
 

@@ -34,7 +34,7 @@ TARGETS = {"default": -16, "podcast": -16, "music": -14, "voiceover": -19, "draf
 WITHIN_LU = 0.5
 
 
-def bursts(seconds: float = 6.0) -> Sound:
+def bursts(seconds: float = 4.0) -> Sound:
     """Loud and quiet by turns, with peaks that no gain alone leaves whole."""
     sound = noise(seconds, level=0.02, seed=3)
     at = np.arange(len(sound))

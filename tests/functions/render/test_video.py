@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from functions.detect import visual_meta
 from functions.detect.centerface import FaceDetector
 from functions.render.video import ENGINE, VideoRenderParams
-from shared.contracts.engine import InputFile
+from functions.render.video.plan import make_plan
+from shared.contracts.engine import InputFile, Job
 from shared.errors import BackendFailed, MissingDependency, ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.frames import Wanted
@@ -113,6 +114,7 @@ def test_stubs_are_not_rendered_from(inputs: Inputs, tmp_path: Path) -> None:
         render(tmp_path / "out", stub, captions="burn")
 
 
+@pytest.mark.heavy
 def test_the_whole_keeps_every_frame_and_hides_the_face(
     inputs: Inputs, hidden_face: video.Ran, tmp_path: Path
 ) -> None:
@@ -126,9 +128,9 @@ def test_the_whole_keeps_every_frame_and_hides_the_face(
 
 CUTS = [
     [(1000, 2000)],
-    [(0, 480), (3000, 4510)],
-    [(4000, 5000), (1000, 1500), (1200, 3000)],
-    [(133, 1277.5), (1277.5, 2001)],
+    pytest.param([(0, 480), (3000, 4510)], marks=pytest.mark.heavy),
+    pytest.param([(4000, 5000), (1000, 1500), (1200, 3000)], marks=pytest.mark.heavy),
+    pytest.param([(133, 1277.5), (1277.5, 2001)], marks=pytest.mark.heavy),
 ]
 
 
@@ -213,72 +215,6 @@ def test_the_whole_is_as_long_as_its_longest_stream(tmp_path: Path) -> None:
     assert times_ms == pytest.approx([0, *(840 + 40 * n for n in range(24))], abs=0.1)
     assert output.meta["duration_ms"] == pytest.approx(3000, abs=30)
     assert output.meta["drift_ms"] < 1
-    assert probe(output.path).video[0].duration_ms == pytest.approx(3000, abs=30)
-
-
-def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    words = ["-i", video.FACE_CLIP, "-frames:v", "1", "-an", "-c:v", "libx264", path]
-    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
-    (output,) = render(tmp_path / "out", {}, path, faces="original").of("video_render")
-    assert (output.meta["frame_count"], output.meta["duration_ms"]) == (1, 40)
-
-
-INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
-    "uneven": (
-        "mkv",
-        ["-vf", "select='not(mod(n,4))+gt(n,9)*lt(n,15)'", "-fps_mode", "vfr"],
-        (320, 240),
-    ),
-    "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"], (320, 240)),
-    "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"], (320, 240)),
-    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (319, 239)),
-    "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (1, 1)),
-    "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct"], (320, 240)),
-    "1,000 a second": ("mp4", ["-vf", "fps=1000,scale=160:120", "-t", "0.2"], (160, 120)),
-    "rgb": ("mkv", ["-c:v", "ffv1", "-pix_fmt", "bgr0"], (320, 240)),
-    "six channels": ("mkv", ["-ac", "6", "-c:a", "flac"], (320, 240)),
-}
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("name", INPUTS)
-def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
-    """The rendering checks its frames, its length and its drift itself."""
-    extension, words, size = INPUTS[name]
-    source = tmp_path / f"in.{extension}"
-    command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "1", *words, source]
-    subprocess.run(list(map(str, command)), check=True)
-    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
-    stream = probe(output.path).video[0]
-    assert (stream.width, stream.height) == size
-    assert not stream.interlaced
-    assert output.meta["duration_ms"] == pytest.approx(probe(source).duration_ms, abs=1)
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize(
-    ("transfer", "matrix"), [("smpte2084", "bt2020nc"), ("arib-std-b67", "bt2020nc")]
-)
-def test_hdr_is_rendered_for_an_ordinary_screen(
-    transfer: str, matrix: str, originals: list[NDArray[np.int64]], tmp_path: Path
-) -> None:
-    """It looks about as the original did before it was made HDR, and says BT.709."""
-    source = tmp_path / "in.mkv"
-    to_hdr = f"zscale=tin=bt709:t={transfer}:min=bt709:m={matrix}:pin=bt709:p=bt2020:rin=tv:npl=100"
-    words = ["-t", "0.4", "-an", "-vf", f"{to_hdr},format=yuv420p10le", "-color_trc", transfer]
-    words += ["-color_primaries", "bt2020", "-colorspace", matrix, "-c:v", "libx264", source]
-    subprocess.run(["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, *map(str, words)], check=True)
-    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
-    entries = "stream=pix_fmt,color_space,color_transfer,color_primaries"
-    told = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", output.path],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    assert told.strip() == "yuv420p,bt709,bt709,bt709"
-    frame = shown(output.path)[5][::8, ::8].astype(int)
-    assert np.corrcoef(frame.ravel(), originals[5].ravel())[0, 1] > 0.9
-    assert 0.5 < frame.mean() / originals[5].mean() < 1.5
 
 
 SIDEWAYS = {"9:16": (134, 240), "1:1": (240, 240), "16:9": (320, 180)}
@@ -297,7 +233,9 @@ def walker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs]:
     return clip.path, {"detect.visual_meta": [seen]}
 
 
-@pytest.mark.parametrize("aspect", SIDEWAYS)
+@pytest.mark.parametrize(
+    "aspect", ["9:16", *(pytest.param(name, marks=pytest.mark.heavy) for name in ("1:1", "16:9"))]
+)
 def test_the_subject_stays_in_the_new_shape(
     aspect: str, walker: tuple[Path, Inputs], tmp_path: Path
 ) -> None:
@@ -314,6 +252,7 @@ def test_the_subject_stays_in_the_new_shape(
         assert x + wide < width - 1
 
 
+@pytest.mark.heavy
 def test_captions_are_burnt_in_where_they_belong(inputs: Inputs, tmp_path: Path) -> None:
     cuts = [{"start_ms": 1000, "end_ms": 3500}]
     plain, burnt = (
@@ -341,6 +280,7 @@ def test_captions_are_a_track(inputs: Inputs, tmp_path: Path) -> None:
     assert "00:00:01,000 --> 00:00:02,000\nThen ｛⧵b1｝that⧵N way." in text
 
 
+@pytest.mark.heavy
 def test_the_same_plan_gives_the_same_bytes_on_any_number_of_cores(
     inputs: Inputs, tmp_path: Path
 ) -> None:
@@ -394,8 +334,11 @@ def test_a_file_that_is_not_as_planned_fails_with_a_code(
 
     heard = {} if sound is None else {**AS_HEARD, **sound}
     monkeypatch.setattr(checks, "_streams", lambda path: ({**AS_PLANNED, **picture}, heard))
+    job = Job(video.FACE_CLIP, probe(video.FACE_CLIP), tmp_path, lambda fraction: None)
+    cuts = [{"start_ms": 0, "end_ms": 400}]
+    plan = make_plan(job, VideoRenderParams.model_validate({"faces": "original", "cuts": cuts}))
     with pytest.raises(BackendFailed, match=f"{check} is not what was planned") as failed:
-        render(tmp_path, {}, faces="original", cuts=[{"start_ms": 0, "end_ms": 400}])
+        checks.check_rendering(tmp_path, plan, 10, sound=True)
     assert failed.value.to_json()["details"]["check"] == check
 
 

@@ -65,7 +65,9 @@ def test_a_step_in_the_middle_is_asked_for_too(home: Home, toy: Toy, tmp_path: P
 def test_a_run_is_left_alone_for_as_long_again(home: Home, toy: Toy, tmp_path: Path) -> None:
     run = run_file(home, tmp_path)
     path = record_path(CTX, run["run_id"], "toy.two")
-    home.documents.put(path, StepRecord(step="toy.two").model_dump(mode="json"))
+    for step in ("toy.join", "toy.two"):
+        waiting = StepRecord(step=step).model_dump(mode="json")
+        home.documents.put(record_path(CTX, run["run_id"], step), waiting)
 
     def old() -> bool:
         found = home.documents.get(path)

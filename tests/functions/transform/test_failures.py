@@ -133,6 +133,21 @@ def test_recording_without_sound(engine: Engine, params: dict[str, Any], job: Jo
         make(engine, params, mute)
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [("No space left on device", Unavailable), ("the encoder tripped", BackendFailed)],
+)
+def test_an_encoder_that_fails_behind_the_limiter(
+    words: str, error: type[Exception], job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("ffmpeg")
+    fails = f"echo '{words}' >&2; exit 1"
+    script = f"""case "$*" in *"-i pipe:"*) {fails};; *) exec {real} "$@";; esac"""
+    replace_ffmpeg(tmp_path, monkeypatch, script)
+    with pytest.raises(error):
+        make(normalise.ENGINE, {"target_lufs": -6}, job)
+
+
 def test_unknown_filters_are_named() -> None:
     with pytest.raises(MissingDependency, match="ffmpeg's filter amagic"):
         filters.check_filters("highpass=f=3,amagic=1")

@@ -79,8 +79,9 @@ def check_reached(path: Path, folder: Path, target_lufs: float) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("target_lufs", [-14, -23])
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    ("name", "target_lufs"), [*((name, -14) for name in REAL), *((name, -23) for name in REAL[1:4])]
+)
 def test_real_programme_reaches_its_target(name: str, target_lufs: float, tmp_path: Path) -> None:
     check_reached(recording(name), tmp_path, target_lufs)
 

@@ -68,7 +68,7 @@ def test_each_kind_of_event(home: Home, receiver: Receiver, tmp_path: Path) -> N
             from shared.store import load_artifact
 
             artifact = load_artifact(home.documents, CTX, data["artifact_id"])
-            assert data == public_artifact(artifact)
+            assert data == public_artifact(artifact.model_dump(mode="json"))
         else:
             (step,) = data["steps"]
             assert step in whole["steps"] and data["run_id"] == run["run_id"]

@@ -40,16 +40,22 @@ export function whenFinished(runId) {
 
 /** Follow a run that was just opened. It may not be listed for a moment yet. */
 export async function track(runId) {
+  pending.add(runId);
   for (let tries = 0; tries < 60; tries += 1) {
     await refresh();
-    const run = (runs.get() ?? []).find((one) => one.run_id === runId);
-    if (run) {
-      if (settled(run)) announce(await get(`/runs/${runId}`));
-      return;
-    }
+    if ((runs.get() ?? []).some((run) => run.run_id === runId)) return;
     await new Promise((go) => setTimeout(go, 250));
   }
 }
+
+// Whoever brings the news that a run has settled (the stream, the poll), it is told on once.
+const pending = new Set();
+runs.subscribe((list) => {
+  for (const run of list ?? []) {
+    if (!settled(run)) pending.add(run.run_id);
+    else if (pending.delete(run.run_id)) get(`/runs/${run.run_id}`).then(announce, () => pending.add(run.run_id));
+  }
+});
 
 /** Begin; once, when the page loads. */
 export function begin() {
@@ -65,10 +71,7 @@ export async function refresh() {
   try {
     const page = await get(`/runs?limit=${SHOWN}`);
     online.set(true);
-    const before = new Map((runs.get() ?? []).map((run) => [run.run_id, run]));
-    const ended = page.runs.filter((run) => settled(run) && before.has(run.run_id) && !settled(before.get(run.run_id)));
     runs.set(page.runs);
-    for (const run of ended) announce(await get(`/runs/${run.run_id}`));
     follow();
   } catch (failure) {
     if (failure.status) throw failure;
@@ -120,9 +123,7 @@ function open(query) {
   source.addEventListener("run", (event) => merge(compact(data(event))));
   source.addEventListener("step", (event) => mergeStep(data(event)));
   source.addEventListener("finished", (event) => {
-    const run = data(event);
-    merge(compact(run));
-    announce(run);
+    merge(compact(data(event)));
     follow(); // the stream ends after the last run's; it is closed before it would reconnect
   });
   source.onerror = () => {

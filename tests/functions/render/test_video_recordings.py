@@ -1,0 +1,77 @@
+"""Recordings of every sort, rendered."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.media.probe import probe
+from tests.functions import video
+from tests.functions.render.test_video import render, shown
+
+
+def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    words = ["-i", video.FACE_CLIP, "-frames:v", "1", "-an", "-c:v", "libx264", path]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    (output,) = render(tmp_path / "out", {}, path, faces="original").of("video_render")
+    assert (output.meta["frame_count"], output.meta["duration_ms"]) == (1, 40)
+
+
+INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
+    "uneven": (
+        "mkv",
+        ["-vf", "select='not(mod(n,4))+gt(n,9)*lt(n,15)'", "-fps_mode", "vfr"],
+        (320, 240),
+    ),
+    "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"], (320, 240)),
+    "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"], (320, 240)),
+    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (319, 239)),
+    "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (1, 1)),
+    "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct"], (320, 240)),
+    "1,000 a second": ("mp4", ["-vf", "fps=1000,scale=160:120", "-t", "0.2"], (160, 120)),
+    "rgb": ("mkv", ["-c:v", "ffv1", "-pix_fmt", "bgr0"], (320, 240)),
+    "six channels": ("mkv", ["-ac", "6", "-c:a", "flac"], (320, 240)),
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", INPUTS)
+def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
+    """The rendering checks its frames, its length and its drift itself."""
+    extension, words, size = INPUTS[name]
+    source = tmp_path / f"in.{extension}"
+    command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "1", *words, source]
+    subprocess.run(list(map(str, command)), check=True)
+    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
+    stream = probe(output.path).video[0]
+    assert (stream.width, stream.height) == size
+    assert not stream.interlaced
+    assert output.meta["duration_ms"] == pytest.approx(probe(source).duration_ms, abs=1)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("transfer", "matrix"), [("smpte2084", "bt2020nc"), ("arib-std-b67", "bt2020nc")]
+)
+def test_hdr_is_rendered_for_an_ordinary_screen(transfer: str, matrix: str, tmp_path: Path) -> None:
+    """It looks about as the original did before it was made HDR, and says BT.709."""
+    source = tmp_path / "in.mkv"
+    to_hdr = f"zscale=tin=bt709:t={transfer}:min=bt709:m={matrix}:pin=bt709:p=bt2020:rin=tv:npl=100"
+    words = ["-t", "0.4", "-an", "-vf", f"{to_hdr},format=yuv420p10le", "-color_trc", transfer]
+    words += ["-color_primaries", "bt2020", "-colorspace", matrix, "-c:v", "libx264", source]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, *map(str, words)], check=True)
+    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
+    entries = "stream=pix_fmt,color_space,color_transfer,color_primaries"
+    told = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", output.path],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert told.strip() == "yuv420p,bt709,bt709,bt709"
+    before = shown(video.shortened(tmp_path / "short.mp4", 0.4))[5][::8, ::8].astype(int)
+    after = shown(output.path)[5][::8, ::8].astype(int)
+    assert np.corrcoef(after.ravel(), before.ravel())[0, 1] > 0.9
+    assert 0.5 < after.mean() / before.mean() < 1.5
