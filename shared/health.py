@@ -17,11 +17,13 @@ from functools import cache
 from typing import Literal
 
 from shared.contracts.engine import Dependency
-from shared.errors import BackendFailed, MissingDependency, TimedOut, ValidationError
+from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, ValidationError
 from shared.media.ffmpeg import INSTALL_HINT, MINIMUM_VERSION
 from shared.process import collect, started
 
 PROBE_TIMEOUT_S = 3.0
+ENGINE_PATIENCE_S = 30.0
+"""For a probe on whose answer work depends: a crowded machine must not pass for a broken package."""
 
 Status = Literal["ok", "missing", "failed", "timeout"]
 
@@ -105,15 +107,18 @@ class HealthReport:
         return Dependency(self.status == "ok", self.version, self.error)
 
 
-def check(name: str) -> HealthReport:
-    """Probe it now; raises ``ValidationError`` for a name that is not in the table."""
+def check(name: str, *, timeout_s: float | None = None) -> HealthReport:
+    """Probe it now, for ``PROBE_TIMEOUT_S`` unless told otherwise.
+
+    Raises ``ValidationError`` for a name that is not in the table.
+    """
     if name not in REQUIREMENTS:
         raise ValidationError(
             "dependency", f"{name!r} is unknown; known: {', '.join(REQUIREMENTS)}"
         )
     required = REQUIREMENTS[name]
     try:
-        return _judged(name, required, _version(name, required))
+        return _judged(name, required, _version(name, required, timeout_s or PROBE_TIMEOUT_S))
     except FileNotFoundError:
         return _bad(name, "missing", f"not installed: {required.hint}")
     except TimedOut as error:
@@ -132,8 +137,14 @@ def check_all() -> tuple[HealthReport, ...]:
 
 @cache
 def report(name: str) -> HealthReport:
-    """As ``check``, asked once in this process's life."""
-    return check(name)
+    """As ``check``, for an engine: patient, and asked once in this process's life.
+
+    Raises ``Unavailable`` where no answer came: that speaks of the machine, not of the package.
+    """
+    found = check(name, timeout_s=ENGINE_PATIENCE_S)
+    if found.status == "timeout":
+        raise Unavailable(name, found.error or "its probe timed out")
+    return found
 
 
 def dependency(name: str) -> Dependency:
@@ -142,7 +153,7 @@ def dependency(name: str) -> Dependency:
 
 
 def require(name: str) -> str:
-    """Its version; raises ``MissingDependency`` where it is not usable."""
+    """Its version; raises ``MissingDependency`` where it is not usable, and as ``report`` does."""
     found = report(name)
     if found.status != "ok" or found.version is None:
         reason = found.error or REQUIREMENTS[name].hint
@@ -150,11 +161,11 @@ def require(name: str) -> str:
     return found.version
 
 
-def _version(name: str, required: Requirement) -> str:
+def _version(name: str, required: Requirement, timeout_s: float) -> str:
     command = [name, "-version"]
     if required.distribution:
         command = [sys.executable, "-c", _PROBE, required.distribution, required.check]
-    with started(command, timeout_s=PROBE_TIMEOUT_S, tool=name) as child:
+    with started(command, timeout_s=timeout_s, tool=name) as child:
         printed = collect(child).decode(errors="replace")
     words = printed.split("\n", 1)[0].split()
     if required.distribution:

@@ -215,6 +215,9 @@ class _Work:
                 if frame.index in shown_frames:
                     shown[frame.index] = _grey(planes, frame.data)
                 self.job.progress(0.95 * (frame.index + 1) / self.summary.frame_count)
+            if len(frames.ticks) != self.summary.frame_count:
+                found = f"{len(frames.ticks)} frames, not {self.summary.frame_count}"
+                raise ValidationError("summary", f"is of another recording: this one has {found}")
             return frames.ticks, shown
 
     def _check_known(self, frame: Frame, time_ms: float) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from shared.contracts.engine import Backend, Job, Output, StepParams, check_range
-from shared.errors import Unavailable, ValidationError
-from shared.health import check, report
+from shared.errors import ValidationError
+from shared.health import report
 from shared.media.outline import draw_outline
 
 Samples = NDArray[np.float32]
@@ -51,16 +51,8 @@ class SegmentParams(StepParams):
 
 
 def real_or_stub(step: str, package: str, revision: int) -> Backend:
-    """The backend named after ``package``, or the stub where that is not installed.
-
-    A probe that timed out says nothing of the package, only of the machine: it is asked again, and
-    then raises ``Unavailable``, for a stub must not come of a busy disk.
-    """
+    """The backend named after ``package``, or the stub where that is not usable."""
     found = report(package)
-    if found.status == "timeout":
-        found = check(package)
-    if found.status == "timeout":
-        raise Unavailable(package, found.error or "its probe timed out")
     known = {package: found.dependency}
     if found.status != "ok":
         return Backend("stub", f"{step}-stub-1", stub=True, dependencies=known)

@@ -47,8 +47,8 @@ from shared.contracts.engine import (
 )
 from shared.contracts.ids import digest
 from shared.contracts.step import StepState
-from shared.errors import BackendFailed, MissingDependency, Unavailable
-from shared.health import check, report
+from shared.errors import BackendFailed, MissingDependency
+from shared.health import report
 
 REVISION = "stems-1"
 STUB_VERSION = "stems-stub-1"
@@ -84,14 +84,9 @@ class StemsParams(StepParams):
 def backend() -> Backend:
     """Demucs; the stub where it is not installed.
 
-    Raises ``MissingDependency`` where it is there but not usable, and ``Unavailable`` where that
-    cannot be judged just now.
+    Raises ``MissingDependency`` where it is there but not usable.
     """
     found = report("demucs")
-    if found.status == "timeout":  # that speaks of the machine, not of the package
-        found = check("demucs")
-    if found.status == "timeout":
-        raise Unavailable("demucs", found.error or "its probe timed out")
     if found.status == "missing":
         return Backend("stub", STUB_VERSION, stub=True, dependencies={"demucs": found.dependency})
     if found.status != "ok":

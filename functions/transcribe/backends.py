@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from functions.transcribe.whisper import DEFAULT_MODEL, model_name, weights
 from shared.contracts.engine import Backend, Dependency
-from shared.errors import Unavailable
-from shared.health import HealthReport, check, report
+from shared.health import report
 
 REFERENCE: Mapping[str, str] = {"faster-whisper": "1.2", "librosa": "0.11"}
 """The releases that a plain version speaks of; another is named in it, for it may hear otherwise."""
@@ -21,7 +20,7 @@ def whisper_backend(
     Missing weights don't change the backend: its ``dependencies`` say so. Raises ``Unavailable``
     where a package cannot be judged just now.
     """
-    found = {package: _settled(package) for package in packages}
+    found = {package: report(package) for package in packages}
     known = {package: one.dependency for package, one in found.items()}
     if any(one.status != "ok" for one in found.values()):
         return stub_backend(stub, known)
@@ -47,13 +46,3 @@ def version_suffix(model: str, known: Mapping[str, Dependency]) -> str:
         if version and version.split(".")[:2] != release.split("."):
             parts.append(f"{package}-{'.'.join(version.split('.')[:2])}")
     return "".join(f"+{part}" for part in parts)
-
-
-def _settled(package: str) -> HealthReport:
-    """What the probe found. A timeout speaks of the machine, not of the package: it is asked again."""
-    found = report(package)
-    if found.status == "timeout":
-        found = check(package)
-    if found.status == "timeout":
-        raise Unavailable(package, found.error or "its probe timed out")
-    return found

@@ -41,8 +41,8 @@ _MOST_NUMBERS = 300
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
 _TIME_WAIT_S = 60.0
-_RGB = re.compile(r"[a0x2]*(rgb|bgr|gbr)|pal8")
-"""Names of pixel formats that have no luma."""
+_NO_YUV = re.compile(r"[a0x2]*(rgb|bgr|gbr)|pal8|gray|ya|mono")
+"""Names of pixel formats without luma, or with nothing else."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def picture_format(path: Path, media: MediaInfo) -> PictureFormat:
     aspect = found.get("sample_aspect_ratio", "1:1")
     pixel_format = found.get("pix_fmt", "yuv420p")
     color_range, color_space = (_known(found.get(f"color_{name}")) for name in ("range", "space"))
-    if color_space == "gbr" or _RGB.match(pixel_format):
+    if color_space == "gbr" or _NO_YUV.match(pixel_format):
         color_range, color_space = "tv", "smpte170m"  # what ffmpeg turns it into
     return PictureFormat(
         time_base=base,

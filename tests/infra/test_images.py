@@ -89,7 +89,7 @@ def test_what_cannot_be_built_says_why(arguments: tuple[str, ...], said: str) ->
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not here")
 def test_a_clean_install_answers_a_push(tmp_path: Path) -> None:
     """The cheapest function, as its image has it: a push of the demo's upload makes an asset."""

@@ -71,9 +71,7 @@ def colours(path: Path) -> str:
 
 
 @pytest.mark.parametrize("pixel_format", ["bgr0", "gray"])
-def test_recordings_without_chroma_planes_keep_their_colours(
-    pixel_format: str, tmp_path: Path
-) -> None:
+def test_recordings_in_rgb_or_grey_keep_their_colours(pixel_format: str, tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     words = ["-t", "0.4", "-an", "-c:v", "ffv1", "-pix_fmt", pixel_format]
     ffmpeg("-i", video.FACE_CLIP, *words, source)

@@ -14,8 +14,9 @@ import pytest
 from functions.detect import centerface, regions
 from functions.detect.centerface import FaceDetector
 from functions.detect.regions import ENGINE, RegionsParams
+from shared import health
 from shared.contracts.engine import Backend, Dependency
-from shared.errors import MissingDependency, ValidationError
+from shared.errors import MissingDependency, Unavailable, ValidationError
 from shared.media.probe import probe
 from shared.settings import settings
 from tests.functions import video
@@ -178,6 +179,13 @@ def test_a_missing_package_gives_the_stub(missing: str, monkeypatch: pytest.Monk
     backend = ENGINE.backend()
     assert backend.type == "stub"
     assert backend.dependencies[missing].error == "not installed"
+
+
+def test_a_machine_too_busy_to_answer_gets_no_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    health.report.cache_clear()
+    monkeypatch.setattr(health, "ENGINE_PATIENCE_S", 0.01)
+    with pytest.raises(Unavailable, match="opencv"):
+        ENGINE.backend()
 
 
 def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

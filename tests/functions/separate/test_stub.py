@@ -51,7 +51,7 @@ def test_a_broken_package_is_an_error_and_no_stub(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_busy_machine_is_asked_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(health, "ENGINE_PATIENCE_S", 0.3)
     demucs_is(monkeypatch, "pydantic", "import time; time.sleep(60)")
     with pytest.raises(Unavailable, match="demucs"):
         stems.backend()
