@@ -109,6 +109,7 @@ def sound_of(path: Path) -> list[str]:
     return found.stdout.split()
 
 
+@pytest.mark.heavy
 def test_outside_the_covers_the_picture_is_kept(hidden_face: video.Ran) -> None:
     path = hidden_face.of("video_anonymised")[0].path
     before, (high, wide) = pictures(video.FACE_CLIP)
@@ -119,6 +120,7 @@ def test_outside_the_covers_the_picture_is_kept(hidden_face: video.Ran) -> None:
         assert np.abs(old - new).mean() < 4
 
 
+@pytest.mark.heavy
 def test_the_same_input_gives_the_same_bytes(
     short_clip: tuple[Path, InputFile], tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg, pictures, regions_of
 from tests.shared.media.test_frames import packet_times_ms
 
+pytestmark = pytest.mark.heavy
+
 INPUTS: dict[str, tuple[str, list[str]]] = {
     "late": ("mp4", ["-vf", "setpts=PTS+0.8/TB", "-c:v", "libx264", "-c:a", "copy"]),
     "uneven": ("mkv", ["-vf", "select='not(mod(n,4))+gt(n,30)*lt(n,45)'", "-fps_mode", "vfr"]),
@@ -34,7 +36,6 @@ INPUTS: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("name", INPUTS)
 def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> None:
     extension, words = INPUTS[name]

@@ -57,6 +57,7 @@ def test_no_face_in_the_broll_clip(broll_clip: video.Ran) -> None:
     assert not broll_clip.of("video_region_mask")
 
 
+@pytest.mark.heavy
 def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "a.mp4", 1.0)
     first, again = (video.run(ENGINE, short, tmp_path / name) for name in "ab")
@@ -98,6 +99,7 @@ def test_what_is_too_weak_to_be_a_face_is_told(tmp_path: Path) -> None:
     assert ran.of("video_region_summary")[0].meta["unsure_count"] == len(summary.unsure)
 
 
+@pytest.mark.heavy
 def test_uneven_frames_and_late_starts_keep_their_times(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     uneven = "select='not(mod(n,4))+gt(n,30)*lt(n,45)'"
@@ -125,6 +127,7 @@ def test_uneven_frames_and_late_starts_keep_their_times(tmp_path: Path) -> None:
     assert all(row.regions for row in summary.frames)
 
 
+@pytest.mark.heavy
 def test_boxes_are_in_the_upright_picture(tmp_path: Path, face_clip: video.Ran) -> None:
     side = tmp_path / "side.mp4"
     turned = ["-vf", "transpose=clock", "-t", "1", "-c:v", "libx264", "-crf", "15", "-an", side]

@@ -80,7 +80,7 @@ def test_a_still_recording_does_not_move_and_has_no_subject(tmp_path: Path) -> N
     assert len(meta.shots) == 1
 
 
-@pytest.mark.parametrize("interval_ms", [100.0, 400.0])
+@pytest.mark.parametrize("interval_ms", [pytest.param(100.0, marks=pytest.mark.heavy), 400.0])
 def test_samples_come_at_the_interval(interval_ms: float, tmp_path: Path) -> None:
     ran = video.run(ENGINE, video.BROLL_CLIP, tmp_path, frame_sample_interval_ms=interval_ms)
     times_ms = [sample.time_ms for sample in described(ran).samples]
@@ -88,6 +88,7 @@ def test_samples_come_at_the_interval(interval_ms: float, tmp_path: Path) -> Non
     assert len(times_ms) == len(range(0, 5600, int(-(-interval_ms // 40) * 40)))
 
 
+@pytest.mark.heavy
 def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "a.mp4", 1.6, video.BROLL_CLIP)
     one, other = (video.run(ENGINE, short, tmp_path / name) for name in "ab")

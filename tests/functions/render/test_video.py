@@ -271,6 +271,7 @@ def test_captions_are_burnt_in_where_they_belong(inputs: Inputs, tmp_path: Path)
     assert columns.max() < 320 * 0.92
 
 
+@pytest.mark.heavy
 def test_captions_are_a_track(inputs: Inputs, tmp_path: Path) -> None:
     cuts = [{"start_ms": 1000, "end_ms": 3500}]
     (output,) = render(tmp_path, inputs, captions="track", cuts=cuts).of("video_render")
