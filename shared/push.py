@@ -40,7 +40,7 @@ log = structlog.get_logger()
 def answer(request: Request, handle: Handler) -> Answer:
     """Decode the push, hand the message over, and say whether it must come again."""
     configure(settings().log_level)
-    with bound_contextvars(**_request_fields(dict(request.headers))):
+    with bound_contextvars(**_request_fields(request.headers)):
         return _answer(request, handle)
 
 

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -16,6 +17,11 @@ from shared.errors import MissingDependency
 from shared.log import configure
 
 _PROJECTS = itertools.count(1)
+
+# librosa compiles at its first touch, and keeps that beside itself: workers that read what another is
+# writing have crashed. Each has a folder of its own, read when numba is first imported.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / "build" / "numba" / _WORKER)
 
 
 settings.register_profile("rushes", deadline=None, derandomize=True, print_blob=True)

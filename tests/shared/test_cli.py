@@ -163,6 +163,7 @@ def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> 
     command = [sys.executable, "-m", "shared.cli.main", "up", "--data", rushes.data]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("console and HTTP API: http://127.0.0.1:")
         inbox = Path(serving.stdout.readline().split(" into ")[1].split("/ -")[0])
         soundfile.write(inbox / "dropped.wav", np.zeros(8000, np.float32), 8000)
         told = [serving.stdout.readline() for _ in range(2)]

@@ -234,7 +234,7 @@ def test_faces_are_kept_or_blurred(opened: Opened, served: Served, demo: str) ->
         again.click()
         page.get_by_text("The video is rendered again").wait_for()
         assert served.content(demo, "anonymise.faces", "video_coverage_report")["preset"] == "solid"
-        faces.get_by_text("Keep", exact=True).click()
+        faces.get_by_label("Keep", exact=True).first.check()
         again.click()
         page.get_by_text("every face is set to be kept").wait_for()
 

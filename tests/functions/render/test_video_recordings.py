@@ -50,7 +50,11 @@ def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
     stream = probe(output.path).video[0]
     assert (stream.width, stream.height) == size
     assert not stream.interlaced
-    assert output.meta["duration_ms"] == pytest.approx(probe(source).duration_ms, abs=1)
+    # Some containers do not tell how long the last picture stands: then as long as the others.
+    untold_ms = 40 if name in ("uneven", "stream") else 0
+    told_ms = probe(source).duration_ms
+    assert told_ms is not None
+    assert told_ms - 1 <= output.meta["duration_ms"] <= told_ms + untold_ms + 1
 
 
 @pytest.mark.heavy
