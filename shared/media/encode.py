@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 THREADS = 4
 """Of the encoder. x264 gives other bytes with another number, so it is no machine's own."""
 
+_IN_STEP = "sync-lookahead=0:lookahead-threads=1"
+"""x264's lookahead on a thread of its own decided otherwise now and then on a crowded machine."""
+
 PLANAR: Mapping[str, tuple[bytes, int, int, int]] = {
     # pixel format: fourcc, bytes a sample, and by how many bits its chroma is narrower and lower
     "yuv420p": (b"I420", 1, 1, 1),
@@ -195,7 +198,7 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
         *("-map", "0:v:0", "-vf", ",".join([*written.filters, *_tagging(form)])),
         *("-fps_mode", "passthrough", "-enc_time_base", f"{base.numerator}:{base.denominator}"),
         *("-c:v", "libx264", "-preset", written.preset, "-crf", f"{written.quality}"),
-        *("-threads", threads, *_color_tags(form)),
+        *("-threads", threads, "-x264-params", _IN_STEP, *_color_tags(form)),
         *written.streams,
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
         *_last_duration(written),
