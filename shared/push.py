@@ -40,7 +40,8 @@ log = structlog.get_logger()
 def answer(request: Request, handle: Handler) -> Answer:
     """Decode the push, hand the message over, and say whether it must come again."""
     configure(settings().log_level)
-    with bound_contextvars(**_request_fields(request.headers)):
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    with bound_contextvars(**_request_fields(headers)):
         return _answer(request, handle)
 
 
@@ -117,7 +118,7 @@ def _fetcher() -> Any:
 
 
 def _request_fields(headers: Mapping[str, str]) -> dict[str, str]:
-    """What Cloud Run and Cloud Trace call this request."""
-    execution_id = headers.get("Function-Execution-Id")
+    """What Cloud Run and Cloud Trace call this request; ``headers`` by their names in lower case."""
+    execution_id = headers.get("function-execution-id")
     named = {"execution_id": execution_id} if execution_id else {}
     return named | log_fields_of_request(headers)
