@@ -24,14 +24,14 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
         plan_record(home.documents, ctx, run.run_id, _first_record(row, asset))
     records = load_records(home.documents, ctx, run.run_id)
     for row in rows:
-        if not _awaited(row, run) and not records[row.name].state.settled:
+        if not awaited(row, run) and not records[row.name].state.settled:
             ask_for(home, run, row)
     for row in rows:
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name)
 
 
-def _awaited(row: Step, run: Run) -> tuple[str, ...]:
+def awaited(row: Step, run: Run) -> tuple[str, ...]:
     """The steps that must have settled before this one begins."""
     return (*row.needs, *(name for name in row.wants if name in run.planned))
 
@@ -79,8 +79,8 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     following = followers(settled, run.planned)
     records = load_records(home.documents, ctx, run.run_id) if following else {}
     for row in following:
-        awaited = [records.get(name) for name in _awaited(row, run)]
-        if not all(record is not None and record.state.settled for record in awaited):
+        before = [records.get(name) for name in awaited(row, run)]
+        if not all(record is not None and record.state.settled for record in before):
             continue
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name)

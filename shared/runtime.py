@@ -113,8 +113,8 @@ def _settle_known(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> No
     for name in run.planned:
         row = step_named(name)
         records = load_records(home.documents, ctx, run.run_id)
-        read = (*row.needs, *(wanted for wanted in row.wants if wanted in run.planned))
-        ready = all(other in records and records[other].state.delivered for other in read)
+        before = [records.get(other) for other in plan.awaited(row, run)]
+        ready = all(record is not None and record.state.delivered for record in before)
         if name not in records and ready and row.accepts(asset.media):
             request = plan.request_for(run, row)
             nobodys = Message(message_id="", data=b"", attributes={})

@@ -16,8 +16,7 @@ from shared.contracts.artifact import KIND_META, Artifact
 from shared.contracts.ids import NAME_PATTERN
 from shared.erase import erase_asset
 from shared.errors import NotFound, ValidationError
-from shared.health import REQUIREMENTS
-from shared.health import report as known_report
+from shared.health import known_all
 from shared.home import Home
 from shared.runs import load_records
 from shared.store import load_artifact
@@ -183,7 +182,7 @@ def _texts(router: APIRouter, home: Home) -> None:
 
     @router.get("/health", tags=["health"])
     def health(request: Request, ctx: Caller) -> Response:
-        """Which tools and packages are here, in which versions, as first asked for."""
+        """Which tools and packages are here, in which versions, as first found."""
         reports = {
             report.name: {
                 "status": report.status,
@@ -192,7 +191,7 @@ def _texts(router: APIRouter, home: Home) -> None:
                 "error": report.error,
                 "note": report.note,
             }
-            for report in map(known_report, REQUIREMENTS)
+            for report in known_all()
         }
         return answer(request, {"status": "ok", "dependencies": reports})
 

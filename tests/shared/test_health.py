@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_a_package_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.5)
     package(monkeypatch, "pydantic", "import time; time.sleep(60)")
     assert health.check("librosa").status == "timeout"
+
+
+def test_a_page_asks_again_only_for_what_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_ANSWERS", {})
+    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.5)
+    package(monkeypatch, "pydantic", "import time; time.sleep(60)")
+    only = {"librosa": health.REQUIREMENTS["librosa"]}
+    monkeypatch.setattr(health, "REQUIREMENTS", only)
+    assert [found.status for found in health.known_all()] == ["timeout"]
+    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(health, "REQUIREMENTS", {"librosa": replace(only["librosa"], check="")})
+    assert [found.status for found in health.known_all()] == ["ok"]
+    monkeypatch.setattr(health, "check", lambda name: pytest.fail("it was asked again"))
+    assert [found.status for found in health.known_all()] == ["ok"]
 
 
 def test_engines_are_told_once_a_process(tool: Install) -> None:
