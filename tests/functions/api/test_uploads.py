@@ -193,6 +193,14 @@ def test_registering_from_a_bucket_is_for_those_named(desk: Desk) -> None:
         assert refused.json()["error"]["details"]["field"] == "uri"
 
 
+def test_our_own_bucket_is_no_source_even_if_named(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(source_buckets="gs://recordings", bucket="recordings")
+    uri = "gs://recordings/tenants/another/dev/uploads/secret.wav"
+    refused = desk.client.post("/assets", json={"uri": uri})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["details"]["field"] == "uri"
+
+
 @pytest.mark.heavy
 def test_registering_from_s3(desk_of: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     boto3 = pytest.importorskip("boto3")
