@@ -8,8 +8,9 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from functions.transform.chain import Mix, Stage, chain_of
+from functions.transform.effect import render
 from functions.transform.presets import preset_named
-from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta, open_sound, render
+from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta, open_sound
 from functions.transform.spectrum import preview
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 
@@ -45,7 +46,7 @@ class FxParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("fx-1")
+    return ffmpeg_backend("fx-2")
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:
@@ -78,9 +79,9 @@ def make(job: Job, stages: list[Stage], mix: Mix, clamps: Clamps, made: Made) ->
         "clamped": clamps.report,
         "sample_rate_hz": sound.stream.sample_rate_hz,
         "channels": sound.stream.channels,
-        **rendered.meta,
+        **rendered.audio.meta,
     }
-    audio = Output(f"audio_{made.name}", made.name, rendered.path, "audio/wav", meta)
+    audio = Output(f"audio_{made.name}", made.name, rendered.audio.path, "audio/wav", meta)
     return Result([audio, preview(job, rendered, made.title)])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
 from functions.transform.sound import (
-    SAMPLE_FORMATS,
     TIMING,
     WAV_ARGS,
     Clamps,
@@ -16,6 +16,7 @@ from functions.transform.sound import (
     ffmpeg_backend,
     frame_count,
     open_sound,
+    written,
 )
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import ValidationError
@@ -49,7 +50,7 @@ class ResampleParams(StepParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-1")
+    return ffmpeg_backend("resample-2")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
@@ -62,8 +63,10 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
     filters = stretch_filters(tempo, pitch, params.quality, rate, params.preserve_formants)
     frames = frame_count(sound)
     frames_out = round(frames / tempo)
-    path = job.workdir / "resampled.wav"
-    _write(job, sound, timed(filters, tempo, rate, frames_out), path)
+    write = _writer(job, sound, timed(filters, tempo, rate, frames_out))
+    audio = written(
+        sound, job.workdir / "resampled.wav", write, copied=sound.lossless and not filters
+    )
     meta = {
         "tempo": tempo,
         "pitch": pitch,
@@ -75,24 +78,27 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
         "frames_out": frames_out,
         "sample_rate_hz": rate,
         "channels": sound.stream.channels,
-        "sample_format": SAMPLE_FORMATS[sound.codec],
+        **audio.meta,
     }
-    return Result([Output("audio_resampled", "resampled", path, "audio/wav", meta)])
+    return Result([Output("audio_resampled", "resampled", audio.path, "audio/wav", meta)])
 
 
-def _write(job: Job, sound: Sound, filters: str, path: Path) -> None:
+def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:
     chain = f"aformat=sample_fmts={sound.working_format},{filters}" if filters else "anull"
-    timeout_s = timeout_for(sound.duration_ms, realtime_factor=_REALTIME_FACTOR)
     graph = f"{sound.label}{TIMING},{chain}[out]"
-    run_ffmpeg(
-        [
-            *(*sound.args, "-filter_complex", graph),
-            *("-map", "[out]", "-c:a", sound.codec, *WAV_ARGS, path),
-        ],
-        timeout_s=timeout_s,
-        duration_ms=sound.duration_ms,
-        progress=job.progress,
-    )
+
+    def write(codec: str, path: Path) -> None:
+        run_ffmpeg(
+            [
+                *(*sound.args, "-filter_complex", graph),
+                *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
+            ],
+            timeout_s=timeout_for(sound.duration_ms, realtime_factor=_REALTIME_FACTOR),
+            duration_ms=sound.duration_ms,
+            progress=job.progress,
+        )
+
+    return write
 
 
 ENGINE = Engine(params=ResampleParams, backend=backend, run=run)

@@ -4,18 +4,15 @@ Results are WAV, with the recording's sample rate and channels. Integer and loss
 24 bits (32 where the recording has more than 24), float recordings give float. Where a result goes
 beyond full scale and integers would clip it, it is written as float instead, and its meta says so.
 
-    the recording -> timing -> [ effects in float ] -> peak meter -> WAV
-                        '--> windows "before"               '--> windows "after"
-
-The windows are short excerpts, evenly spread, for the audition picture; everything is one pass.
+Every result is read back once, which costs less than a peak meter among the filters, and gives the
+excerpts of the audition picture.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +22,7 @@ from shared.contracts.asset import AudioStream
 from shared.contracts.engine import Backend, Job
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.health import dependency, require
-from shared.media.ffmpeg import input_args, run, started, timeout_for
-from shared.media.filters import check_filters
+from shared.media.ffmpeg import input_args, started, timeout_for
 from shared.media.formats import TIMED_FROM_ZERO
 
 TIMING = "aresample=async=1:first_pts=0"
@@ -34,6 +30,7 @@ TIMING = "aresample=async=1:first_pts=0"
 WINDOW_FRAMES = 4096
 _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
+_BLOCK_FRAMES = 16 * WINDOW_FRAMES
 
 WAV_ARGS = (
     *("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
@@ -48,8 +45,14 @@ SAMPLE_FORMATS = {
 }
 """ffmpeg's encoder -> how meta calls what it writes."""
 
+_SUBTYPES = {"PCM_24": "int24", "PCM_32": "int32", "FLOAT": "float32", "DOUBLE": "float64"}
+_BEYOND = {
+    "pcm_s24le": (1 - 2.0**-23, "pcm_f32le"),
+    "pcm_s32le": (1 - 2.0**-31, "pcm_f64le"),
+}
+"""Encoders of integers -> from which sample on they may have clipped, and what would not have."""
 _SILENT_DBFS = -300.0
-_NO_NUMBERS = "its sound holds values that are not numbers"
+NO_NUMBERS = "its sound holds values that are not numbers"
 
 Windows = NDArray[np.float32]
 """``(windows, WINDOW_FRAMES, channels)``."""
@@ -73,10 +76,15 @@ class Sound:
             return "pcm_f64le"
         if name.startswith(("pcm_f32", "pcm_f16", "pcm_f24")):
             return "pcm_f32le"
-        if name.startswith(_LOSSLESS) and depth > 24:
+        if self.lossless and depth > 24:
             # WavPack's 32 bits may be integers or floats; 64-bit floats hold either.
             return "pcm_f64le" if name == "wavpack" else "pcm_s32le"
         return "pcm_s24le"
+
+    @property
+    def lossless(self) -> bool:
+        """Whether decoding gives the very samples that were encoded."""
+        return self.stream.codec.startswith(_LOSSLESS)
 
     @property
     def working_format(self) -> str:
@@ -101,20 +109,24 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A result on disk, and what was learnt on the way."""
+class Written:
+    """A result on disk, as it was read back."""
 
     path: Path
     sample_format: str
-    peak_dbfs: float | None
-    """``None``: digital silence."""
-    before: Windows
-    after: Windows
+    peak: float
+    """Its highest sample; 1: full scale."""
+    excerpts: Windows
 
     @property
     def meta(self) -> dict[str, object]:
-        """What the meta says of the file itself."""
-        return {"sample_format": self.sample_format, "peak_dbfs": self.peak_dbfs}
+        """What the meta says of the file itself; no ``peak_dbfs``: digital silence."""
+        peak_dbfs = 20 * math.log10(self.peak) if self.peak else -math.inf
+        heard = peak_dbfs > _SILENT_DBFS
+        return {
+            "sample_format": self.sample_format,
+            "peak_dbfs": round(peak_dbfs, 2) if heard else None,
+        }
 
 
 class Clamps:
@@ -132,7 +144,7 @@ class Clamps:
 
 
 def ffmpeg_backend(revision: str) -> Backend:
-    """ffmpeg, with the engine's revision (``fx-1``); raises ``MissingDependency``: there is no stub."""
+    """ffmpeg, with the engine's revision (``fx-2``); raises ``MissingDependency``: there is no stub."""
     version = require("ffmpeg")
     found = {"ffmpeg": dependency("ffmpeg")}
     return Backend("ffmpeg", f"{revision}+ffmpeg-{version}", dependencies=found)
@@ -148,79 +160,57 @@ def open_sound(job: Job) -> Sound:
     return Sound(args, f"[0:{stream.index}]", stream, job.media.duration_ms)
 
 
-def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
-    """Send the sound through ``chain`` into a WAV; an empty chain copies the very samples.
+def written(
+    sound: Sound, path: Path, write: Callable[[str, Path], None], *, copied: bool = False
+) -> Written:
+    """What ``write`` writes with an encoder (``sound.codec``) to a path, read back.
 
-    ``chain``: a piece of filter graph whose first filter takes the sound and whose last gives it.
-    Raises ``MissingDependency``, ``TimedOut``, ``Unavailable``, ``BackendFailed``, and
-    ``UnsupportedMedia`` for samples that are not numbers.
+    Where integers may have clipped, it is written once more, as float, and that is kept if it is
+    beyond full scale. ``copied``: nothing was changed, so nothing can. Raises ``UnsupportedMedia``
+    for samples that are not numbers, and what ``write`` raises.
     """
-    check_filters(chain)
-    rendered = _render_as(job, sound, chain, name, sound.codec)
-    clipped = rendered.peak_dbfs is not None and rendered.peak_dbfs > 0
-    if clipped and sound.codec == "pcm_s24le":
-        rendered = _render_as(job, sound, chain, name, "pcm_f32le")
-    elif clipped and sound.codec == "pcm_s32le":
-        rendered = _render_as(job, sound, chain, name, "pcm_f64le")
-    return rendered
+    write(sound.codec, path)
+    result = _read_back(path, sound)
+    full, float_codec = _BEYOND.get(sound.codec, (math.inf, ""))
+    if copied or result.peak < full:
+        return result
+    beyond = path.with_suffix(".float.wav")
+    write(float_codec, beyond)
+    result_beyond = _read_back(beyond, sound)
+    if result_beyond.peak <= 1:
+        beyond.unlink()
+        return result
+    return replace(result_beyond, path=beyond.replace(path))
 
 
-def _render_as(job: Job, sound: Sound, chain: str, name: str, codec: str) -> Rendered:
-    out, before, after = (job.workdir / f"{name}{end}" for end in (".wav", ".before", ".after"))
-    # Said on both sides: otherwise the excerpts' format decides for all.
-    samples = f"aformat=sample_fmts={sound.working_format if chain else sound.exact_format}"
-    inside = f"{chain}," if chain else ""
-    # Peaks alone are quick to find. Only a float recording can bring NaNs with it.
-    nans = "+Number_of_NaNs" if sound.exact_format in ("flt", "dbl") else ""
-    meter = f"astats=measure_perchannel=none:measure_overall=Peak_level{nans}"
-    excerpt = (
-        f"asetnsamples=n={WINDOW_FRAMES},aselect='not(mod(n\\,{sound.window_step}))',"
-        "asetpts=N/SR/TB"
-    )
-    graph = (
-        f"{sound.label}{TIMING},{samples},asplit[heard][src];[src]{excerpt}[before];"
-        f"[heard]{inside}{meter},{samples},asplit[out][res];[res]{excerpt}[after]"
-    )
-    raw = ("-c:a", "pcm_f32le", "-f", "f32le")
-    done = run(
-        [
-            *("-y", "-v", "info", *sound.args, "-filter_complex", graph),
-            *("-map", "[out]", "-c:a", codec, *WAV_ARGS, out),
-            *("-map", "[before]", *raw, before),
-            *("-map", "[after]", *raw, after),
-        ],
-        timeout_s=sound.timeout_s,
-        duration_ms=sound.duration_ms,
-        progress=lambda fraction: job.progress(0.95 * fraction),
-    )
-    peak_dbfs = parse_peak(done.stderr_tail)
-    windows = [_windows(path, sound.stream.channels) for path in (before, after)]
-    return Rendered(out, SAMPLE_FORMATS[codec], peak_dbfs, *windows)
+def _read_back(path: Path, sound: Sound) -> Written:
+    import soundfile
 
-
-def parse_peak(words: str) -> float | None:
-    """The highest sample in dBFS, as ffmpeg's ``astats`` reports it; ``None``: digital silence."""
-    peaks, wrong = (re.findall(rf"{name}: (\S+)", words) for name in ("Peak level dB", "NaNs"))
+    peak, kept, seen = 0.0, [], 0
     try:
-        peak_dbfs, nans = float(peaks[-1]), sum(map(float, wrong))
-    except (IndexError, ValueError):
-        raise BackendFailed("ffmpeg", "it reported no peak", stderr_tail=words) from None
-    if nans or math.isnan(peak_dbfs) or peak_dbfs == math.inf:
-        raise UnsupportedMedia(_NO_NUMBERS)
-    return round(peak_dbfs, 2) if peak_dbfs > _SILENT_DBFS else None
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        raise BackendFailed("ffmpeg", f"it wrote no WAV ({error.error_string})") from None
+    with file:
+        dtype = "float64" if file.subtype in ("PCM_32", "DOUBLE") else "float32"
+        for block in file.blocks(_BLOCK_FRAMES, dtype=dtype, always_2d=True):
+            peak = float(np.max([peak, block.max(), -block.min()]))
+            windows = as_windows(block.astype(np.float32, copy=False))
+            kept.append(windows[-seen % sound.window_step :: sound.window_step].copy())
+            seen += len(windows)
+        nothing = np.zeros((1, WINDOW_FRAMES, file.channels), np.float32)
+    if not math.isfinite(peak):
+        raise UnsupportedMedia(NO_NUMBERS)
+    excerpts = np.concatenate(kept) if kept else nothing
+    return Written(path, _SUBTYPES[file.subtype], peak, excerpts)
 
 
-def _windows(path: Path, channels: int) -> Windows:
-    """Whole windows of an excerpt file, which is then gone; a short sound's only one is filled up."""
-    samples = np.fromfile(path, dtype="<f4")
-    path.unlink()
-    size = WINDOW_FRAMES * channels
-    if samples.size < size:
-        samples = np.pad(samples, (0, size - samples.size))
-    if not np.isfinite(samples).all():
-        raise UnsupportedMedia(_NO_NUMBERS)
-    whole = samples[: samples.size - samples.size % size]
-    return whole.reshape(-1, WINDOW_FRAMES, channels)
+def as_windows(samples: NDArray[np.float32]) -> Windows:
+    """Whole windows of ``(samples, channels)``; what is shorter than one is filled up to one."""
+    if len(samples) < WINDOW_FRAMES:
+        samples = np.pad(samples, ((0, WINDOW_FRAMES - len(samples)), (0, 0)))
+    whole = samples[: len(samples) - len(samples) % WINDOW_FRAMES]
+    return whole.reshape(-1, WINDOW_FRAMES, samples.shape[1])
 
 
 def frame_count(sound: Sound) -> int:

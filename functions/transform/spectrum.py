@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transform.sound import Rendered, Windows
+from functions.transform.effect import Rendered
+from functions.transform.sound import Windows
 from shared.contracts.engine import Job, Output
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
     Bands are evenly spaced on a log scale; those beyond the sample rate's half are -inf.
     """
     size = windows.shape[1]
-    hann = np.hanning(size + 1)[:-1]
+    hann = np.hanning(size + 1)[:-1].astype(np.float32)
     power = np.zeros(size // 2 + 1)
-    for window in windows:
-        spectra = np.fft.rfft(window * hann[:, None], axis=0)
-        power += np.square(np.abs(spectra)).mean(axis=1)
+    for first in range(0, len(windows), 16):
+        spectra = np.fft.rfft(windows[first : first + 16].transpose(0, 2, 1) * hann)
+        power += np.square(np.abs(spectra)).mean(axis=1, dtype=np.float64).sum(axis=0)
     power *= 16 / (6 * size * max(size * len(windows), 1))
     total = np.concatenate([[0.0], np.cumsum(power)])
     places = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1) * size / sample_rate_hz
@@ -48,7 +49,7 @@ def preview(job: Job, rendered: Rendered, title: str) -> Output:
     """The picture as an output of its step."""
     path = job.workdir / "preview.png"
     rate = job.media.audio[0].sample_rate_hz
-    curves = [spectrum_db(windows, rate) for windows in (rendered.before, rendered.after)]
+    curves = [spectrum_db(windows, rate) for windows in (rendered.before, rendered.audio.excerpts)]
     draw_spectra(path, curves, title)
     shows = f"spectrum before and after {title}"
     return Output("preview", "preview", path, "image/png", {"shows": shows})

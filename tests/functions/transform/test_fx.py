@@ -250,3 +250,11 @@ def test_any_params_give_a_structured_answer(knobs: dict[str, float], preset_id:
 def test_filters_of_reads_names_only() -> None:
     graph = "[0:1]asplit[a][b];[b]highpass@x=f=3,aeval='a(b,c);d'[c];[a][c]amix=inputs=2"
     assert filters_of(graph) == {"asplit", "highpass", "aeval", "amix"}
+
+
+def test_a_square_at_full_scale_stays_integer(tmp_path: Path) -> None:
+    square = np.sign(tone(0.5, 100, 1.0)) * (1 - 2.0**-23)
+    path = write(tmp_path, square)
+    result = run(fx.ENGINE, path, tmp_path, preset_id="bus_glue", dry_wet=0, tail_ms=100)
+    assert result.outputs[0].meta["sample_format"] == "int24"
+    assert_allclose(heard(result), square)
