@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     direct_transfers: bool = False
     """The HTTP API's callers send and get bytes at signed addresses of the bucket itself."""
     source_buckets: str = ""
-    """Buckets (``s3://name``, ``gs://name``, with commas) that any tenant may register assets from."""
+    """Where assets may be registered from, with commas: ``s3://name``, ``gs://name/{tenant}/{env}``."""
     webhook_private: bool = False
     """Webhooks may go to private addresses, and by plain HTTP."""
 

@@ -25,6 +25,8 @@ from shared.pipeline import RESULTS_TOPIC
 EventType = Literal["run.finished", "step.finished", "step.failed", "artifact.created"]
 SECRET_PATTERN = r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$"
 _LONGEST_URL = 2_000
+KEPT_S = 30 * 86_400.0
+"""So long a delivery is kept, where the document store removes what expires."""
 REPLAY = "webhook.replay"
 """The type of the message that asks for one more delivery."""
 
@@ -62,13 +64,16 @@ class Delivery(BaseModel):
     """Why the last attempt failed."""
     told_at: float | None = None
     """Unix seconds of the last attempt."""
+    expires_at: float | None = None
+    """Unix seconds."""
 
     @classmethod
     def of(cls, event_id: str, kind: EventType, run_id: str, begun_at: float, **what: str) -> Self:
         """A new one; ``begun_at`` (Unix seconds) is its run's."""
         newest_first = 9_999_999_999 - int(begun_at)
         identifier = f"{newest_first:010d}_{event_id}"
-        return cls(delivery_id=identifier, event_id=event_id, type=kind, run_id=run_id, **what)
+        made = cls(delivery_id=identifier, event_id=event_id, type=kind, run_id=run_id, **what)
+        return made.model_copy(update={"expires_at": begun_at + KEPT_S})
 
 
 def setting_path(ctx: RequestContext) -> str:

@@ -2,12 +2,13 @@
 
 What a keyed request makes gets an id that derives from its key, so that doing it again lands on
 what is there, also after a crash in the middle. The key's document remembers what was asked for, so
-that one key never means two things.
+that one key never means two things, for thirty days.
 """
 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,6 +20,9 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.documents import Documents
 from shared.errors import Conflict
+
+KEPT_S = 30 * 86_400.0
+"""So long a key is remembered, where the document store removes what expires."""
 
 Key = Annotated[
     str | None,
@@ -49,9 +53,10 @@ class Once:
         """Raise ``Conflict`` where the key was used for another body."""
         if self.key is None:
             return
-        asked = {"body": digest(body)}
+        asked = digest(body)
         try:
-            documents.create(self._document, asked)
+            expires_at = time.time() + KEPT_S
+            documents.create(self._document, {"body": asked, "expires_at": expires_at})
         except Conflict:
             self._compare(documents, asked)
 
@@ -62,9 +67,9 @@ class Once:
         action()
         self.check(documents, None)
 
-    def _compare(self, documents: Documents, asked: Any) -> None:
+    def _compare(self, documents: Documents, asked: str) -> None:
         standing = documents.get(self._document)
-        if standing is not None and dict(standing.data) != asked:
+        if standing is not None and standing.data["body"] != asked:
             raise Conflict("this Idempotency-Key was used with another body")
 
     @property

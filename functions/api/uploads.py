@@ -193,12 +193,17 @@ class _Uploads:
 
     def register(self, ctx: RequestContext, asked: FromBucket) -> str:
         """Fetch it from the other bucket and take it in; returns the run's id."""
-        named = [name.strip() for name in self._home.settings.source_buckets.split(",")]
-        bucket = "/".join(asked.uri.split("/", 3)[:3])
-        own = bucket == f"gs://{self._home.settings.bucket}"  # holds all tenants' recordings
-        if own or bucket not in named or not asked.uri.startswith(("s3://", "gs://")):
-            raise ValidationError("uri", "is in no bucket that RUSHES_SOURCE_BUCKETS names")
+        own = asked.uri.startswith(f"gs://{self._home.settings.bucket}/")  # holds all tenants'
+        if own or not asked.uri.startswith(tuple(self._sources(ctx))):
+            raise ValidationError("uri", "is in no place that RUSHES_SOURCE_BUCKETS names")
         return upload_run_id(upload(self._home, ctx, asked.uri, asked.wishes))
+
+    def _sources(self, ctx: RequestContext) -> Iterator[str]:
+        """What an address that this tenant may register begins with."""
+        for named in self._home.settings.source_buckets.split(","):
+            place = named.strip().replace("{tenant}", ctx.tenant_id).replace("{env}", ctx.env)
+            if place.startswith(("s3://", "gs://")):
+                yield place.rstrip("/") + "/"
 
     def _direct(
         self, ctx: RequestContext, session: Session, asked: NewUpload, origin: str

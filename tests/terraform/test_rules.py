@@ -202,7 +202,15 @@ def test_what_expires_is_what_the_product_gives_a_time_of_expiry() -> None:
     documents = folder(TERRAFORM / "modules" / "documents")
     field = next(each for each in resources("google_firestore_field") if each.name == "expires")
     assert field.body["field"] == EXPIRES_FIELD
-    assert documents.locals()["expiring"] == ["dead_letters"]
+    rooms = {
+        "dead_letters": "shared/dead.py",
+        "requests": "functions/api/once.py",
+        "webhook_deliveries": "shared/webhooks.py",
+    }
+    assert documents.locals()["expiring"] == sorted(rooms)
+    for collection, path in rooms.items():
+        text = (ROOT / path).read_text()
+        assert collection in text and "expires_at" in text and "KEPT_S" in text, path
 
 
 # -- alerts, and the lines that they count -------------------------------------------------------

@@ -20,7 +20,7 @@ locals {
   }
 
   # Documents in these collections carry when they expire; Firestore removes them within a day or so.
-  expiring = ["dead_letters"]
+  expiring = ["dead_letters", "requests", "webhook_deliveries"]
 
   filtered = merge([for group, fields in local.group_filters : { for field in fields : "${group}/${field}" => [group, field] }]...)
   exempt   = merge([for group, fields in local.never_filtered : { for field in fields : "${group}/${field}" => [group, field] }]...)

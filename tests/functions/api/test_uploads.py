@@ -201,6 +201,17 @@ def test_our_own_bucket_is_no_source_even_if_named(desk_of: Callable[..., Desk])
     assert refused.json()["error"]["details"]["field"] == "uri"
 
 
+@pytest.mark.parametrize(
+    "key", ["t2/dev/take.wav", "t1/prod/take.wav", "t1/device/take.wav", "t1-2/dev/a.wav"]
+)
+def test_a_source_with_a_tenant_is_that_tenants_alone(
+    desk_of: Callable[..., Desk], key: str
+) -> None:
+    desk = desk_of(source_buckets="s3://incoming/{tenant}/{env}")
+    refused = desk.client.post("/assets", json={"uri": f"s3://incoming/{key}"})
+    assert refused.json()["error"]["details"]["field"] == "uri"
+
+
 @pytest.mark.heavy
 def test_registering_from_s3(desk_of: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     boto3 = pytest.importorskip("boto3")
