@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 
 from functions.detect.centerface import MODEL, SURE, Boxes, FaceDetector, Picture
 from functions.detect.shots import find_cuts
-from functions.detect.tracking import Sample, Track, Tracker, interpolated, overlaps
+from functions.detect.tracking import Sample, Track, Tracker, interpolated
 from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
 from shared.contracts.regions import (
     Gap,
@@ -38,7 +38,7 @@ from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.settings import settings
 
-REVISION = 2
+REVISION = 3
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64
@@ -48,7 +48,6 @@ _THOROUGH = 3
 """Each so many samples faces that are upside down are looked for although upright ones are there."""
 _GLANCE_SIDE = 48.0
 """Pixels: faces so large are found at half the size, too."""
-_SAME_PLACE = 0.2
 _UNSURE, _MOST_UNSURE = 0.4, 100
 """So sure of what starts no track a summary's ``unsure`` is at least; and so many it has at most."""
 _CUTS_PART = 0.15
@@ -158,8 +157,7 @@ def _look_at(job: Job, params: RegionsParams, detector: FaceDetector | None) -> 
         for frame in frames:
             picture = frame.data.reshape(height, width, 3)
             time_ms = frames.ms(frame.ticks)
-            boxes = _found(detector, picture, seen, at_edge=frame.index in edges)
-            boxes[:, :4] *= seen.scale
+            boxes = _found(detector, picture, seen, time_ms, at_edge=frame.index in edges)
             inside = clipped(boxes, stream.width, stream.height)
             cut = bisect(seen.cuts, last) < bisect(seen.cuts, frame.index)
             seen.tracker.add(Sample(frame.index, time_ms, inside, cut))
@@ -172,19 +170,20 @@ def _look_at(job: Job, params: RegionsParams, detector: FaceDetector | None) -> 
     return seen
 
 
-def _found(detector: FaceDetector | None, picture: Picture, seen: Seen, *, at_edge: bool) -> Boxes:
+def _found(
+    detector: FaceDetector | None, picture: Picture, seen: Seen, time_ms: float, *, at_edge: bool
+) -> Boxes:
     """What is in the picture. Every other one is only glanced at, where that shows all that was there."""
     if detector is None:
         return np.zeros((0, 5))
-    number = len(seen.tracker.samples)
+    number, scale = len(seen.tracker.samples), [seen.scale] * 4 + [1.0]
     if number % 2 and not at_edge:
-        last = [track.boxes[-1][:4] / seen.scale for track in seen.tracker.going_on(number - 1)]
-        if last and min(min(box[2:]) for box in last) >= _GLANCE_SIDE:
-            boxes = detector.glance(picture)
-            sure = boxes[boxes[:, 4] >= SURE]
-            if all(overlaps(box, sure).max(initial=0) >= _SAME_PLACE for box in last):
+        last = seen.tracker.going_on(number - 1)
+        if last and min(min(track.boxes[-1][2:4]) for track in last) >= _GLANCE_SIDE * seen.scale:
+            boxes = detector.glance(picture) * scale
+            if seen.tracker.accounted_for(boxes[boxes[:, 4] >= SURE], time_ms):
                 return boxes
-    return detector.find(picture, thorough=number % _THOROUGH == 0)
+    return detector.find(picture, thorough=number % _THOROUGH == 0) * scale
 
 
 def clipped(boxes: Boxes, width: int, height: int) -> Boxes:

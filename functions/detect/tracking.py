@@ -93,6 +93,11 @@ class Tracker:
         """The tracks that have a detection in the newest sample, number ``index``."""
         return [track for track in self._active if track.samples[-1] == index]
 
+    def accounted_for(self, boxes: Boxes, time_ms: float) -> bool:
+        """Would each thing of the newest sample be found again among these boxes?"""
+        tracks = self.going_on(len(self.samples) - 1)
+        return len(_matched(tracks, boxes, time_ms, weak=False)) == len(tracks)
+
     def left_over(self) -> list[tuple[Sample, NDArray[np.float64]]]:
         """The boxes that belong to no track, with their samples; complete after ``finish``."""
         return [
@@ -118,18 +123,11 @@ class Tracker:
 
     def _go_on(self, tracks: list[Track], boxes: Boxes, index: int, *, weak: bool) -> Boxes:
         """Give the boxes to the tracks that they fit best; returns those that fit none."""
-        from scipy.optimize import linear_sum_assignment
-
-        if not tracks or not len(boxes):
-            return boxes
         time_ms = self.samples[index].time_ms
-        costs = np.array([_costs(track.expected(time_ms), boxes, weak) for track in tracks])
-        rows, columns = linear_sum_assignment(costs)
         taken = np.zeros(len(boxes), bool)
-        for row, column in zip(rows, columns, strict=True):
-            if costs[row, column] < _NO_MATCH:
-                tracks[row].add(index, time_ms, boxes[column])
-                taken[column] = True
+        for row, column in _matched(tracks, boxes, time_ms, weak=weak):
+            tracks[row].add(index, time_ms, boxes[column])
+            taken[column] = True
         return boxes[~taken]
 
     def _lead_up(self, track: Track) -> None:
@@ -146,6 +144,19 @@ class Tracker:
             track.times_ms.insert(0, time_ms)
             track.boxes.insert(0, boxes[best])
             self._left_over[index] = np.delete(boxes, best, axis=0)
+
+
+def _matched(
+    tracks: Sequence[Track], boxes: Boxes, time_ms: float, *, weak: bool
+) -> list[tuple[int, int]]:
+    """Tracks and the boxes that fit them, by their numbers: as many as can be, as well as can be."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not tracks or not len(boxes):
+        return []
+    costs = np.array([_costs(track.expected(time_ms), boxes, weak) for track in tracks])
+    pairs = zip(*linear_sum_assignment(costs), strict=True)
+    return [(int(row), int(column)) for row, column in pairs if costs[row, column] < _NO_MATCH]
 
 
 def _centre(box: NDArray[np.float64]) -> NDArray[np.float64]:
