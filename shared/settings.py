@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     """The HTTP API's callers send and get bytes at signed addresses of the bucket itself."""
     source_buckets: str = ""
     """Where assets may be registered from, with commas: ``s3://name``, ``gs://name/{tenant}/{env}``."""
+    webhook_key: str = Field(
+        "", pattern=r"^(([A-Za-z0-9_-]{43}=,)*[A-Za-z0-9_-]{43}=)?$", repr=False
+    )
+    """Fernet keys, with commas, the newest first, that seal the secrets of webhooks in their documents."""
     webhook_private: bool = False
     """Webhooks may go to private addresses, and by plain HTTP."""
 
@@ -96,6 +100,11 @@ class Settings(BaseSettings):
     video_visual_meta_backend: Literal["opencv_visual_meta", "stub"] = Field(
         "opencv_visual_meta", validation_alias="VIDEO_VISUAL_META_BACKEND"
     )
+
+    @property
+    def webhook_keys(self) -> tuple[str, ...]:
+        """Those of ``webhook_key``."""
+        return tuple(filter(None, self.webhook_key.split(",")))
 
 
 def variable(field: str) -> str:

@@ -1,6 +1,7 @@
 """Where a tenant wants to be told, and what has been sent there.
 
-The setting is the document ``settings/webhooks``; each thing told is a document of
+The setting is the document ``settings/webhooks``, its secret sealed (Fernet) where this home has a
+``RUSHES_WEBHOOK_KEY``: who reads the documents can't sign. Each thing told is a document of
 ``webhook_deliveries``, whose id puts the newest runs first.
 """
 
@@ -10,7 +11,7 @@ import base64
 import ipaddress
 import secrets
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,14 +20,20 @@ from shared.bus import Bus
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName, checked_name
 from shared.documents import Documents
-from shared.errors import NotFound, ValidationError
+from shared.errors import NotFound, Unavailable, ValidationError
 from shared.pipeline import RESULTS_TOPIC
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 EventType = Literal["run.finished", "step.finished", "step.failed", "artifact.created"]
 SECRET_PATTERN = r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$"
 _LONGEST_URL = 2_000
 KEPT_S = 30 * 86_400.0
 """So long a delivery is kept, where the document store removes what expires."""
+SEALED = "sealed_secret"
+Keys = tuple[str, ...]
+"""Fernet keys, the newest first; the others still open what they sealed."""
 REPLAY = "webhook.replay"
 """The type of the message that asks for one more delivery."""
 
@@ -81,10 +88,41 @@ def setting_path(ctx: RequestContext) -> str:
     return f"{ctx.document_prefix}settings/webhooks"
 
 
-def load_webhook(documents: Documents, ctx: RequestContext) -> Webhook | None:
-    """The tenant's webhook, if it has one."""
+def load_webhook(documents: Documents, ctx: RequestContext, keys: Keys) -> Webhook | None:
+    """The tenant's webhook, if it has one; raises ``Unavailable`` where no key opens its secret."""
     document = documents.get(setting_path(ctx))
-    return Webhook.model_validate(document.data) if document else None
+    if document is None:
+        return None
+    data = dict(document.data)
+    if SEALED in data:
+        data["secret"] = _opened(data.pop(SEALED), keys)
+    return Webhook.model_validate(data)
+
+
+def save_webhook(documents: Documents, ctx: RequestContext, webhook: Webhook, keys: Keys) -> None:
+    """Put it in its place, its secret sealed with the first of the keys."""
+    data = webhook.model_dump(mode="json")
+    if keys:
+        data[SEALED] = _safe(keys).encrypt(data.pop("secret").encode()).decode()
+    documents.put(setting_path(ctx), data)
+
+
+def _opened(token: str, keys: Keys) -> str:
+    from cryptography.fernet import InvalidToken
+
+    if not keys:
+        raise Unavailable("RUSHES_WEBHOOK_KEY", "it is not set, and this tenant's secret is sealed")
+    try:
+        return _safe(keys).decrypt(token).decode()
+    except InvalidToken:
+        reason = "none of its keys sealed this tenant's secret"
+        raise Unavailable("RUSHES_WEBHOOK_KEY", reason) from None
+
+
+def _safe(keys: Keys) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
+    return MultiFernet([Fernet(key) for key in keys])
 
 
 def delivery_path(ctx: RequestContext, identifier: str) -> str:

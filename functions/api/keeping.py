@@ -36,6 +36,7 @@ from shared.webhooks import (
     check_url,
     load_webhook,
     replay,
+    save_webhook,
     setting_path,
     shown_webhook,
 )
@@ -209,7 +210,7 @@ def _webhooks(home: Home) -> APIRouter:
     @router.get("/settings/webhooks")
     def webhook(request: Request, ctx: Caller) -> Response:
         """Where the tenant is told, without the secret."""
-        found = load_webhook(documents, ctx)
+        found = load_webhook(documents, ctx, home.settings.webhook_keys)
         if found is None:
             raise NotFound("setting", "webhooks")
         return answer(request, shown_webhook(found))
@@ -219,7 +220,7 @@ def _webhooks(home: Home) -> APIRouter:
         """Say where to tell what; the answer alone shows the secret."""
         check_url(body.url, private=home.settings.webhook_private)
         wanted = Webhook.model_validate(body.model_dump(exclude_none=True))
-        documents.put(setting_path(ctx), wanted.model_dump(mode="json"))
+        save_webhook(documents, ctx, wanted, home.settings.webhook_keys)
         return answer(request, wanted.model_dump(mode="json"))
 
     @router.delete("/settings/webhooks", status_code=204)

@@ -51,7 +51,7 @@ def tell(message: Message, home: Home) -> None:
     Raises ``Unavailable`` to have the message come again.
     """
     ctx = RequestContext.of(message.attributes.get("tenant"), message.attributes.get("env"))
-    webhook = load_webhook(home.documents, ctx)
+    webhook = load_webhook(home.documents, ctx, home.settings.webhook_keys)
     if webhook is None:
         return
     try:

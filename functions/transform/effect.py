@@ -1,0 +1,78 @@
+"""A recording through a filter graph into a WAV, with excerpts of before and after.
+
+the recording -> timing -> [ effects in float ] -> WAV -> read back
+                    '--> excerpts "before"                excerpts "after"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from functions.transform.sound import (
+    NO_NUMBERS,
+    TIMING,
+    WAV_ARGS,
+    WINDOW_FRAMES,
+    Sound,
+    Windows,
+    Written,
+    as_windows,
+    written,
+)
+from shared.contracts.engine import Job
+from shared.errors import UnsupportedMedia
+from shared.media.ffmpeg import run
+from shared.media.filters import check_filters, joined
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A result, and what it was made of."""
+
+    audio: Written
+    before: Windows
+
+
+def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
+    """Send the sound through ``chain`` into a WAV; an empty chain copies the very samples.
+
+    ``chain``: a piece of filter graph whose first filter takes the sound and whose last gives it.
+    Raises ``MissingDependency``, ``TimedOut``, ``Unavailable``, ``BackendFailed``, and
+    ``UnsupportedMedia`` for samples that are not numbers.
+    """
+    check_filters(chain)
+    excerpts = job.workdir / f"{name}.before"
+    copied = sound.lossless and not chain
+    # Said on both sides: otherwise the excerpts' format decides for all.
+    samples = f"aformat=sample_fmts={sound.exact_format if copied else sound.working_format}"
+    excerpt = (
+        f"asetnsamples=n={WINDOW_FRAMES},aselect='not(mod(n\\,{sound.window_step}))',"
+        "asetpts=N/SR/TB"
+    )
+    effects = joined([chain or "anull", samples])
+    graph = (
+        f"{sound.label}{TIMING},{samples},asplit[heard][src];[src]{excerpt}[before];"
+        f"[heard]{effects}[out]"
+    )
+
+    def write(codec: str, path: Path) -> None:
+        run(
+            [
+                *("-y", "-v", "info", *sound.args, "-filter_complex", graph),
+                *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
+                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", excerpts),
+            ],
+            timeout_s=sound.timeout_s,
+            duration_ms=sound.duration_ms,
+            progress=lambda fraction: job.progress(0.9 * fraction),
+        )
+
+    audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
+    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.stream.channels)
+    excerpts.unlink()
+    if not np.isfinite(before).all():
+        raise UnsupportedMedia(NO_NUMBERS)
+    return Rendered(audio, as_windows(before))
