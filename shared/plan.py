@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
-from shared.contracts.step import Run, StepRecord, StepRequest, StepState
+from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
 from shared.home import Home
 from shared.pipeline import BY_NAME, PROBE, Step, followers
 from shared.results import publish_settled
@@ -21,7 +21,7 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
     """
     rows = [BY_NAME[name] for name in run.planned if name != PROBE]
     for row in rows:
-        plan_record(home.documents, ctx, run.run_id, _first_record(row, asset))
+        plan_record(home.documents, ctx, run.run_id, _first_record(row, run, asset))
     records = load_records(home.documents, ctx, run.run_id)
     for row in rows:
         if not awaited(row, run) and not records[row.name].state.settled:
@@ -36,11 +36,13 @@ def awaited(row: Step, run: Run) -> tuple[str, ...]:
     return (*row.needs, *(name for name in row.wants if name in run.planned))
 
 
-def _first_record(row: Step, asset: Asset) -> StepRecord:
+def _first_record(row: Step, run: Run, asset: Asset) -> StepRecord:
     record = StepRecord(step=row.name)
-    if row.accepts(asset.media):
-        return record
-    return record.settled(StepState.SKIPPED, reason=f"no {row.takes}")
+    if not row.accepts(asset.media):
+        return record.settled(StepState.SKIPPED, reason=f"no {row.takes}")
+    if run.dry_run and row.name != run.planned[-1]:
+        return record.settled(StepState.SKIPPED, reason=NOT_MADE)
+    return record
 
 
 def ask_for(home: Home, run: Run, row: Step) -> None:
@@ -86,7 +88,8 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
             advance(home, ctx, run, row.name)
             continue
         missing = [records[name] for name in row.needs if not records[name].state.delivered]
-        if not missing or (row.partial and len(missing) < len(row.needs)):
+        enough = row.partial and len(missing) < len(row.needs)
+        if not missing or enough or run.dry_run:
             ask_for(home, run, row)
         else:
             _skip(home, ctx, run, row, missing)

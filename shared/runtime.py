@@ -77,7 +77,8 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     The same ``identifier`` again gives the run that stands. What is known already is settled before
     this returns, without a message; the rest is asked for.
 
-    On an artifact nothing follows, and what the step needs is made of that artifact.
+    On an artifact nothing follows, and what the step needs is made of that artifact. On a dry run
+    nothing follows either, and what it needs is not made: it says what is missing.
 
     What the steps want is planned where a run of the recording had it: a phrase keeps its words.
     The other steps keep the params of the recording's newest run, so that only this one changes.
@@ -86,7 +87,8 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     asset = load_asset(home, ctx, request.asset_id)
     if request.artifact_id is not None:
         load_artifact(home.documents, ctx, request.artifact_id)
-    wanted = (request.step,) if request.artifact_id else with_followers(request.step)
+    alone = request.artifact_id is not None or request.dry_run
+    wanted = (request.step,) if alone else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
     params = standing[0].params if standing else plan.tenant_settings(home, ctx).get("params", {})
     run = Run(
@@ -100,6 +102,7 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
         planned=with_needs((*wanted, *_had_before(wanted, request, standing))),
         params={**params, request.step: request.params},
         force=(request.step,) if request.force else (),
+        dry_run=request.dry_run,
         created_at=time.time(),
     )
     run = open_run(home.documents, ctx, run)

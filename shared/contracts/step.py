@@ -37,6 +37,10 @@ class StepState(StrEnum):
         return self in (StepState.DONE, StepState.CACHED, StepState.DEGRADED)
 
 
+NOT_MADE = "not made yet"
+"""Why a dry run skips a step."""
+
+
 class StepRequest(BaseModel):
     """The one message that drives everything."""
 
@@ -59,6 +63,11 @@ class StepRequest(BaseModel):
     def context(self) -> RequestContext:
         """Whose it is; raises ``ValidationError`` for an unknown tenant."""
         return RequestContext.of(self.tenant_id, self.env, self.user_id)
+
+    @property
+    def dry_run(self) -> bool:
+        """It asks what would be done, and nothing is to be done for it."""
+        return self.params.get("dry_run") is True
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -106,5 +115,7 @@ class Run(BaseModel):
     """The steps work on this artifact of the asset, not on the recording."""
     force: tuple[StepName, ...] = ()
     """Steps to compute again although their results are known."""
+    dry_run: bool = False
+    """The last step alone is done; of the others what is known is taken, and nothing made."""
     created_at: float
     """Unix seconds."""

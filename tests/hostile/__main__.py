@@ -76,7 +76,8 @@ def _through_the_pipeline(
         files = folder / "files"
         files.mkdir()
         port = listener.getsockname()[1]
-        all_files = list(corpus(files, outside=str(planted), port=port))[::every]
+        whole = list(corpus(files, outside=str(planted), port=port))
+        all_files = whole[::every]
         died = 0
         with WorkerPool(config) as pool:
             runs, refused = _upload(home, all_files, steps)
@@ -95,6 +96,8 @@ def _through_the_pipeline(
         "processes left": len(psutil.Process().children(recursive=True)),
     }
     return {
+        "corpus": dict(Counter(each.kind for each in whole)),
+        "different": len({each.path.read_bytes() for each in whole}),
         "files": len(all_files),
         "refused before upload": refused,
         "outcomes": dict(outcomes.most_common()),

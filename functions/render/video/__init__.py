@@ -37,7 +37,7 @@ from shared.media.ffmpeg import timeout_for
 from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
 
-REVISION = 2
+REVISION = 3
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
 

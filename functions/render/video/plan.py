@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.render.video.captions import STYLES
 from shared.contracts.engine import InputFile, Job, StepParams
+from shared.contracts.step import NOT_MADE
 from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import first_video
 
@@ -63,7 +64,8 @@ class VideoRenderParams(StepParams):
     caption_style: str = "clean"
     height: int | None = None
     """Of the rendered picture, 16 to 4,320, even; ``None``: as cut out."""
-    dry_run: bool = False
+    dry_run: bool = Field(False, strict=True)
+    """The plan alone: nothing is rendered, and nothing made that it would lean on."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -156,7 +158,7 @@ class Plan:
                 for window in self.windows
             ],
             "duration_ms": round(self.duration_ms, 3),
-            "picture": "anonymised" if FACES_STEP in self.used else "original",
+            "picture": "original" if self._shows_faces else "anonymised",
             "aspect": self.params.aspect,
             "crop": {"width": self.crop[0], "height": self.crop[1]},
             "width": self.size[0],
@@ -166,6 +168,12 @@ class Plan:
             "dependency_notices": [notice.described() for notice in self.notices],
             "estimate": {"frames": frames, "work_s": round(frames * megapixels * _WORK_S, 1)},
         }
+
+    @property
+    def _shows_faces(self) -> bool:
+        """Is it made of the recording itself, as was asked for or because there are no faces?"""
+        about = [notice for notice in self.notices if notice.step == FACES_STEP]
+        return all(notice.level == "info" and not notice.file for notice in about)
 
     def refuse(self) -> None:
         """Raise ``MissingDependency`` where something that was asked for is not there."""
@@ -274,4 +282,8 @@ def _lacking(job: Job, step: str) -> Notice:
     reason = str(said.get("reason") or said.get("message") or "it has delivered nothing")
     if step == FACES_STEP and reason in HARMLESS:
         return Notice(step, "info", f"the original picture is used: {reason}")
+    if reason == NOT_MADE:  # which a dry run alone may hear
+        return Notice(
+            step, "warning", f"its {_KINDS[step]} is not made yet: rendering makes it first"
+        )
     return Notice(step, "error", f"there is no {_KINDS[step]}: {reason}")

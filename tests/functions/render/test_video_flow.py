@@ -95,3 +95,25 @@ def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twi
 
     assert {one.tenant_id for one in list_artifacts(home.documents, MINE)} == {"t1"}
     assert list(list_artifacts(home.documents, THEIRS)) == []
+
+
+def test_a_dry_run_runs_nothing_but_the_plan(tmp_path: Path) -> None:
+    home = embedded_home(tmp_path / "data", lease_s=30.0)
+    wishes = Wishes(steps=("detect.visual_meta",))
+    run_id = upload_run_id(upload(home, MINE, video.FACE_CLIP, wishes))
+    settled(home, run_id)
+    asset_id = str(run_object(home, MINE, run_id)["asset_id"])
+    made = {one.kind for one in list_artifacts(home.documents, MINE)}
+    asked = {"dry_run": True, "captions": "burn", "aspect": "1:1"}
+    steps = again(home, asset_id, "render.video", **asked)
+    (planned,) = steps.pop("render.video")["artifacts"]
+    assert steps.pop("detect.visual_meta")["state"] == "cached"
+    assert {step["reason"] for step in steps.values()} == {"not made yet"}
+    assert {one.kind for one in list_artifacts(home.documents, MINE)} == made | {"video_render"}
+    plan = planned["meta"]["plan"]
+    assert (plan["picture"], len(plan["selected"])) == ("anonymised", 1)
+    assert {row["step"]: row["level"] for row in plan["dependency_notices"]} == {
+        "anonymise.faces": "warning",
+        "detect.visual_meta": "info",
+        "transcribe.captions": "warning",
+    }
