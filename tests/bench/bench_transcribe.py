@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from functions.transcribe import captions, semantics
 from functions.transcribe.features import FLUX_FRAMES_PER_S, FeatureMeter
 from functions.transcribe.whisper import find_model, load_model
@@ -73,7 +75,11 @@ def bare_whisper(source: Path) -> Callable[[], Any]:
 def rows(folder: Path) -> list[Row]:
     """Same windows on both sides, then phrase after phrase, then everything at once."""
     phrase = write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1))
-    sources = {"a phrase, 4 s": phrase, "a reading, 10 s": REAL_MEDIA / "transcript/LJ001-0003.wav"}
+    sources = {
+        "a phrase, 4 s": phrase,
+        "a reading, 10 s": REAL_MEDIA / "transcript/LJ001-0003.wav",
+        "readings, a minute": joined_readings(folder / "readings.wav"),
+    }
     found = []
     for name, source in sources.items():
         if source.exists():
@@ -83,6 +89,19 @@ def rows(folder: Path) -> list[Row]:
             found.append(Row(f"captions, {name}", *times, "s", "at most 1.03"))
     phrases = speech(folder)
     return [*found, word_row(phrases, folder), *beat_rows(), whole_row(phrases, folder)]
+
+
+def joined_readings(path: Path) -> Path:
+    """Sentences one behind the other, for a minute; no file where the recordings are not here."""
+    import soundfile
+
+    found = sorted((REAL_MEDIA / "transcript").glob("LJ*.wav"))
+    if found:
+        read = [soundfile.read(each) for each in found]
+        rate_hz = read[0][1]
+        samples = np.concatenate([samples for samples, _ in read])[: 60 * rate_hz]
+        soundfile.write(path, samples, rate_hz)
+    return path
 
 
 def our_captions(source: Path, folder: Path) -> Callable[[], Any]:

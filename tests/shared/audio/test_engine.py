@@ -73,7 +73,8 @@ def everything(config: EngineConfig) -> OfflineAudioEngine:
 
 def rendered(block_size: int, joined_frames: int = 1) -> np.ndarray:
     config = EngineConfig(RATE, block_size, joined_frames=joined_frames)
-    return everything(config).render(DURATION_S)
+    # Single samples take a thousand times as long a second, and a third of it has changes enough.
+    return everything(config).render(DURATION_S / 3 if block_size == 1 else DURATION_S)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,14 @@ def whole() -> np.ndarray:
 @pytest.mark.parametrize("block_size", BLOCK_SIZES)
 def test_block_sizes_make_no_difference_to_any_module(whole, block_size):
     assert np.abs(whole).max() > 0.05
-    assert np.array_equal(rendered(block_size), whole)
+    found = rendered(block_size)
+    assert np.array_equal(found, whole[: len(found)])
 
 
 @pytest.mark.parametrize("block_size", [1, 77, 128])
 def test_joining_blocks_makes_no_difference(whole, block_size):
-    assert np.array_equal(rendered(block_size, 8_192), whole)
+    found = rendered(block_size, 8_192)
+    assert np.array_equal(found, whole[: len(found)])
 
 
 def test_rendering_again_gives_the_same_bytes():
