@@ -72,7 +72,7 @@ class Blurrer:
             part[...] = drawn
         else:
             inside = _ellipse(box, (left, top, right, bottom))
-            part[inside] = drawn[inside]
+            np.copyto(part, drawn, where=inside)
 
     def _celled(self, part: NDArray[np.generic]) -> NDArray[np.generic]:
         import cv2

@@ -44,7 +44,7 @@ from shared.media.frames import Frame, VideoFrames, Wanted, first_video, picture
 from shared.media.remux import check_written, kept_sound, place_for
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 
-REVISION = 2
+REVISION = 3
 SUMMARY_STEP = "detect.regions"
 _SHOWN = 12
 _SLOW = 30.0

@@ -22,7 +22,7 @@ from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 
-REVISION = 1
+REVISION = 2
 _SALIENCY = "spectral_residual"
 _FLOW_SIZE = (96, 54)
 _MAX_TILES = 40

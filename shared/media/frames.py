@@ -16,6 +16,7 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -69,10 +70,20 @@ class PictureFormat:
 
 def picture_format(path: Path, media: MediaInfo) -> PictureFormat:
     """What ffprobe says of the first video stream. Raises ``UnsupportedMedia`` without one."""
-    stream = first_video(media)
+    about = path.stat()
+    return _probed_format(
+        path, (about.st_mtime_ns, about.st_size), media.container, first_video(media)
+    )
+
+
+@lru_cache(maxsize=8)
+def _probed_format(
+    path: Path, _version: tuple[int, int], demuxer: str, stream: VideoStream
+) -> PictureFormat:
+    """Kept, because an engine asks several times for the same file."""
     names = "index,time_base,pix_fmt,sample_aspect_ratio,field_order"
     names += ",color_range,color_space,color_primaries,color_transfer"
-    args = ["-show_entries", f"stream={names}", "-of", "json", *input_args(path, media.container)]
+    args = ["-show_entries", f"stream={names}", "-of", "json", *input_args(path, demuxer)]
     try:
         streams = json.loads(run(args, tool="ffprobe", timeout_s=30.0).stdout)["streams"]
         found = next(row for row in streams if row["index"] == stream.index)
