@@ -5,8 +5,8 @@
 The demo's clip and a longer one made of it are processed in an embedded home, one message at a time,
 in this process. Counted are CPU seconds (its own and its children's, which neighbours on the machine
 hardly change, unlike wall time), reads and writes of documents and objects, messages, and bytes. A
-line through the two lengths gives a fixed part and a part per second of media. Steps that are named
-are measured anew, with what they need; the others keep their rates. A step that fails is left out.
+line through the two lengths gives a fixed part and a part per second of media. Where steps are named,
+only these get new rates. A step that fails is left out.
 """
 
 from __future__ import annotations
@@ -208,8 +208,9 @@ def main() -> None:
     only = sys.argv[1:]
     found = rates(only, lambda text: print(text, file=sys.stderr))
     standing = json.loads(RATES.read_text())
-    kept = standing["measured"]["steps"] if only else {}
-    found["steps"] = {**kept, **found["steps"]}
+    if only:
+        anew = {step: found["steps"][step] for step in only}
+        found["steps"] = {**standing["measured"]["steps"], **anew}
     RATES.write_text(json.dumps({**standing, "measured": found}, indent=2) + "\n")
 
 

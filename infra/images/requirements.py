@@ -11,6 +11,8 @@ from pathlib import Path
 
 HOME = "google"
 """The extra of the home that an image works in."""
+ALSO = {"api": ("s3",)}
+"""Further extras: the API takes in from other stores."""
 GPU = {
     # CTranslate2 brings no CUDA libraries of its own; torch, for separate, does.
     "transcribe": ("nvidia-cublas-cu12>=12,<13", "nvidia-cudnn-cu12>=9,<10"),
@@ -26,7 +28,8 @@ def requirements(pyproject: Path, function: str, variant: str = "cpu") -> list[s
     if variant not in ("cpu", "gpu"):
         raise SystemExit(f"the variant is cpu or gpu, not {variant!r}")
     gpu = GPU.get(function, ()) if variant == "gpu" else ()
-    return [*project["dependencies"], *extras[HOME], *extras[function], *gpu]
+    also = [line for name in ALSO.get(function, ()) for line in extras[name]]
+    return [*project["dependencies"], *extras[HOME], *extras[function], *also, *gpu]
 
 
 if __name__ == "__main__":

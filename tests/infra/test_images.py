@@ -17,6 +17,7 @@ from infra.images.install_check import check, copied
 from infra.images.requirements import requirements
 from shared.home import consumed_topics
 from shared.settings import Settings, variable
+from tests.infra.imports import installed, packages_of, third_party
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "infra" / "images"
@@ -70,6 +71,29 @@ def test_each_function_installs_its_own_libraries_alone(function: str) -> None:
     heavy = names & HEAVY_LIBRARIES
     assert "demucs" not in heavy or function == "separate"
     assert not heavy or function in ("detect", "transcribe", "separate", "anonymise", "render")
+
+
+UNUSED = {
+    "webhooks": {"numpy": "decoding sound"},
+    "sweep": {"numpy": "decoding sound"},
+    "render": {"webvtt": "reading and writing WebVTT"},
+}
+"""What shared modules import for work that this function never asks for."""
+S3 = {"shared/objects/s3.py"}
+"""Only the API fetches from other stores."""
+
+
+@pytest.mark.parametrize("function", deployed_functions())
+def test_an_image_brings_all_that_its_code_imports(function: str) -> None:
+    brought = installed(requirements(ROOT / "pyproject.toml", function))
+    missing = {
+        top: files
+        for top, files in third_party(function).items()
+        if not packages_of(top) & brought
+        and top not in UNUSED.get(function, {})
+        and (function == "api" or files != S3)
+    }
+    assert missing == {}
 
 
 def test_a_gpu_variant_adds_what_its_library_lacks() -> None:
