@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from shared.contracts.engine import Job
@@ -95,6 +94,8 @@ class Resampler:
     """A stream from one rate to another; the same samples where they are equal."""
 
     def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
+        import soxr  # here, for the API imports this module and never resamples
+
         self._stream = (
             None
             if from_hz == to_hz

@@ -6,49 +6,49 @@ import ast
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = ("shared", "functions")
 
 
-def third_party(function: str) -> dict[str, set[str]]:
-    """Top-level package -> the files that import it, of all that the function's files lead to."""
-    todo, seen = set((ROOT / "functions" / function).rglob("*.py")), set()
+def third_party(start: Iterable[Path], *, lazily: bool = True) -> dict[str, set[str]]:
+    """Top-level package -> the files that import it, of all that ``start`` leads to.
+
+    ``lazily``: also what is imported inside functions, once they are called.
+    """
+    todo, seen = set(start), set()
     found: dict[str, set[str]] = {}
     while todo:
         path = todo.pop()
         seen.add(path)
-        for name in _imported(path):
+        for name in _imported(ast.parse(path.read_text()).body, lazily=lazily):
             top = name.split(".")[0]
             if top in OURS:
-                todo |= set(_files_of(name)) - seen
+                todo |= set(files_of(name)) - seen
             elif top not in sys.stdlib_module_names:
                 found.setdefault(top, set()).add(str(path.relative_to(ROOT)))
     return found
 
 
-def _imported(path: Path) -> Iterator[str]:
-    """Also inside functions; not for type checkers alone."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
+def _imported(body: Iterable[ast.AST], *, lazily: bool) -> Iterator[str]:
+    """Not what is for type checkers alone."""
+    for node in body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not lazily:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from _imported(ast.iter_child_nodes(node), lazily=lazily)
 
 
-def _files_of(name: str) -> Iterator[Path]:
+def files_of(name: str) -> Iterator[Path]:
     """The module and the packages around it."""
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
@@ -74,7 +74,12 @@ def installed(requirements: Iterable[str]) -> set[str]:
 
 def packages_of(top: str) -> set[str]:
     """Which packages bring this import."""
-    return {_name(each) for each in importlib.metadata.packages_distributions().get(top, [top])}
+    return {_name(each) for each in _distributions().get(top, [top])}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
 
 
 def _name(requirement: str) -> str:

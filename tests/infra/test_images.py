@@ -16,8 +16,9 @@ from infra.generated import deployed_functions
 from infra.images.install_check import check, copied
 from infra.images.requirements import requirements
 from shared.home import consumed_topics
+from shared.pipeline import STEPS
 from shared.settings import Settings, variable
-from tests.infra.imports import installed, packages_of, third_party
+from tests.infra.imports import files_of, installed, packages_of, third_party
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "infra" / "images"
@@ -88,11 +89,20 @@ def test_an_image_brings_all_that_its_code_imports(function: str) -> None:
     brought = installed(requirements(ROOT / "pyproject.toml", function))
     missing = {
         top: files
-        for top, files in third_party(function).items()
+        for top, files in third_party((ROOT / "functions" / function).rglob("*.py")).items()
         if not packages_of(top) & brought
         and top not in UNUSED.get(function, {})
         and (function == "api" or files != S3)
     }
+    assert missing == {}
+
+
+def test_the_api_can_read_every_engine_s_params() -> None:
+    """It imports each engine's module, and runs none."""
+    brought = installed(requirements(ROOT / "pyproject.toml", "api"))
+    engines = {path for row in STEPS for path in files_of(f"functions.{row.name}")}
+    found = third_party(engines, lazily=False)
+    missing = {top: files for top, files in found.items() if not packages_of(top) & brought}
     assert missing == {}
 
 
