@@ -1,6 +1,8 @@
 """Parts of long work, kept in the bucket while a claim is not settled.
 
-They lie below their asset's folder, so erasing the asset erases them, too.
+They lie below their asset's folder, so erasing the asset erases them, too. Those of an owner that
+died between settling and erasing are left; the cloud's bucket removes what ends in ``SUFFIX`` after
+a week, by a lifecycle rule.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from shared.errors import NotFound
 from shared.objects import Objects
 from shared.objects.fetch import fetch_object
 
+SUFFIX = ".rushes-part"
 _MOST_BYTES = 4 << 30
 
 
@@ -47,4 +50,4 @@ class ObjectScratch:
             self._objects.delete(info.key)
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}{name}.part"
+        return f"{self._prefix}{name}{SUFFIX}"

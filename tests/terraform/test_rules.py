@@ -137,6 +137,14 @@ def test_the_bucket_is_closed_and_tells_of_uploads() -> None:
     assert "module.bus.topics" in STACK.named("module")["bucket"]["uploads_topic"]
 
 
+def test_of_the_bucket_only_parts_of_work_are_removed_by_age() -> None:
+    from shared.scratch import SUFFIX
+
+    rules = only("google_storage_bucket").body["lifecycle_rule"]
+    deletes = [rule for rule in rules if rule["action"][0]["type"] == "Delete"]
+    assert [rule["condition"][0]["matches_suffix"] for rule in deletes] == [[SUFFIX]]
+
+
 def test_the_sweep_is_called_with_a_token_for_rounds_that_it_knows() -> None:
     job = only("google_cloud_scheduler_job").body["http_target"][0]
     assert {"service_account_email", "audience"} <= job["oidc_token"][0].keys()

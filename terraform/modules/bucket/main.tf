@@ -25,6 +25,18 @@ resource "google_storage_bucket" "media" {
     }
   }
 
+  # Kept parts of long work whose owner died before it could remove them.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 7
+      matches_prefix = ["tenants/"]
+      matches_suffix = [".rushes-part"]
+    }
+  }
+
   dynamic "lifecycle_rule" {
     for_each = var.nearline_after_days == null ? [] : [var.nearline_after_days]
 
