@@ -182,6 +182,8 @@ def true_start(window: Samples, sample_rate_hz: int, coarse: int, earliest: int)
     step = max(1, sample_rate_hz // 2000)
     slope = np.diff(np.clip(window, -LOUDEST, LOUDEST), axis=0, prepend=window[:1])
     count = len(slope) // step
+    if not count:
+        return None
     energy = np.square(slope[: count * step]).reshape(count, -1).mean(axis=1, dtype=np.float64)
     low = max(earliest // step, (coarse - sample_rate_hz // 16) // step, 0)
     high = min((coarse + sample_rate_hz // 40) // step, count - 1)

@@ -101,6 +101,8 @@ def _quiet_runs(heard: Heard, min_silence_ms: int) -> NDArray[np.bool_]:
 def _quiet(heard: Heard) -> NDArray[np.bool_]:
     """For each 10 ms: is it below what counts as silence?"""
     bins = -(-heard.duration_ms // _BIN_MS)
+    if not bins:
+        return np.zeros(0, np.bool_)
     energy = np.pad(heard.energy[:bins], (0, max(0, bins - len(heard.energy))))
     # Over 50 ms: the zero crossings of a low tone are not silence.
     level = np.convolve(np.pad(energy, 2, mode="edge"), np.full(5, 0.2), "valid")

@@ -26,7 +26,7 @@ from shared.media.packets import StreamTimes, walk_packets
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
-MAX_SAMPLE_RATE_HZ = 768_000
+MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 768_000
 MAX_CHANNELS = 64
 HEADER_TIMEOUT_S = 10.0
 LISTEN_S = 30.0
@@ -151,7 +151,7 @@ class _Probing:
     def _peak(self, stream: AudioStream) -> float | None:
         """The highest absolute sample of the beginning; ``None`` where too little can be decoded."""
         rate, channels = stream.sample_rate_hz, stream.channels
-        if not (0 < rate <= MAX_SAMPLE_RATE_HZ and 0 < channels <= MAX_CHANNELS):
+        if not (MIN_SAMPLE_RATE_HZ <= rate <= MAX_SAMPLE_RATE_HZ and 0 < channels <= MAX_CHANNELS):
             self.failures.append(f"it claims {channels} channels at {rate} Hz")
             return None
         peak = 0.0

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.detect import segments
-from functions.detect.hits import ENGINE, HitsParams
+from functions.detect.hits import ENGINE, HitsParams, true_start
 from functions.detect.onsets import Samples
 from shared.contracts.engine import Backend, Dependency
 from shared.contracts.step import StepState
@@ -246,3 +246,7 @@ def test_the_stub_is_regular_and_knows_nothing(tmp_path: Path) -> None:
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)
     assert [row["start_ms"] for row in ran.body["segments"]] == [0, 2_000, 4_000]
     assert {row["confidence"] for row in ran.body["segments"]} == {0}
+
+
+def test_no_start_is_found_in_less_than_half_a_millisecond() -> None:
+    assert true_start(np.ones((5, 2), np.float32), 768_000, 2, 0) is None

@@ -308,3 +308,9 @@ def test_real_recordings(name: str, kind: str, no_weights: None, tmp_path: Path)
     if not source.exists():
         pytest.skip("the shared recordings are not on this machine")
     assert share_of(run(ENGINE, source, tmp_path / "out"), kind) > 0.85
+
+
+def test_a_few_samples_have_no_events(tmp_path: Path) -> None:
+    source = tmp_path / "blip.wav"
+    soundfile.write(source, np.full(3, 0.5), 48_000)
+    assert run(ENGINE, source, tmp_path / "out").body["events"] == []

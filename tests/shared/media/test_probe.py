@@ -235,3 +235,11 @@ def test_reasons_are_sentences_without_paths(tmp_path: Path) -> None:
         probe(path)
     assert re.fullmatch(r"[a-z ]+ffmpeg knows|[a-z ]+can be decoded.*", caught.value.message)
     assert str(tmp_path) not in str(caught.value.to_json())
+
+
+def test_a_rate_at_which_nothing_can_be_heard_is_refused(tmp_path: Path) -> None:
+    """A kilobyte at 1 Hz would be a quarter of an hour."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(1000), 1)
+    with pytest.raises(UnsupportedMedia, match="at 1 Hz"):
+        probe(path)
