@@ -40,7 +40,7 @@ CTX = RequestContext(tenant_id="t1", env="dev")
 MAX_RSS_BYTES = 2 << 30
 """Of any one process: libraries, models and the fixed budgets of decoding."""
 LONGEST_S = 300.0
-"""No upload may take longer, once nothing else is waiting."""
+"""No step may take longer."""
 KNOWN = ("unsupported_media", "validation_error", "backend_failed", "timeout", "input_too_large")
 
 
@@ -125,24 +125,30 @@ def _upload(
 
 
 def _await_all(home: Home, pool: WorkerPool, runs: dict[str, str]) -> tuple[int, set[str]]:
-    """How many workers died, and which runs did not end although nothing moved any more."""
+    """How many workers died, and which runs did not end although no step settled any more."""
+    settled = dict.fromkeys(runs, 0)
     waiting, died = set(runs), 0
     moved = time.monotonic()
     while waiting and time.monotonic() - moved < LONGEST_S:
-        ended = {run_id for run_id in waiting if _ended(home, run_id)}
-        if ended:
-            moved = time.monotonic()
-        waiting -= ended
+        for run_id in sorted(waiting):
+            count, ended = _settled(home, run_id)
+            if ended:
+                waiting.remove(run_id)
+            if ended or count > settled[run_id]:
+                settled[run_id], moved = count, time.monotonic()
         died += pool.replace_dead()
         time.sleep(0.5)
     return died, waiting
 
 
-def _ended(home: Home, run_id: str) -> bool:
+def _settled(home: Home, run_id: str) -> tuple[int, bool]:
+    """How many of its steps have, and whether that is all."""
     try:
-        return run_object(home, CTX, run_id)["state"] not in ("queued", "running")
+        run = run_object(home, CTX, run_id)
     except NotFound:
-        return False
+        return 0, False
+    open_steps = [step for step in run["steps"] if step["state"] in ("queued", "running")]
+    return len(run["steps"]) - len(open_steps), run["state"] not in ("queued", "running")
 
 
 def _judge(home: Home, runs: dict[str, str], hung: set[str]) -> tuple[Counter[str], list[str]]:
