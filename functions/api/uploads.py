@@ -202,7 +202,7 @@ class _Uploads:
         """What an address that this tenant may register begins with."""
         for named in self._home.settings.source_buckets.split(","):
             place = named.strip().replace("{tenant}", ctx.tenant_id).replace("{env}", ctx.env)
-            if place.startswith(("s3://", "gs://")):
+            if re.match(r"(s3|gs)://[^/]", place):  # a scheme alone would be every bucket
                 yield place.rstrip("/") + "/"
 
     def _direct(

@@ -19,15 +19,15 @@ def third_party(start: Iterable[Path], *, lazily: bool = True) -> dict[str, set[
 
     ``lazily``: also what is imported inside functions, once they are called.
     """
-    todo, seen = set(start), set()
+    waiting, seen = set(start), set()
     found: dict[str, set[str]] = {}
-    while todo:
-        path = todo.pop()
+    while waiting:
+        path = waiting.pop()
         seen.add(path)
         for name in _imported(ast.parse(path.read_text()).body, lazily=lazily):
             top = name.split(".")[0]
             if top in OURS:
-                todo |= set(files_of(name)) - seen
+                waiting |= set(files_of(name)) - seen
             elif top not in sys.stdlib_module_names:
                 found.setdefault(top, set()).add(str(path.relative_to(ROOT)))
     return found
@@ -58,9 +58,9 @@ def files_of(name: str) -> Iterator[Path]:
 
 def installed(requirements: Iterable[str]) -> set[str]:
     """Normalised names of the requirements' packages and of all that these need."""
-    todo, found = [_name(line) for line in requirements], set()
-    while todo:
-        name = todo.pop()
+    waiting, found = [_name(line) for line in requirements], set()
+    while waiting:
+        name = waiting.pop()
         if name in found:
             continue
         found.add(name)
@@ -68,7 +68,7 @@ def installed(requirements: Iterable[str]) -> set[str]:
             needs = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
             continue
-        todo += [_name(line) for line in needs if "extra ==" not in line]
+        waiting += [_name(line) for line in needs if "extra ==" not in line]
     return found
 
 

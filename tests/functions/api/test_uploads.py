@@ -212,6 +212,14 @@ def test_a_source_with_a_tenant_is_that_tenants_alone(
     assert refused.json()["error"]["details"]["field"] == "uri"
 
 
+@pytest.mark.parametrize("places", ["gs://", "s3:///", "gs://, s3://", "gs:///key"])
+def test_a_scheme_alone_names_no_bucket(desk_of: Callable[..., Desk], places: str) -> None:
+    desk = desk_of(source_buckets=places)
+    for uri in ("gs://any/key.wav", "s3://any/key.wav"):
+        refused = desk.client.post("/assets", json={"uri": uri})
+        assert refused.json()["error"]["details"]["field"] == "uri"
+
+
 @pytest.mark.heavy
 def test_registering_from_s3(desk_of: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     boto3 = pytest.importorskip("boto3")
@@ -230,9 +238,9 @@ def test_registering_from_s3(desk_of: Callable[..., Desk], monkeypatch: pytest.M
             monkeypatch.setenv(name, value)
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="rushes-in")
-        s3.put_object(Bucket="rushes-in", Key="day 1/take.wav", Body=b"from afar")
-        desk = desk_of(source_buckets="gs://a, s3://rushes-in")
-        asked = desk.client.post("/assets", json={"uri": "s3://rushes-in/day 1/take.wav"})
+        s3.put_object(Bucket="rushes-in", Key="t1/day 1/take.wav", Body=b"from afar")
+        desk = desk_of(source_buckets="gs://a, s3://rushes-in/{tenant}")
+        asked = desk.client.post("/assets", json={"uri": "s3://rushes-in/t1/day 1/take.wav"})
         assert asked.status_code == 202
         desk.drained()
         run = desk.client.get(asked.json()["links"]["run"]).json()

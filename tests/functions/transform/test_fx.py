@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -15,6 +16,7 @@ from numpy.testing import assert_allclose
 from functions.transform import fx, macro
 from functions.transform.macros import MACROS
 from functions.transform.presets import PRESETS
+from functions.transform.sound import open_sound, written
 from shared.contracts.artifact import KIND_META
 from shared.contracts.engine import Engine
 from shared.errors import RushesError, UnsupportedMedia, ValidationError
@@ -23,6 +25,7 @@ from tests.functions.transform.support import (
     RATE,
     click,
     heard,
+    job_of,
     level_db,
     noise,
     read,
@@ -252,9 +255,21 @@ def test_filters_of_reads_names_only() -> None:
     assert filters_of(graph) == {"asplit", "highpass", "aeval", "amix"}
 
 
-def test_a_square_at_full_scale_stays_integer(tmp_path: Path) -> None:
-    square = np.sign(tone(0.5, 100, 1.0)) * (1 - 2.0**-23)
-    path = write(tmp_path, square)
-    result = run(fx.ENGINE, path, tmp_path, preset_id="bus_glue", dry_wet=0, tail_ms=100)
-    assert result.outputs[0].meta["sample_format"] == "int24"
-    assert_allclose(heard(result), square)
+def test_full_scale_stays_integer_and_beyond_it_is_float(tmp_path: Path) -> None:
+    sound = open_sound(job_of(write(tmp_path, noise(0.1)), tmp_path))
+    full = 1 - 2.0**-23
+    for scale, kept in ((1.0, "int24"), (1.5, "float32")):
+        asked: list[str] = []
+
+        def encode(codec: str, path: Path, scale: float = scale, asked: list[str] = asked) -> None:
+            asked.append(codec)
+            square = scale * full * np.sign(tone(0.1, 100, 1.0))
+            integers = codec == "pcm_s24le"
+            samples = np.clip(square, -1, full) if integers else square
+            soundfile.write(path, samples, RATE, "PCM_24" if integers else "FLOAT")
+
+        result = written(sound, tmp_path / f"{kept}.wav", encode)
+        assert asked == ["pcm_s24le", "pcm_f32le"]
+        assert result.meta["sample_format"] == kept
+        assert np.abs(read(result.path)).max() == pytest.approx(scale * full)
+    assert not list(tmp_path.glob("*.float.wav"))
