@@ -3,8 +3,9 @@
 python -m tests.bench transcribe
 
 Bare means what a user of faster-whisper writes: decode the file, ``vad_filter``, word times, the same
-beam. The model is the one of twenty words (its network is so small that what is around it shows at
-its worst), or that which BENCH_WHISPER names. Librosa's compiled code is warm in both.
+beam. The models are the one of twenty words, whose network is so small that what is around it shows
+at its worst, and the same grown to the size of ``tiny``, which costs what users pay; or the one that
+BENCH_WHISPER names. Librosa's compiled code is warm in both.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from shared.contracts.engine import Job
 from shared.media.beats import track_beats
 from shared.media.probe import probe
 from shared.settings import settings
+from tests.bench.grown_whisper import grow
 from tests.bench.report import Row, median_s, show
 from tests.functions.transcribe.harness import MODEL, REAL_MEDIA
 from tests.functions.transcribe.sounds import RATE_HZ, band, silence, spoken, write
@@ -75,35 +77,57 @@ def bare_whisper(source: Path) -> Callable[[], Any]:
 
 def rows(folder: Path) -> list[Row]:
     """Same windows on both sides, then phrase after phrase, then everything at once."""
-    phrase = write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1))
     sources = {
-        "a phrase, 4 s": phrase,
-        "a reading, 10 s": REAL_MEDIA / "transcript/LJ001-0003.wav",
-        "a minute": joined_readings(folder / "readings.wav"),
+        "a phrase, 4 s": (
+            write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1)),
+            9,
+        ),
+        "a reading, 10 s": (REAL_MEDIA / "transcript/LJ001-0003.wav", 9),
+        "a minute": (joined_readings(folder / "minute.wav", 60), 9),
+        "ten minutes": (joined_readings(folder / "ten_minutes.wav", 600), 3),
     }
     found = []
-    for name, source in sources.items():
-        if source.exists():
-            ours, bare = our_captions(source, folder), bare_whisper(source)
-            ours(), bare()
-            # This model misses the later phrases of a window; one that doesn't needs no second look.
-            with patch.object(recognise, "_covered", return_value=True):
-                times = median_s(ours, times=15), median_s(bare, times=15)
-            found.append(Row(f"captions, {name}", *times, "s", "at most 1.03"))
+    for model, path in models(folder).items():
+        use_model(path)
+        for name, (source, times) in sources.items():
+            if source.exists():
+                row = f"captions, {model}, {name}"
+                found.append(caption_row(row, source, folder, times))
     phrases = speech(folder)
     return [*found, word_row(phrases, folder), *beat_rows(), whole_row(phrases, folder)]
 
 
-def joined_readings(path: Path) -> Path:
-    """Sentences one behind the other, for a minute; no file where the recordings are not here."""
+def models(folder: Path) -> dict[str, Path]:
+    """What each is called, and where it lies."""
+    if named := os.environ.get("BENCH_WHISPER"):
+        return {Path(named).name: Path(named)}
+    return {"tiny's size": grow(MODEL, folder / "grown"), "test model": MODEL}
+
+
+def use_model(path: Path) -> None:
+    os.environ["VIDEO_CAPTIONS_MODEL"] = os.environ["AUDIO_SEMANTIC_WHISPER_MODEL"] = str(path)
+    settings.cache_clear()
+
+
+def caption_row(name: str, source: Path, folder: Path, times: int) -> Row:
+    ours, bare = our_captions(source, folder), bare_whisper(source)
+    ours(), bare()
+    # This model misses the later phrases of a window; one that doesn't needs no second look.
+    with patch.object(recognise, "_covered", return_value=True):
+        took = median_s(ours, times=times), median_s(bare, times=times)
+    return Row(name, *took, "s", "at most 1.03")
+
+
+def joined_readings(path: Path, length_s: int) -> Path:
+    """Sentences one behind the other, again and again; no file where the recordings are not here."""
     import soundfile
 
     found = sorted((REAL_MEDIA / "transcript").glob("LJ*.wav"))
     if found:
         read = [soundfile.read(each) for each in found]
         rate_hz = read[0][1]
-        samples = np.concatenate([samples for samples, _ in read])[: 60 * rate_hz]
-        soundfile.write(path, samples, rate_hz)
+        samples = np.concatenate([samples for samples, _ in read])
+        soundfile.write(path, np.resize(samples, length_s * rate_hz), rate_hz)
     return path
 
 
@@ -149,9 +173,6 @@ def whole_row(source: Path, folder: Path) -> Row:
 
 
 def main() -> None:
-    model = os.environ.get("BENCH_WHISPER", str(MODEL))
-    os.environ["VIDEO_CAPTIONS_MODEL"] = os.environ["AUDIO_SEMANTIC_WHISPER_MODEL"] = model
-    settings.cache_clear()
     with tempfile.TemporaryDirectory() as folder:
         show("transcribe", rows(Path(folder)), bare="bare library")
 
