@@ -55,6 +55,15 @@ def list_runs(documents: Documents, ctx: RequestContext, asset_id: str | None = 
     return sorted(runs, key=lambda run: (-run.created_at, run.run_id))
 
 
+def newest_runs(
+    documents: Documents, ctx: RequestContext, *, limit: int, after: str | None
+) -> list[Run]:
+    """``limit`` of the runs, newest first, behind ``after``; no more are read than that."""
+    collection = f"{ctx.document_prefix}runs"
+    found = documents.newest(collection, by="created_at", limit=limit, after=after)
+    return [Run.model_validate(document.data) for document in found]
+
+
 def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     """A run with its steps and their artifacts, as ``process --json`` prints it.
 

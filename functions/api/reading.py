@@ -14,6 +14,7 @@ from functions.api.media import bytes_answer
 from shared.clips import load_clip, timeline_by_clip
 from shared.contracts.artifact import KIND_META, Artifact
 from shared.contracts.ids import NAME_PATTERN
+from shared.contracts.step import Run
 from shared.erase import erase_asset
 from shared.errors import NotFound, ValidationError
 from shared.health import known_all
@@ -24,6 +25,7 @@ from shared.subtitles import FORMATS
 from shared.views import (
     lineage,
     list_runs,
+    newest_runs,
     public_artifact,
     public_asset,
     public_run_row,
@@ -95,18 +97,23 @@ def _assets(router: APIRouter, home: Home) -> None:
     @router.get("/runs", tags=["runs"])
     def runs(request: Request, ctx: Caller, page: Paged, asset_id: AssetFilter = None) -> Response:
         """The runs, newest first, without their artifacts."""
-        found = list_runs(documents, ctx, asset_id)
-        if page.after is not None:
-            ids = [run.run_id for run in found]
-            if page.after not in ids:
-                raise ValidationError("after", "is no run of this list")
-            found = found[ids.index(page.after) + 1 :]
+        if asset_id is None:
+            found = newest_runs(documents, ctx, limit=page.limit + 1, after=page.after)
+        else:
+            found = _behind(list_runs(documents, ctx, asset_id), page.after)
         rows = [
             public_run_row(run, load_records(documents, ctx, run.run_id))
             for run in found[: page.limit]
         ]
         following = rows[-1]["run_id"] if len(found) > page.limit else None
         return answer(request, merged(rows, "runs", following))
+
+
+def _behind(runs: list[Run], after: str | None) -> list[Run]:
+    ids = [run.run_id for run in runs]
+    if after not in (None, *ids):
+        raise ValidationError("after", "is not in this list")
+    return runs if after is None else runs[ids.index(after) + 1 :]
 
 
 def _artifacts(router: APIRouter, home: Home) -> None:

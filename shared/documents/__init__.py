@@ -6,7 +6,7 @@ A collection is a path with an odd number of parts: ``tenants/t1/envs/dev/assets
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,6 +64,15 @@ class Documents(Protocol):
 
         ``where`` keeps those whose top-level fields equal the given values; ``after`` starts
         behind that id; ``limit`` bounds how many.
+        """
+
+    def newest(
+        self, collection: str, *, by: str, limit: int, after: str | None = None
+    ) -> Sequence[Document]:
+        """The collection's first ``limit`` documents by the number in their field ``by``, largest first.
+
+        Of equal numbers the last id comes first; what has no such field is left out. ``after``
+        starts behind that id; raises ``ValidationError`` where it is not in the list.
         """
 
     def list_group(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.ids import canonical_json
-from shared.documents import Scalar
+from shared.documents import Document, Scalar
 from shared.errors import ValidationError
 
 MAX_BYTES = 1_048_576
@@ -65,6 +65,13 @@ def checked_json(data: Mapping[str, Any]) -> str:
 def checked_where(where: Mapping[str, Scalar] | None) -> dict[str, Any]:
     """The conditions of a listing; raises ``ValidationError`` for what no document can hold."""
     return parsed(checked_json(where or {}))
+
+
+def checked_cursor(document: Document | None, by: str) -> Any:
+    """The number that a listing goes on behind; raises ``ValidationError`` where there is none."""
+    if document is None or by not in document.data:
+        raise ValidationError("after", "is not in this list")
+    return document.data[by]
 
 
 def parsed(text: str) -> dict[str, Any]:

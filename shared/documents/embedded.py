@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from shared.contracts.ids import canonical_json
 from shared.documents import Document, Scalar
 from shared.documents.checks import (
     checked_collection,
+    checked_cursor,
     checked_id,
     checked_json,
     checked_where,
@@ -104,6 +105,25 @@ class EmbeddedDocuments:
             found for found in self._pages(collection, start, wanted) if _matches(found, wanted)
         )
         yield from islice(matching, limit)
+
+    def newest(
+        self, collection: str, *, by: str, limit: int, after: str | None = None
+    ) -> Sequence[Document]:
+        """The largest by the field ``by`` first; see ``Documents.newest``."""
+        checked_collection(collection)
+        field = f'$."{checked_id(by)}"'
+        query = "SELECT id, json_extract(data, :field) AS value FROM documents"
+        query += " WHERE collection = :collection AND value IS NOT NULL"
+        values: dict[str, Any] = {"field": field, "collection": collection, "limit": limit}
+        if after is not None:
+            values["id"] = after
+            values["last"] = checked_cursor(self.get(f"{collection}/{after}"), by)
+            query += " AND (value, id) < (:last, :id)"
+        query += " ORDER BY value DESC, id DESC LIMIT :limit"
+        with self._database.read() as connection:
+            names = [name for name, _ in connection.execute(query, values).fetchall()]
+            found = [_read(connection, collection, name) for name in names]
+        return [document for document in found if document is not None]
 
     def list_group(
         self, name: str, *, where: Mapping[str, Scalar] | None = None

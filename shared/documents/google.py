@@ -17,7 +17,7 @@ each field of ``where``.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,7 @@ from shared.documents.checks import (
     NESTED_ARRAY,
     WRITE_FIELD,
     checked_collection,
+    checked_cursor,
     checked_id,
     checked_json,
     checked_where,
@@ -118,6 +119,19 @@ class GoogleDocuments:
         found = self._client.collection(checked_collection(collection))
         start = None if after is None else found.document(checked_id(after))
         yield from _pages(_filtered(found, where), limit, start)
+
+    def newest(
+        self, collection: str, *, by: str, limit: int, after: str | None = None
+    ) -> Sequence[Document]:
+        """The largest by the field ``by`` first; see ``Documents.newest``."""
+        found = self._client.collection(checked_collection(collection))
+        query = found.order_by(checked_id(by), direction="DESCENDING")
+        query = query.order_by("__name__", direction="DESCENDING").limit(limit)
+        if after is not None:
+            last = checked_cursor(self.get(f"{collection}/{after}"), by)
+            query = query.start_after({by: last, "__name__": found.document(after)})
+        with google_errors(SERVICE):
+            return [_document(snapshot) for snapshot in query.get(retry=RETRY, timeout=TIMEOUT_S)]
 
     def list_group(
         self, name: str, *, where: Mapping[str, Scalar] | None = None

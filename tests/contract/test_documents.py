@@ -183,6 +183,21 @@ def test_limit_counts_what_matches(documents: Documents) -> None:
     assert [document.id for document in found] == ["3", "5"]
 
 
+def test_the_newest_come_first_and_in_pages(documents: Documents) -> None:
+    for name, at in (("a", 1.5), ("b", 3), ("c", 1.5), ("d", 2.5), ("none", None)):
+        documents.create(f"{ASSETS}/{name}", {"at": at} if at else {"text": "no number"})
+    documents.create("tenants/t2/envs/dev/assets/e", {"at": 9})
+
+    def ids(limit: int, after: str | None = None) -> list[str]:
+        return [one.id for one in documents.newest(ASSETS, by="at", limit=limit, after=after)]
+
+    assert ids(9) == ["b", "d", "c", "a"]
+    assert (ids(2), ids(2, "d"), ids(2, "a")) == (["b", "d"], ["c", "a"], [])
+    for absent in ("x", "none"):
+        with pytest.raises(ValidationError):
+            ids(2, absent)
+
+
 def test_a_list_is_of_one_collection(documents: Documents) -> None:
     nested = f"{PATH}/assets/deep"
     other_tenant = "tenants/t1-b/envs/dev/assets/ast_1"

@@ -62,6 +62,22 @@ def test_runs_come_newest_first_and_name_their_artifacts(desk: Desk) -> None:
     assert only["run_id"] == first["run_id"]
 
 
+def test_runs_come_in_pages_of_all_and_of_one_recording(desk: Desk) -> None:
+    made = [desk.recording(text=f"number {n}", steps=("toy.one",)) for n in range(3)]
+    newest = [one["run_id"] for one in reversed(made)]
+    for query in ({}, {"asset_id": made[0]["asset_id"]}):
+        expected = newest if not query else [made[0]["run_id"]]
+        found: list[str] = []
+        after = {}
+        while after is not None:
+            page = desk.client.get("/runs", params={"limit": "1", **query, **after}).json()
+            found += [row["run_id"] for row in page["runs"]]
+            after = {"after": page["next"]} if page.get("next") else None
+        assert found == expected
+    stranger = {"after": newest[0], "asset_id": made[0]["asset_id"]}
+    assert desk.client.get("/runs", params=stranger).status_code == 422
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "after=..", "after=run_x"])
 def test_a_page_that_cannot_be_is_refused(desk: Desk, query: str) -> None:
     assert desk.client.get(f"/runs?{query}").status_code == 422
