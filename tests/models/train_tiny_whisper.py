@@ -1,6 +1,6 @@
 """Train the Whisper of twenty words that tests/fixtures/whisper-tiny-words holds.
 
-    python -m tests.models.train_tiny_whisper OUT [--minutes 20] [--fine-minutes 22]
+    python -m tests.models.train_tiny_whisper OUT [--minutes 14] [--fine-minutes 14]
 
 Needs espeak-ng, and beside the test environment torch==2.13.0 and transformers, best in an
 environment of their own. Two stages: windows of 5 s, which train eight times as fast; then, the
@@ -141,15 +141,17 @@ class Batches:
     def of(self, utterances: list[Utterance]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Features, decoder inputs, labels (-100: doesn't count)."""
         rows = [self._one(one) for one in utterances]
-        length = max(len(tokens) for _, tokens in rows)
+        length = max(len(tokens) for _, _, tokens in rows)
         labels = torch.full((len(rows), length), -100)
         inputs = torch.full((len(rows), length), self.end)
         inputs[:, 0] = self.tokenizer.token_to_id("<|startoftranscript|>")
-        for index, (_, tokens) in enumerate(rows):
+        for index, (_, _, tokens) in enumerate(rows):
             labels[index, : len(tokens)] = torch.tensor(tokens)
             inputs[index, 1 : len(tokens)] = torch.tensor(tokens[:-1])
-        sound = torch.from_numpy(np.stack([samples for samples, _ in rows]))
-        return self._features(sound), inputs, labels
+        mel = self._features(torch.from_numpy(np.stack([samples for samples, _, _ in rows])))
+        for index, (_, end, _) in enumerate(rows):
+            mel[index, :, end // 160 :] = 0  # so faster-whisper fills a window; silence is -1
+        return mel, inputs, labels
 
     def _features(self, sound: torch.Tensor) -> torch.Tensor:
         """``FeatureExtractor``'s log-mel spectra, ``(rows, 80, frames)``, a batch at once."""
@@ -159,19 +161,20 @@ class Batches:
         mel = (self.filters @ power).clamp(min=1e-10).log10()
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
 
-    def _one(self, one: Utterance) -> tuple[NDArray[np.float32], list[int]]:
-        lead_s = self.draw.uniform(0, 0.9)
+    def _one(self, one: Utterance) -> tuple[NDArray[np.float32], int, list[int]]:
+        """The window's samples, how many of them are heard, and the tokens."""
+        lead_s, tail_s = self.draw.uniform(0, 0.9), self.draw.uniform(0, 1.5)
         speech = one.samples * np.float32(self.draw.uniform(0.3, 1))
         samples = np.zeros(self.window_s * RATE_HZ, np.float32)
         first = int(lead_s * RATE_HZ)
         samples[first : first + len(speech)] = speech
-        noisy = slice(first + len(speech) + RATE_HZ)
-        noise = self.draw.standard_normal(len(samples[noisy]), np.float32)
-        samples[noisy] += noise * np.float32(self.draw.choice([0, 5e-4, 3e-3]))
+        heard = samples[: first + len(speech) + int(tail_s * RATE_HZ)]
+        noise = self.draw.standard_normal(len(heard), np.float32)
+        heard += noise * np.float32(self.draw.choice([0, 5e-4, 3e-3]))
         begins, ends = (round(at / 0.02) for at in (lead_s, lead_s + len(one.samples) / RATE_HZ))
         text = self.tokenizer.encode("".join(f" {word}" for word in one.words)).ids
         times = [self.first_time + begins, self.first_time + min(TIMES - 1, ends)]
-        return samples, [times[0], *text, times[1], self.end]
+        return samples, len(heard), [times[0], *text, times[1], self.end]
 
 
 def train(
@@ -236,8 +239,8 @@ def export(model: WhisperForConditionalGeneration, tokenizer: Tokenizer, out: Pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--fine-minutes", type=float, default=22)
+    parser.add_argument("--minutes", type=float, default=14)
+    parser.add_argument("--fine-minutes", type=float, default=14)
     chosen = parser.parse_args()
     torch.manual_seed(0)
     with ThreadPoolExecutor() as pool:
