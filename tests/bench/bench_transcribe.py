@@ -83,8 +83,8 @@ def rows(folder: Path) -> list[Row]:
             9,
         ),
         "a reading, 10 s": (REAL_MEDIA / "transcript/LJ001-0003.wav", 9),
-        "a minute": (joined_readings(folder / "minute.wav", 60), 9),
-        "ten minutes": (joined_readings(folder / "ten_minutes.wav", 600), 3),
+        "a minute": (joined_readings(folder / "minute.wav", 60), 5),
+        "ten minutes": (joined_readings(folder / "ten_minutes.wav", 600), 1),
     }
     found = []
     for model, path in models(folder).items():
