@@ -32,7 +32,7 @@ WINDOW_S = 28.5
 _LEAD_MS, _TAIL_MS = 200, 500
 """So much of the pauses around a phrase is heard with it."""
 _SILENCE_MS = 1000
-"""Follows each window: Whisper loses the last words of sound that ends with them."""
+"""Follows each window: beyond it faster-whisper fills up with what is not silence to the network."""
 _LONGEST_MS = 300_000
 """Speech without a pause for so long is cut, so that memory stays bounded."""
 _LEAST_MS = 20

@@ -117,7 +117,7 @@ class EmbeddedDocuments:
         values: dict[str, Any] = {"field": field, "collection": collection, "limit": limit}
         if after is not None:
             values["id"] = after
-            values["last"] = checked_cursor(self.get(f"{collection}/{after}"), by)
+            values["last"] = checked_cursor(self.get(f"{collection}/{checked_id(after)}"), by)
             query += " AND (value, id) < (:last, :id)"
         query += " ORDER BY value DESC, id DESC LIMIT :limit"
         with self._database.read() as connection:

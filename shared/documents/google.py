@@ -128,7 +128,7 @@ class GoogleDocuments:
         query = found.order_by(checked_id(by), direction="DESCENDING")
         query = query.order_by("__name__", direction="DESCENDING").limit(limit)
         if after is not None:
-            last = checked_cursor(self.get(f"{collection}/{after}"), by)
+            last = checked_cursor(self.get(f"{collection}/{checked_id(after)}"), by)
             query = query.start_after({by: last, "__name__": found.document(after)})
         with google_errors(SERVICE):
             return [_document(snapshot) for snapshot in query.get(retry=RETRY, timeout=TIMEOUT_S)]

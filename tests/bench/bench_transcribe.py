@@ -4,8 +4,8 @@ python -m tests.bench transcribe
 
 Bare means what a user of faster-whisper writes: decode the file, ``vad_filter``, word times, the same
 beam. The models are the one of twenty words, whose network is so small that what is around it shows
-at its worst, and the same grown to the size of ``tiny``, which costs what users pay; or the one that
-BENCH_WHISPER names. Librosa's compiled code is warm in both.
+at its worst, and the same grown to the width and layers of ``tiny``, nearer to what users pay; or the
+one that BENCH_WHISPER names. Librosa's compiled code is warm in both.
 """
 
 from __future__ import annotations

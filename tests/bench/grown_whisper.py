@@ -1,4 +1,4 @@
-"""The fixture's Whisper grown to the size of ``tiny``: it hears the same, and costs as much.
+"""The fixture's Whisper grown to the size of ``tiny``: it hears the same, at nearly its cost.
 
 Every unit is repeated, every weight behind it divided by how often, and layers that add nothing are
 put on top: the network's function stays (Chen, Goodfellow and Shlens: Net2Net, 2016). Only its

@@ -193,7 +193,8 @@ def test_the_newest_come_first_and_in_pages(documents: Documents) -> None:
 
     assert ids(9) == ["b", "d", "c", "a"]
     assert (ids(2), ids(2, "d"), ids(2, "a")) == (["b", "d"], ["c", "a"], [])
-    for absent in ("x", "none"):
+    documents.create(f"{ASSETS}/a/parts/1", {"at": 2})
+    for absent in ("x", "none", "a/parts/1"):
         with pytest.raises(ValidationError):
             ids(2, absent)
 
