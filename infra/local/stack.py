@@ -169,7 +169,10 @@ def _wait_until_it_answers(name: str, address: str, process: subprocess.Popen[by
 
 
 def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) -> None:
-    """Run the stack, with console and HTTP API, until interrupted, saying how to use it."""
+    """Run the stack, with console and HTTP API, saying how to use it.
+
+    Ends with ``KeyboardInterrupt``, when all of it has stopped.
+    """
     from infra.local.api import api_served
 
     with (
@@ -182,8 +185,7 @@ def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) 
             say(f"  export {name}={stack.environment[name]}")
         say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
         say("  rushes runs\nstop with Ctrl-C")
-        with suppress(KeyboardInterrupt):
-            Event().wait()
+        Event().wait()
 
 
 def _uploads(config: Settings) -> str:

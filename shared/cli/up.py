@@ -33,14 +33,20 @@ def up(desk: Desk, emulators: bool, inbox: Path | None, port: int | None) -> Non
     With --emulators: start the Pub/Sub and Firestore emulators, a GCS-compatible bucket and every
     function behind its push subscription, and say how to upload.
     """
-    if emulators:
-        from infra.local.stack import serve_stack
+    try:
+        if emulators:
+            from infra.local.stack import serve_stack
 
-        serve_stack(desk.settings, port, say=lambda text: stdout.print(text, markup=False))
-        return
+            serve_stack(desk.settings, port, say=lambda text: stdout.print(text, markup=False))
+        else:
+            _serve_embedded(desk, inbox or desk.settings.data / "inbox", port)
+    except KeyboardInterrupt:  # at any time, while starting too: it is how this command ends
+        stdout.print("stopped")
+
+
+def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
     from infra.local.api import api_served
 
-    folder = inbox or desk.settings.data / "inbox"
     folder.mkdir(parents=True, exist_ok=True)
     with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
         stdout.print(f"console and HTTP API: {address}", markup=False)
@@ -58,15 +64,12 @@ class _Serving:
     _swept_at: float = 0.0
 
     def for_ever(self) -> None:
-        try:
-            while True:
-                self._take_new_files()
-                self._tell_finished()
-                self._sweep()
-                self.pool.replace_dead()
-                time.sleep(_POLL_S)
-        except KeyboardInterrupt:
-            stdout.print("stopped")
+        while True:
+            self._take_new_files()
+            self._tell_finished()
+            self._sweep()
+            self.pool.replace_dead()
+            time.sleep(_POLL_S)
 
     def _take_new_files(self) -> None:
         for path in sorted(self.inbox.rglob("*")):

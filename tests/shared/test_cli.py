@@ -174,6 +174,16 @@ def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> 
     assert (inbox / "dropped.wav").exists(), "the original stays"
 
 
+def test_up_may_be_interrupted_before_it_is_ready(rushes: Rushes) -> None:
+    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", rushes.data]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        serving.stdout.readline()  # its address; the inbox is not watched yet
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) == 0
+        assert serving.stdout.read().endswith("stopped\n")
+
+
 def test_object_names_stay_short_and_printable() -> None:
     from hypothesis import given
     from hypothesis import strategies as st
