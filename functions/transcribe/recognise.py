@@ -1,23 +1,21 @@
 """What is said, phrase by phrase: faster-whisper over what voice activity found, and nothing else.
 
-Whisper works on windows of 30 s, and each costs the same however little is in it. So phrases are put
-into windows together, the pauses between them shortened (faster-whisper's ``vad_filter`` does
-likewise). Where a window's text leaves a phrase without a word, or turns in circles, its phrases
-are looked at again, one by one: no speech is passed over silently.
+Where a window's text leaves a phrase without a word, or turns in circles, its phrases are looked at
+again, one by one: no speech is passed over silently.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import RATE_HZ
 from functions.transcribe.spans import Voiced
+from functions.transcribe.windows import LEAD_MS, Part, length_ms, pack, samples_of
 from functions.transcribe.words import Raw, Timing, Word, with_times
 from shared.errors import ValidationError
 
@@ -28,13 +26,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 BEAM_SIZE = 5
-WINDOW_S = 28.5
-_LEAD_MS, _TAIL_MS = 200, 500
-"""So much of the pauses around a phrase is heard with it."""
 _SILENCE_MS = 1000
 """Follows each window: beyond it faster-whisper fills up with what is not silence to the network."""
-_LONGEST_MS = 300_000
-"""Speech without a pause for so long is cut, so that memory stays bounded."""
 _LEAST_MS = 20
 _CIRCLING = 2.4
 """Text that zlib shrinks by more than this repeats itself (Whisper's own limit)."""
@@ -52,17 +45,6 @@ class Spoken:
     """Language -> how many words, where it was detected."""
     suppressed: int
     """Words dropped because nobody spoke there, or because they repeated without end."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A piece of the recording in a window."""
-
-    phrase: Voiced
-    start_ms: int
-    end_ms: int
-    at_ms: int
-    """Where it lies in the window."""
 
 
 @dataclass
@@ -100,8 +82,8 @@ class Recogniser:
         """
         windows = [
             window
-            for voice in range(len(voices))
-            for window in _windows([one for one in phrases if one.voice == voice])
+            for index, voice in enumerate(voices)
+            for window in pack(voice, [one for one in phrases if one.voice == index])
         ]
         for index, window in enumerate(windows):
             self._look(voices, window)
@@ -112,7 +94,7 @@ class Recogniser:
         language = self._language or most or "und"
         return Spoken(words, language, languages, self._found.suppressed)
 
-    def _look(self, voices: Sequence[Floats], window: Sequence[_Part]) -> None:
+    def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> None:
         words = self._words(voices, window)
         missed = [part for part in window if not _covered(part.phrase, words)]
         self._found.words += words
@@ -120,11 +102,11 @@ class Recogniser:
             return
         for part in missed:
             if part.phrase.end_ms - part.phrase.start_ms >= _WORTH_A_LOOK_MS:
-                alone = _Part(part.phrase, part.start_ms, part.end_ms, 0)
+                alone = Part(part.phrase, part.start_ms, part.end_ms, 0)
                 self._found.words += self._words(voices, [alone])
 
-    def _words(self, voices: Sequence[Floats], window: Sequence[_Part]) -> list[Word]:
-        lead_ms = _LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
+    def _words(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Word]:
+        lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
         segments, info = self._model.transcribe(
             _sound(voices[window[0].phrase.voice], window, lead_ms),
             language=self._language,
@@ -147,51 +129,14 @@ class Recogniser:
         return words
 
 
-def _sound(voice: Floats, window: Sequence[_Part], lead_ms: int) -> Floats:
+def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
     """The window's parts, ``lead_ms`` of silence before them and some after."""
-    parts = [voice[_samples(part.start_ms) : _samples(part.end_ms)] for part in window]
-    before, after = (np.zeros(_samples(ms), np.float32) for ms in (lead_ms, _SILENCE_MS))
+    parts = [voice[samples_of(part.start_ms) : samples_of(part.end_ms)] for part in window]
+    before, after = (np.zeros(samples_of(ms), np.float32) for ms in (lead_ms, _SILENCE_MS))
     return np.concatenate([before, *parts, after])
 
 
-def _windows(phrases: Sequence[Voiced]) -> list[list[_Part]]:
-    """Phrases of one voice, so many in each window as it holds with half a second around each."""
-    parts = list(_parts(phrases))
-    windows: list[list[_Part]] = []
-    for part in parts:
-        length_ms = part.end_ms - part.start_ms
-        at_ms = _length_ms(windows[-1]) if windows else 0
-        if windows and at_ms + length_ms <= 1000 * WINDOW_S:
-            windows[-1].append(replace(part, at_ms=at_ms))
-        else:
-            windows.append([part])
-    return windows
-
-
-def _length_ms(window: Sequence[_Part]) -> int:
-    return window[-1].at_ms + window[-1].end_ms - window[-1].start_ms
-
-
-def _parts(phrases: Sequence[Voiced]) -> Iterator[_Part]:
-    """Each phrase with its share of the pauses around it; endless ones in pieces."""
-    for index, phrase in enumerate(phrases):
-        before = phrases[index - 1].end_ms if index else 0
-        after = (
-            phrases[index + 1].start_ms if index + 1 < len(phrases) else phrase.end_ms + _TAIL_MS
-        )
-        start_ms = phrase.start_ms - min(_LEAD_MS, max(0, phrase.start_ms - before) // 2)
-        end_ms = phrase.end_ms + min(_TAIL_MS, max(0, after - phrase.end_ms) // 2)
-        for at_ms in range(start_ms, end_ms, _LONGEST_MS):
-            last_ms = min(at_ms + _LONGEST_MS, end_ms)
-            piece = (
-                (phrase.start_ms, phrase.end_ms)
-                if end_ms - start_ms <= _LONGEST_MS
-                else (at_ms, last_ms)
-            )
-            yield _Part(replace(phrase, start_ms=piece[0], end_ms=piece[1]), at_ms, last_ms, 0)
-
-
-def _placed(word: Raw, window: Sequence[_Part], speaker_id: str | None) -> Word | None:
+def _placed(word: Raw, window: Sequence[Part], speaker_id: str | None) -> Word | None:
     """The word at its time in the recording; ``None`` where nobody speaks.
 
     A word over a join belongs where its middle is.
@@ -202,7 +147,7 @@ def _placed(word: Raw, window: Sequence[_Part], speaker_id: str | None) -> Word 
     low, high = (
         round(part.start_ms + 1000 * at_s - part.at_ms) for at_s in (word.start_s, word.end_s)
     )
-    if not _near(part.phrase, (low + high) // 2) or middle_ms > _length_ms(window):
+    if not _near(part.phrase, (low + high) // 2) or middle_ms > length_ms(window):
         return None
     # Where nobody speaks yet, or any more, is no part of a word.
     low = min(max(low, part.phrase.start_ms), part.phrase.end_ms - _LEAST_MS)
@@ -234,13 +179,9 @@ def _raw_words(segment: Segment, lead_s: float) -> list[Raw]:
     return with_times(spoken, float(segment.start) - lead_s, float(segment.end) - lead_s)
 
 
-def _samples(ms: int) -> int:
-    return ms * RATE_HZ // 1000
-
-
 def _covered(phrase: Voiced, words: Sequence[Word]) -> bool:
     return any(_near(phrase, (word.start_ms + word.end_ms) // 2) for word in words)
 
 
 def _near(phrase: Voiced, at_ms: int) -> bool:
-    return phrase.start_ms - _LEAD_MS <= at_ms < phrase.end_ms + _LEAD_MS
+    return phrase.start_ms - LEAD_MS <= at_ms < phrase.end_ms + LEAD_MS

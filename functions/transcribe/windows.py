@@ -1,0 +1,90 @@
+"""Phrases put into windows of 30 s, which is what Whisper works on.
+
+Each window costs the same however little is in it. So phrases share windows, the pauses between them
+shortened (faster-whisper's ``vad_filter`` does likewise), and one for which there is too little room
+is cut where it is quietest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.transcribe.features import RATE_HZ
+from functions.transcribe.spans import Voiced
+
+Floats = NDArray[np.float32]
+
+WINDOW_MS = 28_500
+LEAD_MS, TAIL_MS = 200, 500
+"""So much of the pauses around a phrase is heard with it."""
+_SOUGHT_MS, _PAUSE_MS, _LEAST_PIECE_MS = 6000, 200, 1000
+"""How far from a window's end a phrase may be cut, what is quietest there, and what stays of it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the recording in a window."""
+
+    phrase: Voiced
+    """Whose words it holds: all of a phrase, or what the cuts leave of it."""
+    start_ms: int
+    end_ms: int
+    at_ms: int
+    """Where it lies in the window."""
+
+
+def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
+    """All ``phrases`` of one voice (16 kHz), in order, as many in each window as it holds."""
+    windows: list[list[Part]] = []
+    room_ms = 0
+    for part in _parts(phrases):
+        rest = part
+        while (needed_ms := rest.end_ms - rest.start_ms) > room_ms:
+            if room_ms >= _SOUGHT_MS:
+                piece, rest = _cut(voice, rest, room_ms)
+                windows[-1].append(replace(piece, at_ms=WINDOW_MS - room_ms))
+            windows.append([])
+            room_ms = WINDOW_MS
+        windows[-1].append(replace(rest, at_ms=WINDOW_MS - room_ms))
+        room_ms -= needed_ms
+    return windows
+
+
+def _parts(phrases: Sequence[Voiced]) -> Iterator[Part]:
+    """Each phrase with its share of the pauses around it."""
+    for index, phrase in enumerate(phrases):
+        before = phrases[index - 1].end_ms if index else 0
+        after = phrases[index + 1].start_ms if index + 1 < len(phrases) else phrase.end_ms + TAIL_MS
+        start_ms = phrase.start_ms - min(LEAD_MS, max(0, phrase.start_ms - before) // 2)
+        end_ms = phrase.end_ms + min(TAIL_MS, max(0, after - phrase.end_ms) // 2)
+        yield Part(phrase, start_ms, end_ms, 0)
+
+
+def _cut(voice: Floats, part: Part, room_ms: int) -> tuple[Part, Part]:
+    """In two, where the last seconds that there is room for are quietest: between words, mostly."""
+    phrase = part.phrase
+    first_ms = max(part.start_ms + room_ms - _SOUGHT_MS, phrase.start_ms + _LEAST_PIECE_MS)
+    last_ms = min(part.start_ms + room_ms, phrase.end_ms - _LEAST_PIECE_MS)
+    bins = (last_ms - first_ms) // 10
+    sought = np.asarray(voice[samples_of(first_ms) : samples_of(first_ms + 10 * bins)])
+    power = np.square(sought).reshape(bins, -1).mean(axis=1)
+    pauses = np.convolve(power, np.ones(_PAUSE_MS // 10), "valid")
+    at_ms = first_ms + 10 * int(pauses.argmin()) + _PAUSE_MS // 2
+    return (
+        Part(replace(phrase, end_ms=at_ms), part.start_ms, at_ms, 0),
+        Part(replace(phrase, start_ms=at_ms), at_ms, part.end_ms, 0),
+    )
+
+
+def length_ms(window: Sequence[Part]) -> int:
+    """Where its last part ends."""
+    return window[-1].at_ms + window[-1].end_ms - window[-1].start_ms
+
+
+def samples_of(ms: int) -> int:
+    """How many samples of a voice that is."""
+    return ms * RATE_HZ // 1000

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.transcribe.spans import Voiced
+from functions.transcribe.windows import WINDOW_MS, length_ms, pack
+from tests.functions.transcribe.sounds import noise, silence
+
+gaps_and_lengths_ms = st.lists(
+    st.tuples(st.integers(0, 200), st.integers(2, 7000)), min_size=1, max_size=12
+)
+
+
+def joined(phrases: list[Voiced]) -> list[tuple[int, int]]:
+    """Where they are, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for one in phrases:
+        start_ms = found.pop()[0] if found and found[-1][1] == one.start_ms else one.start_ms
+        found.append((start_ms, one.end_ms))
+    return found
+
+
+@given(gaps_and_lengths_ms, st.integers(0, 100))
+def test_every_phrase_is_in_windows_that_hold_it(drawn: list[tuple[int, int]], seed: int) -> None:
+    phrases, at_ms = list[Voiced](), 0
+    for gap, length in drawn:
+        start_ms = at_ms + 10 * gap
+        at_ms = start_ms + 10 * length
+        phrases.append(Voiced(start_ms, at_ms, 0.9))
+    sound = np.random.default_rng(seed).standard_normal(16 * at_ms, np.float32)
+    windows = pack(sound, phrases)
+    assert all(length_ms(window) <= WINDOW_MS for window in windows)
+    pieces = [part.phrase for window in windows for part in window]
+    assert joined(pieces) == joined(phrases)
+    for window in windows:
+        assert window[0].at_ms == 0
+        for one, other in pairwise(window):
+            assert other.at_ms == one.at_ms + one.end_ms - one.start_ms
+    # Two neighbours that would fit into one window would have been put there.
+    assert all(length_ms(a) + length_ms(b) > WINDOW_MS for a, b in pairwise(windows))
+
+
+@pytest.mark.parametrize("before_s", [0.0, 12.0])
+def test_what_does_not_fit_is_cut_in_a_pause(before_s: float) -> None:
+    """After 24 s of a window a pause of 250 ms; shorter ones earlier and later are left alone."""
+    whole_s = 24 - before_s
+    first = [Voiced(0, 12_000, 0.9)] if before_s else []
+    parts = [
+        *([noise(before_s)] if before_s else []),
+        *(noise(whole_s), silence(0.25), noise(1), silence(0.1), noise(20)),
+    ]
+    end_ms = sum(map(len, parts)) // 16
+    phrases = [*first, Voiced(round(1000 * before_s), end_ms, 0.9)]
+    cut_ms = pack(np.concatenate(parts), phrases)[0][-1].phrase.end_ms
+    assert 24_000 < cut_ms < 24_250
+
+
+def test_a_phrase_that_nearly_fits_is_not_cut_for_little_room() -> None:
+    phrases = [Voiced(0, 24_000, 0.9), Voiced(24_000, 34_000, 0.9)]
+    windows = pack(noise(34), phrases)
+    assert [[part.phrase for part in window] for window in windows] == [[one] for one in phrases]
