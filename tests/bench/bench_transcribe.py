@@ -76,7 +76,7 @@ def bare_whisper(source: Path) -> Callable[[], Any]:
 
 
 def rows(folder: Path) -> list[Row]:
-    """Same windows on both sides, then phrase after phrase, then everything at once."""
+    """Captions of ever longer sound, then beats, then everything at once."""
     sources = {
         "a phrase, 4 s": (
             write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1)),
@@ -94,7 +94,7 @@ def rows(folder: Path) -> list[Row]:
                 row = f"captions, {model}, {name}"
                 found.append(caption_row(row, source, folder, times))
     phrases = speech(folder)
-    return [*found, word_row(phrases, folder), *beat_rows(), whole_row(phrases, folder)]
+    return [*found, *beat_rows(), whole_row(phrases, folder)]
 
 
 def models(folder: Path) -> dict[str, Path]:
@@ -112,7 +112,7 @@ def use_model(path: Path) -> None:
 def caption_row(name: str, source: Path, folder: Path, times: int) -> Row:
     ours, bare = our_captions(source, folder), bare_whisper(source)
     ours(), bare()
-    # This model misses the later phrases of a window; one that doesn't needs no second look.
+    # Of words that it doesn't know this model hears few; one that hears all needs no second look.
     with patch.object(recognise, "_covered", return_value=True):
         took = median_s(ours, times=times), median_s(bare, times=times)
     return Row(name, *took, "s", "at most 1.03")
@@ -134,15 +134,6 @@ def joined_readings(path: Path, length_s: int) -> Path:
 def our_captions(source: Path, folder: Path) -> Callable[[], Any]:
     params = captions.CaptionsParams(language="en")
     return steady(source, lambda job: captions.transcribe(job, params, weights=True), folder)
-
-
-def word_row(source: Path, folder: Path) -> Row:
-    """For each word heard: bare, this model hears the first phrase of a window and no other."""
-    ours, bare = our_captions(source, folder), bare_whisper(source)
-    words = len(ours()["words"]), sum(len(segment.words) for segment in bare())
-    what = f"two minutes of phrases, a word of {words[0]} and {words[1]}"
-    times = (1000 * median_s(work, times=3) for work in (ours, bare))
-    return Row(what, *(time / count for time, count in zip(times, words, strict=True)), "ms")
 
 
 def beat_rows() -> list[Row]:

@@ -1,10 +1,10 @@
 """Train the Whisper of twenty words that tests/fixtures/whisper-tiny-words holds.
 
-    python -m tests.models.train_tiny_whisper OUT [--minutes 14] [--fine-minutes 14]
+    python -m tests.models.train_tiny_whisper OUT
 
 Needs espeak-ng, and beside the test environment torch==2.13.0 and transformers, best in an
-environment of their own. Two stages: windows of 5 s, which train eight times as fast; then, the
-encoder's positions stretched to the 30 s that faster-whisper demands, a second one at 30 s.
+environment of their own. Windows of 6 s first, which train fast; then, the encoder's positions
+stretched, of 15 s and of the 30 s that faster-whisper demands, with ever more utterances in each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from transformers import (
     WhisperConfig,
     WhisperForConditionalGeneration,
 )
+from transformers.models.whisper.modeling_whisper import sinusoids
 
 WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -52,9 +53,29 @@ RATE_HZ = 16_000
 WIDTH = 64
 TIMES = 1501
 """Time tokens, 20 ms apart."""
-SHORT_S, WHOLE_S = 5, 30
 LONGEST_S = 4.0
 UTTERANCES = 8000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of the training."""
+
+    window_s: int
+    steps: int
+    rate: float
+    """The highest, which falls along a cosine."""
+    size: int
+    """Windows in a batch."""
+    counts: Sequence[int]
+    """How many utterances a window may have."""
+
+
+STAGES = (
+    Stage(6, 2500, 2e-3, 16, (1, 2, 3)),
+    Stage(15, 2500, 1e-3, 8, (1, 2, 3, 4, 5, 6)),
+    Stage(30, 2500, 1e-3, 8, (1, 1, 2, 2, 3, 4, 5, 6, 8, 12)),
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,10 @@ def make_model(tokenizer: Tokenizer, window_s: int) -> WhisperForConditionalGene
         suppress_tokens=None,
         begin_suppress_tokens=None,
     )
-    return WhisperForConditionalGeneration(config)
+    model = WhisperForConditionalGeneration(config)
+    with torch.no_grad():  # a time begins as what the encoder adds there: later ones are guessed
+        model.model.decoder.embed_tokens.weight[-TIMES:] = 0.05 * sinusoids(TIMES, WIDTH)
+    return model
 
 
 def stretched(
@@ -128,7 +152,7 @@ def stretched(
 
 
 class Batches:
-    """Utterances as the model sees them, somewhere in the window, over a little noise."""
+    """Utterances as the model sees them, one behind the other, over a little noise."""
 
     def __init__(self, tokenizer: Tokenizer, window_s: int) -> None:
         self.tokenizer = tokenizer
@@ -136,11 +160,12 @@ class Batches:
         self.filters = torch.from_numpy(FeatureExtractor().mel_filters).float()
         self.draw = np.random.default_rng(0)
         self.end = tokenizer.token_to_id("<|endoftext|>")
+        self.without_times = tokenizer.token_to_id("<|notimestamps|>")
         self.first_time = tokenizer.get_vocab_size()
 
-    def of(self, utterances: list[Utterance]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def of(self, groups: list[list[Utterance]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Features, decoder inputs, labels (-100: doesn't count)."""
-        rows = [self._one(one) for one in utterances]
+        rows = [self._window(group) for group in groups]
         length = max(len(tokens) for _, _, tokens in rows)
         labels = torch.full((len(rows), length), -100)
         inputs = torch.full((len(rows), length), self.end)
@@ -148,6 +173,7 @@ class Batches:
         for index, (_, _, tokens) in enumerate(rows):
             labels[index, : len(tokens)] = torch.tensor(tokens)
             inputs[index, 1 : len(tokens)] = torch.tensor(tokens[:-1])
+        labels[labels == self.without_times] = -100  # is given, not guessed
         mel = self._features(torch.from_numpy(np.stack([samples for samples, _, _ in rows])))
         for index, (_, end, _) in enumerate(rows):
             mel[index, :, end // 160 :] = 0  # so faster-whisper fills a window; silence is -1
@@ -161,40 +187,49 @@ class Batches:
         mel = (self.filters @ power).clamp(min=1e-10).log10()
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
 
-    def _one(self, one: Utterance) -> tuple[NDArray[np.float32], int, list[int]]:
-        """The window's samples, how many of them are heard, and the tokens."""
-        lead_s, tail_s = self.draw.uniform(0, 0.9), self.draw.uniform(0, 1.5)
-        speech = one.samples * np.float32(self.draw.uniform(0.3, 1))
+    def _window(self, utterances: list[Utterance]) -> tuple[NDArray[np.float32], int, list[int]]:
+        """The window's samples, how many of them are heard, and the tokens, a segment for each.
+
+        As many of ``utterances`` as there is room for, with short pauses between them. Every other
+        time without times: so faster-whisper lets the model read its words again to align them.
+        """
         samples = np.zeros(self.window_s * RATE_HZ, np.float32)
-        first = int(lead_s * RATE_HZ)
-        samples[first : first + len(speech)] = speech
-        heard = samples[: first + len(speech) + int(tail_s * RATE_HZ)]
+        at, tokens = int(self.draw.uniform(0, 0.9) * RATE_HZ), list[int]()
+        for one in utterances:
+            if tokens and at + len(one.samples) > len(samples) - RATE_HZ // 10:
+                break
+            end = at + len(one.samples)
+            samples[at:end] = one.samples * np.float32(self.draw.uniform(0.3, 1))
+            text = self.tokenizer.encode("".join(f" {word}" for word in one.words)).ids
+            tokens += [self._time(at), *text, self._time(end)]
+            at = end + int(self.draw.uniform(0.1, 1.2) * RATE_HZ)
+        heard = samples[: end + int(self.draw.uniform(0, 1.5) * RATE_HZ)]
         noise = self.draw.standard_normal(len(heard), np.float32)
         heard += noise * np.float32(self.draw.choice([0, 5e-4, 3e-3]))
-        begins, ends = (round(at / 0.02) for at in (lead_s, lead_s + len(one.samples) / RATE_HZ))
-        text = self.tokenizer.encode("".join(f" {word}" for word in one.words)).ids
-        times = [self.first_time + begins, self.first_time + min(TIMES - 1, ends)]
-        return samples, len(heard), [times[0], *text, times[1], self.end]
+        if self.draw.random() < 0.5:
+            words = [token for token in tokens if token < self.first_time]
+            tokens = [self.without_times, *words]
+        return samples, len(heard), [*tokens, self.end]
+
+    def _time(self, at: int) -> int:
+        """The token of a sample's time, to a tenth of a second."""
+        return self.first_time + 5 * round(at / RATE_HZ / 0.1)
 
 
 def train(
-    model: WhisperForConditionalGeneration,
-    batches: Batches,
-    data: list[Utterance],
-    *,
-    minutes: float,
-    rate: float,
-    size: int,
+    model: WhisperForConditionalGeneration, batches: Batches, data: list[Utterance], stage: Stage
 ) -> None:
-    """Until the time is up; the learning rate falls along a cosine of the time spent."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    draw, begun, step, losses = random.Random(0), time.monotonic(), 0, [0.0]
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    draw, losses = random.Random(0), list[float]()
     model.train()
-    while (spent := (time.monotonic() - begun) / (60 * minutes)) < 1:
-        warm = min(1.0, (step + 1) / 100)
+    for step in range(1, stage.steps + 1):
+        falling = 0.5 * (1 + math.cos(math.pi * step / stage.steps))
         for group in optimiser.param_groups:
-            group["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * spent)) + 1e-5
-        mel, inputs, labels = batches.of(draw.sample(data, size))
+            group["lr"] = stage.rate * min(1.0, step / 100) * falling + 1e-5
+        groups = [draw.sample(data, draw.choice(stage.counts)) for _ in range(stage.size)]
+        mel, inputs, labels = batches.of(groups)
         scores = model(input_features=mel, decoder_input_ids=inputs).logits.transpose(1, 2)
         loss = torch.nn.functional.cross_entropy(
             scores, labels, ignore_index=-100, label_smoothing=0.02
@@ -203,10 +238,9 @@ def train(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        step += 1
         losses.append(loss.item())
         if step % 50 == 0:
-            print(f"{step} steps, {spent:.0%}, loss {np.mean(losses[-50:]):.3f}", flush=True)
+            print(f"{stage.window_s} s: {step} steps, loss {np.mean(losses[-50:]):.3f}", flush=True)
 
 
 def export(model: WhisperForConditionalGeneration, tokenizer: Tokenizer, out: Path) -> None:
@@ -239,18 +273,16 @@ def export(model: WhisperForConditionalGeneration, tokenizer: Tokenizer, out: Pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=14)
-    parser.add_argument("--fine-minutes", type=float, default=14)
     chosen = parser.parse_args()
     torch.manual_seed(0)
     with ThreadPoolExecutor() as pool:
         spoken = list(pool.map(speak, range(UTTERANCES)))
     data = [one for one in spoken if len(one.samples) < LONGEST_S * RATE_HZ]
     tokenizer = make_tokenizer()
-    model = make_model(tokenizer, SHORT_S)
-    train(model, Batches(tokenizer, SHORT_S), data, minutes=chosen.minutes, rate=2e-3, size=16)
-    model = stretched(model, WHOLE_S)
-    train(model, Batches(tokenizer, WHOLE_S), data, minutes=chosen.fine_minutes, rate=1e-3, size=8)
+    model = make_model(tokenizer, STAGES[0].window_s)
+    for stage in STAGES:
+        model = stretched(model, stage.window_s)
+        train(model, Batches(tokenizer, stage.window_s), data, stage)
     export(model, tokenizer, chosen.out)
 
 
