@@ -53,12 +53,11 @@ def find_beats(features: Features, spans: Sequence[Span]) -> tuple[list[Beat], l
         flux = features.flux[first:last]
         found = track_beats(flux, FLUX_FRAMES_PER_S)
         times_ms = start_ms + 1000 * found.times_s
-        times_ms = times_ms[
-            _inside(times_ms, [span for span in group if _has_beats(span, flux, start_ms)])
-        ]
+        pulsing = [span for span in group if _has_beats(span, flux, start_ms)]
+        times_ms = times_ms[_inside(times_ms, pulsing)]
         if len(times_ms) < 2:
             continue
-        tempi.append(Tempo(start_ms, end_ms, round(found.bpm, 2)))
+        tempi.append(Tempo(pulsing[0].start_ms, pulsing[-1].end_ms, round(found.bpm, 2)))
         phase = bar_phase(_accents(features, times_ms), BEATS_PER_BAR)
         beats += _numbered(times_ms, phase, beats)
     return beats, tempi

@@ -84,7 +84,11 @@ def test_beats_of_the_music_and_nothing_else(programme_heard: Heard) -> None:
     assert times_s.min() > start_s - 0.1 and times_s.max() < end_s
     assert [beat["beat_index"] for beat in body["beats"]] == list(range(len(times_s)))
     assert [beat["bar_index"] for beat in body["beats"]][:5] == [0, 0, 0, 0, 1]
-    assert body["tempi"][0]["bpm"] == pytest.approx(120, abs=1)
+    (tempo,) = body["tempi"]
+    assert tempo["bpm"] == pytest.approx(120, abs=1)
+    assert (tempo["start_ms"], tempo["end_ms"]) == pytest.approx(
+        (1000 * start_s, 1000 * end_s), abs=100
+    )
 
 
 @pytest.mark.parametrize("name", MUSIC)
