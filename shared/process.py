@@ -1,10 +1,11 @@
 """Child processes: bounded in time and resources, and never outliving their caller.
 
 Every child gets a session of its own, so that its whole group can be killed, and ``setpriv`` asks
-the kernel to kill it when its caller dies, SIGKILL included. (A ``preexec_fn`` could ask, too, but
-it runs Python between fork and exec, which deadlocks now and then where the caller has threads;
-``setpriv`` costs one exec, about a millisecond.) Only the child itself is covered by that, not
-children of its own: those end with the group, on a timeout or an error.
+the kernel to kill it when its caller dies, SIGKILL included. A caller that died before the kernel
+was asked is found by a shell, which then does not start the tool. (A ``preexec_fn`` could do both,
+but it runs Python between fork and exec, which deadlocks now and then where the caller has
+threads; the two execs cost about a millisecond and a half.) Only the child itself is covered by
+that, not children of its own: those end with the group, on a timeout or an error.
 
 A child whose ``Limits`` say so runs in a network namespace of its own, where there is not even a
 loopback address, on machines that allow it: as root, or with user namespaces. That costs 1 to 2 ms.
@@ -36,6 +37,7 @@ MAX_STDOUT_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _DISK_FULL = "No space left on device"
 _ISOLATE_TIMEOUT_S = 5.0
+_IF_CALLED_BY = '[ "$PPID" = "$0" ] && exec "$@"'
 _REPEATED = "Last message repeated"
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 
@@ -204,13 +206,16 @@ def collect(child: Child) -> bytes:
 
 
 def tied_to_caller() -> list[str]:
-    """The words that tie a command's life to its caller's. Only Linux has such a tie."""
+    """The words that tie a command's life to its caller's: this process's, nobody else's.
+
+    Only Linux has such a tie. Raises ``MissingDependency`` where its tools are not installed.
+    """
     if sys.platform != "linux":
         return []
     for tool in ("setpriv", "prlimit"):
         if shutil.which(tool) is None:
             raise MissingDependency(tool, None, "install the package util-linux")
-    return ["setpriv", "--pdeathsig", "KILL"]
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _IF_CALLED_BY, str(os.getpid())]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,9 @@ def up(desk: Desk, emulators: bool, inbox: Path | None, port: int | None) -> Non
     With --emulators: start the Pub/Sub and Firestore emulators, a GCS-compatible bucket and every
     function behind its push subscription, and say how to upload.
     """
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        # Whatever it inherited: what a script starts in the background is born deaf to SIGINT.
+        signal.signal(sign, signal.default_int_handler)
     try:
         if emulators:
             from infra.local.stack import serve_stack

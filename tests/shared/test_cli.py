@@ -174,12 +174,14 @@ def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> 
     assert (inbox / "dropped.wav").exists(), "the original stays"
 
 
-def test_up_may_be_interrupted_before_it_is_ready(rushes: Rushes) -> None:
-    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", rushes.data]
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_up_may_be_interrupted_before_it_is_ready(rushes: Rushes, sign: signal.Signals) -> None:
+    deaf = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "a script's job"]
+    command = [*deaf, sys.executable, "-m", "shared.cli.main", "up", "--data", rushes.data]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         serving.stdout.readline()  # its address; the inbox is not watched yet
-        serving.send_signal(signal.SIGINT)
+        serving.send_signal(sign)
         assert serving.wait(20) == 0
         assert serving.stdout.read().endswith("stopped\n")
 

@@ -18,7 +18,7 @@ import pytest
 from shared import process
 from shared.errors import BackendFailed
 from shared.media import ffmpeg
-from shared.process import Limits, collect, started, without_network
+from shared.process import Limits, collect, started, tied_to_caller, without_network
 from tests.toy import wait_until
 
 MIB = 1 << 20
@@ -96,6 +96,16 @@ def test_without_the_network_not_even_this_machine_is_reached() -> None:
         assert "unreachable" in tell(code, Limits(network=False))
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_nothing_is_begun_for_a_caller_that_has_died(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    assert subprocess.run([*tied_to_caller(), "touch", ours], check=False).returncode == 0
+    assert ours.exists()
+    another = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    words = [sys.executable, "-c", another, *tied_to_caller(), "touch", theirs]
+    assert subprocess.run(words, check=False).returncode == 1
+    assert not theirs.exists()
 
 
 def test_ffmpeg_reaches_no_address() -> None:
