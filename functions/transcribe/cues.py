@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from functions.transcribe.words import Word, text_of
@@ -102,13 +103,13 @@ def _partition(words: Sequence[Word], until_ms: int) -> list[tuple[int, int]]:
     best: list[tuple[float, int]] = [(0.0, 0)]
     for last in range(1, len(words) + 1):
         after_ms = words[last].start_ms if last < len(words) else until_ms
+        here = _break_cost(words, last)
         options = []
         for first in range(last - 1, max(-1, last - 1 - _MOST_WORDS), -1):
             part = words[first:last]
             if last - first > 1 and not _possible(part):
                 break
-            cost = _cost(part, after_ms) + _break_cost(words, last)
-            options.append((best[first][0] + cost, first))
+            options.append((best[first][0] + (_cost(part, after_ms) + here), first))
         best.append(min(options))
     cuts = [len(words)]
     while cuts[-1] > 0:
@@ -154,14 +155,19 @@ def break_lines(words: Sequence[Word]) -> tuple[str, ...]:
     text = text_of(words)
     if len(text) <= LINE_CHARS:
         return (text,)
+    lead = 0 if words[0].joined else 1
+    ends = accumulate(len(word.text) + (0 if word.joined else 1) for word in words[:-1])
     halves = [
-        (text_of(words[:index]), text_of(words[index:]), _break_cost(words, index))
-        for index in range(1, len(words))
+        (text[: end - lead], text[end - lead :].lstrip(), index)
+        for index, end in enumerate(ends, 1)
     ]
     fitting = [half for half in halves if max(len(half[0]), len(half[1])) <= LINE_CHARS]
     if fitting:
         upper, lower, _ = min(
-            fitting, key=lambda half: abs(len(half[1]) - len(half[0])) / 10 + 2 * half[2]
+            fitting,
+            key=lambda half: (
+                abs(len(half[1]) - len(half[0])) / 10 + 2 * _break_cost(words, half[2])
+            ),
         )
         return upper, lower
     return tuple(_filled(words))

@@ -2,7 +2,7 @@
 
 Each window costs the same however little is in it. So phrases share windows, the pauses between them
 shortened (faster-whisper's ``vad_filter`` does likewise), and one for which there is too little room
-is cut where it is quietest.
+is cut in its last short pause, or where it is quietest.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from functions.transcribe.spans import Voiced
 
 Floats = NDArray[np.float32]
 
-WINDOW_MS = 28_500
+WINDOW_MS = 28_800
+"""30 s without the silence that ``recognise`` puts before and after."""
 LEAD_MS, TAIL_MS = 200, 500
 """So much of the pauses around a phrase is heard with it."""
+_BIN_MS = 10
 _SOUGHT_MS, _PAUSE_MS, _LEAST_PIECE_MS = 6000, 200, 1000
-"""How far from a window's end a phrase may be cut, what is quietest there, and what stays of it."""
+"""How far from a window's end a phrase may be cut, for how long it is quiet there, what stays of it."""
+_QUIET = 0.01
+"""A pause within a phrase is 20 dB below it."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
     for part in _parts(phrases):
         rest = part
         while (needed_ms := rest.end_ms - rest.start_ms) > room_ms:
-            if room_ms >= _SOUGHT_MS:
-                piece, rest = _cut(voice, rest, room_ms)
+            if at_ms := _cut_ms(voice, rest, room_ms):
+                piece, rest = _parted(rest, at_ms)
                 windows[-1].append(replace(piece, at_ms=WINDOW_MS - room_ms))
             windows.append([])
             room_ms = WINDOW_MS
@@ -64,16 +68,35 @@ def _parts(phrases: Sequence[Voiced]) -> Iterator[Part]:
         yield Part(phrase, start_ms, end_ms, 0)
 
 
-def _cut(voice: Floats, part: Part, room_ms: int) -> tuple[Part, Part]:
-    """In two, where the last seconds that there is room for are quietest: between words, mostly."""
+def _cut_ms(voice: Floats, part: Part, room_ms: int) -> int | None:
+    """Where to cut what is too long, so that a window is well filled; ``None``: better not at all.
+
+    In the last short pause that there is room for; without one where it is quietest, between words,
+    mostly, but only if much room would be lost.
+    """
     phrase = part.phrase
     first_ms = max(part.start_ms + room_ms - _SOUGHT_MS, phrase.start_ms + _LEAST_PIECE_MS)
     last_ms = min(part.start_ms + room_ms, phrase.end_ms - _LEAST_PIECE_MS)
-    bins = (last_ms - first_ms) // 10
-    sought = np.asarray(voice[samples_of(first_ms) : samples_of(first_ms + 10 * bins)])
-    power = np.square(sought).reshape(bins, -1).mean(axis=1)
-    pauses = np.convolve(power, np.ones(_PAUSE_MS // 10), "valid")
-    at_ms = first_ms + 10 * int(pauses.argmin()) + _PAUSE_MS // 2
+    if last_ms - first_ms < _PAUSE_MS:
+        return None
+    power = _powers(voice, first_ms, last_ms)
+    around = np.convolve(power, np.ones(_PAUSE_MS // _BIN_MS) / (_PAUSE_MS // _BIN_MS), "valid")
+    quiet = np.flatnonzero(around < _QUIET * _powers(voice, phrase.start_ms, last_ms).mean())
+    if not len(quiet) and room_ms < _SOUGHT_MS:
+        return None
+    found = int(quiet[-1]) if len(quiet) else int(around.argmin())
+    return first_ms + _BIN_MS * found + _PAUSE_MS // 2
+
+
+def _powers(voice: Floats, first_ms: int, last_ms: int) -> NDArray[np.float32]:
+    """The mean square of each 10 ms."""
+    bins = (last_ms - first_ms) // _BIN_MS
+    sought = np.asarray(voice[samples_of(first_ms) : samples_of(first_ms + _BIN_MS * bins)])
+    return np.asarray(np.square(sought).reshape(bins, -1).mean(axis=1))
+
+
+def _parted(part: Part, at_ms: int) -> tuple[Part, Part]:
+    phrase = part.phrase
     return (
         Part(replace(phrase, end_ms=at_ms), part.start_ms, at_ms, 0),
         Part(replace(phrase, start_ms=at_ms), at_ms, part.end_ms, 0),

@@ -46,18 +46,32 @@ def test_every_phrase_is_in_windows_that_hold_it(drawn: list[tuple[int, int]], s
 
 
 @pytest.mark.parametrize("before_s", [0.0, 12.0])
-def test_what_does_not_fit_is_cut_in_a_pause(before_s: float) -> None:
-    """After 24 s of a window a pause of 250 ms; shorter ones earlier and later are left alone."""
-    whole_s = 24 - before_s
+def test_what_does_not_fit_is_cut_in_its_last_pause(before_s: float) -> None:
+    """After 24 s of a window a pause of 250 ms; an earlier and a shorter one are left alone."""
+    whole_s = 22 - before_s
     first = [Voiced(0, 12_000, 0.9)] if before_s else []
     parts = [
         *([noise(before_s)] if before_s else []),
-        *(noise(whole_s), silence(0.25), noise(1), silence(0.1), noise(20)),
+        *(noise(whole_s), silence(0.3), noise(1.7)),
+        *(silence(0.25), noise(1), silence(0.1), noise(20)),
     ]
     end_ms = sum(map(len, parts)) // 16
     phrases = [*first, Voiced(round(1000 * before_s), end_ms, 0.9)]
     cut_ms = pack(np.concatenate(parts), phrases)[0][-1].phrase.end_ms
     assert 24_000 < cut_ms < 24_250
+
+
+def test_without_a_pause_it_is_cut_where_it_is_quietest() -> None:
+    parts = [noise(25), 0.5 * noise(0.25), noise(20)]
+    (cut, *_), *_ = pack(np.concatenate(parts), [Voiced(0, 45_250, 0.9)])
+    assert 25_000 < cut.phrase.end_ms < 25_250
+
+
+def test_a_pause_fills_even_a_little_room() -> None:
+    parts = [noise(26), silence(0.25), noise(8)]
+    phrases = [Voiced(0, 24_000, 0.9), Voiced(24_000, 34_250, 0.9)]
+    (_, cut), _ = pack(np.concatenate(parts), phrases)
+    assert 26_000 < cut.phrase.end_ms < 26_250
 
 
 def test_a_phrase_that_nearly_fits_is_not_cut_for_little_room() -> None:
