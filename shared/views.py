@@ -52,7 +52,7 @@ def list_runs(documents: Documents, ctx: RequestContext, asset_id: str | None = 
     where = {"asset_id": asset_id} if asset_id else None
     found = documents.list(f"{ctx.document_prefix}runs", where=where)
     runs = [Run.model_validate(document.data) for document in found]
-    return sorted(runs, key=lambda run: (-run.created_at, run.run_id))
+    return sorted(runs, key=lambda run: (run.created_at, run.run_id), reverse=True)
 
 
 def newest_runs(
