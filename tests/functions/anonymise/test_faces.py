@@ -23,6 +23,8 @@ from shared.media.probe import probe
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms, read
 
+pytestmark = pytest.mark.heavy
+
 STUB = Backend("stub", "regions-stub-1", stub=True)
 
 

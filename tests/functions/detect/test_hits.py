@@ -22,6 +22,8 @@ from shared.health import HealthReport
 from tests.functions.detect import synth
 from tests.functions.detect.harness import Ran, run, write
 
+pytestmark = pytest.mark.heavy
+
 REAL = Backend("librosa", "hits-1+librosa-0", dependencies={"librosa": Dependency(True, "0")})
 STUB = Backend("stub", "hits-stub-1", stub=True)
 

@@ -18,6 +18,8 @@ from shared.errors import ValidationError
 from tests.functions.detect import synth
 from tests.functions.detect.harness import REAL_MEDIA, Ran, run, write
 
+pytestmark = pytest.mark.heavy
+
 REAL = Backend("librosa", "loops-1+librosa-0", dependencies={"librosa": Dependency(True, "0")})
 STUB = Backend("stub", "loops-stub-1", stub=True)
 RATE_HZ = 44_100

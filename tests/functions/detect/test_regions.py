@@ -22,6 +22,8 @@ from shared.settings import settings
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms
 
+pytestmark = pytest.mark.heavy
+
 STUB = Backend("stub", "regions-stub-1", stub=True)
 
 

@@ -14,6 +14,8 @@ from shared.contracts.visual import VisualMeta, read_visual_meta
 from shared.errors import ValidationError
 from tests.functions import video
 
+pytestmark = pytest.mark.heavy
+
 STUB = Backend("stub", "visual_meta-stub-1", stub=True)
 
 

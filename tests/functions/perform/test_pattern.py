@@ -22,6 +22,8 @@ from shared.contracts.step import StepState
 from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
 from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
 
+pytestmark = pytest.mark.heavy
+
 
 def job(source: Path, workdir: Path, **sources: Path) -> Job:
     workdir.mkdir(exist_ok=True)

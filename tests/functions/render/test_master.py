@@ -30,6 +30,8 @@ from tests.functions.render.rig import (
     write,
 )
 
+pytestmark = pytest.mark.heavy
+
 TARGETS = {"default": -16, "podcast": -16, "music": -14, "voiceover": -19, "draft": -16}
 WITHIN_LU = 0.5
 

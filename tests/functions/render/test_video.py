@@ -25,6 +25,8 @@ from shared.media.probe import probe
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms, read
 
+pytestmark = pytest.mark.heavy
+
 Inputs = Mapping[str, list[InputFile]]
 WORDS = [
     {"start_ms": 500, "end_ms": 1500, "text": "First we look\nthis way."},

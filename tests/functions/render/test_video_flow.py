@@ -28,6 +28,8 @@ from shared.views import list_artifacts, run_object
 from tests.functions import video
 from tests.toy import embedded_home
 
+pytestmark = pytest.mark.heavy
+
 MINE = RequestContext(tenant_id="t1", env="dev")
 THEIRS = RequestContext(tenant_id="t2", env="dev")
 HANDLERS: Mapping[str, Callable[[Message, Home], None]] = {

@@ -33,6 +33,8 @@ from tests.functions.sample.rig import (
 )
 from tests.functions.sample.test_chunks import parsed
 
+pytestmark = pytest.mark.heavy
+
 Inputs = Mapping[str, Sequence[InputFile]]
 
 

@@ -24,7 +24,7 @@ from tests.functions.transcribe.sounds import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("words_model")
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("words_model")]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.functions.transcribe.sounds import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("words_model")
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("words_model")]
 
 
 def assert_covers(ran: Ran) -> None:

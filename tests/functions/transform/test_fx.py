@@ -35,6 +35,8 @@ from tests.functions.transform.support import (
     write,
 )
 
+pytestmark = pytest.mark.heavy
+
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
 
 

@@ -34,6 +34,8 @@ from tests.functions.transform.support import (
     write,
 )
 
+pytestmark = pytest.mark.heavy
+
 REAL = [
     "loudness/sine_1000.wav",
     "loudness/test_loud.m4a",

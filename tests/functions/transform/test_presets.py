@@ -30,6 +30,8 @@ from tests.functions.transform.support import (
     write,
 )
 
+pytestmark = pytest.mark.heavy
+
 
 def change_db(before: Sound, after: Sound, low_hz: float = 0, high_hz: float = 1e6) -> float:
     return level_db(after, low_hz, high_hz) - level_db(before, low_hz, high_hz)

@@ -28,6 +28,8 @@ from tests.functions.transform.support import (
     write,
 )
 
+pytestmark = pytest.mark.heavy
+
 CHANGES = [(1.25, 0), (1, -5), (1.3, 4), (0.5, 12), (2, -12)]
 
 

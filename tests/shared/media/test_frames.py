@@ -17,6 +17,8 @@ from shared.media.frames import Frame, VideoFrames, Wanted, first_video
 from shared.media.probe import probe
 from tests.shared.media.recordings import ffmpeg
 
+pytestmark = pytest.mark.heavy
+
 FAST = ("-c:v", "libx264", "-preset", "ultrafast")
 
 

@@ -14,6 +14,8 @@ from shared.media.formats import FileType, file_type
 from shared.media.probe import probe
 from tests.shared.media.recordings import REAL, clip, ffmpeg, noise, real, write_noise
 
+pytestmark = pytest.mark.heavy
+
 TRUTHS = sorted((REAL / "truth" / "probe").glob("*.json")) or [Path("no recordings")]
 
 
