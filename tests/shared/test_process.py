@@ -98,6 +98,7 @@ def test_without_the_network_not_even_this_machine_is_reached() -> None:
             server.accept()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties processes to their caller")
 def test_nothing_is_begun_for_a_caller_that_has_died(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     assert subprocess.run([*tied_to_caller(), "touch", ours], check=False).returncode == 0
