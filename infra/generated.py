@@ -12,8 +12,8 @@ from pathlib import Path
 
 from shared import errors
 from shared.errors import Permanent, RushesError, Transient
-from shared.home import consumed_topics
-from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, Step, functions
+from shared.homes.home import consumed_topics
+from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, Step, functions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,7 +25,7 @@ def pipeline_page() -> str:
     rows = "\n".join(_pipeline_row(step) for step in STEPS)
     return (
         f"# The pipeline\n\n{_NOTE}\n"
-        "One table, `shared/pipeline.py`, says which step follows which. Every run begins with"
+        "One table, `shared/steps/pipeline.py`, says which step follows which. Every run begins with"
         " `probe`.\n\n"
         "| step | works on | follows | makes | on upload | topic | limit | machine |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n"

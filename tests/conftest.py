@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
-from shared.log import configure
+from shared.watch.log import configure
 
 _PROJECTS = itertools.count(1)
 

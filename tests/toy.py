@@ -18,22 +18,22 @@ from typing import Any
 
 import pytest
 
-from shared import pipeline
-from shared.bus import Message
 from shared.contracts.asset import AudioStream, MediaInfo, Probed
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import BackendFailed, Unavailable
-from shared.events import Upload, notification
-from shared.home import Home, open_home
-from shared.intake import Wishes, take_in
-from shared.pipeline import Step
-from shared.runs import upload_run_id
-from shared.runtime import handle_request
+from shared.homes.bus import Message
+from shared.homes.home import Home, open_home
+from shared.messages.events import Upload, notification
+from shared.runs.intake import Wishes, take_in
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
+from shared.steps import pipeline
+from shared.steps.attempt import handle_request
+from shared.steps.pipeline import Step
 
 ROWS = (
     Step("toy.one", takes="any", produces=("audio_hits",)),
@@ -135,7 +135,7 @@ def probed(_path: Path) -> Probed:
 
 def drain(home: Home) -> list[str]:
     """Deliver all messages until none is left; returns what was turned back, by error code."""
-    from shared.delivery import deliver
+    from shared.messages.delivery import deliver
 
     turned_back = []
     handlers = {
@@ -159,14 +159,14 @@ def drain(home: Home) -> list[str]:
 
 
 def _keep(message: Message, home: Home) -> None:
-    from shared.dead import keep
+    from shared.messages.dead_letters import keep
 
     keep(home, message)
 
 
 def handle_upload(message: Message, home: Home) -> None:
     """As functions/probe does, with the probe that calls everything a recording."""
-    from shared.events import upload_from_message
+    from shared.messages.events import upload_from_message
 
     found = upload_from_message(message)
     if found is not None:

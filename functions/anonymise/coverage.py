@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.anonymise.covers import Cover, begins_in_the_open, by_frame, ends_in_the_open
-from shared.contracts.regions import Region, RegionSummary, RegionTrack, Unsure
+from shared.contracts.region_summary import Region, RegionSummary, RegionTrack, Unsure
 
 LEAST = 12
 """So many of the least confident detections are listed."""

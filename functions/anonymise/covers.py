@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.regions import RegionSummary, RegionTrack
+from shared.contracts.region_summary import RegionSummary, RegionTrack
 
 Boxes = NDArray[np.float64]
 """``(frames, 4)``: left, top, right, bottom in pixels."""

@@ -24,7 +24,9 @@ from pydantic import model_validator
 from functions.anonymise.blur import PRESETS, Blurrer, Shape
 from functions.anonymise.coverage import Doubt, doubts_about, least_confident, report
 from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks
-from shared.contracts.engine import (
+from shared.contracts.region_summary import RegionSummary, read_summary
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import (
     Backend,
     Engine,
     InputFile,
@@ -34,15 +36,13 @@ from shared.contracts.engine import (
     StepParams,
     check_range,
 )
-from shared.contracts.regions import RegionSummary, read_summary
-from shared.contracts.step import StepState
 from shared.errors import MissingDependency, ValidationError
-from shared.health import dependency, require
 from shared.media.encode import PictureWriter, Planes, Written, passing_format
 from shared.media.ffmpeg import timeout_for
 from shared.media.frames import Frame, VideoFrames, Wanted, first_video, picture_format
 from shared.media.remux import check_written, kept_sound, place_for
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
+from shared.watch.health import dependency, require
 
 REVISION = 3
 SUMMARY_STEP = "detect.regions"

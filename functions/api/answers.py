@@ -13,7 +13,6 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from shared.contracts.ids import NAME_PATTERN
-from shared.documents import Document
 from shared.errors import (
     BackendFailed,
     Conflict,
@@ -28,7 +27,8 @@ from shared.errors import (
     UnsupportedMedia,
     ValidationError,
 )
-from shared.home import Home
+from shared.homes.documents import Document
+from shared.homes.home import Home
 
 STATUS: Mapping[type[RushesError], int] = {
     ValidationError: 422,

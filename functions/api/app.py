@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from functions.api import (
     answers,
-    catalogue,
+    effects,
     following,
     guard,
     keeping,
@@ -20,7 +20,7 @@ from functions.api import (
     uploads,
 )
 from functions.api.identity import Identity
-from shared.home import Home
+from shared.homes.home import Home
 
 CONSOLE = Path(__file__).parent / "console"
 
@@ -41,7 +41,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
         reading.routes(home),
         steps.routes(home),
         keeping.routes(home),
-        catalogue.routes(),
+        effects.routes(),
     ):
         app.include_router(router)
     openapi.install(app)

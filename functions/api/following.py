@@ -22,9 +22,9 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, digest
 from shared.contracts.step import Run, StepRecord
 from shared.errors import NotFound
-from shared.home import Home
-from shared.runs import finished, load_records, load_run
-from shared.views import public_run, public_run_row
+from shared.homes.home import Home
+from shared.runs.records import finished, load_records, load_run
+from shared.runs.views import public_run, public_run_row
 
 MOST_RUNS = 50
 LONGEST_WAIT_S = 60

@@ -12,23 +12,21 @@ from pydantic_core import to_json
 from functions.api.answers import Paged, PreconditionFailed, answer, etag_of, if_match, merged
 from functions.api.identity import Caller
 from functions.api.once import OneTime
-from shared import plan
-from shared.clips import register_clip
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, StepName
-from shared.dead import DeadLetter, redrive
-from shared.documents import Document
-from shared.errors import Conflict, NotFound
-from shared.home import Home
-from shared.pipeline import PROBE, step_named, with_needs
-from shared.timelines import (
+from shared.editing.clips import register_clip
+from shared.editing.timelines import (
     StoredTimeline,
     delete_timeline,
     load_timeline,
     store_timeline,
 )
-from shared.webhooks import (
+from shared.errors import Conflict, NotFound
+from shared.homes.documents import Document
+from shared.homes.home import Home
+from shared.messages.dead_letters import DeadLetter, redrive
+from shared.messages.webhooks import (
     SECRET_PATTERN,
     Delivery,
     EventType,
@@ -40,7 +38,9 @@ from shared.webhooks import (
     setting_path,
     shown_webhook,
 )
-from shared.work import check_params
+from shared.runs import planning
+from shared.steps.pipeline import PROBE, step_named, with_needs
+from shared.steps.preparing import check_params
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 TimelineBody = Annotated[dict[str, Any], Body(title="Timeline")]
@@ -188,7 +188,7 @@ def _pipeline(home: Home) -> APIRouter:
 
 
 def _shown_settings(home: Home, ctx: RequestContext) -> dict[str, Any]:
-    standing = plan.tenant_settings(home, ctx)
+    standing = planning.tenant_settings(home, ctx)
     return {
         "steps": standing.get("steps"),
         "params": standing.get("params", {}),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from functions.api.app import build
 from functions.api.identity import identity_of
 from shared.errors import ValidationError
-from shared.home import Home, this_home
-from shared.log import configure
+from shared.homes.home import Home, this_home
 from shared.settings import Settings
+from shared.watch.log import configure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from functions.api.answers import NoSuchRange, error_answer, holds
-from shared.home import Home
-from shared.objects.google import GoogleObjects
-from shared.views import StoredFile
+from shared.homes.home import Home
+from shared.homes.objects.google_objects import GoogleObjects
+from shared.runs.views import StoredFile
 
 ADDRESS_S = 900
 """How long a signed address may be used."""

@@ -18,8 +18,8 @@ from fastapi import Depends, Header, Request
 from functions.api.identity import Caller
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
-from shared.documents import Documents
 from shared.errors import Conflict
+from shared.homes.documents import Documents
 
 KEPT_S = 30 * 86_400.0
 """So long a key is remembered, where the document store removes what expires."""

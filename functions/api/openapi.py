@@ -14,7 +14,7 @@ from functions.api import shapes
 from functions.api.answers import STATUS
 from functions.api.steps import Asked
 from shared.contracts.timeline import Timeline
-from shared.pipeline import engine_of, step_named
+from shared.steps.pipeline import engine_of, step_named
 
 _REF = "#/components/schemas/{model}"
 _DESCRIPTION = "Turns raw recordings into finished material. See docs/api.md."

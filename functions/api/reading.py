@@ -11,18 +11,16 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
-from shared.clips import load_clip, timeline_by_clip
 from shared.contracts.artifact import KIND_META, Artifact
 from shared.contracts.ids import NAME_PATTERN
 from shared.contracts.step import Run
-from shared.erase import erase_asset
+from shared.editing.clips import load_clip, timeline_by_clip
+from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
-from shared.health import known_all
-from shared.home import Home
-from shared.runs import load_records
-from shared.store import load_artifact
-from shared.subtitles import FORMATS
-from shared.views import (
+from shared.homes.home import Home
+from shared.runs.erasing import erase_asset
+from shared.runs.records import load_records
+from shared.runs.views import (
     lineage,
     list_runs,
     newest_runs,
@@ -31,7 +29,9 @@ from shared.views import (
     public_run_row,
     stored_file,
 )
-from shared.work import load_asset
+from shared.steps.preparing import load_asset
+from shared.steps.storing import load_artifact
+from shared.watch.health import known_all
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 AssetFilter = Annotated[str | None, Query(pattern=NAME_PATTERN)]

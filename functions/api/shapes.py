@@ -1,4 +1,4 @@
-"""The answers' shapes, for the OpenAPI document. ``shared.views`` makes the objects themselves."""
+"""The answers' shapes, for the OpenAPI document. ``shared.runs.views`` makes the objects themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.step import StepState
-from shared.webhooks import Delivery
+from shared.messages.webhooks import Delivery
 
 
 class _Open(BaseModel):

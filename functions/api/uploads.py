@@ -26,16 +26,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.api.answers import answer
 from functions.api.identity import Caller, check_claimed
 from functions.api.once import OneTime
-from shared import plan
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
-from shared.events import Upload
-from shared.home import Home
-from shared.intake import Wishes
-from shared.objects.google import GoogleObjects
-from shared.runs import upload_run_id
-from shared.upload import object_name, shown, upload
+from shared.homes.home import Home
+from shared.homes.objects.google_objects import GoogleObjects
+from shared.messages.events import Upload
+from shared.runs import planning
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import object_name, shown, upload
 
 _BLOCK_BYTES = 1 << 20
 _STALE_S = 48 * 3600.0
@@ -169,7 +169,7 @@ class _Uploads:
 
     def begin(self, ctx: RequestContext, identifier: str, asked: NewUpload, origin: str) -> Session:
         """Open a session; the same identifier again gives the one that stands."""
-        limits = plan.tenant_settings(self._home, ctx)
+        limits = planning.tenant_settings(self._home, ctx)
         limit = int(limits.get("max_input_bytes", self._home.settings.max_input_bytes))
         if asked.size_bytes > limit:
             raise InputTooLarge(limit, asked.size_bytes)

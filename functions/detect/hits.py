@@ -34,8 +34,8 @@ from functions.detect.segments import (
     real_or_stub,
     windows,
 )
-from shared.contracts.engine import Backend, Engine, Job, Result, check_range
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
 
 NEAR_SILENT_DBFS = -60.0

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.detect import beats as tracking
+from functions.detect import loop_beats as tracking
 from functions.detect.hits import analyse_recording
 from functions.detect.onsets import Tracks, pick_peaks
 from functions.detect.seams import Edge, close_seam, exact_edges
@@ -33,8 +33,8 @@ from functions.detect.segments import (
     real_or_stub,
     windows,
 )
-from shared.contracts.engine import Backend, Engine, Job, Result, check_range
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
 
 BARS = (1, 2, 4, 8)

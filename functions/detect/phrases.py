@@ -29,8 +29,8 @@ from functions.detect.segments import (
     fade,
     real_or_stub,
 )
-from shared.contracts.engine import Backend, Engine, Job, Result, check_range
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.errors import ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_probabilities, speech_spans

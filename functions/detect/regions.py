@@ -22,8 +22,7 @@ from pydantic import Field, field_validator, model_validator
 from functions.detect.centerface import MODEL, SURE, Boxes, FaceDetector, Picture
 from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker, interpolated
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
-from shared.contracts.regions import (
+from shared.contracts.region_summary import (
     Gap,
     Origin,
     Region,
@@ -32,11 +31,20 @@ from shared.contracts.regions import (
     RegionTrack,
     Unsure,
 )
+from shared.contracts.step_engine import (
+    Backend,
+    Engine,
+    Job,
+    Output,
+    Result,
+    StepParams,
+    check_range,
+)
 from shared.errors import ValidationError
-from shared.health import dependency
 from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.settings import settings
+from shared.watch.health import dependency
 
 REVISION = 3
 KNOWN_REGIONS = ("face",)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
-from shared.contracts.engine import Backend, Job, Output, StepParams, check_range
+from shared.contracts.step_engine import Backend, Job, Output, StepParams, check_range
 from shared.errors import ValidationError
-from shared.health import report
 from shared.media.outline import draw_outline
+from shared.watch.health import report
 
 Samples = NDArray[np.float32]
 """``(samples, channels)``, full scale 1.0."""

@@ -15,12 +15,20 @@ from pydantic import model_validator
 from functions.detect.centerface import MODEL, SMALL_SIDE, FaceDetector
 from functions.detect.shots import SIZE, ShotDetector
 from functions.detect.subject import Subject, flow_length, subject_of
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams, check_range
+from shared.contracts.step_engine import (
+    Backend,
+    Engine,
+    Job,
+    Output,
+    Result,
+    StepParams,
+    check_range,
+)
 from shared.contracts.visual import Shot, VisualMeta, VisualSample
-from shared.health import dependency
 from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
+from shared.watch.health import dependency
 
 REVISION = 2
 _SALIENCY = "spectral_residual"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.bus import Message
-from shared.home import Home
-from shared.push import Answer, answer
-from shared.runtime import handle_request
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.push import Answer, answer
+from shared.steps.attempt import handle_request
 
 if TYPE_CHECKING:
     from flask import Request

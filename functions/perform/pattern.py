@@ -14,15 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from functions.perform.bank import VERSION as BANK_VERSION
-from functions.perform.clips import bank_sounds, pattern_sounds, wanted_clips
 from functions.perform.format import Pattern, read_pattern, to_score
 from functions.perform.midi import read_midi
-from functions.perform.picture import draw
-from functions.perform.rendering import Rendering, check_duration, render_score
+from functions.perform.pattern_clips import bank_sounds, pattern_sounds, wanted_clips
+from functions.perform.pattern_picture import draw
+from functions.perform.pattern_rendering import Rendering, check_duration, render_score
 from shared.audio.config import EngineConfig
 from shared.audio.score import Score
 from shared.audio.sounds import Sound
-from shared.contracts.engine import Backend, Dependency, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import (
+    Backend,
+    Dependency,
+    Engine,
+    Job,
+    Output,
+    Result,
+    StepParams,
+)
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
 
 REVISION = "pattern-1"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.probe.probe import probe_recording
-from shared.bus import Message
-from shared.events import upload_from_message
-from shared.home import Home
-from shared.intake import take_in
-from shared.push import Answer, answer
+from functions.probe.recording import probe_recording
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.events import upload_from_message
+from shared.messages.push import Answer, answer
+from shared.runs.intake import take_in
 
 if TYPE_CHECKING:
     from flask import Request

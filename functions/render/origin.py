@@ -18,8 +18,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic import ValidationError as PydanticError
 
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.ids import Name
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import NotFound, UnsupportedMedia, ValidationError
 
 VERSION = "origin-1"

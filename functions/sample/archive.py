@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.sample.members import SORTS, Member, packed
 from functions.sample.sfz import mappings
-from shared.contracts.engine import InputFile, Job
+from shared.contracts.step_engine import InputFile, Job
 from shared.media.decode import audio_blocks
 from shared.media.outline import draw_outline, outline_of
 

@@ -12,7 +12,7 @@ import numpy as np
 from functions.sample.chunks import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 from functions.sample.pitch import LISTENS_S, Pitch, note_name, pitch_of
 from shared.contracts.artifact import COMMON_META
-from shared.contracts.engine import InputFile
+from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia
 
 MIDDLE_C = 60

@@ -18,7 +18,9 @@ from pydantic import field_validator, model_validator
 from functions.sample.archive import Pack
 from functions.sample.members import SORTS, Member, Sort
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import (
+from shared.contracts.ids import digest
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import (
     Backend,
     Dependency,
     Engine,
@@ -28,8 +30,6 @@ from shared.contracts.engine import (
     Result,
     StepParams,
 )
-from shared.contracts.ids import digest
-from shared.contracts.step import StepState
 from shared.errors import MissingDependency, ValidationError
 
 REVISION = "pack-1"

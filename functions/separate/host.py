@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict
 
 from functions.separate.models import missing
 from shared.errors import BackendFailed, MissingDependency, RushesError, TimedOut, Unavailable
-from shared.process import Child, Limits, collect, started
+from shared.processes import Child, Limits, collect, started
 
 JOB_TIMEOUT_S = 300.0
 """One job: loading a model, or one piece of a recording."""
@@ -122,7 +122,12 @@ class Worker:
         ours, theirs = socket.socketpair()
         self._stack.enter_context(ours)
         with theirs:
-            command = [sys.executable, "-m", "functions.separate.worker", str(theirs.fileno())]
+            command = [
+                sys.executable,
+                "-m",
+                "functions.separate.demucs_worker",
+                str(theirs.fileno()),
+            ]
             self._child = self._stack.enter_context(
                 started(
                     command,

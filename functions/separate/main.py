@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from functions.separate.host import warm_worker
 from functions.separate.models import DEFAULT_MODEL, find_weights
 from functions.separate.slot import slot
-from shared.bus import Message
 from shared.errors import RushesError
-from shared.home import Home
-from shared.push import Answer, answer
-from shared.runtime import handle_request
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.push import Answer, answer
+from shared.steps.attempt import handle_request
 
 if TYPE_CHECKING:
     from flask import Request

@@ -26,7 +26,6 @@ from pydantic import model_validator
 
 from functions.separate.grid import OVERLAP, Grid, Joiner
 from functions.separate.host import Loaded, Worker, warm_worker
-from functions.separate.lanes import Braid, Lane, lanes_of
 from functions.separate.models import (
     DEFAULT_MODEL,
     MODELS,
@@ -34,8 +33,11 @@ from functions.separate.models import (
     find_weights,
     normalise_stem,
 )
-from functions.separate.sound import Plain, Resampler, at_rate, decode, level, write_wav
-from shared.contracts.engine import (
+from functions.separate.pairs import Braid, Lane, lanes_of
+from functions.separate.pcm import Plain, Resampler, at_rate, decode, level, write_wav
+from shared.contracts.ids import digest
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import (
     Backend,
     Dependency,
     Engine,
@@ -45,10 +47,8 @@ from shared.contracts.engine import (
     StepParams,
     check_range,
 )
-from shared.contracts.ids import digest
-from shared.contracts.step import StepState
 from shared.errors import BackendFailed, MissingDependency
-from shared.health import report
+from shared.watch.health import report
 
 REVISION = "stems-1"
 STUB_VERSION = "stems-stub-1"

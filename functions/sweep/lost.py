@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import structlog
 
-from shared.bus import Message
-from shared.cache import Claim
 from shared.errors import ValidationError
-from shared.events import Upload, notification, upload_from_message
-from shared.home import Home
-from shared.pipeline import PROBE, UPLOADS_TOPIC
-from shared.runs import record_path, upload_run_id
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.events import Upload, notification, upload_from_message
+from shared.runs.records import record_path, upload_run_id
+from shared.steps.claims import Claim
+from shared.steps.pipeline import PROBE, UPLOADS_TOPIC
 
 log = structlog.get_logger()
 

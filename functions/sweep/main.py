@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from functions.sweep.stalled import resume_stalled
-from shared.bus import Message
-from shared.dead import keep
-from shared.home import Home
-from shared.push import Answer, answer
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.dead_letters import keep
+from shared.messages.push import Answer, answer
 
 if TYPE_CHECKING:
     from flask import Request

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 
 import structlog
 
-from shared import plan
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord, StepState
-from shared.documents import Document
 from shared.errors import NotFound
-from shared.home import Home
-from shared.runs import load_run, write_record
-from shared.work import load_asset
+from shared.homes.documents import Document
+from shared.homes.home import Home
+from shared.runs import planning
+from shared.runs.records import load_run, write_record
+from shared.steps.preparing import load_asset
 
 log = structlog.get_logger()
 
@@ -55,5 +55,5 @@ def _resume(home: Home, document: Document) -> bool:
     # The time makes it a change, so that the next round leaves this run alone for as long again.
     asked = f"asked for again at {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     write_record(home.documents, ctx, run_id, record.model_copy(update={"reason": asked}))
-    plan.start(home, ctx, run, asset)
+    planning.start(home, ctx, run, asset)
     return True

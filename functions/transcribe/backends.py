@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from functions.transcribe.whisper import DEFAULT_MODEL, model_name, weights
-from shared.contracts.engine import Backend, Dependency
-from shared.health import report
+from shared.contracts.step_engine import Backend, Dependency
+from shared.watch.health import report
 
 REFERENCE: Mapping[str, str] = {"faster-whisper": "1.2", "librosa": "0.11"}
 """The releases that a plain version speaks of; another is named in it, for it may hear otherwise."""

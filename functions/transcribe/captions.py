@@ -19,11 +19,11 @@ from functions.transcribe.recognise import Recogniser
 from functions.transcribe.transcript import Transcript, edit_cue, make_transcript
 from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model, model_name
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.editing.subtitles import FORMATS
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.settings import settings
-from shared.subtitles import FORMATS
 
 BACKEND_VERSION = "captions_whisper_v1"
 STUB_VERSION = "captions_stub_v1"

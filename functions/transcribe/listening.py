@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from functions.transcribe.features import RATE_HZ, FeatureMeter, Features
 from shared.audio.metrics import LoudnessMeter
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.probe import probe
 

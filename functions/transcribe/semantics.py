@@ -17,18 +17,18 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from functions.transcribe.backends import stub_backend, weights_name, whisper_backend
-from functions.transcribe.beats import Beat, Tempo, find_beats
+from functions.transcribe.beat_grid import Beat, Tempo, find_beats
 from functions.transcribe.listening import Heard, listen
-from functions.transcribe.picture import draw_timeline
 from functions.transcribe.recognise import Recogniser, Spoken
+from functions.transcribe.semantic_picture import draw_timeline
 from functions.transcribe.spans import Span, find_spans, span_loudness, trimmed, window_loudness
 from functions.transcribe.stub import stub_timeline
 from functions.transcribe.voices import find_voiced, without_instruments
 from functions.transcribe.whisper import find_model, load_model, model_name
 from functions.transcribe.words import Word, text_of
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.settings import settings
 
 BACKEND_VERSION = "whisper_librosa_v2"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.contracts.engine import Dependency
+from shared.contracts.step_engine import Dependency
 from shared.errors import BackendFailed, MissingDependency, ValidationError
 from shared.settings import settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.transform.chain import Preset
+from functions.transform.fx_chain import Preset
 from functions.transform.macros import AMOUNT, MACROS, Macro, MacroStage, macro_named
 from functions.transform.presets import PRESETS, preset_named
 from shared.audio.parameters import ParameterSpec

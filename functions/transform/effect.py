@@ -22,10 +22,10 @@ from functions.transform.sound import (
     as_windows,
     written,
 )
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.ffmpeg import run
-from shared.media.filters import check_filters, joined
+from shared.media.ffmpeg_filters import check_filters, joined
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from functions.transform.chain import Mix, Stage, chain_of
 from functions.transform.effect import render
+from functions.transform.fx_chain import Mix, Stage, chain_of
 from functions.transform.presets import preset_named
 from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta, open_sound
 from functions.transform.spectrum import preview
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 
 
 class EffectParams(StepParams):

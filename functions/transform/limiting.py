@@ -19,11 +19,11 @@ from functions.transform.loudness import Loudness, meter, metered
 from functions.transform.sound import WAV_ARGS, Sound
 from shared.audio.limiter import Limiter, Signal
 from shared.audio.loudnorm import Notes
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.decode import BLOCK_FRAMES, AudioBlocks, audio_blocks
 from shared.media.feed import fed, raw_input
-from shared.media.filters import check_filters
+from shared.media.ffmpeg_filters import check_filters
 
 Progress = Callable[[float], None]
 

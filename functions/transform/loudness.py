@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 
 from functions.transform.sound import TIMING, Sound, ffmpeg_backend, open_sound
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import started
-from shared.media.filters import check_filters
+from shared.media.ffmpeg_filters import check_filters
 
 METER = "apad=whole_dur=0.1,ebur128=peak=true:metadata=1,ametadata=mode=print:file=-"
 """Prints its values after every 100 ms on standard output, and a summary on standard error."""

@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import model_validator
 
-from functions.transform.chain import Mix
 from functions.transform.fx import EffectParams, Made, make
+from functions.transform.fx_chain import Mix
 from functions.transform.macros import AMOUNT, macro_named
 from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta
-from shared.contracts.engine import Backend, Engine, Job, Result
+from shared.contracts.step_engine import Backend, Engine, Job, Result
 
 
 class MacroParams(EffectParams):

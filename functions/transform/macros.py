@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.transform.chain import Category, Stage, knob
+from functions.transform.fx_chain import Category, Stage, knob
 from functions.transform.presets import preset_named
 from functions.transform.sound import Clamps
 from shared.audio.curves import SHAPES, Curve

@@ -31,11 +31,11 @@ from functions.transform.sound import (
     open_sound,
 )
 from shared.audio.loudnorm import find_gain_db
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import BackendFailed, ValidationError
 from shared.media.ffmpeg import run as run_ffmpeg
-from shared.media.filters import check_filters, number
+from shared.media.ffmpeg_filters import check_filters, number
 
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from functions.transform.chain import Preset
+from functions.transform.fx_chain import Preset
 from functions.transform.presets_music import MUSIC
 from functions.transform.presets_sound_design import SOUND_DESIGN
 from functions.transform.presets_voice import VOICE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functions.transform.chain import Knobs, Preset, Scene, beside, knob
+from functions.transform.fx_chain import Knobs, Preset, Scene, beside, knob
 from functions.transform.presets_voice import bell, compress
-from shared.media.filters import joined, number
+from shared.media.ffmpeg_filters import joined, number
 
 
 def wobble(scene: Scene, frequency_hz: float, depth: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functions.transform.chain import Knobs, Preset, Scene, beside, knob
+from functions.transform.fx_chain import Knobs, Preset, Scene, beside, knob
 from functions.transform.presets_music import wobble, wobble_late
 from functions.transform.presets_voice import drive
 from functions.transform.reverb import WHOLE_PARTS, reverb
-from shared.media.filters import joined, number
+from shared.media.ffmpeg_filters import joined, number
 
 _STEPS = 200
 _WHOLE_RECORDING_S = 600.0

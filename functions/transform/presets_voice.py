@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functions.transform.chain import Knobs, Preset, Scene, added, beside, knob
+from functions.transform.fx_chain import Knobs, Preset, Scene, added, beside, knob
 from functions.transform.reverb import reverb
-from shared.media.filters import joined, number
+from shared.media.ffmpeg_filters import joined, number
 
 
 def compress(threshold_db: float, ratio: float, attack_ms: float, release_ms: float) -> str:

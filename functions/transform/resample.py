@@ -18,7 +18,7 @@ from functions.transform.sound import (
     open_sound,
     written,
 )
-from shared.contracts.engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import ValidationError
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg import timeout_for

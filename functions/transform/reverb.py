@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from functions.transform.chain import Scene
-from shared.media.filters import number
+from functions.transform.fx_chain import Scene
+from shared.media.ffmpeg_filters import number
 
 WHOLE_PARTS = "asetnsamples=n=8192:p=1"
 """Fills the last block up: afir reads beyond the end of a part of one, and what is there is chance."""

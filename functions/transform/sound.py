@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.asset import AudioStream
-from shared.contracts.engine import Backend, Job
+from shared.contracts.step_engine import Backend, Job
 from shared.errors import BackendFailed, UnsupportedMedia
-from shared.health import dependency, require
 from shared.media.ffmpeg import input_args, started, timeout_for
 from shared.media.formats import TIMED_FROM_ZERO
+from shared.watch.health import dependency, require
 
 TIMING = "aresample=async=1:first_pts=0"
 """As ``shared.media.decode``: silence before a late stream and in its gaps, never stretching."""

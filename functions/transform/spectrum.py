@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from functions.transform.effect import Rendered
 from functions.transform.sound import Windows
-from shared.contracts.engine import Job, Output
+from shared.contracts.step_engine import Job, Output
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

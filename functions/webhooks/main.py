@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.webhooks.telling import tell
-from shared.bus import Message
-from shared.home import Home
-from shared.push import Answer, answer
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.push import Answer, answer
 
 if TYPE_CHECKING:
     from flask import Request

@@ -16,7 +16,7 @@ import urllib3
 from standardwebhooks import Webhook as Signer
 
 from shared.errors import ValidationError
-from shared.webhooks import Webhook, check_url, is_public
+from shared.messages.webhooks import Webhook, check_url, is_public
 
 TIMEOUT_S = 10.0
 

@@ -21,15 +21,12 @@ from typing import Any
 import structlog
 
 from functions.webhooks.sending import Unreachable, send
-from shared.bus import Message
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.errors import NotFound, Unavailable, ValidationError
-from shared.home import Home
-from shared.runs import finished, load_records, load_run
-from shared.store import load_artifact
-from shared.views import public_artifact, public_run
-from shared.webhooks import (
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.webhooks import (
     REPLAY,
     Delivery,
     Webhook,
@@ -37,6 +34,9 @@ from shared.webhooks import (
     load_delivery,
     load_webhook,
 )
+from shared.runs.records import finished, load_records, load_run
+from shared.runs.views import public_artifact, public_run
+from shared.steps.storing import load_artifact
 
 MAX_ATTEMPTS = 12
 FIRST_PAUSE_S = 1.0

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.capacity.calculator import Estimate, Load, estimate
-from infra.capacity.picture import draw
+from infra.capacity.chart import draw
 from infra.capacity.simulation import Burst, Outcome, simulate
 from infra.capacity.tables import measured, prices, rates, size_of, upload_steps
 

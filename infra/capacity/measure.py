@@ -25,17 +25,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from shared.bus import Bus
 from shared.contracts.context import RequestContext
-from shared.delivery import deliver, handler_of
-from shared.documents import Documents
-from shared.home import Home, consumed_topics, open_home
-from shared.intake import Wishes
-from shared.log import configure
-from shared.objects import Objects
-from shared.pipeline import DEAD_TOPIC, PROBE, RESULTS_TOPIC
+from shared.homes.bus import Bus
+from shared.homes.documents import Documents
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.homes.objects import Objects
+from shared.messages.delivery import deliver, handler_of
+from shared.runs.intake import Wishes
+from shared.runs.uploading import upload
 from shared.settings import Settings
-from shared.upload import upload
+from shared.steps.pipeline import DEAD_TOPIC, PROBE, RESULTS_TOPIC
+from shared.watch.log import configure
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "infra" / "demo" / "demo.mp4"

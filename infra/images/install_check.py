@@ -26,19 +26,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.emulators import free_port
-from shared.bus import Message
 from shared.contracts.context import RequestContext
-from shared.delivery import deliver, handler_of
 from shared.errors import Unavailable
-from shared.events import Upload, notification
-from shared.home import Home, consumed_topics, open_home
-from shared.intake import Wishes
-from shared.pipeline import PROBE, functions, step_named, with_needs
-from shared.process import tied_to_caller
-from shared.runs import load_records, upload_run_id
+from shared.homes.bus import Message
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.messages.delivery import deliver, handler_of
+from shared.messages.events import Upload, notification
+from shared.messages.worker import worker_environment
+from shared.processes import tied_to_caller
+from shared.runs.intake import Wishes
+from shared.runs.records import load_records, upload_run_id
+from shared.runs.uploading import upload
 from shared.settings import Settings
-from shared.upload import upload
-from shared.worker import worker_environment
+from shared.steps.pipeline import PROBE, functions, step_named, with_needs
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "infra" / "demo" / "demo.mp4"
@@ -245,7 +245,7 @@ def check(function: str, folder: Path) -> Mapping[str, object]:
 
 def main() -> None:
     """Check the named function, and print what was seen."""
-    from shared.log import configure
+    from shared.watch.log import configure
 
     configure("ERROR")
     with tempfile.TemporaryDirectory(prefix="rushes-image-") as folder:

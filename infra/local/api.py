@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import MissingDependency, Unavailable
-from shared.home import Home
+from shared.homes.home import Home
 
 USUAL_PORT = 8321
 _START_S = 30.0

@@ -20,7 +20,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from shared.errors import MissingDependency, Unavailable
-from shared.process import tied_to_caller
+from shared.processes import tied_to_caller
 
 READY_S = 60.0
 RESTARTS = 2

@@ -23,12 +23,12 @@ from threading import Event
 from infra.local.emulators import free_port, google_emulators
 from infra.local.storage_server import serve
 from shared.errors import Unavailable
-from shared.home import consumed_topics, open_home
-from shared.objects.embedded import EmbeddedObjects
-from shared.pipeline import UPLOADS_TOPIC
-from shared.process import tied_to_caller
+from shared.homes.home import consumed_topics, open_home
+from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.messages.worker import worker_environment
+from shared.processes import tied_to_caller
 from shared.settings import Settings
-from shared.worker import worker_environment
+from shared.steps.pipeline import UPLOADS_TOPIC
 
 ROOT = Path(__file__).parents[2]
 _START_S = 60.0
@@ -61,7 +61,7 @@ def local_stack(config: Settings) -> Iterator[Stack]:
         emulators = stack.enter_context(google_emulators(logs))
         stack.enter_context(_environment(emulators.environment))
         from infra.local.topics import create_topics
-        from shared.bus.google import GoogleBus
+        from shared.homes.bus.google_bus import GoogleBus
 
         bus = GoogleBus(config.project)
         names = dict.fromkeys(consumed_topics().values())

@@ -17,13 +17,13 @@ from werkzeug.exceptions import ClientDisconnected, ServiceUnavailable
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from infra.local.gcs import reads, uploads, writes
+from infra.local.gcs import reads, upload_requests, writes
 from infra.local.gcs.bucket import Bucket
-from infra.local.gcs.events import Notifications, Outbox, Publish
+from infra.local.gcs.notifications import Notifications, Outbox, Publish
 from infra.local.gcs.resource import Resources, error_response
 from infra.local.gcs.sessions import Uploads
 from shared.errors import NotFound, RushesError, ValidationError
-from shared.objects.embedded import EmbeddedObjects
+from shared.homes.objects.embedded_objects import EmbeddedObjects
 
 _STATUS = {
     "conflict": (412, "conditionNotMet"),
@@ -48,9 +48,9 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Response]], ...] = (
     ("POST", rf"{_OBJECT}/copyTo/b/([^/]+)/o/([^/]+)", writes.copy_to),
     ("POST", rf"{_OBJECT}/moveTo/o/([^/]+)", writes.move_to),
     ("POST", rf"{_OBJECT}/compose", writes.compose),
-    ("POST", _UPLOAD, uploads.upload),
-    ("PUT", _UPLOAD, uploads.resume),
-    ("DELETE", _UPLOAD, uploads.cancel),
+    ("POST", _UPLOAD, upload_requests.upload),
+    ("PUT", _UPLOAD, upload_requests.resume),
+    ("DELETE", _UPLOAD, upload_requests.cancel),
 )
 """Method, path as it was sent (a slash inside a key is ``%2F``), and who answers. The first group
 is the bucket, the others are keys."""

@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.audio.beat_loudness import BeatLoudness, BeatMeter
 from shared.audio.chain import LaneChain, Turn, build_chain
 from shared.audio.config import EngineConfig
 from shared.audio.curves import Curve
 from shared.audio.engine import OfflineAudioEngine
-from shared.audio.loudness import BeatLoudness, BeatMeter
 from shared.audio.modules import AudioModule, ClipSampler, Delay, MixBus, Reverb
 from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
 from shared.audio.sounds import Sound

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.curves import CURVES, Curve
+from shared.contracts.curve_names import CURVES, Curve
 
 __all__ = ["CURVES", "SHAPES", "Curve"]
 

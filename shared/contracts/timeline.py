@@ -18,9 +18,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
-from shared.contracts.curves import Curve
-from shared.contracts.engine import SourceRef
+from shared.contracts.curve_names import Curve
 from shared.contracts.ids import Name
+from shared.contracts.step_engine import SourceRef
 
 FadeCurve = Literal["linear", "exponential", "log", "s_curve", "equal_power"]
 CrossfadeCurve = Literal["equal_power", "linear", "s_curve"]

@@ -12,15 +12,15 @@ from urllib.parse import unquote, urlsplit
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import SourceRef
+from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
-from shared.home import Home
+from shared.homes.home import Home
 from shared.interchange.edl import to_edl
 from shared.interchange.otio import Imported, from_otio, to_otio
-from shared.store import load_artifact
-from shared.views import list_assets
-from shared.work import load_asset
+from shared.runs.views import list_assets
+from shared.steps.preparing import load_asset
+from shared.steps.storing import load_artifact
 
 
 def read_otio(home: Home, ctx: RequestContext, text: str) -> Imported:

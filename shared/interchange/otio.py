@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
-from shared.contracts.engine import SourceRef
+from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline, Track
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges, edges_of
 from shared.errors import MissingDependency, ValidationError

@@ -17,8 +17,8 @@ from typing import Literal
 
 from shared.errors import BackendFailed, MissingDependency
 from shared.media.formats import format_of
-from shared.process import MAX_STDOUT_BYTES, Child, Limits
-from shared.process import started as start_child
+from shared.processes import MAX_STDOUT_BYTES, Child, Limits
+from shared.processes import started as start_child
 
 MINIMUM_VERSION = "5.1"
 INSTALL_HINT = "install ffmpeg, for instance with `apt install ffmpeg`"

@@ -26,7 +26,7 @@ from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, started, timeout_for
 from shared.media.formats import RESTARTED, TIMED_FROM_ZERO
-from shared.process import Child
+from shared.processes import Child
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shared.errors import BackendFailed, MissingDependency
 from shared.media.ffmpeg import MINIMUM_VERSION, timeout_for
 from shared.media.ffmpeg import run as run_ffmpeg
-from shared.media.filters import check_filters, joined, known_filters, number
+from shared.media.ffmpeg_filters import check_filters, joined, known_filters, number
 
 Quality = Literal["draft", "high"]
 

@@ -28,9 +28,9 @@ from shared.contracts.artifact import Artifact, artifact_key
 from shared.contracts.asset import Asset, AudioStream, MediaInfo, Source
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord, StepState
-from shared.home import Home, open_home
-from shared.pipeline import PROBE
+from shared.homes.home import Home, open_home
 from shared.settings import Settings
+from shared.steps.pipeline import PROBE
 from tests.bench.report import Row, show
 from tests.toy import wait_until
 

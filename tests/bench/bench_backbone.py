@@ -22,13 +22,13 @@ from infra.local.emulators import free_port
 from infra.local.stack import Stack, local_stack, start_function, stop_function
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest, StepState
-from shared.home import Home, consumed_topics, open_home
-from shared.intake import Wishes
-from shared.pipeline import RESULTS_TOPIC
-from shared.runs import load_run, upload_run_id
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.runs.intake import Wishes
+from shared.runs.records import load_run, upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
+from shared.steps.pipeline import RESULTS_TOPIC
 from tests.bench.report import Row, median_s, show
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,8 @@ def cold_imports() -> Iterator[Row]:
     bare_s = median_s(lambda: _python(f"import {CLIENTS}"))
     for function in dict.fromkeys(consumed_topics().values()):
         module = f"functions.{function}.main"
-        home = "shared.bus.google, shared.documents.google, shared.objects.google"
+        homes = ("bus", "documents", "objects")
+        home = ", ".join(f"shared.homes.{name}.google_{name}" for name in homes)
         ours_s = median_s(lambda: _python(f"import functions_framework, {module}, {home}"))  # noqa: B023
         yield Row(f"cold import, {function}", ours_s, bare_s, "s")
 
@@ -71,7 +72,15 @@ def _python(code: str) -> None:
 def cache_rows() -> Iterator[Row]:
     """``rushes process`` of the demo's clip: the second time beside the first."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "shared.cli.main", "process", str(DEMO), "--data", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "infra.command.main",
+            "process",
+            str(DEMO),
+            "--data",
+            folder,
+        ]
 
         def process() -> None:
             subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)

@@ -33,7 +33,7 @@ OURS = """
 import json, sys
 from importlib import import_module
 from pathlib import Path
-from shared.contracts.engine import InputFile, Job
+from shared.contracts.step_engine import InputFile, Job
 from shared.media.probe import probe
 source, work, steps = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
 media, made = probe(source), {}

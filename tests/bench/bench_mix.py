@@ -79,7 +79,7 @@ def render(folder: Path, paths: list[Path], minutes: float) -> None:
     """What a worker does, without fetching and storing."""
     from functions.render.audio import ENGINE
     from shared.contracts.asset import MediaInfo
-    from shared.contracts.engine import Backend, Job
+    from shared.contracts.step_engine import Backend, Job
 
     params = ENGINE.params.model_validate(
         {"timeline": timeline(minutes), "export_preset": "podcast"}

@@ -24,7 +24,7 @@ import soundfile
 
 from functions.separate.host import warm_worker
 from functions.separate.stems import ENGINE
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.media.probe import probe
 from tests.bench.report import Row, show
 from tests.functions.separate.rig import MODEL, WEIGHTS, song, write

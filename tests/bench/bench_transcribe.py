@@ -21,7 +21,7 @@ from unittest.mock import patch
 from functions.transcribe import captions, recognise, semantics
 from functions.transcribe.features import FLUX_FRAMES_PER_S, FeatureMeter
 from functions.transcribe.whisper import find_model, load_model
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.media.beats import track_beats
 from shared.media.probe import probe
 from shared.settings import settings

@@ -24,11 +24,11 @@ import numpy as np
 import soundfile
 
 from functions.transform import fx, loudness, normalise, resample
-from functions.transform.chain import Mix, Stage, chain_of
+from functions.transform.fx_chain import Mix, Stage, chain_of
 from functions.transform.loudness import METER
 from functions.transform.presets import preset_named
 from functions.transform.sound import Clamps, open_sound
-from shared.contracts.engine import Engine, InputFile, Job
+from shared.contracts.step_engine import Engine, InputFile, Job
 from shared.media.probe import probe
 from shared.media.stretch import late_samples, stretch_filters
 from tests.bench.report import Row, show

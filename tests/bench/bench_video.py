@@ -24,7 +24,7 @@ import numpy as np
 from functions.anonymise import faces
 from functions.detect import regions, visual_meta
 from functions.detect.shots import find_cuts
-from shared.contracts.engine import Engine, Job, Result
+from shared.contracts.step_engine import Engine, Job, Result
 from shared.media.frames import VideoFrames, Wanted
 from shared.media.probe import probe
 from tests.functions import video

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from shared.log import configure
+from shared.watch.log import configure
 from tests.chaos.calm import check
 from tests.chaos.stage import stage
 from tests.chaos.storm import Storm

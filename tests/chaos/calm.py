@@ -9,14 +9,14 @@ from typing import Any
 
 import psutil
 
-from shared.cache import Claim
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
-from shared.dead import dead_letters
-from shared.intake import Wishes
-from shared.objects import Objects
-from shared.upload import upload
-from shared.views import list_artifacts, list_assets, list_runs, run_object
+from shared.homes.objects import Objects
+from shared.messages.dead_letters import dead_letters
+from shared.runs.intake import Wishes
+from shared.runs.uploading import upload
+from shared.runs.views import list_artifacts, list_assets, list_runs, run_object
+from shared.steps.claims import Claim
 from tests.chaos.storm import SETTLED, STEPS, TENANTS, Sent, Storm, leftovers
 from tests.toy import wait_until
 

@@ -16,21 +16,21 @@ from typing import Any
 import pytest
 from flask import Request
 
-import shared.bus.google
-import shared.documents.google
-import shared.objects.google  # noqa: F401 - loaded once, before the workers are forked
-from functions.probe.probe import probe_recording
+import shared.homes.bus.google_bus
+import shared.homes.documents.google_documents
+import shared.homes.objects.google_objects  # noqa: F401 - loaded once, before the workers are forked
+from functions.probe.recording import probe_recording
 from functions.sweep.main import handle as sweep
-from shared.bus import Message
 from shared.contracts.asset import Probed
-from shared.contracts.engine import Job
-from shared.delivery import Handler
-from shared.events import upload_from_message
-from shared.home import Home
-from shared.intake import take_in
-from shared.process import started
-from shared.push import Answer, answer
-from shared.runtime import handle_request
+from shared.contracts.step_engine import Job
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.delivery import Handler
+from shared.messages.events import upload_from_message
+from shared.messages.push import Answer, answer
+from shared.processes import started
+from shared.runs.intake import take_in
+from shared.steps.attempt import handle_request
 from tests import toy
 
 _HOUR_S = 3600.0

@@ -20,13 +20,13 @@ from infra.local import topics
 from infra.local.emulators import firestore_command, free_port, pubsub_command
 from infra.local.stack import start_function, stop_function
 from infra.local.storage_server import StorageServer, serve
-from shared.bus.google import GoogleBus
 from shared.errors import Unavailable
-from shared.home import Home, consumed_topics, open_home
-from shared.objects.embedded import EmbeddedObjects
-from shared.pipeline import UPLOADS_TOPIC
+from shared.homes.bus.google_bus import GoogleBus
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.messages.worker import worker_environment
 from shared.settings import Settings
-from shared.worker import worker_environment
+from shared.steps.pipeline import UPLOADS_TOPIC
 from tests import toy
 from tests.toy import wait_until
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.storage_server import serve
-from shared.objects import Objects
-from shared.objects.embedded import EmbeddedObjects
-from shared.objects.google import GoogleObjects
+from shared.homes.objects import Objects
+from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.homes.objects.google_objects import GoogleObjects
 
 
 @pytest.fixture(params=["embedded", "google"])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.bus import Bus, Delivery
-from shared.bus.embedded import EmbeddedBus
 from shared.errors import Conflict, LeaseLost, NotFound, Unavailable, ValidationError
+from shared.homes.bus import Bus, Delivery
+from shared.homes.bus.embedded_bus import EmbeddedBus
 
 TOPIC = "steps-detect"
 WAIT_S = 10.0
@@ -28,7 +28,7 @@ def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Bus:
         made = EmbeddedBus(tmp_path / "bus.sqlite3")
     else:
         project = request.getfixturevalue("google_project")
-        from shared.bus.google import GoogleBus
+        from shared.homes.bus.google_bus import GoogleBus
 
         made = GoogleBus(project)
     made.subscribe(TOPIC, TOPIC)
@@ -203,9 +203,9 @@ def test_attempts_are_counted(embedded: EmbeddedBus) -> None:
 
 @pytest.mark.emulator
 def test_pubsub_counts_attempts_under_a_dead_letter_policy(google_project: str) -> None:
-    from google.cloud.pubsub_v1 import SubscriberClient
+    from google_bus.cloud.pubsub_v1 import SubscriberClient
 
-    from shared.bus.google import GoogleBus
+    from shared.homes.bus.google_bus import GoogleBus
 
     bus = GoogleBus(google_project)
     bus.subscribe("steps-dead", "steps-dead")
@@ -229,7 +229,7 @@ def test_pubsub_counts_attempts_under_a_dead_letter_policy(google_project: str) 
 
 @pytest.mark.emulator
 def test_publishing_to_a_missing_topic_is_said(google_project: str) -> None:
-    from shared.bus.google import GoogleBus
+    from shared.homes.bus.google_bus import GoogleBus
 
     with pytest.raises(Unavailable, match="nobody-made-it"):
         GoogleBus(google_project).publish("nobody-made-it", b"1", {})
@@ -239,13 +239,13 @@ def test_publishing_to_a_missing_topic_is_said(google_project: str) -> None:
 def test_trouble_with_the_service_is_said(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google.api_core.retry import Retry
+    from google_bus.api_core.retry import Retry
 
-    from shared.bus import google
+    from shared.homes.bus import google_bus
 
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
-    monkeypatch.setattr(google, "RETRY", Retry(timeout=1))
-    bus = google.GoogleBus(google_project)
+    monkeypatch.setattr(google_bus, "RETRY", Retry(timeout=1))
+    bus = google_bus.GoogleBus(google_project)
     with pytest.raises(Unavailable):
         bus.publish(TOPIC, b"1", {})
     with pytest.raises(Unavailable):

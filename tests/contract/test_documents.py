@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.documents import Documents
-from shared.documents.embedded import PAGE, EmbeddedDocuments
 from shared.errors import Conflict, Unavailable, ValidationError
+from shared.homes.documents import Documents
+from shared.homes.documents.embedded_documents import PAGE, EmbeddedDocuments
 
 RACERS = 20
 ASSETS = "tenants/t1/envs/dev/assets"
@@ -28,7 +28,7 @@ def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
     if request.param == "embedded":
         return EmbeddedDocuments(tmp_path / "documents.sqlite3")
     project = request.getfixturevalue("google_project")
-    from shared.documents.google import GoogleDocuments
+    from shared.homes.documents.google_documents import GoogleDocuments
 
     return GoogleDocuments(project)
 
@@ -222,10 +222,10 @@ def test_lists_more_than_a_page(embedded: EmbeddedDocuments) -> None:
 def test_firestore_lists_more_than_a_page(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.documents import google
+    from shared.homes.documents import google_documents
 
-    monkeypatch.setattr(google, "PAGE", 2)
-    documents = google.GoogleDocuments(google_project)
+    monkeypatch.setattr(google_documents, "PAGE", 2)
+    documents = google_documents.GoogleDocuments(google_project)
     for number in range(5):
         documents.put(f"{ASSETS}/{number}", {})
     assert [found.id for found in documents.list(ASSETS)] == list("01234")
@@ -335,23 +335,23 @@ def test_trouble_with_the_file_is_said(tmp_path: Path) -> None:
 def test_trouble_with_the_service_is_said(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google.api_core.retry import Retry
+    from google_documents.api_core.retry import Retry
 
-    from shared.documents import google
+    from shared.homes.documents import google_documents
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
-    monkeypatch.setattr(google, "RETRY", Retry(timeout=1))
+    monkeypatch.setattr(google_documents, "RETRY", Retry(timeout=1))
     with pytest.raises(Unavailable):
-        google.GoogleDocuments(google_project).create(PATH, {})
+        google_documents.GoogleDocuments(google_project).create(PATH, {})
 
 
 @pytest.mark.emulator
 def test_a_write_sent_twice_does_not_conflict_with_itself(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google.cloud.firestore_v1.batch import WriteBatch
+    from google_documents.cloud.firestore_v1.batch import WriteBatch
 
-    from shared.documents.google import GoogleDocuments
+    from shared.homes.documents.google_documents import GoogleDocuments
 
     commit = WriteBatch.commit
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from infra.local.gcs import reads
 from shared.errors import Conflict, NotFound, Unavailable, ValidationError
-from shared.objects import ABSENT, ObjectInfo, Objects, index
-from shared.objects.embedded import EmbeddedObjects
-from shared.objects.google import GoogleObjects
-from shared.objects.keys import relative_path
-from tests.shared.objects.strategies import KEYS
+from shared.homes.objects import ABSENT, ObjectInfo, Objects, index
+from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.homes.objects.google_objects import GoogleObjects
+from shared.homes.objects.keys import relative_path
+from tests.shared.homes.objects.strategies import KEYS
 
 ROOT = Path(__file__).parents[2]
 BLNS = ROOT.parent / "shared/media/bad/blns.json"

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
+from infra.command.main import rushes
 from infra.generated import PAGES
-from shared.cli.main import rushes
 from shared.contracts.step import StepState
 from shared.settings import Settings, variable
 

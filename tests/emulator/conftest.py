@@ -14,12 +14,12 @@ import pytest
 from infra.local.stack import Stack, local_stack
 from shared.contracts.context import RequestContext
 from shared.errors import MissingDependency, NotFound
-from shared.home import Home, open_home
-from shared.intake import Wishes
-from shared.runs import upload_run_id
+from shared.homes.home import Home, open_home
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
 from tests.toy import wait_until
 
 DEMO = Path(__file__).parents[2] / "infra" / "demo" / "demo.mp4"

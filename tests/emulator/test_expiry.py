@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from google.cloud import firestore
 
-from shared.documents.google import GoogleDocuments
 from shared.errors import ValidationError
+from shared.homes.documents.google_documents import GoogleDocuments
 
 PATH = "tenants/t1/envs/dev/dead_letters/a"
 

@@ -14,12 +14,12 @@ import psutil
 import pytest
 import soundfile
 
-from shared.cache import Claim
 from shared.contracts.artifact import Artifact
-from shared.dead import DeadLetter, dead_letters, redrive
-from shared.events import notification
-from shared.pipeline import UPLOADS_TOPIC
-from shared.views import list_artifacts, list_assets, list_runs
+from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
+from shared.messages.events import notification
+from shared.runs.views import list_artifacts, list_assets, list_runs
+from shared.steps.claims import Claim
+from shared.steps.pipeline import UPLOADS_TOPIC
 from tests.emulator.conftest import DEMO, Cloud
 from tests.toy import states, wait_until
 
@@ -36,9 +36,9 @@ def same(artifact: Artifact) -> dict[str, Any]:
 def test_the_same_upload_gives_the_same_as_the_embedded_home(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.home import open_home
+    from shared.homes.home import open_home
+    from shared.messages.worker import WorkerPool
     from shared.settings import Settings
-    from shared.worker import WorkerPool
 
     cloud.finished(cloud.upload(DEMO, **HITS))
     config = Settings(data=tmp_path, workers=1)
@@ -139,8 +139,8 @@ def test_a_poisoned_message_ends_in_the_dead_letters_and_can_be_redriven(
 def test_an_ordinary_client_uploads_and_eventarcs_form_is_understood(cloud: Cloud) -> None:
     from google.cloud import storage  # type: ignore[attr-defined]
 
-    from shared.events import Upload
-    from shared.runs import upload_run_id
+    from shared.messages.events import Upload
+    from shared.runs.records import upload_run_id
 
     client = storage.Client(project=cloud.home.settings.project)
     key = f"{cloud.ctx.object_prefix}uploads/my clip ☔.mp4"
@@ -203,8 +203,8 @@ def _quiet(cloud: Cloud) -> None:
         content_type="audio/wav",
     )
     end = Cloud(cloud.stack, cloud.home, marker)
-    from shared.events import Upload
-    from shared.runs import upload_run_id
+    from shared.messages.events import Upload
+    from shared.runs.records import upload_run_id
 
     landed = Upload(marker, cloud.home.settings.bucket, info.key, info.generation)
     end.finished(upload_run_id(landed))

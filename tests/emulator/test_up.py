@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.heavy]
 
 
 def test_interrupting_it_leaves_no_process(tmp_path: Path, emulators: Emulators) -> None:
-    command = [sys.executable, "-m", "shared.cli.main", "up", "--emulators", "--data", tmp_path]
+    command = [sys.executable, "-m", "infra.command.main", "up", "--emulators", "--data", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         told = ""

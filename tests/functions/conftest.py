@@ -8,7 +8,7 @@ import pytest
 
 from functions.anonymise import faces
 from functions.detect import regions, visual_meta
-from shared.contracts.engine import InputFile
+from shared.contracts.step_engine import InputFile
 from tests.functions import video
 
 

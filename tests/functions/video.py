@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import Backend, Engine, InputFile, Job, Output, Result
-from shared.contracts.regions import RegionSummary, read_summary
+from shared.contracts.region_summary import RegionSummary, read_summary
+from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.media.probe import probe
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "video_clips"

@@ -25,14 +25,14 @@ import psutil
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound, RushesError
 from shared.folders import PREFIX
-from shared.home import Home, open_home
-from shared.intake import Wishes
-from shared.log import configure
-from shared.runs import upload_run_id
+from shared.homes.home import Home, open_home
+from shared.messages.worker import WorkerPool
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
-from shared.worker import WorkerPool
+from shared.watch.log import configure
 from tests.hostile.corpus import Hostile, corpus
 from tests.shared.media.recordings import write_noise
 

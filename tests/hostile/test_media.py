@@ -42,7 +42,7 @@ LISTS = {
 @pytest.fixture(autouse=True)
 def network_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds here must hold without the network taken away, too."""
-    monkeypatch.setattr("shared.process.without_network", lambda: ())
+    monkeypatch.setattr("shared.processes.without_network", lambda: ())
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import yaml
 from infra.generated import deployed_functions
 from infra.images.install_check import check, copied
 from infra.images.requirements import requirements
-from shared.home import consumed_topics
-from shared.pipeline import STEPS
+from shared.homes.home import consumed_topics
 from shared.settings import Settings, variable
+from shared.steps.pipeline import STEPS
 from tests.infra.imports import files_of, installed, packages_of, third_party
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ UNUSED = {
     "render": {"webvtt": "reading and writing WebVTT"},
 }
 """What shared modules import for work that this function never asks for."""
-S3 = {"shared/objects/s3.py"}
+S3 = {"shared/homes/objects/s3.py"}
 """Only the API fetches from other stores."""
 
 

@@ -15,7 +15,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from infra.local.storage_server import StorageServer, serve
-from shared.objects.embedded import EmbeddedObjects
+from shared.homes.objects.embedded_objects import EmbeddedObjects
 
 BUCKET = "rushes-test"
 CHUNK = 256 << 10

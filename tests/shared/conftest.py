@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import home as home_module
-from shared.home import Home
+from shared.homes import home as home_module
+from shared.homes.home import Home
 from tests import toy as toys
 
 

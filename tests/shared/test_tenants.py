@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus import Message
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
 from shared.contracts.step import StepRequest
-from shared.dead import dead_letters
-from shared.erase import erase_asset
 from shared.errors import NotFound, RushesError, ValidationError
-from shared.home import Home
-from shared.runs import load_run
-from shared.runtime import handle_request
-from shared.store import load_artifact
-from shared.views import list_artifacts, list_assets, list_runs, run_object
-from shared.work import load_asset
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.dead_letters import dead_letters
+from shared.runs.erasing import erase_asset
+from shared.runs.records import load_run
+from shared.runs.views import list_artifacts, list_assets, list_runs, run_object
+from shared.steps.attempt import handle_request
+from shared.steps.preparing import load_asset
+from shared.steps.storing import load_artifact
 from tests import toy as toys
 from tests.toy import CTX, Toy, drain, run_file
 

@@ -138,7 +138,7 @@ def test_the_bucket_is_closed_and_tells_of_uploads() -> None:
 
 
 def test_of_the_bucket_only_parts_of_work_are_removed_by_age() -> None:
-    from shared.scratch import SUFFIX
+    from shared.steps.scratch import SUFFIX
 
     rules = only("google_storage_bucket").body["lifecycle_rule"]
     deletes = [rule for rule in rules if rule["action"][0]["type"] == "Delete"]
@@ -205,15 +205,15 @@ def test_nothing_is_filtered_by_a_field_without_an_index() -> None:
 
 
 def test_what_expires_is_what_the_product_gives_a_time_of_expiry() -> None:
-    from shared.documents.checks import EXPIRES_FIELD
+    from shared.homes.documents.document_checks import EXPIRES_FIELD
 
     documents = folder(TERRAFORM / "modules" / "documents")
     field = next(each for each in resources("google_firestore_field") if each.name == "expires")
     assert field.body["field"] == EXPIRES_FIELD
     rooms = {
-        "dead_letters": "shared/dead.py",
+        "dead_letters": "shared/messages/dead_letters.py",
         "requests": "functions/api/once.py",
-        "webhook_deliveries": "shared/webhooks.py",
+        "webhook_deliveries": "shared/messages/webhooks.py",
     }
     assert documents.locals()["expiring"] == sorted(rooms)
     for collection, path in rooms.items():

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from infra.generated import deployed_functions
-from shared.home import consumed_topics
-from shared.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, functions
+from shared.homes.home import consumed_topics
+from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, functions
 from tests.terraform.tree import TERRAFORM
 
 pytestmark = pytest.mark.skipif(

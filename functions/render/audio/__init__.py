@@ -15,9 +15,10 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from functions.render.audio.presets import Format, export_preset, routes
+from functions.render.audio.export_presets import Format, export_preset, routes
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import (
+from shared.contracts.ids import digest
+from shared.contracts.step_engine import (
     Backend,
     Dependency,
     Engine,
@@ -26,10 +27,9 @@ from shared.contracts.engine import (
     SourceRef,
     StepParams,
 )
-from shared.contracts.ids import digest
 from shared.contracts.timeline import Timeline
 from shared.errors import MissingDependency
-from shared.health import dependency, require
+from shared.watch.health import dependency, require
 
 REVISION = "mix-2"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")

@@ -16,8 +16,8 @@ from typing import Self
 
 import numpy as np
 
-from functions.render.audio.lanes import Signal
-from functions.render.audio.plan import Plan
+from functions.render.audio.envelopes import Signal
+from functions.render.audio.mix_plan import Plan
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
 from shared.audio.limiter import Limiter, PeakMeter
 from shared.audio.loudnorm import Notes, find_gain_db

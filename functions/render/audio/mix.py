@@ -19,9 +19,9 @@ from threading import Lock
 
 import numpy as np
 
-from functions.render.audio.filters import Ducker, Equaliser, SweptFilter
-from functions.render.audio.lanes import Signal, Value, fade_gains, gain, lane_values, pan_gains
-from functions.render.audio.plan import Plan, PlannedBus, PlannedClip, PlannedTrack, Points
+from functions.render.audio.clip_filters import Ducker, Equaliser, SweptFilter
+from functions.render.audio.envelopes import Signal, Value, fade_gains, gain, lane_values, pan_gains
+from functions.render.audio.mix_plan import Plan, PlannedBus, PlannedClip, PlannedTrack, Points
 from functions.render.audio.sources import SourcePool, uses_by_source
 
 BLOCK_FRAMES = 1 << 14

@@ -9,15 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from functions.render.audio.encode import ENCODERS, encode, heard_peak_dbtp
 from functions.render.audio.master import Mastered, MixFile, make_master
 from functions.render.audio.mix import Mixer, summed
-from functions.render.audio.plan import Plan, PlannedBus, plan_mix
+from functions.render.audio.mix_plan import Plan, PlannedBus, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
-from shared.contracts.engine import Job, Output, Result
+from functions.render.audio.writing import ENCODERS, encode, heard_peak_dbtp
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from functions.render.audio.lanes import Signal
-from functions.render.audio.plan import PlannedClip
+from functions.render.audio.envelopes import Signal
+from functions.render.audio.mix_plan import PlannedClip
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import UnsupportedMedia
 from shared.media.decode import audio_blocks

@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.render.audio.lanes import Signal
+from functions.render.audio.envelopes import Signal
 from shared.errors import InputTooLarge
 
 FLOAT = 32

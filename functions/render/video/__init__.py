@@ -16,10 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.captions import STYLES, moved, read_cues, write_ass, write_srt
+from functions.render.video.burning import STYLES, moved, read_cues, write_ass, write_srt
 from functions.render.video.check import check_rendering
-from functions.render.video.picture import Source, shown_pictures, write_pictures
-from functions.render.video.plan import (
+from functions.render.video.reframe import CropPath, crop_path
+from functions.render.video.soundtrack import RATE_HZ, write_sound
+from functions.render.video.video_plan import (
     CAPTIONS_STEP,
     FACES_STEP,
     VISUAL_STEP,
@@ -27,15 +28,14 @@ from functions.render.video.plan import (
     VideoRenderParams,
     make_plan,
 )
-from functions.render.video.reframe import CropPath, crop_path
-from functions.render.video.sound import RATE_HZ, write_sound
-from shared.contracts.engine import Backend, Engine, Job, Output, Result
+from functions.render.video.windows import Source, shown_pictures, write_pictures
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.contracts.visual import VisualMeta, read_visual_meta
-from shared.health import dependency, require
 from shared.media.encode import PictureWriter, Planes, Written, passing_format
 from shared.media.ffmpeg import timeout_for
 from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
+from shared.watch.health import dependency, require
 
 REVISION = 3
 _CLOCK = Fraction(1, 90_000)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.plan import Plan
+from functions.render.video.video_plan import Plan
 from shared.errors import BackendFailed
 from shared.media.ffmpeg import input_args, run
 from shared.media.formats import MOV

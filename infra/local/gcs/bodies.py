@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from infra.local.gcs.resource import json_object
 from shared.errors import ValidationError
-from shared.objects.files import disk_errors
+from shared.homes.objects.files import disk_errors
 
 MAX_JSON_BYTES = 1 << 20
 NETWORK_BLOCK_BYTES = 256 << 10

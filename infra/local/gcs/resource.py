@@ -13,7 +13,7 @@ from urllib.parse import quote
 from werkzeug.wrappers import Response
 
 from shared.errors import Conflict, ValidationError
-from shared.objects.index import IndexedObject
+from shared.homes.objects.index import IndexedObject
 
 SETTABLE_FIELDS = (
     "cacheControl",

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from infra.local.gcs.bodies import NETWORK_BLOCK_BYTES
 from shared.errors import Conflict, NotFound, ValidationError
-from shared.objects.files import disk_errors
+from shared.homes.objects.files import disk_errors
 
 _STALE_S = 7 * 86_400.0
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.anonymise.coverage import doubts_about
 from functions.anonymise.covers import Holds, by_frame, cover_tracks
-from shared.contracts.regions import Gap, Region, RegionFrame, RegionSummary, RegionTrack
+from shared.contracts.region_summary import Gap, Region, RegionFrame, RegionSummary, RegionTrack
 
 Spans = dict[str, tuple[int, int, float]]
 """Track -> first and last frame, and by how many pixels it moves each frame."""

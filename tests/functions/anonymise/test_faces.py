@@ -14,9 +14,9 @@ import pytest
 from functions.anonymise.faces import ENGINE, FacesParams
 from functions.detect import regions
 from functions.detect.centerface import FaceDetector
-from shared.contracts.engine import Backend, InputFile
-from shared.contracts.regions import Unsure
+from shared.contracts.region_summary import Unsure
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, InputFile
 from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import Frame, Wanted
 from shared.media.probe import probe

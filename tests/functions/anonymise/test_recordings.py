@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from functions.detect import regions
-from shared.contracts.engine import InputFile
+from shared.contracts.step_engine import InputFile
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg, pictures, regions_of

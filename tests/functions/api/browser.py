@@ -74,7 +74,7 @@ def served_home(folder: Path) -> Iterator[Served]:
     """Run the command until the context ends."""
     (folder / "models").mkdir(parents=True)
     (folder / "models" / "tiny").symlink_to(WORDS_MODEL)
-    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", str(folder / "data")]
+    command = [sys.executable, "-m", "infra.command.main", "up", "--data", str(folder / "data")]
     environment = {**os.environ, "RUSHES_MODELS": str(folder / "models"), "PYTHONUNBUFFERED": "1"}
     with (folder / "errors.txt").open("w") as errors:
         process = subprocess.Popen(

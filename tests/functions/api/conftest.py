@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from functions.api.app import build
 from shared.contracts.context import RequestContext
-from shared.home import Home
+from shared.homes.home import Home
 from tests import toy as toys
 from tests.toy import drain, embedded_home, run_file
 

@@ -28,7 +28,7 @@ PIECE = 262_144
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "shared.cli.main", "up", "--data", str(data)]
+    command = [sys.executable, "-m", "infra.command.main", "up", "--data", str(data)]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

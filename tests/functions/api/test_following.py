@@ -13,12 +13,12 @@ import pytest
 
 from functions.api import main
 from infra.local.api import api_served
-from shared.contracts.engine import Job
+from shared.contracts.step_engine import Job
 from shared.errors import Unavailable
-from shared.events import Upload
-from shared.intake import Wishes
-from shared.runs import open_upload_run, upload_run_id
-from shared.upload import upload
+from shared.messages.events import Upload
+from shared.runs.intake import Wishes
+from shared.runs.records import open_upload_run, upload_run_id
+from shared.runs.uploading import upload
 from tests.functions.api.conftest import Desk
 from tests.toy import drain
 

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from functions.api.main import check_exposure, create
 from shared.errors import ValidationError
-from shared.home import Home, open_home
+from shared.homes.home import Home, open_home
 from shared.settings import Settings
 
 

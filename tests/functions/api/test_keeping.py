@@ -170,7 +170,7 @@ def test_dead_letters_are_shown_and_sent_again(desk: Desk) -> None:
 
 
 def test_a_replay_is_asked_for_once_a_key(desk: Desk) -> None:
-    from shared.webhooks import Delivery, delivery_path
+    from shared.messages.webhooks import Delivery, delivery_path
 
     told = Delivery.of("e" * 32, "run.finished", "run_1", 1e9).model_copy(
         update={"state": "failed", "attempts": 12}

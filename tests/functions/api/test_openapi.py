@@ -20,9 +20,9 @@ from schemathesis.specs.openapi.checks import (
 from functions.api.app import build
 from functions.api.openapi import document
 from shared.contracts.context import RequestContext
-from shared.home import open_home
-from shared.pipeline import STEPS, engine_of
+from shared.homes.home import open_home
 from shared.settings import Settings
+from shared.steps.pipeline import STEPS, engine_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 CTX = RequestContext(tenant_id="t1", env="dev")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.clip import Clip
-from shared.dead import DeadLetter
-from shared.webhooks import Delivery, delivery_path
+from shared.messages.dead_letters import DeadLetter
+from shared.messages.webhooks import Delivery, delivery_path
 from tests.functions.api.conftest import Desk, shared_home
 
 pytestmark = pytest.mark.heavy

@@ -261,9 +261,9 @@ def test_straight_to_the_bucket_and_back(tmp_path: Path, monkeypatch: pytest.Mon
     from functions.api.app import build
     from infra.local.storage_server import serve
     from shared.contracts.context import RequestContext
-    from shared.home import Home
-    from shared.objects.embedded import EmbeddedObjects
-    from shared.objects.google import GoogleObjects
+    from shared.homes.home import Home
+    from shared.homes.objects.embedded_objects import EmbeddedObjects
+    from shared.homes.objects.google_objects import GoogleObjects
     from tests.toy import embedded_home
 
     embedded = embedded_home(tmp_path / "data", direct_transfers=True)
@@ -304,10 +304,10 @@ def test_a_signed_address_is_one_of_the_bucket(monkeypatch: pytest.MonkeyPatch) 
 
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
-    from google.cloud import storage  # type: ignore[attr-defined]
-    from google.oauth2 import service_account
+    from google_objects.cloud import storage  # type: ignore[attr-defined]
+    from google_objects.oauth2 import service_account
 
-    from shared.objects import google
+    from shared.homes.objects import google_objects
 
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
@@ -323,8 +323,8 @@ def test_a_signed_address_is_one_of_the_bucket(monkeypatch: pytest.MonkeyPatch) 
         }
     )
     client = storage.Client("p", credentials)
-    monkeypatch.setattr(google, "_client", lambda _project: client)
-    address = google.GoogleObjects("bucket", "p").download_address(
+    monkeypatch.setattr(google_objects, "_client", lambda _project: client)
+    address = google_objects.GoogleObjects("bucket", "p").download_address(
         "a/ü.wav", name="ü.wav", seconds=60
     )
     parts, query = urlsplit(address), parse_qs(urlsplit(address).query)

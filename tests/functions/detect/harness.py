@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import AudioStream, MediaInfo
-from shared.contracts.engine import Backend, Engine, InputFile, Job, Output, Result
+from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 
 REAL_MEDIA = Path(__file__).parents[3].parent / "shared" / "media"
 _CONTAINERS = {".wav": "wav", ".flac": "flac", ".ogg": "ogg"}

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from functions.detect import segments
 from functions.detect.hits import ENGINE, HitsParams, true_start
 from functions.detect.onsets import Samples
-from shared.contracts.engine import Backend, Dependency
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Dependency
 from shared.errors import ValidationError
-from shared.health import HealthReport
+from shared.watch.health import HealthReport
 from tests.functions.detect import synth
 from tests.functions.detect.harness import Ran, run, write
 

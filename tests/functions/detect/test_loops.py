@@ -12,8 +12,8 @@ import pytest
 
 from functions.detect.loops import ENGINE, LoopsParams
 from functions.detect.seams import best_match, zero_crossing
-from shared.contracts.engine import Backend, Dependency
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Dependency
 from shared.errors import ValidationError
 from tests.functions.detect import synth
 from tests.functions.detect.harness import REAL_MEDIA, Ran, run, write

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from importlib import import_module
 from shared.contracts.asset import AudioStream, MediaInfo
-from shared.contracts.engine import Backend, Job
+from shared.contracts.step_engine import Backend, Job
 engine = import_module(sys.argv[1]).ENGINE
 stream = AudioStream(index=0, codec="pcm", sample_rate_hz=16_000, channels=2)
 media = MediaInfo(container="wav", duration_ms=int(sys.argv[3]), audio=(stream,))

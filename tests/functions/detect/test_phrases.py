@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from functions.detect import phrases
 from functions.detect.phrases import ENGINE, PhrasesParams, mono, pieces, split, widened
-from shared.contracts.engine import Backend, InputFile
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, InputFile
 from shared.errors import ValidationError
 from tests.functions.detect import synth
 from tests.functions.detect.harness import REAL_MEDIA, Ran, run, write

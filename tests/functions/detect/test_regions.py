@@ -14,11 +14,11 @@ import pytest
 from functions.detect import centerface, regions
 from functions.detect.centerface import FaceDetector
 from functions.detect.regions import ENGINE, RegionsParams
-from shared import health
-from shared.contracts.engine import Backend, Dependency
+from shared.contracts.step_engine import Backend, Dependency
 from shared.errors import MissingDependency, Unavailable, ValidationError
 from shared.media.probe import probe
 from shared.settings import settings
+from shared.watch import health
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms
 

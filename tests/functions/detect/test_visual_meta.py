@@ -9,7 +9,7 @@ import pytest
 
 from functions.detect import visual_meta
 from functions.detect.visual_meta import ENGINE, VisualMetaParams
-from shared.contracts.engine import Backend, Dependency
+from shared.contracts.step_engine import Backend, Dependency
 from shared.contracts.visual import VisualMeta, read_visual_meta
 from shared.errors import ValidationError
 from tests.functions import video

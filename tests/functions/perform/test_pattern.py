@@ -7,18 +7,18 @@ import pytest
 import soundfile
 
 from functions.perform import bank
+from functions.perform.loudness_table import format_performance
 from functions.perform.pattern import (
     ENGINE,
     PatternParams,
     perform_file,
     referenced_artifacts,
 )
-from functions.perform.table import format_performance
 from shared.audio.metrics import integrated_lufs
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Job
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Job
 from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
 from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
 

@@ -10,13 +10,13 @@ import pytest
 import soundfile
 
 from shared.contracts.context import RequestContext
-from shared.home import Home, open_home
-from shared.intake import Wishes
-from shared.runs import finished, load_records, load_run, upload_run_id
+from shared.homes.home import Home, open_home
+from shared.messages.worker import handler_of, settle
+from shared.runs.intake import Wishes
+from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
-from shared.worker import handler_of, settle
 
 pytestmark = pytest.mark.heavy
 

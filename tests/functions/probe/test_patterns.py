@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.probe.probe import probe_recording
+from functions.probe.recording import probe_recording
 from shared.errors import UnsupportedMedia
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "rehearsal.json"

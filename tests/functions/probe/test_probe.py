@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.probe.probe import probe_recording
+from functions.probe.recording import probe_recording
 from shared.errors import UnsupportedMedia
 from tests.shared.media.recordings import clip, ffmpeg, write_noise
 

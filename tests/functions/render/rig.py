@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from functions.render.audio import ENGINE
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Backend, Job, Output, Result
+from shared.contracts.step_engine import Backend, Job, Output, Result
 
 RATE = 48_000
 BACKEND = Backend("rushes_mix", "mix-test")

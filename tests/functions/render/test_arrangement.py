@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.render.audio.arrangement import structure_of_bars, with_arrangement, with_structure
-from functions.render.audio.presets import routes
+from functions.render.audio.export_presets import routes
 from shared.contracts.timeline import Arrangement, Structure, Timeline
 from shared.errors import ValidationError
 

@@ -10,17 +10,17 @@ import pytest
 
 from functions.probe import main as probe
 from functions.render import main as render
-from shared.bus import Message
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest
-from shared.delivery import deliver
-from shared.home import Home
-from shared.intake import Wishes
-from shared.plan import publish_request
-from shared.runs import upload_run_id
-from shared.runtime import requested_run_id
-from shared.upload import upload
-from shared.views import list_artifacts, run_object
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.delivery import deliver
+from shared.runs.intake import Wishes
+from shared.runs.planning import publish_request
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import list_artifacts, run_object
+from shared.steps.attempt import requested_run_id
 from tests.functions.render.rig import RATE, noise, tone, write
 from tests.toy import embedded_home
 

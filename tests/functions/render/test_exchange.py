@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from functions.probe import main as probe
-from shared.cli.main import rushes
+from infra.command.main import rushes
 from shared.contracts.context import RequestContext
-from shared.delivery import deliver
 from shared.errors import ValidationError
-from shared.home import Home
-from shared.intake import Wishes
-from shared.runs import upload_run_id
-from shared.upload import upload
-from shared.views import run_object
+from shared.homes.home import Home
+from shared.messages.delivery import deliver
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from tests.functions.render.rig import noise, write
 from tests.toy import embedded_home
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.engine import SourceRef
+from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
 from shared.interchange.edl import timecode, to_edl

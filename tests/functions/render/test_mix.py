@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from functions.render.audio.mix import Mixer, summed
-from functions.render.audio.plan import plan_mix
+from functions.render.audio.mix_plan import plan_mix
 from functions.render.audio.sources import SourcePool, inspect
 from shared.contracts.timeline import Timeline
 from tests.functions.render import oracle

@@ -8,7 +8,7 @@ import pytest
 
 from functions.render.origin import ENGINE, OriginParams, ShotListResult, map_origins
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import InputFile, Job
+from shared.contracts.step_engine import InputFile, Job
 from shared.errors import NotFound, UnsupportedMedia, ValidationError
 
 TIMELINE: dict[str, Any] = {

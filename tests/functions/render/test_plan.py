@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.signal import sosfreqz
 
 from functions.render.audio import ENGINE, AudioRenderParams
-from functions.render.audio.filters import biquad
-from functions.render.audio.plan import Plan, plan_mix
-from functions.render.audio.presets import EXPORT_PRESETS, MIX_PRESETS, routes
+from functions.render.audio.clip_filters import biquad
+from functions.render.audio.export_presets import EXPORT_PRESETS, MIX_PRESETS, routes
+from functions.render.audio.mix_plan import Plan, plan_mix
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import SourceRef
+from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import EqBand, Timeline
 from shared.errors import ValidationError
 

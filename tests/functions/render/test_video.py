@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from functions.detect import visual_meta
 from functions.detect.centerface import FaceDetector
 from functions.render.video import ENGINE, VideoRenderParams
-from functions.render.video.plan import make_plan
-from shared.contracts.engine import InputFile, Job
+from functions.render.video.video_plan import make_plan
+from shared.contracts.step_engine import InputFile, Job
 from shared.errors import BackendFailed, MissingDependency, ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.frames import Wanted

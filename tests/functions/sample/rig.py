@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from functions.detect import hits, loops, phrases
 from functions.sample.pack import ENGINE
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import Engine, InputFile, Job, Output, Result
-from shared.store import describe_backend
+from shared.contracts.step_engine import Engine, InputFile, Job, Output, Result
+from shared.steps.storing import describe_backend
 from tests.functions.detect import harness, synth
 from tests.functions.detect.test_phrases import spoken
 

@@ -14,15 +14,15 @@ from functions.detect.main import handle as handle_detect
 from functions.probe.main import handle as handle_probe
 from functions.sample.main import handle as handle_sample
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import Result
-from shared.delivery import deliver
+from shared.contracts.step_engine import Result
 from shared.errors import BackendFailed
-from shared.home import Home, open_home
-from shared.intake import Wishes
-from shared.runs import upload_run_id
+from shared.homes.home import Home, open_home
+from shared.messages.delivery import deliver
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
 from tests.functions.sample.rig import field_recording
 
 CTX = RequestContext.of("t1", "dev", None)

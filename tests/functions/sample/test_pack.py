@@ -19,8 +19,8 @@ import soundfile
 
 from functions.sample.pack import ENGINE, MEMBERS_IN_META, PackParams, cache_key
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import InputFile
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia, ValidationError
 from tests.functions.sample.rig import (
     FAILED,

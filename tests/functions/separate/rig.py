@@ -15,7 +15,7 @@ import soundfile
 from functions.separate.stems import ENGINE
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Backend, Job, Result, Scratch
+from shared.contracts.step_engine import Backend, Job, Result, Scratch
 from shared.media.probe import probe
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, mixed, play
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.separate.grid import Grid, Joiner, weights
-from functions.separate.lanes import Braid, lanes_of
 from functions.separate.models import normalise_stem
+from functions.separate.pairs import Braid, lanes_of
 
 
 def joined(grid: Grid, sound: np.ndarray, segments: int) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from functions.separate import stems
-from shared import health
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.probe import probe
+from shared.watch import health
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, sdr_db
 from tests.functions.separate.rig import Kept, Separated, separate, song, write
 
@@ -182,7 +182,7 @@ def test_silence_and_a_single_sample(sung: Sung, sound: Sound) -> None:
 
 
 def test_what_is_too_long_is_refused(sung: Sung, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.separate.sound.LONGEST_S", 5)
+    monkeypatch.setattr("functions.separate.pcm.LONGEST_S", 5)
     with pytest.raises(ValidationError, match="duration_ms: exceeds the maximum allowed, 5,000 ms"):
         separate(sung.source, sung.folder)
 

@@ -18,16 +18,16 @@ from functions.separate import host, stems
 from functions.separate.host import warm_worker
 from functions.separate.slot import slot
 from shared.contracts.context import RequestContext
-from shared.erase import erase_asset
 from shared.errors import TimedOut, Unavailable
-from shared.home import Home, consumed_topics, open_home
-from shared.intake import Wishes
-from shared.runs import upload_run_id
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.messages.worker import settle, worker_environment
+from shared.runs.erasing import erase_asset
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.verify import verify_artifact
-from shared.views import run_object
-from shared.worker import settle, worker_environment
+from shared.steps.verifying import verify_artifact
 from tests.functions.separate.rig import MODEL, RATE_HZ, STEMS, separate, song, write
 from tests.toy import wait_until
 
@@ -69,7 +69,7 @@ def parts(home: Home) -> list[str]:
 @contextmanager
 def worker_process(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, **worker_environment(home.settings)}
-    command = [sys.executable, "-m", "shared.worker"]
+    command = [sys.executable, "-m", "shared.messages.worker"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             yield process
@@ -87,7 +87,9 @@ def test_a_killed_worker_s_pieces_are_not_made_again(
     with worker_process(home) as first:
         wait_until(lambda: parts(home), at_most_s=200)
         children = psutil.Process(first.pid).children(recursive=True)
-        assert any("functions.separate.worker" in " ".join(one.cmdline()) for one in children)
+        assert any(
+            "functions.separate.demucs_worker" in " ".join(one.cmdline()) for one in children
+        )
         first.kill()
         first.wait()
         _, alive = psutil.wait_procs(children, timeout=10)

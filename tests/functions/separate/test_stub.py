@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from functions.separate import stems
-from shared import health
 from shared.contracts.step import StepState
 from shared.errors import MissingDependency, Unavailable
+from shared.watch import health
 from tests.functions.separate.rig import separate, song, write
 
 

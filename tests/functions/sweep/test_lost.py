@@ -9,10 +9,10 @@ import pytest
 
 from functions.sweep.lost import UPLOAD_WINDOW_S, announce_missed, recall_lapsed
 from functions.sweep.main import handle
-from shared.bus import Message
-from shared.cache import Claim, Lease, claim_path
-from shared.home import Home
-from shared.views import list_assets
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.runs.views import list_assets
+from shared.steps.claims import Claim, Lease, claim_path
 from tests import toy as toys
 from tests.toy import CTX, Toy, drain, run_file, states, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import Backend, Engine, Job, Output, Result
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.media.probe import probe
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "whisper-tiny-words"

@@ -7,8 +7,8 @@ import pytest
 from functions.transcribe.captions import ENGINE, CaptionsParams
 from functions.transcribe.transcript import edit_cue
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Job, Result
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, UnsupportedMedia, ValidationError
 from tests.functions.transcribe.harness import Ran, run
 from tests.functions.transcribe.sounds import (

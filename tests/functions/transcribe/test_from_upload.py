@@ -10,15 +10,15 @@ import pytest
 
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest
-from shared.home import Home, open_home
-from shared.intake import Wishes
-from shared.plan import publish_request
-from shared.runs import upload_run_id
-from shared.runtime import requested_run_id
+from shared.homes.home import Home, open_home
+from shared.messages.worker import settle
+from shared.runs.intake import Wishes
+from shared.runs.planning import publish_request
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.upload import upload
-from shared.views import run_object
-from shared.worker import settle
+from shared.steps.attempt import requested_run_id
 from tests.functions.transcribe.sounds import silence, spoken, write
 
 CTX = RequestContext(tenant_id="t1", env="dev")

@@ -8,10 +8,10 @@ import soundfile
 
 from functions.transcribe.semantics import ENGINE, SemanticsParams, cache_key
 from shared.contracts.context import RequestContext
-from shared.contracts.engine import Backend
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend
 from shared.errors import UnsupportedMedia, ValidationError
-from shared.health import HealthReport
+from shared.watch.health import HealthReport
 from tests.functions.transcribe import sounds
 from tests.functions.transcribe.conftest import Heard
 from tests.functions.transcribe.harness import REAL_MEDIA, Ran, run

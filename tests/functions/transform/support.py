@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from shared.contracts.asset import MediaInfo
-from shared.contracts.engine import Engine, InputFile, Job, Result
+from shared.contracts.step_engine import Engine, InputFile, Job, Result
 from shared.media.probe import probe
 
 MEDIA = Path(__file__).parents[4] / "shared" / "media"

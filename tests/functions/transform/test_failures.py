@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from functions.transform import fx, loudness, normalise, resample, sound
-from shared import health
-from shared.contracts.engine import Backend, Engine, Job
+from shared.contracts.step_engine import Backend, Engine, Job
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, UnsupportedMedia
-from shared.media import filters, stretch
+from shared.media import ffmpeg_filters, stretch
+from shared.watch import health
 from tests.functions.transform.support import job_of, noise, write
 
 ALL: list[tuple[Engine, dict[str, Any]]] = [
@@ -28,7 +28,7 @@ engines = pytest.mark.parametrize(
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    filters.known_filters()  # asked of the real one
+    ffmpeg_filters.known_filters()  # asked of the real one
     return job_of(write(tmp_path, noise(1)), tmp_path)
 
 
@@ -150,4 +150,4 @@ def test_an_encoder_that_fails_behind_the_limiter(
 
 def test_unknown_filters_are_named() -> None:
     with pytest.raises(MissingDependency, match="ffmpeg's filter amagic"):
-        filters.check_filters("highpass=f=3,amagic=1")
+        ffmpeg_filters.check_filters("highpass=f=3,amagic=1")

@@ -18,9 +18,9 @@ from functions.transform.macros import MACROS
 from functions.transform.presets import PRESETS
 from functions.transform.sound import open_sound, written
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import Engine
+from shared.contracts.step_engine import Engine
 from shared.errors import RushesError, UnsupportedMedia, ValidationError
-from shared.media.filters import filters_of
+from shared.media.ffmpeg_filters import filters_of
 from tests.functions.transform.support import (
     RATE,
     click,

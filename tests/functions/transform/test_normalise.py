@@ -16,8 +16,8 @@ from scipy.signal import resample_poly
 from functions.transform import loudness, normalise
 from functions.transform.loudness import Reading, loudness_range_lu, parse_true_peak
 from shared.contracts.artifact import KIND_META
-from shared.contracts.engine import Engine, InputFile
 from shared.contracts.step import StepState
+from shared.contracts.step_engine import Engine, InputFile
 from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
 from tests.functions.transform.support import (
     RATE,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from functions.transform.chain import Scene
 from functions.transform.fx import ENGINE
+from functions.transform.fx_chain import Scene
 from functions.transform.presets import PRESETS
-from shared import process
-from shared.media.filters import check_filters
+from shared import processes
+from shared.media.ffmpeg_filters import check_filters
 from tests.functions.detect.synth import drums
 from tests.functions.transform.support import (
     RATE,
@@ -322,7 +322,7 @@ def test_what_lies_in_fresh_memory_is_not_heard(
 ) -> None:
     """Some of ffmpeg's filters give out memory that they never wrote to, unless they are led."""
     path = write(tmp_path, noise(0.3), rate=22_050)
-    monkeypatch.setattr(process, "_ENVIRONMENT", (*process._ENVIRONMENT, "MALLOC_PERTURB_"))
+    monkeypatch.setattr(processes, "_ENVIRONMENT", (*processes._ENVIRONMENT, "MALLOC_PERTURB_"))
     made = set()
     for fill in ("1", "165"):
         monkeypatch.setenv("MALLOC_PERTURB_", fill)

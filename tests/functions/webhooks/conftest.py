@@ -13,8 +13,8 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from shared.contracts.context import RequestContext
-from shared.home import Home
-from shared.webhooks import Webhook, setting_path
+from shared.homes.home import Home
+from shared.messages.webhooks import Webhook, setting_path
 from tests import toy as toys
 
 CTX = RequestContext(tenant_id="t1", env="dev")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.webhooks.sending import Unreachable, send
 from shared.errors import ValidationError
-from shared.webhooks import Webhook, check_url, is_public
+from shared.messages.webhooks import Webhook, check_url, is_public
 from tests.functions.webhooks.conftest import SECRET, Receiver
 
 PRIVATE = [

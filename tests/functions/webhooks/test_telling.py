@@ -9,11 +9,11 @@ import pytest
 from functions.webhooks import telling
 from functions.webhooks.main import handle
 from functions.webhooks.telling import MAX_ATTEMPTS
-from shared.delivery import deliver
 from shared.errors import NotFound
-from shared.home import Home
-from shared.views import public_artifact, public_run
-from shared.webhooks import Delivery, load_delivery, replay
+from shared.homes.home import Home
+from shared.messages.delivery import deliver
+from shared.messages.webhooks import Delivery, load_delivery, replay
+from shared.runs.views import public_artifact, public_run
 from tests.functions.webhooks.conftest import CTX, Receiver, subscribe
 from tests.toy import run_file
 
@@ -65,7 +65,7 @@ def test_each_kind_of_event(home: Home, receiver: Receiver, tmp_path: Path) -> N
     whole = public_run(home, CTX, run["run_id"])
     for kind, data in told:
         if kind == "artifact.created":
-            from shared.store import load_artifact
+            from shared.steps.storing import load_artifact
 
             artifact = load_artifact(home.documents, CTX, data["artifact_id"])
             assert data == public_artifact(artifact.model_dump(mode="json"))
@@ -155,7 +155,7 @@ def test_nobody_else_is_told(home: Home, receiver: Receiver, tmp_path: Path) -> 
 
 
 def test_what_was_erased_is_not_told(home: Home, receiver: Receiver, tmp_path: Path) -> None:
-    from shared.erase import erase_asset
+    from shared.runs.erasing import erase_asset
 
     subscribe(home, receiver, "run.finished", "artifact.created")
     run = run_file(home, tmp_path, steps=("toy.one",))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pyloudnorm import Meter
 
-from shared.audio.loudness import BeatMeter, tracker_loudness_rows
+from shared.audio.beat_loudness import BeatMeter, tracker_loudness_rows
 from shared.audio.metrics import (
     LoudnessMeter,
     crest_factor_db,

@@ -18,7 +18,7 @@ from shared.errors import (
     UnsupportedMedia,
 )
 from shared.media.ffmpeg import input_args, run, started, timeout_for
-from shared.process import STDERR_TAIL_BYTES
+from shared.processes import STDERR_TAIL_BYTES
 from tests.shared.media.recordings import write_noise
 
 ENDLESS = ["-re", "-f", "lavfi", "-i", "sine=440"]
@@ -83,7 +83,7 @@ def test_only_listed_demuxers_open_files(demuxer: str, tmp_path: Path) -> None:
 
 def test_a_missing_tool_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     which = {"setpriv": "/usr/bin/setpriv", "prlimit": "/usr/bin/prlimit"}
-    monkeypatch.setattr("shared.process.shutil.which", which.get)
+    monkeypatch.setattr("shared.processes.shutil.which", which.get)
     with pytest.raises(MissingDependency) as caught:
         run(["-version"], timeout_s=5)
     told = caught.value.to_json()
@@ -159,8 +159,8 @@ def test_no_child_survives_a_killed_caller(tmp_path: Path) -> None:
 
 
 def test_children_see_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    from shared.process import collect
-    from shared.process import started as start_child
+    from shared.processes import collect
+    from shared.processes import started as start_child
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     with start_child(["env"], timeout_s=5) as child:

@@ -1,0 +1,161 @@
+"""Plays a score to the end: files for master and stems, the loudness rows, the automation log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.audio.beat_loudness import BeatMeter, level, tracker_loudness_rows
+from shared.audio.bridge import MASTER, PatternPerformanceBridge
+from shared.audio.config import EngineConfig
+from shared.audio.score import Score
+from shared.audio.sounds import Sound
+from shared.audio.tempo import Number
+from shared.errors import ValidationError
+
+MAX_DURATION_S = 600
+MAX_STEM_S = 3_600
+"""Seconds of all stems together: as 24-bit stereo at 48 kHz, a gigabyte."""
+CEILING_DBFS = -1.0
+END_FADE_S = 0.01
+"""A performance is cut at its end; so short a fade keeps that from clicking."""
+
+Audio = NDArray[np.float32]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a performance gave. Rows and log are plain JSON."""
+
+    score: Score
+    loudness_rows: Sequence[Mapping[str, Any]]
+    automation_log: Sequence[Mapping[str, Any]]
+    automation_events: int
+    integrated_lufs: float | None
+    """``None`` for silence."""
+    peak_dbfs: float | None
+    trim_db: float
+    """By so much everything was turned down to stay below -1 dBFS; mostly 0."""
+    duration_s: float
+    files: Mapping[str, Path]
+    """``master`` and each stem's name -> WAV file, 24 bits; empty where none was wanted."""
+
+    @property
+    def tempo_bpm(self) -> float:
+        """The tempo at the start."""
+        return float(self.score.tempo_map.bpm_at(0))
+
+
+def render_score(
+    score: Score,
+    sounds: Mapping[str, Sound],
+    config: EngineConfig,
+    folder: Path | None,
+    progress: Progress = lambda fraction: None,
+) -> Rendering:
+    """Perform a score; writes ``master.wav`` and ``stem_01.wav``... into ``folder``, if given.
+
+    A performance that would pass -1 dBFS is rendered once more, turned down as a whole. Raises
+    ``ValidationError`` for one that is too long.
+    """
+    check_duration(score, score.length_beats + score.tail_beats)
+    bridge = PatternPerformanceBridge(config, score, sounds)
+    _check_stems(bridge)
+    take = _Take(bridge, folder, 1.0, progress).record()
+    trim_db = min(0.0, CEILING_DBFS - 20.0 * float(np.log10(max(take.peak, 1e-9))))
+    if trim_db and folder:
+        _Take(bridge, folder, 10.0 ** (trim_db / 20.0), progress).record()
+    integrated = take.meter.integrated_lufs() + trim_db
+    peak_db = 20.0 * float(np.log10(take.master_peak)) + trim_db if take.master_peak else -np.inf
+    return Rendering(
+        score,
+        tracker_loudness_rows(take.meter.beats(trim_db)),
+        [asdict(entry) for entry in bridge.automation_log],
+        bridge.automation_events,
+        level(integrated),
+        level(peak_db),
+        round(trim_db, 2),
+        round(take.frames / config.sample_rate, 6),
+        take.files,
+    )
+
+
+def check_duration(score: Score, beats: Number) -> None:
+    """Raise ``ValidationError`` where so many beats of the piece are too long to play."""
+    duration_s = float(score.tempo_map.seconds_at(beats))
+    if duration_s > MAX_DURATION_S:
+        raise ValidationError(
+            "duration", f"{duration_s:,.0f} s is longer than the {MAX_DURATION_S} s that are played"
+        )
+
+
+def _check_stems(bridge: PatternPerformanceBridge) -> None:
+    duration_s, stems = float(bridge.duration_s), len(bridge.stems)
+    if duration_s * stems > MAX_STEM_S:
+        raise ValidationError(
+            "duration",
+            f"{stems} stems of {duration_s:,.0f} s are more than {MAX_STEM_S:,} s of stems",
+        )
+
+
+class _Take:
+    """One pass through the performance, at a gain."""
+
+    def __init__(
+        self, bridge: PatternPerformanceBridge, folder: Path | None, gain: float, progress: Progress
+    ) -> None:
+        self._bridge = bridge
+        self._gain = np.float32(gain)
+        self._progress = progress
+        self.frames = bridge.engine.frames_of(bridge.duration_s)
+        self.meter: BeatMeter = bridge.beat_meter()
+        self.peak = 0.0
+        """Of master and stems."""
+        self.master_peak = 0.0
+        names = (MASTER, *bridge.stems)
+        paths = ["master.wav", *(f"stem_{index:02d}.wav" for index in range(1, len(names)))]
+        self.files = (
+            {name: folder / path for name, path in zip(names, paths, strict=True)} if folder else {}
+        )
+
+    def record(self) -> _Take:
+        """Play, measure, and write."""
+        with ExitStack() as stack:
+            writers = [stack.enter_context(self._writer(path)) for path in self.files.values()]
+            done = 0
+            for parts in self._faded_parts():
+                self._measure(parts)
+                for writer, part in zip(writers, parts, strict=False):
+                    writer.write(part * self._gain)
+                done += len(parts[0])
+                self._progress(done / self.frames)
+        return self
+
+    def _writer(self, path: Path) -> Any:
+        import soundfile
+
+        config = self._bridge.config
+        return soundfile.SoundFile(
+            path, "w", config.sample_rate, config.channels, subtype="PCM_24", format="WAV"
+        )
+
+    def _measure(self, parts: Sequence[Audio]) -> None:
+        self.meter.add(parts[0])
+        self.master_peak = max(self.master_peak, float(np.abs(parts[0]).max()))
+        self.peak = max(self.peak, *(float(np.abs(part).max()) for part in parts))
+
+    def _faded_parts(self) -> Iterator[tuple[Audio, ...]]:
+        length = min(self.frames, round(END_FADE_S * self._bridge.config.sample_rate))
+        position = 0
+        for parts in self._bridge.parts():
+            left = self.frames - np.arange(position, position + len(parts[0]))
+            position += len(parts[0])
+            fade = np.minimum(left / length, 1.0).astype(np.float32)[:, None]
+            yield parts if left[-1] > length else tuple(part * fade for part in parts)

@@ -1,0 +1,289 @@
+"""The plan of a rendering: everything decided before a picture is touched, as data.
+
+A dry run delivers this plan and stops. What the plan is made of (which artifacts, by which backends,
+under which cache keys) and what it lacks stands in it; a rendering that would have to do without
+something it was asked for is refused with the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from functions.render.video.burning import STYLES
+from shared.contracts.step import NOT_MADE
+from shared.contracts.step_engine import InputFile, Job, StepParams
+from shared.errors import MissingDependency, ValidationError
+from shared.media.frames import first_video
+
+PLAN_VERSION = 1
+MAX_CUTS = 500
+ASPECTS: Mapping[str, tuple[int, int] | None] = {
+    "source": None,
+    "9:16": (9, 16),
+    "1:1": (1, 1),
+    "16:9": (16, 9),
+}
+FACES_STEP, VISUAL_STEP, CAPTIONS_STEP = (
+    "anonymise.faces",
+    "detect.visual_meta",
+    "transcribe.captions",
+)
+_KINDS = {
+    FACES_STEP: "video_anonymised",
+    VISUAL_STEP: "visual_meta",
+    CAPTIONS_STEP: "asr_transcript",
+}
+HARMLESS = ("no faces", "every face is set to be kept")
+"""Why there may be no anonymised video although nothing is wrong."""
+_WORK_S = 0.03
+"""Of decoding, cropping and encoding a million pixels, on one core."""
+
+
+class Cut(BaseModel):
+    """A part of the recording that stays, ``[start_ms, end_ms)``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    start_ms: float
+    end_ms: float
+
+
+class VideoRenderParams(StepParams):
+    """What the rendering is to be."""
+
+    cuts: tuple[Cut, ...] = ()
+    """Parts of the recording in the order in which they are shown; none: all of it."""
+    aspect: Literal["source", "9:16", "1:1", "16:9"] = "source"
+    """Other shapes are cut out of the picture around its subject."""
+    faces: Literal["anonymised", "original"] = "anonymised"
+    captions: Literal["none", "burn", "track"] = "none"
+    caption_style: str = "clean"
+    height: int | None = None
+    """Of the rendered picture, 16 to 4,320, even; ``None``: as cut out."""
+    dry_run: bool = Field(False, strict=True)
+    """The plan alone: nothing is rendered, and nothing made that it would lean on."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.cuts) > MAX_CUTS:
+            raise ValidationError("cuts", f"{len(self.cuts)} are more than {MAX_CUTS}")
+        for number, cut in enumerate(self.cuts):
+            if not 0 <= cut.start_ms < cut.end_ms:
+                raise ValidationError(
+                    f"cuts.{number}", "must begin at 0 or later, and end after that"
+                )
+        if self.caption_style not in STYLES:
+            known = ", ".join(STYLES)
+            raise ValidationError(
+                "caption_style", f"{self.caption_style!r} is unknown; known: {known}"
+            )
+        if self.height is not None and (self.height % 2 or not 16 <= self.height <= 4320):
+            raise ValidationError("height", "must be even, and from 16 to 4,320")
+        return self
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the recording, and where it stands in the rendering. Milliseconds."""
+
+    source_start_ms: float
+    source_end_ms: float
+    start_ms: float
+
+    @property
+    def end_ms(self) -> float:
+        """Where it ends in the rendering."""
+        return self.start_ms + self.source_end_ms - self.source_start_ms
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about what the rendering depends on."""
+
+    step: str
+    level: Literal["info", "warning", "error"]
+    """``error``: rendering is refused."""
+    message: str
+    file: InputFile | None = None
+
+    def described(self) -> dict[str, Any]:
+        """As the plan has it."""
+        meta = self.file.meta if self.file else {}
+        return {
+            "step": self.step,
+            "level": self.level,
+            "message": self.message,
+            "backend_version": meta.get("backend_version"),
+            "cache_key": meta.get("cache_key"),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rendering, decided."""
+
+    params: VideoRenderParams
+    windows: Sequence[Window]
+    crop: tuple[int, int]
+    """Width and height of what is cut out of the picture."""
+    size: tuple[int, int]
+    """Width and height of the rendering."""
+    used: Mapping[str, InputFile]
+    """Step -> the artifact that is taken from it."""
+    notices: Sequence[Notice]
+    frame_rate: float
+
+    @property
+    def duration_ms(self) -> float:
+        """Of the rendering."""
+        return self.windows[-1].end_ms if self.windows else 0.0
+
+    def described(self) -> dict[str, Any]:
+        """The plan as data: the same request gives the same text."""
+        frames = round(self.duration_ms * self.frame_rate / 1000)
+        megapixels = self.crop[0] * self.crop[1] / 1e6
+        return {
+            "plan_version": PLAN_VERSION,
+            "windows": [
+                {
+                    "source_start_ms": round(window.source_start_ms, 3),
+                    "source_end_ms": round(window.source_end_ms, 3),
+                    "start_ms": round(window.start_ms, 3),
+                    "end_ms": round(window.end_ms, 3),
+                }
+                for window in self.windows
+            ],
+            "duration_ms": round(self.duration_ms, 3),
+            "picture": "original" if self._shows_faces else "anonymised",
+            "aspect": self.params.aspect,
+            "crop": {"width": self.crop[0], "height": self.crop[1]},
+            "width": self.size[0],
+            "height": self.size[1],
+            "captions": {"mode": self.params.captions, "style": self.params.caption_style},
+            "selected": [_selected(step, file) for step, file in sorted(self.used.items())],
+            "dependency_notices": [notice.described() for notice in self.notices],
+            "estimate": {"frames": frames, "work_s": round(frames * megapixels * _WORK_S, 1)},
+        }
+
+    @property
+    def _shows_faces(self) -> bool:
+        """Is it made of the recording itself, as was asked for or because there are no faces?"""
+        about = [notice for notice in self.notices if notice.step == FACES_STEP]
+        return all(notice.level == "info" and not notice.file for notice in about)
+
+    def refuse(self) -> None:
+        """Raise ``MissingDependency`` where something that was asked for is not there."""
+        for notice in self.notices:
+            if notice.level == "error":
+                raise MissingDependency(notice.step, None, notice.message)
+
+
+def _selected(step: str, file: InputFile) -> dict[str, Any]:
+    """An artifact that is taken as it is: it was found in the cache, and is not made again."""
+    told = ("backend_version", "cache_key", "summary_artifact_id", "summary_backend_version")
+    return {
+        "step": step,
+        "kind": file.kind,
+        "artifact_id": file.artifact_id,
+        **{name: file.meta[name] for name in told if name in file.meta},
+        "cached": True,
+    }
+
+
+def make_plan(job: Job, params: VideoRenderParams) -> Plan:
+    """Decide everything. Raises ``ValidationError`` for cuts outside the recording."""
+    stream = first_video(job.media)
+    used, notices = _choose(job, params)
+    crop = crop_size((stream.width, stream.height), params.aspect)
+    size = crop
+    if params.height is not None:
+        size = (max(2, round(crop[0] * params.height / crop[1] / 2) * 2), params.height)
+    rate = stream.frame_rate or 25.0
+    return Plan(params, make_windows(job, params), crop, size, used, notices, rate)
+
+
+def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
+    """The parts of the recording, one after the other."""
+    stream, duration_ms = first_video(job.media), job.media.duration_ms
+    if duration_ms is None:
+        raise ValidationError("cuts", "a still picture cannot be rendered")
+    if not params.cuts:
+        begin_ms = min([stream.start_ms, *(sound.start_ms for sound in job.media.audio)])
+        end_ms = float(stream.start_ms + (stream.duration_ms or duration_ms))
+        if stream.frame_rate_kind == "variable" and stream.frame_rate:
+            end_ms += 1000 / stream.frame_rate  # MP4 may not tell how long the last picture stands
+        return [Window(float(begin_ms), max(end_ms, float(duration_ms)), 0.0)]
+    windows, start_ms = [], 0.0
+    for number, cut in enumerate(params.cuts):
+        if cut.end_ms > duration_ms + 1:
+            reason = f"ends at {cut.end_ms:g} ms, after the recording, at {duration_ms} ms"
+            raise ValidationError(f"cuts.{number}", reason)
+        windows.append(Window(cut.start_ms, cut.end_ms, start_ms))
+        start_ms = windows[-1].end_ms
+    return windows
+
+
+def crop_size(size: tuple[int, int], aspect: str) -> tuple[int, int]:
+    """The largest even rectangle of this shape in the picture; ``source`` leaves odd sizes alone."""
+    shape = ASPECTS[aspect]
+    if shape is None:
+        return size
+    wide, high = size
+    over, under = shape
+    width = min(wide, high * over // under)
+    height = min(high, wide * under // over)
+    return max(1, width - width % 2), max(1, height - height % 2)
+
+
+def _choose(job: Job, params: VideoRenderParams) -> tuple[dict[str, InputFile], list[Notice]]:
+    """The artifacts that are taken, and what is to be said about each dependency."""
+    wanted = {
+        FACES_STEP: params.faces == "anonymised",
+        VISUAL_STEP: params.aspect != "source",
+        CAPTIONS_STEP: params.captions != "none",
+    }
+    used: dict[str, InputFile] = {}
+    notices = []
+    for step in (step for step, is_wanted in wanted.items() if is_wanted):
+        file = _newest(job, step)
+        notice = _notice(job, step, file)
+        notices.append(notice)
+        if file and notice.level != "error":
+            used[step] = file
+    return used, notices
+
+
+def _newest(job: Job, step: str) -> InputFile | None:
+    found = [file for file in job.inputs.get(step, ()) if file.kind == _KINDS[step]]
+    return found[-1] if found else None
+
+
+def _notice(job: Job, step: str, file: InputFile | None) -> Notice:
+    if file is None:
+        return _lacking(job, step)
+    if file.meta.get("backend_type") == "stub":
+        return Notice(
+            step, "error", f"its {file.kind} is a stub's, which has looked at nothing", file
+        )
+    if step == CAPTIONS_STEP and not file.meta.get("cue_count", 1):
+        return Notice(step, "warning", "there is no caption in the transcript", file)
+    doubts = file.meta.get("doubt_count", 0)
+    if doubts:
+        return Notice(step, "warning", f"its coverage is in doubt in {doubts} places", file)
+    return Notice(step, "info", f"its {file.kind} is used", file)
+
+
+def _lacking(job: Job, step: str) -> Notice:
+    said = job.failed.get(step, {})
+    reason = str(said.get("reason") or said.get("message") or "it has delivered nothing")
+    if step == FACES_STEP and reason in HARMLESS:
+        return Notice(step, "info", f"the original picture is used: {reason}")
+    if reason == NOT_MADE:  # which a dry run alone may hear
+        return Notice(
+            step, "warning", f"its {_KINDS[step]} is not made yet: rendering makes it first"
+        )
+    return Notice(step, "error", f"there is no {_KINDS[step]}: {reason}")

@@ -1,0 +1,207 @@
+"""The acting commands: ``upload``, ``reprocess``, ``erase``, ``health``, ``dead-letters``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from infra.command.desk import Desk, at_desk, parse_params, table
+from infra.command.process import show_outcome, watch_until_finished
+from infra.command.stale import reprocess_stale
+from shared.contracts.step import StepRequest
+from shared.errors import NotFound
+from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
+from shared.messages.worker import WorkerPool
+from shared.runs import planning
+from shared.runs.erasing import erase_asset
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import shown, upload
+from shared.steps.attempt import requested_run_id
+from shared.steps.pipeline import step_named
+from shared.steps.preparing import load_asset
+from shared.watch.health import check_all
+
+
+@click.command("upload")
+@click.argument("files", nargs=-1, required=True)
+@at_desk
+def upload_command(desk: Desk, files: tuple[str, ...]) -> None:
+    """Upload FILES and leave the work to whoever serves this home (`rushes up`)."""
+    begun = []
+    for file in files:
+        done = upload(desk.home, desk.ctx, file)
+        name = shown(Path(file).name)
+        begun.append({"source": name, "key": done.key, "run_id": upload_run_id(done)})
+    desk.show({"uploads": begun}, lambda: "\n".join(f"{u['source']}  {u['run_id']}" for u in begun))
+
+
+@click.command()
+@click.argument("asset_id", required=False)
+@click.option("--step", help="Which step to do again.")
+@click.option("--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a param.")
+@click.option("--artifact", "artifact_id", help="Work on this artifact, not on the recording.")
+@click.option("--force", is_flag=True, help="Compute again although the result is known.")
+@click.option("--no-wait", is_flag=True, help="Only ask for it, for whoever serves this home.")
+@click.option("--stale", is_flag=True, help="Do again what older backends made, a few at a time.")
+@click.option("--dry-run", is_flag=True, help="With --stale: only list it.")
+@click.option(
+    "--in-flight", type=click.IntRange(1), default=2, help="With --stale: so many runs at once."
+)
+@click.option("--all-tenants", is_flag=True, help="With --stale: whoever's it is.")
+@at_desk
+def reprocess(
+    desk: Desk,
+    asset_id: str | None,
+    step: str | None,
+    pairs: tuple[str, ...],
+    no_wait: bool,
+    **wanted: Any,
+) -> None:
+    """Do a STEP of the recording ASSET_ID again, and what follows from it.
+
+    With --stale, do again whatever older backend versions made: of all recordings, or of one STEP.
+    """
+    stale = {name: wanted.pop(name) for name in ("dry_run", "in_flight", "all_tenants")}
+    if wanted.pop("stale"):
+        if asset_id or pairs or no_wait or any(wanted.values()):
+            raise click.UsageError(
+                "--stale goes with --step, --dry-run, --in-flight, --all-tenants"
+            )
+        reprocess_stale(desk, step=step, **stale)
+        return
+    if asset_id is None or step is None:
+        raise click.UsageError("name a recording and a --step, or say --stale")
+    load_asset(desk.home, desk.ctx, asset_id)
+    request = StepRequest(
+        tenant_id=desk.ctx.tenant_id,
+        env=desk.ctx.env,
+        user_id=desk.ctx.user_id,
+        step=step_named(step).name,
+        asset_id=asset_id,
+        params=parse_params(pairs, default_step=step).get(step, {}),
+        **wanted,
+    )
+    run_id = requested_run_id(planning.publish_request(desk.home, request))
+    if no_wait:
+        desk.show({"run_id": run_id}, lambda: run_id)
+        return
+    with WorkerPool(desk.settings) as pool:
+        watch_until_finished(desk, pool, [run_id])
+    show_outcome(desk, {run_id: run_id})
+
+
+@click.command()
+@click.argument("asset_id")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@at_desk
+def erase(desk: Desk, asset_id: str, yes: bool) -> None:
+    """Remove the recording ASSET_ID and everything made from it, for good."""
+    load_asset(desk.home, desk.ctx, asset_id)
+    if not yes and not desk.as_json:
+        click.confirm(f"Erase {asset_id} and everything made from it?", abort=True)
+    removed = erase_asset(desk.home, desk.ctx, asset_id)
+    desk.show(
+        {"asset_id": asset_id, "removed": removed},
+        lambda: "\n".join(f"{name}: {value}" for name, value in removed.items()),
+    )
+
+
+@click.command()
+@at_desk
+def health(desk: Desk) -> None:
+    """Say which tools and packages are there, in which versions."""
+    reports = check_all()
+    content = {"dependencies": {report.name: asdict(report) for report in reports}}
+
+    def people() -> Any:
+        made = table("dependency", "status", "version", "wanted", "")
+        for report in reports:
+            made.add_row(
+                report.name,
+                report.status,
+                report.version or "",
+                report.required,
+                escape(report.error or report.note or ""),
+            )
+        return made
+
+    desk.show(content, people)
+
+
+@click.group("dead-letters")
+def dead_letters_group() -> None:
+    """What was given up: list, show, or send again."""
+
+
+@dead_letters_group.command("list")
+@click.option("--unattributed", is_flag=True, help="Those that name no valid tenant.")
+@at_desk
+def list_letters(desk: Desk, unattributed: bool) -> None:
+    """List the dead letters."""
+    letters = list(dead_letters(desk.home.documents, None if unattributed else desk.ctx))
+    content = {"dead_letters": [letter.model_dump(mode="json") for letter in letters]}
+
+    def people() -> Any:
+        made = table("letter", "code", "step", "buried", "sent again")
+        for letter in letters:
+            made.add_row(
+                letter.letter_id,
+                letter.code,
+                letter.step or "",
+                f"{_buried(letter):%Y-%m-%d %H:%M:%S}",
+                f"{letter.redriven} ×" if letter.redriven else "",
+            )
+        return made if letters else "none"
+
+    desk.show(content, people)
+
+
+@dead_letters_group.command("show")
+@click.argument("letter_id")
+@at_desk
+def show_letter(desk: Desk, letter_id: str) -> None:
+    """Show one dead letter whole."""
+    found = [x for x in dead_letters(desk.home.documents, desk.ctx) if x.letter_id == letter_id]
+    if not found:
+        raise NotFound("dead letter", letter_id)
+    content = found[0].model_dump(mode="json")
+    desk.show(content, lambda: "\n".join(f"{name}: {value}" for name, value in content.items()))
+
+
+@dead_letters_group.command("redrive")
+@click.argument("letter_ids", nargs=-1)
+@click.option("--code", help="All with this code.")
+@click.option("--since", type=click.DateTime(), help="All buried since (UTC).")
+@click.option("--until", type=click.DateTime(), help="All buried before (UTC).")
+@at_desk
+def redrive_letters(
+    desk: Desk,
+    letter_ids: tuple[str, ...],
+    code: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> None:
+    """Send dead letters again: by id, by code, by date."""
+    if not (letter_ids or code or since or until):
+        raise click.UsageError("say which: letter ids, --code, --since or --until")
+    chosen = [
+        letter
+        for letter in dead_letters(desk.home.documents, desk.ctx)
+        if (not letter_ids or letter.letter_id in letter_ids)
+        and (code is None or letter.code == code)
+        and (since is None or _buried(letter) >= since)
+        and (until is None or _buried(letter) < until)
+    ]
+    for letter in chosen:
+        redrive(desk.home, desk.ctx, letter)
+    content = {"redriven": [letter.letter_id for letter in chosen]}
+    desk.show(content, lambda: f"sent again: {len(chosen)}")
+
+
+def _buried(letter: DeadLetter) -> datetime:
+    return datetime.fromtimestamp(letter.buried_at, UTC).replace(tzinfo=None)

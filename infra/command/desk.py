@@ -1,0 +1,96 @@
+"""What every command has on its desk: the home, the context, and one way to show results."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from shared.contracts.context import RequestContext
+from shared.homes.home import Home, open_home
+from shared.settings import Settings, settings
+from shared.watch.log import configure
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A command's surroundings."""
+
+    settings: Settings
+    ctx: RequestContext
+    as_json: bool
+
+    @functools.cached_property
+    def home(self) -> Home:
+        """The home, opened when a command first needs it."""
+        return open_home(self.settings)
+
+    def show(self, content: Any, people: Callable[[], Any]) -> None:
+        """Print ``content`` as one JSON object, or what ``people()`` makes of it."""
+        if self.as_json:
+            click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+        else:
+            stdout.print(people())
+
+
+def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--data --tenant --env --json``, and a ``Desk`` as its first argument."""
+
+    @click.option("--data", type=click.Path(path_type=Path), help="The embedded home's folder.")
+    @click.option("--tenant", help="Whose recordings. [RUSHES_TENANT, else 'local']")
+    @click.option("--env", help="Which environment of theirs. [RUSHES_ENV, else 'dev']")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @functools.wraps(command)
+    def seated(
+        *, data: Path | None, tenant: str | None, env: str | None, as_json: bool, **rest: Any
+    ) -> Any:
+        told = {"data": data, "tenant": tenant, "env": env}
+        config = settings().model_copy(
+            update={name: value for name, value in told.items() if value is not None}
+        )
+        configure("CRITICAL")  # people read the command's own words; workers log to a file
+        ctx = RequestContext.of(config.tenant, config.env, config.user)
+        return command(Desk(config, ctx, as_json), **rest)
+
+    return seated
+
+
+def table(*columns: str) -> Table:
+    """A plain table in the command's one style."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> dict[str, Any]:
+    """``step.name=value`` pairs as step -> params; values are JSON, or else text.
+
+    With ``default_step`` a pair may leave the step out: ``name=value``.
+    """
+    params: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        step, _, param = name.rpartition(".")
+        step = step or default_step or ""
+        if not (equals and step and param):
+            raise click.UsageError(f"--param {pair!r}: write it as step.name=value")
+        params.setdefault(step, {})[param] = _value(text)
+    return params
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,44 @@
+"""``rushes presets``: the effects and macros, listed and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.markup import escape
+
+from infra.command.desk import Desk, at_desk, table
+
+
+@click.command()
+@click.argument("preset_id", required=False)
+@at_desk
+def presets(desk: Desk, preset_id: str | None) -> None:
+    """List the effects (`transform.fx`) and macros (`transform.macro`), or describe PRESET_ID."""
+    from functions.transform import catalogue
+    from functions.transform.macros import MACROS
+
+    if preset_id is None:
+        content = {"presets": catalogue.list_presets(), "macros": catalogue.list_macros()}
+        desk.show(content, lambda: Group(*(_listed(kind, rows) for kind, rows in content.items())))
+        return
+    describe = catalogue.describe_macro if preset_id in MACROS else catalogue.describe_preset
+    found = describe(preset_id)
+    desk.show(found, lambda: _described(found))
+
+
+def _listed(kind: str, rows: list[dict[str, Any]]) -> Any:
+    made = table(kind, "for", "what it does")
+    for row in rows:
+        made.add_row(row["id"], row["category"], escape(row["does"]))
+    return made
+
+
+def _described(found: Mapping[str, Any]) -> Any:
+    made = table("knob", "range", "default", "for")
+    for knob in found["knobs"]:
+        span = f"{knob['minimum']:g} to {knob['maximum']:g} {knob['unit']}"
+        made.add_row(knob["name"], span, f"{knob['default']:g}", knob["musical_context"])
+    return Group(f"[bold]{escape(found['title'])}[/bold]: {escape(found['does'])}", made)

@@ -1,0 +1,170 @@
+"""``rushes process``: take files in, run their steps on this machine, show what came out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from shared.contracts.step import Run, StepRecord, StepState
+from shared.errors import NotFound, RushesError
+from shared.messages.worker import WorkerPool
+from shared.runs.intake import Wishes
+from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.uploading import shown, upload
+from shared.runs.views import run_object
+from shared.steps.pipeline import PROBE, with_needs
+
+_POLL_S = 0.1
+
+_STYLE = {
+    StepState.QUEUED: "dim",
+    StepState.RUNNING: "cyan",
+    StepState.DONE: "green",
+    StepState.CACHED: "green",
+    StepState.SKIPPED: "dim",
+    StepState.DEGRADED: "yellow",
+    StepState.FAILED: "red",
+}
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--steps", help="Only these, and what they need: a,b")
+@click.option("--param", "pairs", multiple=True, metavar="STEP.NAME=VALUE", help="Set a param.")
+@at_desk
+def process(desk: Desk, files: tuple[str, ...], steps: str | None, pairs: tuple[str, ...]) -> None:
+    """Process FILES (paths, gs:// or s3:// addresses) and show what came out."""
+    names = tuple(steps.split(",")) if steps else None
+    params = parse_params(pairs)
+    with_needs(name for name in (*(names or ()), *params) if name != PROBE)
+    with WorkerPool(desk.settings) as pool:
+        started = {file: _begin(desk, file, names, params) for file in files}
+        run_ids = [begun for begun in started.values() if isinstance(begun, str)]
+        watch_until_finished(desk, pool, run_ids)
+    show_outcome(desk, started)
+
+
+def show_outcome(desk: Desk, started: Mapping[str, str | RushesError]) -> None:
+    """Show what came out of each run (or why it never began); exits with 1 if anything failed."""
+    runs = [_outcome(desk, file, begun) for file, begun in started.items()]
+    desk.show({"runs": runs}, lambda: _report(runs))
+    if any(_failed(run) for run in runs):
+        raise SystemExit(1)
+
+
+def _begin(
+    desk: Desk, file: str, steps: tuple[str, ...] | None, params: Mapping[str, Any]
+) -> str | RushesError:
+    """Upload one file; returns its run's id, or why it was refused."""
+    try:
+        wishes = Wishes(steps=steps, params=params)
+        return upload_run_id(upload(desk.home, desk.ctx, file, wishes))
+    except RushesError as error:
+        return error.locate(service=PROBE, backend_version=None)
+
+
+def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
+    """Wait until every run has settled, showing how far each step is."""
+    waiting = set(run_ids)
+    board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
+    on_terminal = stderr.is_terminal and not desk.as_json
+    with Live(console=stderr, transient=True, auto_refresh=on_terminal) as live:
+        while waiting:
+            for run_id in sorted(waiting):
+                board.update(_looked_up(desk, run_id))
+            waiting -= {
+                run_id for run_id, (run, records) in board.items() if finished(run, records)
+            }
+            if on_terminal:
+                live.update(_board(board.values()))
+            pool.replace_dead()
+            time.sleep(_POLL_S)
+
+
+def _looked_up(desk: Desk, run_id: str) -> dict[str, tuple[Run, dict[str, StepRecord]]]:
+    try:
+        run = load_run(desk.home.documents, desk.ctx, run_id)
+    except NotFound:  # not taken in yet
+        return {}
+    return {run_id: (run, load_records(desk.home.documents, desk.ctx, run_id))}
+
+
+def _board(runs: Iterable[tuple[Run, Mapping[str, StepRecord]]]) -> Table:
+    shown_table = table("recording", "step", "state", "")
+    for run, records in runs:
+        for name in run.planned:
+            record = records.get(name, StepRecord(step=name))
+            bar = ProgressBar(total=1.0, completed=record.progress, width=24)
+            running = record.state is StepState.RUNNING
+            style = _STYLE[record.state]
+            shown_table.add_row(
+                run.source, name, f"[{style}]{record.state.value}", bar if running else ""
+            )
+    return shown_table
+
+
+def _outcome(desk: Desk, file: str, begun: str | RushesError) -> dict[str, Any]:
+    if isinstance(begun, str):
+        return run_object(desk.home, desk.ctx, begun)
+    return {
+        "source": shown(Path(file).name),
+        "asset_id": None,
+        "run_id": None,
+        "state": "failed",
+        "steps": [],
+        "error": begun.to_json(),
+    }
+
+
+def _failed(run: Mapping[str, Any]) -> bool:
+    return "error" in run or any(step["state"] == "failed" for step in run["steps"])
+
+
+def _report(runs: Iterable[Mapping[str, Any]]) -> str:
+    """What came out, as lines: paths are never broken, so that they can be copied."""
+    return "\n".join(line for run in runs for line in _run_lines(run))
+
+
+def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n[bold]{escape(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
+    if "error" in run:
+        yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
+        return
+    for step in run["steps"]:
+        if step["step"] != PROBE:
+            yield from _step_lines(step)
+
+
+def _step_lines(step: Mapping[str, Any]) -> Iterator[str]:
+    style = _STYLE[StepState(step["state"])]
+    why = step["error"]["message"] if step["error"] else step["reason"]
+    yield f"  {step['step']:<22}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
+    for what, where in _by_kind(step["artifacts"]):
+        yield f"      {what:<26}{escape(where)}"
+
+
+def _by_kind(artifacts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """One line a kind: how many, and the file or the folder they are in."""
+    for kind, count in Counter(artifact["kind"] for artifact in artifacts).items():
+        place = next(_place(artifact) for artifact in artifacts if artifact["kind"] == kind)
+        if count == 1:
+            yield kind, place
+        else:
+            yield f"{count} × {kind}", f"{place.rsplit('/', 1)[0]}/"
+
+
+def _place(artifact: Mapping[str, Any]) -> str:
+    if artifact["path"] is None:
+        return str(artifact["uri"])
+    path, here = Path(artifact["path"]), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,118 @@
+"""``rushes up``: serve this home, on this machine, until told to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from functions.sweep.lost import announce_missed, recall_lapsed
+from infra.command.desk import Desk, at_desk, stdout
+from shared.errors import NotFound, Permanent
+from shared.messages.worker import WorkerPool
+from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.uploading import shown, upload
+from shared.runs.views import run_object
+
+_POLL_S = 0.5
+_SWEEP_EVERY_S = 60.0
+_SETTLED_S = 1.0
+"""A file that has not changed for so long has been copied whole."""
+
+
+@click.command()
+@click.option("--emulators", is_flag=True, help="On the Google emulators, each function by itself.")
+@click.option("--inbox", type=click.Path(path_type=Path), help="Folder to watch. [DATA/inbox]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Of console and HTTP API. [8321]")
+@at_desk
+def up(desk: Desk, emulators: bool, inbox: Path | None, port: int | None) -> None:
+    """Serve the console and the HTTP API, and take in whatever lands in the inbox folder.
+
+    With --emulators: start the Pub/Sub and Firestore emulators, a GCS-compatible bucket and every
+    function behind its push subscription, and say how to upload.
+    """
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        # Whatever it inherited: what a script starts in the background is born deaf to SIGINT.
+        signal.signal(sign, signal.default_int_handler)
+    try:
+        if emulators:
+            from infra.local.stack import serve_stack
+
+            serve_stack(desk.settings, port, say=lambda text: stdout.print(text, markup=False))
+        else:
+            _serve_embedded(desk, inbox or desk.settings.data / "inbox", port)
+    except KeyboardInterrupt:  # at any time, while starting too: it is how this command ends
+        stdout.print("stopped")
+
+
+def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
+    from infra.local.api import api_served
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
+        stdout.print(f"console and HTTP API: {address}", markup=False)
+        stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
+        _Serving(desk, folder, pool).for_ever()
+
+
+@dataclass
+class _Serving:
+    desk: Desk
+    inbox: Path
+    pool: WorkerPool
+    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    _swept_at: float = 0.0
+
+    def for_ever(self) -> None:
+        while True:
+            self._take_new_files()
+            self._tell_finished()
+            self._sweep()
+            self.pool.replace_dead()
+            time.sleep(_POLL_S)
+
+    def _take_new_files(self) -> None:
+        for path in sorted(self.inbox.rglob("*")):
+            if not path.is_file() or path.name.startswith("."):
+                continue
+            found = path.stat()
+            state = (found.st_size, found.st_mtime_ns)
+            if self._seen.get(path) == state or time.time() - found.st_mtime < _SETTLED_S:
+                continue
+            self._seen[path] = state
+            self._take(path)
+
+    def _take(self, path: Path) -> None:
+        desk = self.desk
+        try:
+            run_id = upload_run_id(upload(desk.home, desk.ctx, path))
+        except Permanent as error:
+            stdout.print(f"{shown(path.name)}: {error.message}", markup=False)
+            return
+        self._open.add(run_id)
+        stdout.print(f"{shown(path.name)}: taken in", markup=False)
+
+    def _tell_finished(self) -> None:
+        for run_id in sorted(self._open):
+            try:
+                run = load_run(self.desk.home.documents, self.desk.ctx, run_id)
+            except NotFound:
+                continue
+            if finished(run, load_records(self.desk.home.documents, self.desk.ctx, run_id)):
+                self._open.discard(run_id)
+                stdout.print(self._summary(run_id), markup=False)
+
+    def _summary(self, run_id: str) -> str:
+        view = run_object(self.desk.home, self.desk.ctx, run_id)
+        steps = ", ".join(f"{step['step']} {step['state']}" for step in view["steps"])
+        return f"{view['source']}: {steps}  ({run_id})"
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept_at > _SWEEP_EVERY_S:
+            self._swept_at = time.monotonic()
+            recall_lapsed(self.desk.home)
+            announce_missed(self.desk.home, now=time.time())

@@ -1,0 +1,195 @@
+"""What an engine is: a pure function over local files, and how it declares itself.
+
+A step ``detect.hits`` is the module ``functions/detect/hits.py``, which has a module-level
+``ENGINE = Engine(...)``. An engine knows nothing of clouds, tenants or events: it gets local paths
+and a params model, writes files below ``job.workdir``, and returns them with their meta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.asset import MediaInfo
+from shared.contracts.context import RequestContext
+from shared.contracts.step import StepState
+from shared.errors import ValidationError
+
+
+class StepParams(BaseModel):
+    """Base of every ``<Step>Params``. Unknown names are errors; defaults are the engine's.
+
+    A param that only clamps (rather than refuses) does so in its validator and the engine reports
+    it in the meta. Values are JSON: they become part of the cache key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise ``ValidationError`` naming the field where ``value`` is not in ``[low, high]``."""
+    if value < low:
+        raise ValidationError(name, f"{value:g} is below the minimum allowed, {low:g}")
+    if value > high:
+        raise ValidationError(name, f"{value:g} exceeds the maximum allowed, {high:g}")
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One tool or package that an engine leans on, as the health probe found it."""
+
+    available: bool
+    version: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Which implementation does the work, and its versions: part of every cache key and meta."""
+
+    name: str
+    """``librosa``, ``ffmpeg``, ``stub``..."""
+    version: str
+    """Engine revision and library version: ``hits-1+librosa-0.11.0``. Raise the revision whenever
+    the same input and params give other results than before."""
+    stub: bool = False
+    dependencies: Mapping[str, Dependency] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        """``stub`` when it is one, otherwise the backend's name."""
+        return "stub" if self.stub else self.name
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An artifact of an earlier step, already on this machine."""
+
+    artifact_id: str
+    kind: str
+    path: Path
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """Another recording or artifact of the tenant that a step's params name: one of the two."""
+
+    asset_id: str | None = None
+    artifact_id: str | None = None
+
+    @property
+    def identifier(self) -> str:
+        """The one that is given: the key in ``Job.sources``."""
+        return self.artifact_id or self.asset_id or ""
+
+
+class Progress(Protocol):
+    """Told how far the work is, 0 to 1. Cheap to call often; raises ``LeaseLost`` to stop the work."""
+
+    def __call__(self, fraction: float, /) -> None:
+        """Report; ``fraction`` never falls."""
+
+
+class Scratch(Protocol):
+    """Keeps parts of long work, for whoever takes it up after a crash. All is gone once it settles.
+
+    A part is written once it is whole, and depends on the cache key and its name alone.
+    """
+
+    def get(self, name: str, to: Path, /) -> bool:
+        """Fetch a part that was kept; ``False`` where there is none."""
+
+    def put(self, name: str, part: Path, /) -> None:
+        """Keep a part. ``name`` is letters, digits, ``-`` and ``_``."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything an engine may know."""
+
+    source: Path
+    """The recording (or the artifact that the request named). Read only."""
+    media: MediaInfo
+    """What probing found in the recording."""
+    workdir: Path
+    """Empty, private, removed afterwards. Write results here."""
+    progress: Progress
+    inputs: Mapping[str, Sequence[InputFile]] = field(default_factory=dict)
+    """Earlier step -> its artifacts of the kinds that the pipeline table names."""
+    failed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Earlier step -> its error object (or ``{"reason": ...}`` when it was skipped)."""
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    """What ``Engine.sources`` and ``references`` asked for: asset or artifact id -> file. Read only."""
+    asset_id: str = ""
+    artifact_id: str | None = None
+    cache_key: str = ""
+    """What the work is called outside: to be repeated in a result whose documents demand it, and
+    for nothing else."""
+    scratch: Scratch | None = None
+    """``None``: nobody will take this work up again."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file to be stored as an artifact."""
+
+    kind: str
+    name: str
+    """Unique and stable within the step: the artifact id derives from it. ``hit_0001``."""
+    path: Path
+    content_type: str
+    meta: Mapping[str, Any]
+    """What its kind demands, and more. JSON, nothing random, no time stamps, floats rounded. The
+    runtime adds ``backend``, ``backend_type``, ``backend_version``, ``cache_key``, ``backend_info``."""
+    parents: Sequence[str] = ()
+    """Names of other outputs of this result, or ids of artifacts, that it was made from."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an engine made. ``SKIPPED`` and ``DEGRADED`` say why in ``reason``."""
+
+    outputs: Sequence[Output] = ()
+    state: StepState = StepState.DONE
+    reason: str | None = None
+
+
+class CacheKeyFormula(Protocol):
+    """A step's own cache key, where a document fixes its form."""
+
+    def __call__(
+        self,
+        ctx: RequestContext,
+        asset_id: str,
+        artifact_id: str | None,
+        params: Any,
+        backend_version: str,
+        upstream: Mapping[str, str],
+        /,
+    ) -> str:
+        """The key as text; ``upstream`` maps each needed step to its own cache key."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A step's declaration, found by name."""
+
+    params: type[StepParams]
+    backend: Callable[[], Backend]
+    """Choose the backend for this machine; raises ``MissingDependency`` where there is no stub."""
+    run: Callable[[Job, Any, Backend], Result]
+    """Do the work. Raises ``shared.errors``; anything else is reported as ``backend_failed``."""
+    cache_key: CacheKeyFormula | None = None
+    """``None``: the common formula of ``shared.steps.claims``."""
+    sources: Callable[[Any], Sequence[SourceRef]] | None = None
+    """What else of the tenant's the params name. The runtime finds them all before anything runs
+    (``NotFound`` for what is missing or another tenant's), makes their bytes part of the cache key,
+    and hands them in as ``Job.sources``."""
+    references: Callable[[Path], Sequence[str]] | None = None
+    """Ids of the tenant's artifacts that the source file itself names; they come in ``Job.sources``,
+    too. (Their ids derive from what they hold, and the file is part of the cache key.)"""

@@ -1,0 +1,1 @@
+"""What people edit of results: clips, timelines, transcripts."""

@@ -1,0 +1,73 @@
+"""Clips as documents, and the semantic timeline that a clip is a window of."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.clip import Clip
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import checked_name, digest
+from shared.editing.slices import slice_timeline
+from shared.errors import Conflict, NotFound
+from shared.homes.documents import Documents
+from shared.homes.objects import Objects
+
+TIMELINE = "audio_semantic_timeline"
+
+
+def register_clip(documents: Documents, ctx: RequestContext, clip: Clip) -> str:
+    """Store it; the same clip again is the same id. Raises ``NotFound`` for an unknown asset."""
+    if documents.get(f"{ctx.document_prefix}assets/{clip.asset_id}") is None:
+        raise NotFound("asset", clip.asset_id)
+    identifier = "clp_" + digest(clip.model_dump(mode="json"))[:32]
+    with suppress(Conflict):  # it is there already, and the id says that it is the same
+        documents.create(_path(ctx, identifier), clip.model_dump(mode="json"))
+    return identifier
+
+
+def load_clip(documents: Documents, ctx: RequestContext, identifier: str) -> Clip:
+    """The clip; raises ``NotFound``, also for another tenant's."""
+    document = documents.get(_path(ctx, identifier))
+    if document is None:
+        raise NotFound("clip", identifier)
+    return Clip.model_validate(document.data)
+
+
+def latest_timeline(documents: Documents, ctx: RequestContext, asset_id: str) -> Artifact:
+    """The asset's newest semantic timeline; raises ``NotFound`` where it has none."""
+    where = {"asset_id": asset_id, "kind": TIMELINE}
+    found = list(documents.list(f"{ctx.document_prefix}artifacts", where=where))
+    if not found:
+        raise NotFound("semantic timeline of asset", asset_id)
+    newest = max(found, key=lambda document: (document.updated_at, document.id))
+    return Artifact.model_validate(newest.data)
+
+
+def read_timeline(objects: Objects, artifact: Artifact) -> dict[str, Any]:
+    """The timeline's JSON."""
+    body: dict[str, Any] = json.loads(b"".join(objects.read(artifact.key)))
+    return body
+
+
+def timeline_by_clip(
+    documents: Documents, objects: Objects, ctx: RequestContext, clip_id: str
+) -> dict[str, Any]:
+    """``{clip_id, audio_semantic_artifact_id, uri, summary}``: the clip's part of its timeline.
+
+    Raises ``NotFound`` for the clip or where its asset has not been analysed yet.
+    """
+    clip = load_clip(documents, ctx, clip_id)
+    artifact = latest_timeline(documents, ctx, clip.asset_id)
+    return {
+        "clip_id": clip_id,
+        "audio_semantic_artifact_id": artifact.artifact_id,
+        "uri": artifact.uri,
+        "summary": slice_timeline(read_timeline(objects, artifact), clip),
+    }
+
+
+def _path(ctx: RequestContext, identifier: str) -> str:
+    return f"{ctx.document_prefix}clips/{checked_name('clip_id', identifier)}"

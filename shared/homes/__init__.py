@@ -1,0 +1,1 @@
+"""Where Rushes lives: objects, documents and the bus, each a Protocol with its adapters."""

@@ -1,0 +1,199 @@
+"""Documents in one SQLite file, for the threads and processes of one machine."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.ids import canonical_json
+from shared.errors import Conflict
+from shared.homes.documents import Document, Scalar
+from shared.homes.documents.document_checks import (
+    checked_collection,
+    checked_cursor,
+    checked_id,
+    checked_json,
+    checked_where,
+    parsed,
+    split_path,
+)
+from shared.homes.sqlite import Database
+
+PAGE = 200
+
+# The version is never used again, not even after the newest document is deleted.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+  version INTEGER PRIMARY KEY AUTOINCREMENT,
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  data TEXT NOT NULL,
+  updated_at REAL NOT NULL,
+  UNIQUE (collection, id)
+)
+"""
+
+
+class EmbeddedDocuments:
+    """``shared.homes.documents.Documents`` over SQLite. The store's clock is this machine's."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA)
+
+    def get(self, path: str) -> Document | None:
+        """The document, or ``None``."""
+        collection, name = split_path(path)
+        with self._database.read() as connection:
+            return _read(connection, collection, name)
+
+    def create(self, path: str, data: Mapping[str, Any]) -> Document:
+        """Write a new document; raises ``Conflict`` if there is one."""
+        collection, name = split_path(path)
+        text = checked_json(data)
+        with self._database.write() as connection:
+            if _read(connection, collection, name) is not None:
+                raise Conflict("the document exists already")
+            return _write(connection, collection, name, text)
+
+    def update(self, path: str, data: Mapping[str, Any], *, version: str) -> Document:
+        """Replace the document at just this version; raises ``Conflict`` otherwise."""
+        collection, name = split_path(path)
+        text = checked_json(data)
+        with self._database.write() as connection:
+            found = _read(connection, collection, name)
+            if found is None or found.version != version:
+                raise Conflict("the document has changed or is gone")
+            return _write(connection, collection, name, text)
+
+    def put(self, path: str, data: Mapping[str, Any]) -> Document:
+        """Create or replace, whatever is there."""
+        collection, name = split_path(path)
+        text = checked_json(data)
+        with self._database.write() as connection:
+            return _write(connection, collection, name, text)
+
+    def delete(self, path: str, *, version: str | None = None) -> bool:
+        """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another version."""
+        collection, name = split_path(path)
+        with self._database.write() as connection:
+            found = _read(connection, collection, name)
+            if found is None:
+                return False
+            if version not in (None, found.version):
+                raise Conflict("the document has changed")
+            connection.execute("DELETE FROM documents WHERE version = ?", (found.version,))
+            return True
+
+    def list(
+        self,
+        collection: str,
+        *,
+        where: Mapping[str, Scalar] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[Document]:
+        """The collection's own documents, ordered by id; see ``Documents.list``."""
+        checked_collection(collection)
+        start = "" if after is None else checked_id(after)
+        wanted = checked_where(where)
+        matching = (
+            found for found in self._pages(collection, start, wanted) if _matches(found, wanted)
+        )
+        yield from islice(matching, limit)
+
+    def newest(
+        self, collection: str, *, by: str, limit: int, after: str | None = None
+    ) -> Sequence[Document]:
+        """The largest by the field ``by`` first; see ``Documents.newest``."""
+        checked_collection(collection)
+        field = f'$."{checked_id(by)}"'
+        query = "SELECT id, json_extract(data, :field) AS value FROM documents"
+        query += " WHERE collection = :collection AND value IS NOT NULL"
+        values: dict[str, Any] = {"field": field, "collection": collection, "limit": limit}
+        if after is not None:
+            values["id"] = after
+            values["last"] = checked_cursor(self.get(f"{collection}/{checked_id(after)}"), by)
+            query += " AND (value, id) < (:last, :id)"
+        query += " ORDER BY value DESC, id DESC LIMIT :limit"
+        with self._database.read() as connection:
+            names = [name for name, _ in connection.execute(query, values).fetchall()]
+            found = [_read(connection, collection, name) for name in names]
+        return [document for document in found if document is not None]
+
+    def list_group(
+        self, name: str, *, where: Mapping[str, Scalar] | None = None
+    ) -> Iterator[Document]:
+        """Documents of every collection called ``name``, ordered by path, for the sweep."""
+        checked_id(name)
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT DISTINCT collection FROM documents").fetchall()
+        collections = [path for (path,) in rows if path.rsplit("/", 1)[-1] == name]
+        lists = [self.list(path, where=where) for path in collections]
+        yield from heapq.merge(*lists, key=lambda found: found.path.split("/"))
+
+    def _pages(
+        self, collection: str, after: str, where: Mapping[str, Scalar]
+    ) -> Iterator[Document]:
+        """A superset of what matches, read page by page, each with its own time of reading."""
+        texts = _texts_in(where)
+        query = (
+            "SELECT version, data, updated_at, id FROM documents WHERE collection = ? AND id > ?"
+            + " AND instr(data, ?)" * len(texts)
+            + " ORDER BY id LIMIT ?"
+        )
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(query, (collection, after, *texts, PAGE)).fetchall()
+            read_at = time.time()
+            for version, data, updated_at, name in rows:
+                path = f"{collection}/{name}"
+                yield Document(path, parsed(data), str(version), updated_at, read_at)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][-1]
+
+
+def _read(connection: sqlite3.Connection, collection: str, name: str) -> Document | None:
+    row = connection.execute(
+        "SELECT version, data, updated_at FROM documents WHERE collection = ? AND id = ?",
+        (collection, name),
+    ).fetchone()
+    if row is None:
+        return None
+    version, data, updated_at = row
+    return Document(f"{collection}/{name}", parsed(data), str(version), updated_at, time.time())
+
+
+def _write(connection: sqlite3.Connection, collection: str, name: str, text: str) -> Document:
+    now = time.time()
+    version = connection.execute(
+        "INSERT OR REPLACE INTO documents (collection, id, data, updated_at) VALUES (?, ?, ?, ?)",
+        (collection, name, text, now),
+    ).lastrowid
+    return Document(f"{collection}/{name}", parsed(text), str(version), now, now)
+
+
+def _texts_in(where: Mapping[str, Scalar]) -> tuple[str, ...]:
+    """What the stored text must contain: sifts in SQLite before ``_matches`` parses the JSON."""
+    return tuple(
+        canonical_json({name: value})[1:-1]
+        for name, value in where.items()
+        if isinstance(value, str)
+    )
+
+
+def _matches(document: Document, where: Mapping[str, Scalar]) -> bool:
+    return all(
+        name in document.data and _equal(document.data[name], value)
+        for name, value in where.items()
+    )
+
+
+def _equal(found: Any, wanted: Scalar) -> bool:
+    """As Firestore compares: 1 is 1.0, but true is not 1."""
+    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)

@@ -1,0 +1,63 @@
+"""The composition root: which adapters this process works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from shared.homes.bus import Bus
+from shared.homes.documents import Documents
+from shared.homes.objects import Objects
+from shared.settings import Settings, settings
+from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, functions
+
+
+@dataclass(frozen=True)
+class Home:
+    """One place where Rushes lives: embedded, on emulators, or in Google Cloud."""
+
+    settings: Settings
+    objects: Objects
+    documents: Documents
+    bus: Bus
+
+
+def consumed_topics() -> dict[str, str]:
+    """Topic -> the function that consumes it. Subscriptions have their topic's name."""
+    steps = {row.topic: function for function, rows in functions().items() for row in rows}
+    return {UPLOADS_TOPIC: "probe", **steps, RESULTS_TOPIC: "webhooks", DEAD_TOPIC: "sweep"}
+
+
+def open_home(config: Settings) -> Home:
+    """Connect the adapters that the settings name. Imports only what this home needs."""
+    if config.home == "google":
+        from shared.homes.bus.google_bus import GoogleBus
+        from shared.homes.documents.google_documents import GoogleDocuments
+        from shared.homes.objects.google_objects import GoogleObjects
+
+        return Home(
+            config,
+            GoogleObjects(config.bucket, config.project),
+            GoogleDocuments(config.project),
+            GoogleBus(config.project),
+        )
+    from shared.homes.bus.embedded_bus import EmbeddedBus
+    from shared.homes.documents.embedded_documents import EmbeddedDocuments
+    from shared.homes.objects.embedded_objects import EmbeddedObjects
+
+    config.data.mkdir(parents=True, exist_ok=True)
+    bus = EmbeddedBus(config.data / "bus.sqlite3")
+    for topic in consumed_topics():
+        bus.subscribe(topic, topic, ack_deadline_s=config.lease_s)
+    return Home(
+        config,
+        EmbeddedObjects(config.data / "objects"),
+        EmbeddedDocuments(config.data / "documents.sqlite3"),
+        bus,
+    )
+
+
+@cache
+def this_home() -> Home:
+    """The home that this process's settings name, connected once."""
+    return open_home(settings())

@@ -1,0 +1,1 @@
+"""What arrives and what is sent: events, deliveries, dead letters, webhooks."""

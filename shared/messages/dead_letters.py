@@ -1,0 +1,198 @@
+"""Dead letters: what was given up, with the reason, kept so that it can be sent again.
+
+Whoever gives a message up publishes it to the dead topic (``bury``); Pub/Sub does the same with
+what no function could even receive. The sweep function records both as documents (``keep``), where
+the operator lists them and sends them again (``redrive``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
+from shared.contracts.step import StepRecord
+from shared.errors import NotFound, Permanent, RushesError, ValidationError
+from shared.homes.bus import Message
+from shared.homes.documents import Documents
+from shared.homes.home import Home
+from shared.messages.events import request_from_message, upload_from_message
+from shared.runs.planning import fail_step
+from shared.runs.records import load_records, load_run, open_upload_run, record_path, upload_run_id
+from shared.steps.claims import forgive
+from shared.steps.pipeline import BY_NAME, DEAD_TOPIC, PROBE, UPLOADS_TOPIC, followers
+
+log = structlog.get_logger()
+
+UNATTRIBUTED = "unattributed/letters/dead_letters"
+"""The collection of letters that name no valid tenant: for the operator alone."""
+KEPT_S = 90 * 24 * 3600
+"""So long after it was buried a letter is kept, where the document store removes what expires."""
+_FORWARDED = "CloudPubSubDeadLetter"
+
+
+class DeadLetter(BaseModel):
+    """One message that was given up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    letter_id: str
+    code: str
+    error: Mapping[str, Any] | None = None
+    step: str | None = None
+    topic: str | None = None
+    """Where it would be sent again; ``None``: nobody would understand it."""
+    cache_key: str | None = None
+    """Of the claim that remembers the failure."""
+    data_base64: str
+    attributes: Mapping[str, str]
+    buried_at: float
+    """Unix seconds."""
+    expires_at: float | None = None
+    """Unix seconds; ``None``: nobody knows when it was buried."""
+    redriven: int = 0
+
+
+def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | None = None) -> None:
+    """Publish a message to the dead topic with the reason; raises ``Unavailable``."""
+    step = message.attributes.get("step", "")
+    log.error("message.buried", code=error.code, step=step, backend_version=error.backend_version)
+    content = {
+        "error": error.to_json(),
+        "cache_key": cache_key,
+        "data_base64": base64.b64encode(message.data).decode(),
+        "attributes": dict(message.attributes),
+    }
+    attributes = {
+        name: message.attributes[name]
+        for name in ("tenant", "env", "step")
+        if name in message.attributes
+    }
+    home.bus.publish(DEAD_TOPIC, json.dumps(content).encode(), {**attributes, "code": error.code})
+
+
+def keep(home: Home, message: Message) -> DeadLetter:
+    """Record what arrived on the dead topic, and fail the step whose request it was.
+
+    The same message again lands on its own record.
+    """
+    letter = _letter(message)
+    _tell_run(home, letter)
+    home.documents.put(
+        f"{_collection(letter.attributes)}/{letter.letter_id}", letter.model_dump(mode="json")
+    )
+    return letter
+
+
+def _letter(message: Message) -> DeadLetter:
+    if any(name.startswith(_FORWARDED) for name in message.attributes):
+        attributes = {
+            name: value
+            for name, value in message.attributes.items()
+            if not name.startswith(_FORWARDED)
+        }
+        content: dict[str, Any] = {
+            "data_base64": base64.b64encode(message.data).decode(),
+            "attributes": attributes,
+        }
+        code = "undeliverable"
+    else:
+        content = json.loads(message.data)
+        code = message.attributes.get("code", "unknown")
+    return DeadLetter(
+        letter_id=digest(content["data_base64"], content["attributes"])[:32],
+        code=code,
+        step=content["attributes"].get("step"),
+        topic=_topic(content["attributes"]),
+        buried_at=message.published_at or 0.0,
+        expires_at=message.published_at and message.published_at + KEPT_S,
+        **content,
+    )
+
+
+def _tell_run(home: Home, letter: DeadLetter) -> None:
+    """A run must not wait for ever for what was given up before its step could be recorded."""
+    message = Message("", base64.b64decode(letter.data_base64), letter.attributes)
+    error = letter.error or {"code": letter.code, "message": "no function could receive it"}
+    try:
+        if letter.topic == UPLOADS_TOPIC:
+            upload = upload_from_message(message)
+            if upload is not None:
+                open_upload_run(home.documents, upload, upload.name, at=letter.buried_at)
+                fail_step(home, upload.ctx, upload_run_id(upload), PROBE, error)
+        elif letter.topic is not None:
+            request = request_from_message(message)
+            if request.run_id is not None:
+                fail_step(home, request.context, request.run_id, request.step, error)
+    except Permanent:  # it names no run: the letter is all that can be kept
+        return
+
+
+def _topic(attributes: Mapping[str, str]) -> str | None:
+    if "objectId" in attributes:
+        return UPLOADS_TOPIC
+    row = BY_NAME.get(attributes.get("step", ""))
+    return row.topic if row else None
+
+
+def _collection(attributes: Mapping[str, str]) -> str:
+    tenant, env = attributes.get("tenant"), attributes.get("env")
+    if "objectId" in attributes:
+        parts = [*attributes["objectId"].split("/"), "", ""]
+        tenant, env = parts[1], parts[2]
+    try:
+        return f"{RequestContext.of(tenant, env).document_prefix}dead_letters"
+    except ValidationError:
+        return UNATTRIBUTED
+
+
+def dead_letters(documents: Documents, ctx: RequestContext | None) -> Iterator[DeadLetter]:
+    """A tenant's dead letters, or with ``None`` those that name no valid tenant."""
+    collection = f"{ctx.document_prefix}dead_letters" if ctx else UNATTRIBUTED
+    for document in documents.list(collection):
+        yield DeadLetter.model_validate(document.data)
+
+
+def redrive(home: Home, ctx: RequestContext | None, letter: DeadLetter) -> None:
+    """Send a dead letter again, its remembered failure forgotten.
+
+    Raises ``ValidationError`` for a letter that no topic takes.
+    """
+    if letter.topic is None:
+        raise ValidationError("letter", "names no known step: correct it and publish it yourself")
+    if ctx is not None:
+        _forget_failure(home.documents, ctx, letter)
+    home.bus.publish(letter.topic, base64.b64decode(letter.data_base64), letter.attributes)
+    collection = f"{ctx.document_prefix}dead_letters" if ctx else UNATTRIBUTED
+    home.documents.put(
+        f"{collection}/{letter.letter_id}",
+        letter.model_copy(update={"redriven": letter.redriven + 1}).model_dump(mode="json"),
+    )
+
+
+def _forget_failure(documents: Documents, ctx: RequestContext, letter: DeadLetter) -> None:
+    """Let the step, and what was skipped for its sake, be asked for afresh."""
+    if letter.cache_key:
+        forgive(documents, ctx, letter.cache_key)
+    content = json.loads(base64.b64decode(letter.data_base64) or "{}")
+    run_id = content.get("run_id") or letter.attributes.get("run")
+    if not run_id or letter.step is None:
+        return
+    try:
+        run = load_run(documents, ctx, run_id)
+    except NotFound:
+        return
+    records = load_records(documents, ctx, run_id)
+    ahead = [letter.step]
+    while ahead:
+        step = ahead.pop()
+        if step in records and not records[step].state.delivered:
+            fresh = StepRecord(step=step, lease_generation=records[step].lease_generation)
+            documents.put(record_path(ctx, run_id, step), fresh.model_dump(mode="json"))
+        ahead.extend(row.name for row in followers(step, run.planned))

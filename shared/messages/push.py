@@ -1,0 +1,124 @@
+"""Push endpoints: how a function's ``main`` answers Pub/Sub.
+
+204 acknowledges; 503 turns the message back, to come again with backoff. Where
+``RUSHES_PUSH_AUDIENCE`` is set, a push must carry a token that Google signed for that audience and the
+service account that pushes: 401 otherwise, whatever the platform in front has let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from shared.errors import Permanent, Unavailable, ValidationError
+from shared.homes.bus import Message
+from shared.homes.home import this_home
+from shared.messages.dead_letters import bury
+from shared.messages.delivery import Handler, deliver
+from shared.messages.events import message_from_push
+from shared.settings import Settings, settings, variable
+from shared.watch.log import configure
+from shared.watch.trace import log_fields_of_request
+
+if TYPE_CHECKING:
+    from flask import Request
+
+Answer = tuple[str, int]
+
+CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
+ISSUERS = ("https://accounts.google.com", "accounts.google.com")
+_CLOCK_SKEW_S = 30
+_FETCH_S = 10.0
+
+log = structlog.get_logger()
+
+
+def answer(request: Request, handle: Handler) -> Answer:
+    """Decode the push, hand the message over, and say whether it must come again."""
+    configure(settings().log_level)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    with bound_contextvars(**_request_fields(headers)):
+        return _answer(request, handle)
+
+
+def _answer(request: Request, handle: Handler) -> Answer:
+    try:
+        why_not = refusal(request.headers.get("Authorization", ""), settings())
+    except Unavailable as error:
+        log.warning("push.unchecked", code=error.code)
+        return "", 503
+    if why_not:
+        log.warning("push.refused", reason=why_not)
+        return "", 401
+    body = request.get_data()
+    try:
+        message = message_from_push(body, dict(request.headers))
+    except Permanent as error:
+        bury(this_home(), Message(message_id="", data=body, attributes={}), error)
+        return "", 204
+    return ("", 503) if deliver(message, this_home(), handle) else ("", 204)
+
+
+def refusal(authorization: str, config: Settings) -> str | None:
+    """Why a push with this ``Authorization`` header is not taken; ``None`` if it is.
+
+    Raises ``Unavailable`` where Google's certificates cannot be had, and ``ValidationError`` where
+    the settings name an audience but nobody who pushes.
+    """
+    if config.push_audience is None:
+        return None
+    if config.push_service_account is None:
+        raise ValidationError(variable("push_service_account"), "goes with the audience")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return "no token"
+    try:
+        claims = _verified(token, config.push_audience)
+    except ValueError:
+        return "the token is not valid, or not for this audience"
+    if claims.get("iss") not in ISSUERS:
+        return "another issuer"
+    if claims.get("email") != config.push_service_account or not claims.get("email_verified"):
+        return "another account"
+    return None
+
+
+def _verified(token: str, audience: str) -> Mapping[str, Any]:
+    """The claims of a token whose signature, time and audience hold; ``ValueError`` otherwise."""
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.oauth2.id_token import verify_token
+
+    try:
+        claims: Mapping[str, Any] = verify_token(
+            token,
+            _fetcher(),
+            audience=audience,
+            certs_url=CERTIFICATES,
+            clock_skew_in_seconds=_CLOCK_SKEW_S,
+        )
+    except TransportError as error:
+        raise Unavailable("Google's certificates", "they cannot be fetched") from error
+    except GoogleAuthError as error:
+        raise ValueError(str(error)) from None
+    return claims
+
+
+@cache
+def _fetcher() -> Any:
+    """Fetches certificates, and keeps them as long as their headers allow."""
+    import requests
+    from cachecontrol import CacheControl
+    from google.auth.transport.requests import Request as Fetch
+
+    return partial(Fetch(session=CacheControl(requests.Session())), timeout=_FETCH_S)
+
+
+def _request_fields(headers: Mapping[str, str]) -> dict[str, str]:
+    """What Cloud Run and Cloud Trace call this request; ``headers`` by their names in lower case."""
+    execution_id = headers.get("function-execution-id")
+    named = {"execution_id": execution_id} if execution_id else {}
+    return named | log_fields_of_request(headers)

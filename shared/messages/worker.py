@@ -1,0 +1,160 @@
+"""Workers of the embedded home: processes that pull messages and do what they ask.
+
+    python -m shared.messages.worker       one worker, with the settings of its environment
+
+A worker that dies leaves its message and its leases to lapse; another takes both over.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+
+from shared.errors import LeaseHeld, LeaseLost, RushesError
+from shared.homes.bus import Bus, Delivery
+from shared.homes.home import Home, consumed_topics, open_home
+from shared.messages.delivery import deliver, handler_of
+from shared.processes import tied_to_caller
+from shared.settings import Settings, settings, variable
+from shared.watch.log import configure
+
+log = structlog.get_logger()
+
+_POLL_S = 0.5
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 30.0
+
+
+def work(home: Home) -> NoReturn:
+    """Pull and handle messages, for ever."""
+    topics = consumed_topics()
+    while True:
+        for delivery in home.bus.pull(list(topics), wait_s=_POLL_S):
+            settle(home, delivery, topics[delivery.subscription])
+
+
+def settle(home: Home, delivery: Delivery, function: str) -> None:
+    """Handle one delivery, then acknowledge it or give it back."""
+    message = delivery.message
+    try:
+        with _kept(home.bus, delivery, home.settings.lease_s):
+            again: Exception | None = deliver(message, home, handler_of(function))
+    except Exception as error:
+        log.error("handler.raised", error_type=type(error).__name__, exc_info=error)
+        again = error
+    if again is None:
+        home.bus.ack(delivery)
+    else:
+        home.bus.nack(delivery, delay_s=_delay_s(again, message.delivery_attempt))
+
+
+def _delay_s(error: Exception, attempt: int) -> float:
+    if isinstance(error, LeaseHeld):
+        return min(max(error.retry_after_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
+    return float(min(_FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16), _LONGEST_BACKOFF_S))
+
+
+@contextmanager
+def _kept(bus: Bus, delivery: Delivery, deadline_s: float) -> Iterator[None]:
+    """Keep the delivery for as long as it is being handled."""
+    done = threading.Event()
+
+    def extend() -> None:
+        while not done.wait(deadline_s / 3):
+            try:
+                bus.extend(delivery, ack_deadline_s=deadline_s)
+            except LeaseLost:
+                return
+            except RushesError as error:
+                log.warning("delivery.not_extended", code=error.code)
+
+    thread = threading.Thread(target=extend, name="delivery", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+class WorkerPool:
+    """Worker processes that are replaced when they die and gone when the pool is."""
+
+    def __init__(self, config: Settings) -> None:
+        self._environment = {**os.environ, **worker_environment(config)}
+        self._log = config.data / "worker.log"
+        self._count = config.workers or os.cpu_count() or 1
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> WorkerPool:
+        self._processes = [self._start() for _ in range(self._count)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def process_ids(self) -> list[int]:
+        """The living workers."""
+        return [process.pid for process in self._processes if process.poll() is None]
+
+    def replace_dead(self) -> int:
+        """Start a new worker for each that died; returns how many had."""
+        dead = [
+            index for index, process in enumerate(self._processes) if process.poll() is not None
+        ]
+        for index in dead:
+            log.warning("worker.died", exit_code=self._processes[index].returncode)
+            self._processes[index] = self._start()
+        return len(dead)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log_file:
+            return subprocess.Popen(
+                [*tied_to_caller(), sys.executable, "-m", "shared.messages.worker"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stderr=log_file,
+            )
+
+
+def worker_environment(config: Settings) -> dict[str, str]:
+    """The settings, as variables for another process."""
+    stated = config.model_dump(mode="json", exclude_none=True)
+    for name in ("data", "models"):
+        if name in stated:
+            stated[name] = str(Path(stated[name]).absolute())
+    return {variable(name): str(value) for name, value in stated.items()}
+
+
+def main() -> None:
+    """Run one worker, until SIGTERM or the end of the process that started it."""
+    configure(settings().log_level)
+
+    def stop_now(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)  # unwinds: children are killed, files removed, the claim given back
+
+    signal.signal(signal.SIGTERM, stop_now)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work(open_home(settings()))
+
+
+if __name__ == "__main__":
+    main()

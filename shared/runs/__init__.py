@@ -1,0 +1,1 @@
+"""Runs: taking an upload in, planning, moving on, and what people are shown of them."""

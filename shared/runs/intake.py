@@ -1,0 +1,270 @@
+"""Intake: an upload becomes an asset, opens its run, and asks for the first steps.
+
+The run is opened before anything can fail, so that people see a failed upload as such. All of it
+is repeatable: run, asset and claim ids derive from the object's bucket, key and generation, or from
+its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from shared.contracts.asset import Asset, Probed, Source
+from shared.contracts.ids import asset_id
+from shared.contracts.step import Run, StepRecord, StepState
+from shared.errors import (
+    AttemptsExhausted,
+    Conflict,
+    LeaseLost,
+    NotFound,
+    Permanent,
+    Transient,
+    ValidationError,
+)
+from shared.folders import work_folder
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.homes.objects import ObjectInfo
+from shared.homes.objects.fetch import Fetched, fetch_object
+from shared.messages.dead_letters import bury
+from shared.messages.delivery import one_of_ours
+from shared.messages.events import Upload
+from shared.runs import planning
+from shared.runs.records import change_run, open_upload_run, write_record
+from shared.runs.results import publish_settled
+from shared.steps.claims import Claim, Lease, Recall
+from shared.steps.pipeline import BY_NAME, PROBE, UPLOADS_TOPIC, default_steps, with_needs
+from shared.watch import trace
+from shared.watch.log import bind
+
+log = structlog.get_logger()
+
+PROBE_TIMEOUT_S = 600
+
+
+Probe = Callable[[Path], Probed]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the uploader attached to the object: which steps, with which params, for whom."""
+
+    steps: tuple[str, ...] | None = None
+    params: Mapping[str, Mapping[str, Any]] | None = None
+    user_id: str | None = None
+    name: str | None = None
+
+    @staticmethod
+    def read(metadata: Mapping[str, str]) -> Wishes:
+        """From the metadata ``rushes-steps`` (names with commas), ``rushes-params`` (JSON: step ->
+        params), ``rushes-user`` and ``rushes-name``. Raises ``ValidationError``.
+        """
+        steps = metadata.get("rushes-steps")
+        try:
+            params = json.loads(metadata.get("rushes-params") or "{}")
+        except json.JSONDecodeError as error:
+            raise ValidationError("rushes-params", f"is not JSON: {error}") from None
+        if not isinstance(params, dict) or not all(isinstance(v, dict) for v in params.values()):
+            raise ValidationError("rushes-params", "must map each step to its params")
+        wanted = tuple(name.strip() for name in steps.split(",") if name.strip()) if steps else None
+        with_needs([name for name in (*(wanted or ()), *params) if name != PROBE])
+        return Wishes(wanted, params, metadata.get("rushes-user"), metadata.get("rushes-name"))
+
+    def metadata(self) -> dict[str, str]:
+        """The same, to attach to an upload."""
+        told = {
+            "rushes-steps": ",".join(self.steps) if self.steps is not None else None,
+            "rushes-params": json.dumps(self.params) if self.params else None,
+            "rushes-user": self.user_id,
+            "rushes-name": self.name,
+        }
+        return {name: value for name, value in told.items() if value}
+
+
+def take_in(upload: Upload, message: Message, home: Home, probe: Probe) -> None:
+    """Make the asset and ask for its steps; raises ``Transient`` to have the message come again."""
+    _Intake(upload, message, home, probe).make()
+
+
+@dataclass(frozen=True)
+class _Intake:
+    upload: Upload
+    message: Message
+    home: Home
+    probe: Probe
+
+    def make(self) -> None:
+        bind(step=PROBE, attempt=self.message.delivery_attempt)
+        info = self.home.objects.stat(self.upload.key)
+        if info is None:
+            log.info("upload.gone")  # deleted since: nothing to take in, and nobody to tell
+            return
+        name = info.metadata.get("rushes-name", self.upload.name)
+        run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
+        bind(run_id=run.run_id)
+        trace.name_span(PROBE, run_id=run.run_id)
+        with trace.span("claim"):
+            taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
+        if isinstance(taken, Claim):
+            self._tell(run, taken)
+        elif taken.claim.attempts > self.home.settings.max_attempts:
+            self._give_up(run, taken)
+        else:
+            self._work_under(run, taken, info)
+
+    def _wanted(self, run: Run) -> Claim:
+        ctx = self.upload.ctx
+        parts = (PROBE, ctx.tenant_id, ctx.env, self.upload.key, str(self.upload.generation))
+        return Claim(
+            cache_key="|".join(parts),
+            step=PROBE,
+            run_id=run.run_id,
+            lease_s=self.home.settings.lease_s,
+            recall=Recall(
+                topic=UPLOADS_TOPIC,
+                data=self.message.data.decode(errors="replace"),
+                attributes=dict(self.message.attributes),
+            ),
+        )
+
+    def _work_under(self, run: Run, lease: Lease, info: ObjectInfo) -> None:
+        self._record(run, StepRecord(step=PROBE, state=StepState.RUNNING), lease.claim)
+        try:
+            with lease.kept_alive(PROBE_TIMEOUT_S), one_of_ours(PROBE, PROBE, None):
+                claim = self._accept(run, lease, info)
+        except LeaseLost:
+            raise
+        except Transient as error:
+            lease.release(error)
+            raise
+        except Permanent as error:
+            claim = lease.settle_failed(error)
+            log.warning("upload.refused", code=error.code)
+        self._tell(run, claim)
+
+    def _accept(self, run: Run, lease: Lease, info: ObjectInfo) -> Claim:
+        if info.generation != self.upload.generation:
+            raise NotFound("upload", f"{self.upload.name} at generation {self.upload.generation}")
+        wishes = Wishes.read(info.metadata)
+        with work_folder() as folder:
+            with trace.span("fetch"):
+                fetched = self._fetch(folder)
+            asset = self._known_asset(fetched) or self._new_asset(fetched)
+        lease.renew()
+        with trace.span("store"):
+            asset = self._register(asset, run.source)
+        run = change_run(
+            self.home.documents, self.upload.ctx, run.run_id, **self._plan(wishes, asset)
+        )
+        with trace.span("publish"):
+            planning.start(self.home, self.upload.ctx, run, asset)
+        with trace.span("settle"):
+            return lease.settle_done("done", asset_id=asset.asset_id)
+
+    def _fetch(self, folder: Path) -> Fetched:
+        limits = planning.tenant_settings(self.home, self.upload.ctx)
+        limit = int(limits.get("max_input_bytes", self.home.settings.max_input_bytes))
+        return fetch_object(
+            self.home.objects,
+            self.upload.key,
+            folder / "upload",
+            max_bytes=limit,
+            generation=self.upload.generation,
+        )
+
+    def _plan(self, wishes: Wishes, asset: Asset) -> dict[str, Any]:
+        standing = planning.tenant_settings(self.home, self.upload.ctx)
+        steps = wishes.steps if wishes.steps is not None else standing.get("steps")
+        if steps is None:
+            wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
+        else:
+            wanted = [name for name in steps if name != PROBE]
+        chosen = with_needs(wanted)
+        params = {**standing.get("params", {}), **(wishes.params or {})}
+        return {
+            "asset_id": asset.asset_id,
+            "planned": (PROBE, *chosen),
+            "params": params,
+            "user_id": wishes.user_id,
+        }
+
+    def _known_asset(self, fetched: Fetched) -> Asset | None:
+        """The asset of these bytes, if it stands already: then nothing need be probed or copied."""
+        document = self.home.documents.get(self._asset_path(fetched))
+        return Asset.model_validate(document.data) if document else None
+
+    def _asset_path(self, fetched: Fetched) -> str:
+        ctx = self.upload.ctx
+        return f"{ctx.document_prefix}assets/{asset_id(ctx.tenant_id, ctx.env, fetched.sha256)}"
+
+    def _new_asset(self, fetched: Fetched) -> Asset:
+        ctx = self.upload.ctx
+        with trace.span("engine"):
+            probed = self.probe(fetched.path)
+        identifier = asset_id(ctx.tenant_id, ctx.env, fetched.sha256)
+        folder = f"{ctx.object_prefix}media_v2/{identifier}/source"
+        asset = Asset(
+            asset_id=identifier,
+            tenant_id=ctx.tenant_id,
+            env=ctx.env,
+            sha256=fetched.sha256,
+            bytes=fetched.bytes,
+            content_type=probed.content_type,
+            key=f"{folder}/{identifier}.{probed.extension}",
+            media=probed.media,
+        )
+        self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
+        return asset
+
+    def _register(self, asset: Asset, name: str) -> Asset:
+        """Create the asset, or add this upload to the sources of the one that stands."""
+        documents = self.home.documents
+        source = Source(key=self.upload.key, generation=self.upload.generation, name=name)
+        path = f"{self.upload.ctx.document_prefix}assets/{asset.asset_id}"
+        while True:
+            document = documents.get(path)
+            standing = Asset.model_validate(document.data) if document else asset
+            if source in standing.sources:
+                return standing
+            grown = standing.model_copy(update={"sources": (*standing.sources, source)})
+            content = grown.model_dump(mode="json")
+            try:
+                if document is None:
+                    documents.create(path, content)
+                else:
+                    documents.update(path, content, version=document.version)
+            except Conflict:
+                continue
+            return grown
+
+    def _tell(self, run: Run, claim: Claim) -> None:
+        """Record how probing went, and once more ask for what follows, should that have been lost."""
+        failed = claim.state == "failed"
+        state = StepState.FAILED if failed else StepState.DONE
+        record = StepRecord(step=PROBE).settled(state, error=claim.error)
+        self._record(run, record, claim)
+        publish_settled(self.home, self.upload.ctx, run.run_id, record)
+        log.info(
+            "upload.taken_in",
+            outcome=state.value,
+            code=claim.error["code"] if claim.error else None,
+            attempts=claim.attempts,
+            generation=claim.generation,
+        )
+
+    def _record(self, run: Run, record: StepRecord, claim: Claim) -> None:
+        stamped = record.model_copy(update={"lease_generation": claim.generation})
+        write_record(self.home.documents, self.upload.ctx, run.run_id, stamped)
+
+    def _give_up(self, run: Run, lease: Lease) -> None:
+        last = dict(lease.claim.error) if lease.claim.error else None
+        error = AttemptsExhausted(self.home.settings.max_attempts, last, service=PROBE)
+        bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
+        self._tell(run, lease.settle_failed(error))

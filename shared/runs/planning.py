@@ -1,0 +1,124 @@
+"""Planning a run and moving it on: which steps it has, and what follows when one settles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
+from shared.homes.home import Home
+from shared.runs.records import load_records, load_run, plan_record, write_record
+from shared.runs.results import publish_settled
+from shared.steps.pipeline import BY_NAME, PROBE, Step, followers
+
+
+def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
+    """Record each planned step, skip those that the recording is not for, ask for the first ones.
+
+    May be repeated: what has been asked for and has settled is told again, which changes nothing.
+    """
+    rows = [BY_NAME[name] for name in run.planned if name != PROBE]
+    for row in rows:
+        plan_record(home.documents, ctx, run.run_id, _first_record(row, run, asset))
+    records = load_records(home.documents, ctx, run.run_id)
+    for row in rows:
+        if not awaited(row, run) and not records[row.name].state.settled:
+            ask_for(home, run, row)
+    for row in rows:
+        if records[row.name].state.settled:
+            advance(home, ctx, run, row.name)
+
+
+def awaited(row: Step, run: Run) -> tuple[str, ...]:
+    """The steps that must have settled before this one begins."""
+    return (*row.needs, *(name for name in row.wants if name in run.planned))
+
+
+def _first_record(row: Step, run: Run, asset: Asset) -> StepRecord:
+    record = StepRecord(step=row.name)
+    if not row.accepts(asset.media):
+        return record.settled(StepState.SKIPPED, reason=f"no {row.takes}")
+    if run.dry_run and row.name != run.planned[-1]:
+        return record.settled(StepState.SKIPPED, reason=NOT_MADE)
+    return record
+
+
+def ask_for(home: Home, run: Run, row: Step) -> None:
+    """Publish the request for one step of a run."""
+    publish_request(home, request_for(run, row))
+
+
+def request_for(run: Run, row: Step) -> StepRequest:
+    """The request for one step of a run whose asset is known."""
+    assert run.asset_id is not None
+    return StepRequest(
+        tenant_id=run.tenant_id,
+        env=run.env,
+        user_id=run.user_id,
+        step=row.name,
+        asset_id=run.asset_id,
+        artifact_id=run.artifact_id,
+        run_id=run.run_id,
+        params=run.params.get(row.name, {}),
+        force=row.name in run.force,
+    )
+
+
+def publish_request(home: Home, request: StepRequest) -> str:
+    """Put a request on its function's topic; returns the message id."""
+    topic = BY_NAME[request.step].topic
+    return home.bus.publish(topic, request.model_dump_json().encode(), request.attributes)
+
+
+def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
+    """After ``settled`` has: ask for each step for which all that it reads is now settled.
+
+    Whichever of several settles last asks; two that settle at once may both ask, which the
+    claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
+    """
+    following = followers(settled, run.planned)
+    records = load_records(home.documents, ctx, run.run_id) if following else {}
+    for row in following:
+        before = [records.get(name) for name in awaited(row, run)]
+        if not all(record is not None and record.state.settled for record in before):
+            continue
+        if records[row.name].state.settled:
+            advance(home, ctx, run, row.name)
+            continue
+        missing = [records[name] for name in row.needs if not records[name].state.delivered]
+        enough = row.partial and len(missing) < len(row.needs)
+        if not missing or enough or run.dry_run:
+            ask_for(home, run, row)
+        else:
+            _skip(home, ctx, run, row, missing)
+
+
+def _skip(
+    home: Home, ctx: RequestContext, run: Run, row: Step, missing: Sequence[StepRecord]
+) -> None:
+    reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
+    record = StepRecord(step=row.name).settled(StepState.SKIPPED, reason=reason)
+    write_record(home.documents, ctx, run.run_id, record)
+    publish_settled(home, ctx, run.run_id, record)
+    advance(home, ctx, run, row.name)
+
+
+def fail_step(
+    home: Home, ctx: RequestContext, run_id: str, step: str, error: Mapping[str, Any]
+) -> None:
+    """Fail a step that nobody will settle any more, unless it has settled; raises ``NotFound``."""
+    run = load_run(home.documents, ctx, run_id)
+    standing = load_records(home.documents, ctx, run_id).get(step, StepRecord(step=step))
+    if not standing.state.settled:
+        record = standing.settled(StepState.FAILED, error=error)
+        write_record(home.documents, ctx, run_id, record)
+        publish_settled(home, ctx, run_id, record)
+        advance(home, ctx, run, step)
+
+
+def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
+    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
+    document = home.documents.get(f"{ctx.document_prefix}settings/pipeline")
+    return document.data if document else {}

@@ -1,0 +1,145 @@
+"""Runs: what was planned for one upload or request, and how each step of it stands.
+
+A run's document is written once and its steps are documents of their own, so that workers never
+contend for one. The run's state is read off its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import run_id as derived_run_id
+from shared.contracts.step import Run, StepRecord, StepState
+from shared.errors import Conflict, NotFound
+from shared.homes.documents import Document, Documents
+from shared.messages.events import Upload
+from shared.steps.pipeline import PROBE
+
+
+def run_path(ctx: RequestContext, run_id: str) -> str:
+    """Where a run lives."""
+    return f"{ctx.document_prefix}runs/{run_id}"
+
+
+def record_path(ctx: RequestContext, run_id: str, step: str) -> str:
+    """Where one step of a run lives."""
+    return f"{run_path(ctx, run_id)}/steps/{step}"
+
+
+def load_run(documents: Documents, ctx: RequestContext, run_id: str) -> Run:
+    """The run; raises ``NotFound``."""
+    document = documents.get(run_path(ctx, run_id))
+    if document is None:
+        raise NotFound("run", run_id)
+    return Run.model_validate(document.data)
+
+
+def load_records(documents: Documents, ctx: RequestContext, run_id: str) -> dict[str, StepRecord]:
+    """Step -> its record."""
+    found = documents.list(f"{run_path(ctx, run_id)}/steps")
+    return {document.id: StepRecord.model_validate(document.data) for document in found}
+
+
+def open_run(documents: Documents, ctx: RequestContext, run: Run) -> Run:
+    """Write the run unless it stands already; returns the one that stands."""
+    try:
+        documents.create(run_path(ctx, run.run_id), run.model_dump(mode="json"))
+    except Conflict:
+        return load_run(documents, ctx, run.run_id)
+    return run
+
+
+def upload_run_id(upload: Upload) -> str:
+    """The run that this object change opens."""
+    return derived_run_id(
+        "upload", upload.ctx.tenant_id, upload.ctx.env, upload.key, upload.generation
+    )
+
+
+def open_upload_run(documents: Documents, upload: Upload, name: str, *, at: float) -> Run:
+    """Open the run of an upload, which is to be probed; ``at``: Unix seconds."""
+    run = Run(
+        run_id=upload_run_id(upload),
+        tenant_id=upload.ctx.tenant_id,
+        env=upload.ctx.env,
+        source=name,
+        planned=(PROBE,),
+        created_at=at,
+    )
+    return open_run(documents, upload.ctx, run)
+
+
+def change_run(documents: Documents, ctx: RequestContext, run_id: str, **changes: Any) -> Run:
+    """Change fields of a run; raises ``NotFound``."""
+    while True:
+        document = documents.get(run_path(ctx, run_id))
+        if document is None:
+            raise NotFound("run", run_id)
+        run = Run.model_validate(document.data).model_copy(update=changes)
+        try:
+            documents.update(document.path, run.model_dump(mode="json"), version=document.version)
+        except Conflict:
+            continue
+        return run
+
+
+def plan_record(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> None:
+    """Write a step's first record unless it has one."""
+    try:
+        documents.create(record_path(ctx, run_id, record.step), record.model_dump(mode="json"))
+    except Conflict:
+        return
+
+
+def write_record(
+    documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord
+) -> bool:
+    """Write how a step stands; ``False`` where a newer owner's word or a settled state stands.
+
+    A late word of an owner that lost its lease never replaces its successor's, and progress never
+    replaces a result.
+    """
+    path = record_path(ctx, run_id, record.step)
+    while True:
+        document = documents.get(path)
+        try:
+            if document is None:
+                documents.create(path, record.model_dump(mode="json"))
+            elif _outranked(document, record):
+                return False
+            else:
+                documents.update(path, record.model_dump(mode="json"), version=document.version)
+        except Conflict:
+            continue
+        return True
+
+
+def _outranked(document: Document, record: StepRecord) -> bool:
+    standing = StepRecord.model_validate(document.data)
+    if standing.lease_generation != record.lease_generation:
+        return standing.lease_generation > record.lease_generation
+    if standing.state.settled:
+        return not record.state.settled or standing == record
+    return False
+
+
+def run_state(records: list[StepRecord]) -> str:
+    """``queued, running, done, degraded, failed``: the worst of its steps, once all are settled."""
+    states = {record.state for record in records}
+    if not states or states == {StepState.QUEUED}:
+        return StepState.QUEUED.value
+    if not all(state.settled for state in states):
+        return StepState.RUNNING.value
+    for worst in (StepState.FAILED, StepState.DEGRADED):
+        if worst in states:
+            return worst.value
+    return StepState.DONE.value
+
+
+def finished(run: Run, records: Mapping[str, StepRecord]) -> bool:
+    """Is every planned step settled?"""
+    return bool(run.planned) and all(
+        name in records and records[name].state.settled for name in run.planned
+    )

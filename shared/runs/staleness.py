@@ -1,0 +1,225 @@
+"""Results that today's backends would make otherwise, and making them again behind everybody else.
+
+A result is stale if its step's backend has another version now, or if something that it was made
+from is stale; unless the same step, with the same params, has been done on the same recording since.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import canonical_json, run_id
+from shared.contracts.step import Run, StepRequest
+from shared.errors import MissingDependency, NotFound
+from shared.homes.home import Home
+from shared.runs import planning
+from shared.runs.records import finished, load_records, open_run
+from shared.runs.views import list_runs
+from shared.steps.claims import Claim
+from shared.steps.pipeline import BY_NAME, PROBE, engine_of, step_named, with_needs
+from shared.steps.preparing import load_asset
+from shared.steps.storing import artifact_path
+
+Subject = tuple[str, str | None]
+"""Asset id, and the id of its artifact where the step worked on that."""
+
+
+@dataclass(frozen=True)
+class Stale:
+    """One result that is to be made again."""
+
+    step: str
+    subject: Subject
+    params: Mapping[str, Any]
+    made_by: str
+    """The backend version that made it."""
+    version: str
+    """The one that would make it today; the same where only its inputs are stale."""
+    artifacts: int
+
+
+@dataclass
+class Survey:
+    """What is stale in one tenant's env, and of which steps that cannot be said here."""
+
+    ctx: RequestContext
+    stale: list[Stale] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Step -> why its version is not known on this machine."""
+
+
+def find_stale(home: Home, ctx: RequestContext, steps: Collection[str] | None = None) -> Survey:
+    """Look through the env's results; ``steps``: only at those of these steps.
+
+    Versions are those of this machine's libraries: run it where the functions' are installed.
+    """
+    return _Look(home, ctx).survey(steps)
+
+
+def current_version(step: str) -> tuple[str | None, str]:
+    """The backend version that would do a step on this machine, or ``None`` and why there is none."""
+    row = step_named(step)
+    try:
+        backend = engine_of(row).backend()
+    except (ImportError, MissingDependency) as error:
+        return None, f"install rushes[{row.function}] here: {error}"
+    if backend.stub:
+        return None, "only its stub is installed here"
+    return backend.version, ""
+
+
+class _Look:
+    """One pass over an env's claims."""
+
+    def __init__(self, home: Home, ctx: RequestContext) -> None:
+        self.home = home
+        self.ctx = ctx
+        self._versions: dict[str, tuple[str | None, str]] = {}
+        self._fresh: dict[str, bool] = {}
+
+    @cached_property
+    def claims(self) -> dict[str, Claim]:
+        """Cache key -> the claim of work that is done, also where there was nothing to make."""
+        collection = f"{self.ctx.document_prefix}cache"
+        found = self.home.documents.list(collection, where={"state": "done"})
+        claims = (Claim.model_validate(document.data) for document in found)
+        return {
+            claim.cache_key: claim
+            for claim in claims
+            if claim.step in BY_NAME
+            and claim.recall
+            and (claim.artifact_ids or claim.backend_version)
+        }
+
+    @cached_property
+    def makers(self) -> dict[str, str]:
+        """Artifact id -> the cache key of the work that made it."""
+        return {name: key for key, claim in self.claims.items() for name in claim.artifact_ids}
+
+    def survey(self, steps: Collection[str] | None) -> Survey:
+        told = Survey(self.ctx)
+        groups: dict[tuple[str, Subject, str], list[Claim]] = defaultdict(list)
+        for claim in self.claims.values():
+            request = _request(claim)
+            subject = (request.asset_id, request.artifact_id)
+            groups[(claim.step, subject, canonical_json(dict(request.params)))].append(claim)
+        for (step, subject, _), claims in sorted(groups.items(), key=lambda item: str(item[0])):
+            if steps is not None and step not in steps:
+                continue
+            version, why_not = self._version(step)
+            if version is None:
+                told.unknown[step] = why_not
+            elif not any(self._is_fresh(claim.cache_key) for claim in claims):
+                told.stale.append(self._stale(step, subject, claims, version))
+        return told
+
+    def _stale(self, step: str, subject: Subject, claims: list[Claim], version: str) -> Stale:
+        made_by = sorted({self._made_by(claim) for claim in claims})
+        artifacts = sum(len(claim.artifact_ids) for claim in claims)
+        params = _request(claims[0]).params
+        return Stale(step, subject, params, ", ".join(made_by), version, artifacts)
+
+    def _is_fresh(self, cache_key: str) -> bool:
+        """By today's version, from what is fresh itself. What cannot be known counts as fresh."""
+        if cache_key not in self._fresh:
+            claim = self.claims[cache_key]
+            version, _ = self._version(claim.step)
+            inputs = {self.makers[name] for name in claim.inputs if name in self.makers}
+            self._fresh[cache_key] = (version in (None, self._made_by(claim))) and all(
+                self._is_fresh(key) for key in inputs
+            )
+        return self._fresh[cache_key]
+
+    def _made_by(self, claim: Claim) -> str:
+        if claim.backend_version is not None:
+            return claim.backend_version
+        document = self.home.documents.get(artifact_path(self.ctx, claim.artifact_ids[0]))
+        return str(document.data["meta"]["backend_version"]) if document else "unknown"
+
+    def _version(self, step: str) -> tuple[str | None, str]:
+        if step not in self._versions:
+            self._versions[step] = current_version(step)
+        return self._versions[step]
+
+
+def _request(claim: Claim) -> StepRequest:
+    assert claim.recall is not None
+    return StepRequest.model_validate_json(claim.recall.data)
+
+
+def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
+    """Runs that would make everything stale again: one a recording, more where a step had several
+    params. What a step needs keeps the params of the recording's newest run.
+    """
+    by_subject: dict[Subject, list[Stale]] = defaultdict(list)
+    for stale in survey.stale:
+        by_subject[stale.subject].append(stale)
+    for (asset_id, artifact_id), items in by_subject.items():
+        standing = list_runs(home.documents, survey.ctx, asset_id)
+        had = {name for run in standing for name in run.planned if name != PROBE}
+        for number, layer in enumerate(_layers(items)):
+            wanted = {name for step in layer for name in BY_NAME[step].wants if name in had}
+            now = time.time()
+            yield Run(
+                run_id=run_id("back-fill", asset_id, artifact_id, number, now),
+                tenant_id=survey.ctx.tenant_id,
+                env=survey.ctx.env,
+                source=f"back-fill {', '.join(layer)}",
+                asset_id=asset_id,
+                artifact_id=artifact_id,
+                planned=with_needs([*layer, *(() if artifact_id else wanted)]),
+                params={**(standing[0].params if standing else {}), **layer},
+                created_at=now,
+            )
+
+
+def _layers(items: Iterable[Stale]) -> list[dict[str, Mapping[str, Any]]]:
+    """Step -> params, each step once a layer."""
+    layers: list[dict[str, Mapping[str, Any]]] = []
+    for stale in items:
+        for layer in layers:
+            if stale.step not in layer:
+                layer[stale.step] = stale.params
+                break
+        else:
+            layers.append({stale.step: stale.params})
+    return layers
+
+
+class BackFill:
+    """Runs opened a few at a time, so that uploads find at most so many ahead of them."""
+
+    def __init__(self, home: Home, ctx: RequestContext, runs: Iterable[Run]) -> None:
+        self._home = home
+        self._ctx = ctx
+        self._ahead = list(reversed(list(runs)))
+        self._open: list[Run] = []
+        self.done: list[Run] = []
+
+    @property
+    def over(self) -> bool:
+        """Has every run come to its end?"""
+        return not self._ahead and not self._open
+
+    def advance(self, in_flight: int) -> None:
+        """Look which runs have finished, and open others in their place, up to ``in_flight``."""
+        for run in list(self._open):
+            if finished(run, load_records(self._home.documents, self._ctx, run.run_id)):
+                self._open.remove(run)
+                self.done.append(run)
+        while self._ahead and len(self._open) < in_flight:
+            self._begin(self._ahead.pop())
+
+    def _begin(self, run: Run) -> None:
+        try:
+            asset = load_asset(self._home, self._ctx, run.asset_id or "")
+        except NotFound:  # erased since
+            return
+        self._open.append(open_run(self._home.documents, self._ctx, run))
+        planning.start(self._home, self._ctx, run, asset)

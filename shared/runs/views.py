@@ -1,0 +1,206 @@
+"""What people and programs are shown of runs, assets and artifacts: of one tenant, and no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.step import Run, StepRecord
+from shared.errors import NotFound
+from shared.homes.documents import Documents
+from shared.homes.home import Home
+from shared.runs.records import load_records, load_run, run_state
+from shared.steps.pipeline import PROBE
+from shared.steps.preparing import load_asset
+from shared.steps.storing import artifact_path, load_artifact
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object in the bucket, and what it is for people."""
+
+    key: str
+    name: str
+    """As a file to save."""
+    content_type: str
+    bytes: int
+    sha256: str
+
+
+def list_assets(documents: Documents, ctx: RequestContext) -> Iterator[Asset]:
+    """All assets, ordered by id."""
+    for document in documents.list(f"{ctx.document_prefix}assets"):
+        yield Asset.model_validate(document.data)
+
+
+def list_artifacts(
+    documents: Documents, ctx: RequestContext, asset_id: str | None = None
+) -> Iterator[Artifact]:
+    """The asset's artifacts, or all, ordered by id."""
+    where = {"asset_id": asset_id} if asset_id else None
+    for document in documents.list(f"{ctx.document_prefix}artifacts", where=where):
+        yield Artifact.model_validate(document.data)
+
+
+def list_runs(documents: Documents, ctx: RequestContext, asset_id: str | None = None) -> list[Run]:
+    """The asset's runs, or all, newest first."""
+    where = {"asset_id": asset_id} if asset_id else None
+    found = documents.list(f"{ctx.document_prefix}runs", where=where)
+    runs = [Run.model_validate(document.data) for document in found]
+    return sorted(runs, key=lambda run: (run.created_at, run.run_id), reverse=True)
+
+
+def newest_runs(
+    documents: Documents, ctx: RequestContext, *, limit: int, after: str | None
+) -> list[Run]:
+    """``limit`` of the runs, newest first, behind ``after``; no more are read than that."""
+    collection = f"{ctx.document_prefix}runs"
+    found = documents.newest(collection, by="created_at", limit=limit, after=after)
+    return [Run.model_validate(document.data) for document in found]
+
+
+def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
+    """A run with its steps and their artifacts, as ``process --json`` prints it.
+
+    Where the upload itself was refused, ``error`` says why. Raises ``NotFound``.
+    """
+    run = load_run(home.documents, ctx, run_id)
+    records = load_records(home.documents, ctx, run_id)
+    steps = [records[name] for name in run.planned if name in records]
+    shown: dict[str, Any] = {
+        "source": run.source,
+        "asset_id": run.asset_id,
+        "run_id": run.run_id,
+        "state": run_state(steps),
+        "steps": [_step_object(home, ctx, record) for record in steps],
+    }
+    if PROBE in records and records[PROBE].error:
+        shown["error"] = records[PROBE].error
+    return shown
+
+
+def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:
+    artifacts = [_stored_artifact(home, ctx, name) for name in record.artifact_ids]
+    return {
+        "step": record.step,
+        "state": record.state.value,
+        "reason": record.reason,
+        "error": record.error,
+        "progress": record.progress,
+        "cache_key": record.cache_key,
+        "artifacts": [{**stored, "path": local_path(stored["uri"])} for stored in artifacts],
+    }
+
+
+def _stored_artifact(home: Home, ctx: RequestContext, identifier: str) -> Mapping[str, Any]:
+    """As its document has it: a run may have hundreds, and checking each again costs most of a read."""
+    document = home.documents.get(artifact_path(ctx, identifier))
+    if document is None:
+        raise NotFound("artifact", identifier)
+    return document.data
+
+
+def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
+    """``run_object`` for who is not on this machine: with its age and links, without local paths.
+
+    The HTTP API and webhooks show it. Raises ``NotFound``.
+    """
+    run = load_run(home.documents, ctx, run_id)
+    shown = run_object(home, ctx, run_id)
+    for step in shown["steps"]:
+        step["artifacts"] = [public_artifact(artifact) for artifact in step["artifacts"]]
+    return {**shown, "created_at": run.created_at, "links": _run_links(run)}
+
+
+def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any]:
+    """A run in a list: its steps name their artifacts and don't show them."""
+    steps = [records[name] for name in run.planned if name in records]
+    return {
+        "source": run.source,
+        "asset_id": run.asset_id,
+        "run_id": run.run_id,
+        "state": run_state(steps),
+        "created_at": run.created_at,
+        "steps": [public_step_row(record) for record in steps],
+        "links": _run_links(run),
+    }
+
+
+def public_step_row(record: StepRecord) -> dict[str, Any]:
+    """A step that names its artifacts."""
+    return record.model_dump(mode="json", exclude={"lease_generation"})
+
+
+def public_asset(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """An asset's document with links."""
+    own = f"/assets/{stored['asset_id']}"
+    links = {
+        "self": own,
+        "media": f"{own}/media",
+        "artifacts": f"{own}/artifacts",
+        "runs": f"/runs?asset_id={stored['asset_id']}",
+    }
+    return {**stored, "links": links}
+
+
+def public_artifact(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """An artifact's document with links, without a local path."""
+    own = f"/artifacts/{shown['artifact_id']}"
+    links = {"self": own, "content": f"{own}/content", "asset": f"/assets/{shown['asset_id']}"}
+    return {**{name: value for name, value in shown.items() if name != "path"}, "links": links}
+
+
+def _run_links(run: Run) -> dict[str, str | None]:
+    own = f"/runs/{run.run_id}"
+    asset = f"/assets/{run.asset_id}" if run.asset_id else None
+    return {"self": own, "events": f"{own}/events", "asset": asset}
+
+
+def lineage(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
+    """What an artifact was made from, back to the recording; raises ``NotFound``."""
+    if identifier.startswith("ast_"):
+        asset = load_asset(home, ctx, identifier)
+        return {"id": identifier, "kind": "recording", "name": asset.sources[0].name, "parents": []}
+    artifact = load_artifact(home.documents, ctx, identifier)
+    told = ("backend", "backend_type", "backend_version", "cache_key")
+    return {
+        "id": identifier,
+        "kind": artifact.kind,
+        "sha256": artifact.sha256,
+        **{name: artifact.meta[name] for name in told},
+        "parents": [_parent(home, ctx, parent) for parent in artifact.parents],
+    }
+
+
+def _parent(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
+    try:
+        return lineage(home, ctx, identifier)
+    except NotFound:
+        return {"id": identifier, "kind": "gone", "parents": []}
+
+
+def stored_file(home: Home, ctx: RequestContext, identifier: str) -> StoredFile:
+    """Where the bytes of an artifact, or of an asset's recording, are; raises ``NotFound``."""
+    if identifier.startswith("ast_"):
+        asset = load_asset(home, ctx, identifier)
+        name = asset.key.rsplit("/", 1)[-1]
+        return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
+    artifact = load_artifact(home.documents, ctx, identifier)
+    name = f"{artifact.meta.get('name', identifier)}.{artifact.key.rsplit('.', 1)[-1]}"
+    return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)
+
+
+def artifact_object(artifact: Artifact) -> dict[str, Any]:
+    """An artifact, with its local ``path`` where it is a file on this machine."""
+    return {**artifact.model_dump(mode="json"), "path": local_path(artifact.uri)}
+
+
+def local_path(uri: str) -> str | None:
+    """The path of a ``file://`` address; ``None`` for any other."""
+    parts = urlsplit(uri)
+    return unquote(parts.path) if parts.scheme == "file" else None

@@ -1,0 +1,1 @@
+"""One step of a run: the table, its claim, its work, what it stores."""

@@ -1,0 +1,262 @@
+"""Cache keys, claims and leases: effects happen once, though messages arrive any number of times.
+
+A claim is one document under the hash of the cache key. Each arrow is a single write with a
+precondition, so of several workers one wins:
+
+    (absent) --create--> running g1 --settle--> done (artifact ids)
+                            |   |
+                            |   +---settle----> failed (the error)
+                            |   +---release---> released (the last error) --take--> running g2
+                            |
+                            +--(not renewed for lease_s)--take--> running g2
+
+``g`` is the lease generation. An owner renews its lease while it works; whoever takes over writes
+the next generation, and from then on no write of the former owner's passes: its renewals and its
+settling demand a document version that is gone, its objects and artifact documents demand a
+generation that it has not seen (``shared.steps.storing``).
+
+A lease's age is read off the document store's own clock (``read_at - updated_at``), so workers'
+clocks need not agree.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, Self
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import canonical_json, digest
+from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError
+from shared.homes.documents import Document, Documents
+
+log = structlog.get_logger()
+
+
+def common_cache_key(
+    ctx: RequestContext,
+    step: str,
+    subject: str,
+    params: Mapping[str, Any],
+    backend_version: str,
+    upstream: Mapping[str, str],
+) -> str:
+    """Tenant, env, asset (or artifact), step, canonical params, backend version, and what it follows.
+
+    ``upstream`` holds the cache keys of the steps that this one needs: a changed param there
+    changes the key here, a failure there does not.
+    """
+    parts = [ctx.tenant_id, ctx.env, subject, step, canonical_json(params), backend_version]
+    if upstream:
+        parts.append(digest(upstream)[:16])
+    return "|".join(parts)
+
+
+class Recall(BaseModel):
+    """The message that would have a claim's work done again; the sweep publishes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    data: str
+    attributes: dict[str, str]
+
+
+class Claim(BaseModel):
+    """A claim as its document keeps it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cache_key: str
+    step: str
+    asset_id: str | None = None
+    run_id: str
+    """The run that computed it, or is computing it."""
+    state: Literal["running", "released", "done", "failed"] = "running"
+    generation: int = 1
+    renewals: int = 0
+    """Makes each renewal a change, without which a store may keep the old time of writing."""
+    lease_s: float
+    attempts: int = 1
+    """How often it was begun since it last settled."""
+    inputs: tuple[str, ...] = ()
+    """The artifacts it is made from: with others it must be made again, e.g. once a failed one is there."""
+    missing: tuple[str, ...] = ()
+    """The dependencies that were not there: once one is, a degraded result must be made again."""
+    artifact_ids: tuple[str, ...] = ()
+    backend_version: str | None = None
+    """Of what does it; ``None`` in claims from before this was kept."""
+    outcome: str | None = None
+    """The step's state when done: ``done``, ``degraded`` or ``skipped``."""
+    reason: str | None = None
+    error: Mapping[str, Any] | None = None
+    recall: Recall | None = None
+
+    def alive(self, document: Document) -> bool:
+        """Is its owner still renewing?"""
+        return self.state == "running" and self.seconds_left(document) > 0
+
+    def seconds_left(self, document: Document) -> float:
+        """Seconds until the lease lapses, by the store's clock; negative once it has."""
+        return self.lease_s - (document.read_at - document.updated_at)
+
+    def answers(self, wanted: Claim, *, force: bool) -> bool:
+        """Does this settled claim settle what ``wanted`` asks for?
+
+        A failure is final for its own run, and tried again by the next. ``force`` computes again,
+        but once: the same message again finds the result of its own run.
+        """
+        same_run = self.run_id == wanted.run_id
+        if self.state == "done":
+            lacking = self.outcome == "degraded" and self.missing != wanted.missing
+            return self.inputs == wanted.inputs and not lacking and (same_run or not force)
+        return self.state == "failed" and same_run
+
+
+def claim_path(ctx: RequestContext, cache_key: str) -> str:
+    """Where the claim for this key lives."""
+    return f"{ctx.document_prefix}cache/{digest(cache_key)}"
+
+
+def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
+    """Forget a recorded failure and its attempts, so that the work may be asked for afresh.
+
+    The generations go on counting: a former owner's late word stays late.
+    """
+    document = documents.get(claim_path(ctx, cache_key))
+    if document is None:
+        return
+    claim = Claim.model_validate(document.data)
+    if claim.state == "failed":
+        fresh = claim.model_copy(update={"state": "released", "attempts": 0, "error": None})
+        documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
+
+
+def known_result(
+    documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
+) -> Claim | None:
+    """The claim that settles what ``wanted`` asks for, if its work is done; nothing is claimed."""
+    document = documents.get(claim_path(ctx, wanted.cache_key))
+    found = Claim.model_validate(document.data) if document else None
+    if found is None or found.state != "done" or not found.answers(wanted, force=force):
+        return None
+    return found
+
+
+class Lease:
+    """The right to do a claim's work. Every write through it proves that it still holds."""
+
+    def __init__(self, documents: Documents, document: Document, claim: Claim) -> None:
+        self._documents = documents
+        self._path = document.path
+        self._version = document.version
+        self._lock = threading.Lock()
+        self._lost = False
+        self.claim = claim
+
+    @classmethod
+    def take(
+        cls, documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool = False
+    ) -> Self | Claim:
+        """Take the work, or return the claim that settles it.
+
+        Raises ``LeaseHeld`` while another worker is on it.
+        """
+        path = claim_path(ctx, wanted.cache_key)
+        document = documents.get(path)  # first, for most messages ask for what is known
+        if document is None:
+            try:
+                created = documents.create(path, wanted.model_dump(mode="json"))
+            except Conflict:  # another taker was quicker
+                raise LeaseHeld(wanted.lease_s) from None
+            return cls(documents, created, wanted)
+        found = Claim.model_validate(document.data)
+        if found.alive(document):
+            raise LeaseHeld(found.seconds_left(document))
+        if found.answers(wanted, force=force):
+            return found
+        begun_before = found.attempts if found.state in ("running", "released") else 0
+        successor = wanted.model_copy(
+            update={
+                "generation": found.generation + 1,
+                "attempts": begun_before + 1,
+                "error": found.error if found.state == "released" else None,
+            }
+        )
+        try:
+            taken = documents.update(
+                path, successor.model_dump(mode="json"), version=document.version
+            )
+        except Conflict:  # another taker was quicker
+            raise LeaseHeld(wanted.lease_s) from None
+        return cls(documents, taken, successor)
+
+    def renew(self) -> None:
+        """Prove that the lease still holds, and hold it for another ``lease_s``; or ``LeaseLost``."""
+        self._write({"renewals": self.claim.renewals + 1})
+
+    def check(self) -> None:
+        """Raise ``LeaseLost`` if a renewal has found it lost. Costs nothing."""
+        if self._lost:
+            raise LeaseLost(self.claim.generation)
+
+    def settle_done(self, outcome: str, **result: Any) -> Claim:
+        """The work is done; ``result`` is more of the claim's fields. May raise ``LeaseLost``."""
+        return self._write({"state": "done", "outcome": outcome, "error": None, **result})
+
+    def settle_failed(self, error: RushesError) -> Claim:
+        """It cannot be done. Raises ``LeaseLost`` if it was taken over."""
+        return self._write({"state": "failed", "error": error.to_json()})
+
+    def release(self, error: RushesError) -> Claim:
+        """Give it back after a transient failure, for the next delivery. May raise ``LeaseLost``."""
+        return self._write({"state": "released", "error": error.to_json()})
+
+    def erased(self) -> bool:
+        """Is the claim gone altogether, because its asset was erased?"""
+        return self._documents.get(self._path) is None
+
+    def _write(self, changes: Mapping[str, Any]) -> Claim:
+        with self._lock:
+            self.check()
+            claim = self.claim.model_copy(update=dict(changes))
+            try:
+                document = self._documents.update(
+                    self._path, claim.model_dump(mode="json"), version=self._version
+                )
+            except Conflict:
+                self._lost = True
+                raise LeaseLost(self.claim.generation) from None
+            self._version = document.version
+            self.claim = claim
+            return claim
+
+    @contextmanager
+    def kept_alive(self, at_most_s: float) -> Iterator[None]:
+        """Renew in the background, for ``at_most_s``: then a hanging owner may be replaced."""
+        done = threading.Event()
+        thread = threading.Thread(
+            target=self._renew_until, args=(done, at_most_s), name="lease", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _renew_until(self, done: threading.Event, at_most_s: float) -> None:
+        every_s = self.claim.lease_s / 3
+        for _ in range(int(at_most_s / every_s)):
+            if done.wait(every_s):
+                return
+            try:
+                self.renew()
+            except LeaseLost:
+                return
+            except RushesError as error:  # the store is away: the next beat may find it again
+                log.warning("lease.renewal_failed", code=error.code)

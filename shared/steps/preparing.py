@@ -1,0 +1,232 @@
+"""A step request made ready: its engine, params and backend, its cache key, and its engine's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError as PydanticError
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset, MediaInfo
+from shared.contracts.context import RequestContext
+from shared.contracts.step import StepRecord, StepRequest
+from shared.contracts.step_engine import (
+    Backend,
+    Engine,
+    InputFile,
+    Job,
+    Progress,
+    Scratch,
+    SourceRef,
+    StepParams,
+)
+from shared.errors import MissingDependency, NotFound, ValidationError
+from shared.homes.home import Home
+from shared.homes.objects.fetch import fetch_object
+from shared.runs.records import load_records
+from shared.steps.claims import Claim, Recall, common_cache_key
+from shared.steps.pipeline import Step, engine_of, step_named
+from shared.steps.scratch import ObjectScratch
+from shared.steps.storing import load_artifact
+
+
+def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
+    """The asset; raises ``NotFound``."""
+    document = home.documents.get(f"{ctx.document_prefix}assets/{asset_id}")
+    if document is None:
+        raise NotFound("asset", asset_id)
+    return Asset.model_validate(document.data)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a request comes down to, before anything is claimed."""
+
+    home: Home
+    row: Step
+    request: StepRequest
+    asset: Asset
+    engine: Engine
+    params: StepParams
+    backend: Backend
+    records: Mapping[str, StepRecord]
+    """How the steps whose artifacts it reads stand in its run."""
+    sources: Mapping[str, Asset | Artifact]
+    """What else of the tenant's the params name, by id."""
+
+    @classmethod
+    def prepare(cls, home: Home, row: Step, request: StepRequest, asset: Asset) -> Work:
+        """Check the params, choose the backend, find what is read. Raises ``Permanent``."""
+        ctx = request.context
+        engine = _engine(row)
+        params = _checked_params(engine, request.params)
+        records = load_records(home.documents, ctx, request.run_id or "") if row.reads else {}
+        sources = _found_sources(home, ctx, engine, params)
+        return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
+
+    @property
+    def ctx(self) -> RequestContext:
+        """Whose work it is."""
+        return self.request.context
+
+    @property
+    def _read_steps(self) -> tuple[str, ...]:
+        """What it needs, and what it wants and got."""
+        return (*self.row.needs, *(name for name in self.row.wants if self._ids(name)))
+
+    @cached_property
+    def cache_key(self) -> str:
+        """The engine's own formula, or the common one."""
+        upstream = {name: self.records[name].cache_key or "" for name in self._read_steps}
+        upstream |= {f"source {name}": found.sha256 for name, found in self.sources.items()}
+        asset_id, artifact_id = self.asset.asset_id, self.request.artifact_id
+        version = self.backend.version
+        if self.engine.cache_key is not None:
+            formula = self.engine.cache_key
+            return formula(self.ctx, asset_id, artifact_id, self.params, version, upstream)
+        stated = self.params.model_dump(mode="json")
+        subject = artifact_id or asset_id
+        return common_cache_key(self.ctx, self.row.name, subject, stated, version, upstream)
+
+    def claim(self) -> Claim:
+        """The claim that asks for this work."""
+        missing = (name for name, dep in self.backend.dependencies.items() if not dep.available)
+        return Claim(
+            cache_key=self.cache_key,
+            step=self.row.name,
+            asset_id=self.asset.asset_id,
+            run_id=self.request.run_id or "",
+            lease_s=self.home.settings.lease_s,
+            inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
+            missing=tuple(sorted(missing)),
+            backend_version=self.backend.version,
+            recall=Recall(
+                topic=self.row.topic,
+                data=self.request.model_dump_json(),
+                attributes=self.request.attributes,
+            ),
+        )
+
+    @cached_property
+    def scratch(self) -> ObjectScratch:
+        """Where parts of this work are kept."""
+        return ObjectScratch(self.home.objects, self.ctx, self.asset.asset_id, self.cache_key)
+
+    def job(self, folder: Path, progress: Progress, scratch: Scratch | None = None) -> Job:
+        """Fetch everything into ``folder`` and hand it over. Raises what ``fetch_object`` does."""
+        workdir = folder / "work"
+        workdir.mkdir()
+        source = self._source(folder)
+        return Job(
+            source=source,
+            media=self._media(source),
+            workdir=workdir,
+            progress=progress,
+            inputs={name: self._inputs(name, folder) for name in self._read_steps},
+            failed={
+                name: self.records[name].error or {"reason": self.records[name].reason}
+                for name in self.row.needs
+                if not self.records[name].state.delivered
+            },
+            sources={
+                name: self._fetch(found.key, folder / f"{name}{_suffix(found.key)}")
+                for name, found in {**self.sources, **self._referenced(source)}.items()
+            },
+            asset_id=self.asset.asset_id,
+            artifact_id=self.request.artifact_id,
+            cache_key=self.cache_key,
+            scratch=scratch,
+        )
+
+    def _referenced(self, source: Path) -> dict[str, Artifact]:
+        names = self.engine.references(source) if self.engine.references else ()
+        return {name: load_artifact(self.home.documents, self.ctx, name) for name in names}
+
+    def _ids(self, step: str) -> tuple[str, ...]:
+        record = self.records.get(step)
+        return record.artifact_ids if record is not None and record.state.delivered else ()
+
+    def _inputs(self, step: str, folder: Path) -> list[InputFile]:
+        """The artifacts of an earlier step whose kinds the pipeline table names."""
+        return [self._input(artifact, folder) for artifact in self._wanted(step)]
+
+    def _wanted(self, step: str) -> Iterator[Artifact]:
+        for identifier in self._ids(step):
+            artifact = load_artifact(self.home.documents, self.ctx, identifier)
+            if artifact.kind in self.row.reads[step]:
+                yield artifact
+
+    def _input(self, artifact: Artifact, folder: Path) -> InputFile:
+        name = f"{artifact.artifact_id}{_suffix(artifact.key)}"
+        path = self._fetch(artifact.key, folder / name)
+        return InputFile(artifact.artifact_id, artifact.kind, path, artifact.meta)
+
+    def _source(self, folder: Path) -> Path:
+        key = self.asset.key
+        if self.request.artifact_id:
+            key = load_artifact(self.home.documents, self.ctx, self.request.artifact_id).key
+        return self._fetch(key, folder / f"source{_suffix(key)}")
+
+    def _media(self, source: Path) -> MediaInfo:
+        """What is in the source: known of the recording, to be looked at in an artifact that plays."""
+        if self.request.artifact_id is None or self.row.takes not in ("audio", "video"):
+            return self.asset.media
+        if source.suffix == ".json":  # a transcript that is edited
+            return self.asset.media
+        from shared.media.probe import probe
+
+        return probe(source)
+
+    def _fetch(self, key: str, to: Path) -> Path:
+        limit = self.home.settings.max_input_bytes
+        return fetch_object(self.home.objects, key, to, max_bytes=limit).path
+
+
+def check_request(home: Home, request: StepRequest) -> None:
+    """Refuse what its step would refuse for its params, or for what they name, before it is asked."""
+    row = step_named(request.step)
+    _found_sources(home, request.context, _engine(row), check_params(row, request.params))
+
+
+def check_params(row: Step, params: Mapping[str, Any]) -> StepParams:
+    """The step's params; raises ``ValidationError`` naming the field."""
+    return _checked_params(_engine(row), params)
+
+
+def _engine(row: Step) -> Engine:
+    try:
+        return engine_of(row)
+    except ImportError as error:
+        hint = f"install the function's libraries: rushes[{row.function}]"
+        raise MissingDependency(error.name or row.function, None, hint) from error
+
+
+def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:
+    try:
+        return engine.params.model_validate(dict(params))
+    except PydanticError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "params"
+        raise ValidationError(field, first["msg"]) from None
+
+
+def _found_sources(
+    home: Home, ctx: RequestContext, engine: Engine, params: StepParams
+) -> dict[str, Asset | Artifact]:
+    """What the params name, by id; raises ``NotFound``, also for another tenant's."""
+    refs = engine.sources(params) if engine.sources else ()
+    return {ref.identifier: _found_source(home, ctx, ref) for ref in refs}
+
+
+def _found_source(home: Home, ctx: RequestContext, ref: SourceRef) -> Asset | Artifact:
+    if ref.artifact_id is not None:
+        return load_artifact(home.documents, ctx, ref.artifact_id)
+    return load_asset(home, ctx, ref.identifier)
+
+
+def _suffix(key: str) -> str:
+    return f".{key.rsplit('.', 1)[-1]}"

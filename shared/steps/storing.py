@@ -1,0 +1,182 @@
+"""Storing what an engine made: objects first, then their documents, each write fenced by the lease.
+
+A write first says "create". Where something is there already (an earlier owner's, or this step
+computed again) the lease is proved to hold *after* reading what is there, and the write replaces
+just that. So a stale owner either finds its lease lost, or names a generation that its successor
+has replaced, or is itself replaced: its bytes never stand in the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shared.contracts.artifact import Artifact, artifact_key, check_artifact
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import artifact_id
+from shared.contracts.step_engine import Backend, Output
+from shared.errors import Conflict, NotFound
+from shared.homes.documents import Documents
+from shared.homes.home import Home
+from shared.homes.objects import ABSENT, Objects
+from shared.steps.claims import Lease
+
+_PARALLEL_WRITES = 8
+Seen = TypeVar("Seen")
+
+
+def artifact_path(ctx: RequestContext, identifier: str) -> str:
+    """Where an artifact's document lives."""
+    return f"{ctx.document_prefix}artifacts/{identifier}"
+
+
+def load_artifact(documents: Documents, ctx: RequestContext, identifier: str) -> Artifact:
+    """The artifact; raises ``NotFound``."""
+    document = documents.get(artifact_path(ctx, identifier))
+    if document is None:
+        raise NotFound("artifact", identifier)
+    return Artifact.model_validate(document.data)
+
+
+def describe_backend(step: str, backend: Backend, cache_key: str) -> dict[str, Any]:
+    """The meta that every artifact carries."""
+    return {
+        "backend": backend.name,
+        "backend_type": backend.type,
+        "backend_version": backend.version,
+        "cache_key": cache_key,
+        "backend_info": {
+            "service": step,
+            "backend_version": backend.version,
+            "dependencies": {
+                name: {
+                    "available": found.available,
+                    "version": found.version,
+                    "error": found.error,
+                }
+                for name, found in sorted(backend.dependencies.items())
+            },
+        },
+    }
+
+
+class ArtifactWriter:
+    """Stores one step's outputs under its lease."""
+
+    def __init__(
+        self,
+        home: Home,
+        ctx: RequestContext,
+        lease: Lease,
+        *,
+        subject: Sequence[str],
+        common_meta: Mapping[str, Any],
+    ) -> None:
+        """``subject``: the asset's id, then those of the artifacts that the step read."""
+        self._home = home
+        self._ctx = ctx
+        self._lease = lease
+        self._subject = tuple(subject)
+        self._meta = dict(common_meta)
+        self._begun: list[Artifact] = []
+
+    def store(self, outputs: Sequence[Output]) -> list[Artifact]:
+        """Write all objects, then register all artifacts.
+
+        Raises ``ValidationError`` before anything is written if one must not be registered, and
+        ``LeaseLost``.
+        """
+        ids = {output.name: self._id(output.kind, output.name) for output in outputs}
+        self._begun = artifacts = [self._artifact(output, ids) for output in outputs]
+        for artifact in artifacts:
+            check_artifact(artifact, self._ctx)
+        with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
+            list(pool.map(self._write_object, artifacts, [output.path for output in outputs]))
+            self._lease.renew()
+            list(pool.map(self._register, artifacts))
+        return artifacts
+
+    def discard(self) -> None:
+        """Remove what was written for an asset that was erased meanwhile."""
+        for artifact in self._begun:
+            self._home.documents.delete(artifact_path(self._ctx, artifact.artifact_id))
+            self._home.objects.delete(artifact.key)
+
+    def _artifact(self, output: Output, ids: Mapping[str, str]) -> Artifact:
+        identifier = ids[output.name]
+        extension = output.path.suffix.removeprefix(".")
+        key = artifact_key(self._ctx, self._subject[0], output.kind, identifier, extension)
+        return Artifact(
+            artifact_id=identifier,
+            kind=output.kind,
+            asset_id=self._subject[0],
+            tenant_id=self._ctx.tenant_id,
+            env=self._ctx.env,
+            key=key,
+            uri=self._home.objects.uri(key),
+            content_type=output.content_type,
+            sha256=_sha256(output.path),
+            bytes=output.path.stat().st_size,
+            parents=tuple(ids.get(parent, parent) for parent in output.parents) or self._subject,
+            meta={"name": output.name, **output.meta, **self._meta},
+        )
+
+    def _id(self, kind: str, name: str) -> str:
+        return artifact_id(self._lease.claim.cache_key, kind, name)
+
+    def _write_object(self, artifact: Artifact, path: Path) -> None:
+        objects = self._home.objects
+
+        def write(generation: int) -> None:
+            objects.put(
+                artifact.key, path, content_type=artifact.content_type, if_generation=generation
+            )
+
+        _fenced(self._lease, write, lambda: _generation(objects, artifact.key), ABSENT)
+
+    def _register(self, artifact: Artifact) -> None:
+        documents = self._home.documents
+        path = artifact_path(self._ctx, artifact.artifact_id)
+        content = artifact.model_dump(mode="json")
+
+        def write(version: str | None) -> None:
+            if version is None:
+                documents.create(path, content)
+            else:
+                documents.update(path, content, version=version)
+
+        _fenced(self._lease, write, lambda: _version(documents, path), None)
+
+
+def _fenced(
+    lease: Lease, write: Callable[[Seen], None], standing: Callable[[], Seen], absent: Seen
+) -> None:
+    """Create; where something stands, prove the lease after seeing it, and replace just that."""
+    lease.check()
+    seen = absent
+    while True:
+        try:
+            write(seen)
+        except Conflict:
+            seen = standing()
+            lease.renew()
+        else:
+            return
+
+
+def _generation(objects: Objects, key: str) -> int:
+    found = objects.stat(key)
+    return found.generation if found else ABSENT
+
+
+def _version(documents: Documents, path: str) -> str | None:
+    found = documents.get(path)
+    return found.version if found else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Looking on: the log, traces, the health of what is leaned on."""

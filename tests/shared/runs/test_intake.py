@@ -1,0 +1,200 @@
+"""Uploads become assets once, whatever happens to their announcements."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.context import RequestContext
+from shared.errors import NotFound, UnsupportedMedia
+from shared.homes.home import Home
+from shared.messages.dead_letters import UNATTRIBUTED, dead_letters, redrive
+from shared.messages.events import Upload
+from shared.runs.erasing import erase_asset
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import list_artifacts, list_assets, list_runs, run_object
+from tests import toy as toys
+from tests.toy import CTX, Toy, announce, drain, run_file, states
+
+
+def landed(home: Home, key: str, content: bytes, **metadata: str) -> Upload:
+    """An object that some client has put into the bucket, not yet announced."""
+    full = f"tenants/t1/dev/uploads/{key}"
+    info = home.objects.put(full, content, content_type="audio/wav", metadata=metadata)
+    return Upload(CTX, "rushes-local", full, info.generation)
+
+
+def test_twenty_announcements_out_of_order_make_one_of_everything(home: Home, toy: Toy) -> None:
+    uploads = [landed(home, f"{number}.wav", b"take %d" % number) for number in range(3)]
+    announcements = uploads * 20
+    random.Random(1).shuffle(announcements)
+    for one in announcements:
+        announce(home, one)
+    drain(home)
+    assert len(list(list_assets(home.documents, CTX))) == 3
+    assert len(list_runs(home.documents, CTX)) == 3
+    assert toy.ran["toy.one"] == 3
+    assert len(list(list_artifacts(home.documents, CTX))) == 3 * 4
+
+
+def test_the_same_bytes_twice_are_one_asset_with_two_sources(home: Home, toy: Toy) -> None:
+    for name in ("first.wav", "second.wav"):
+        announce(home, landed(home, name, b"same"))
+        drain(home)
+    (asset,) = list_assets(home.documents, CTX)
+    assert [source.name for source in asset.sources] == ["first.wav", "second.wav"]
+    assert toy.ran["toy.one"] == 1
+
+
+def test_new_bytes_under_an_old_name_are_a_new_asset_and_the_old_one_stays(
+    home: Home, toy: Toy
+) -> None:
+    for content in (b"monday", b"tuesday"):
+        announce(home, landed(home, "take.wav", content))
+        drain(home)
+    assets = list(list_assets(home.documents, CTX))
+    kept = {b"".join(home.objects.read(asset.key)) for asset in assets}
+    assert kept == {b"monday", b"tuesday"}
+
+
+def test_an_upload_can_say_what_is_wanted(home: Home, toy: Toy) -> None:
+    params = '{"toy.one": {"text": "wished"}}'
+    wished = landed(home, "a.wav", b"a", **{"rushes-steps": "toy.one", "rushes-params": params})
+    announce(home, wished)
+    drain(home)
+    run = run_object(home, CTX, upload_run_id(wished))
+    assert states(run) == {"probe": "done", "toy.one": "done"}
+    assert "wished" in Path(run["steps"][1]["artifacts"][0]["path"]).read_text()
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"rushes-steps": "toy.nine"}, {"rushes-params": "{"}, {"rushes-params": "[]"}]
+)
+def test_a_wish_that_cannot_be_granted_is_a_failed_run(
+    home: Home, toy: Toy, metadata: dict[str, str]
+) -> None:
+    wished = landed(home, "a.wav", b"a", **metadata)
+    announce(home, wished)
+    drain(home)
+    assert run_object(home, CTX, upload_run_id(wished))["error"]["code"] == "validation_error"
+
+
+def test_a_tenants_settings_choose_the_steps(home: Home, toy: Toy, tmp_path: Path) -> None:
+    chosen = {"steps": ["toy.three"], "params": {"toy.three": {"number": 2}}}
+    home.documents.put("tenants/t1/envs/dev/settings/pipeline", chosen)
+    run = run_file(home, tmp_path)
+    assert states(run) == {"probe": "done", "toy.three": "done"}
+    assert len(run["steps"][1]["artifacts"]) == 2
+
+
+def test_what_cannot_be_decoded_is_a_failed_run_and_stays_in_the_bucket(
+    home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path) -> None:
+        raise UnsupportedMedia("no recording")
+
+    monkeypatch.setattr(toys, "probed", refused)
+    bad = landed(home, "bad.wav", b"?")
+    announce(home, bad)
+    drain(home)
+    run = run_object(home, CTX, upload_run_id(bad))
+    assert run["state"] == "failed" and run["error"]["code"] == "unsupported_media"
+    assert run["error"]["service"] == "probe"
+    assert home.objects.stat(bad.key) is not None
+    assert list(list_assets(home.documents, CTX)) == []
+
+
+def test_a_too_large_upload_is_refused_before_it_is_fetched(home: Home, toy: Toy) -> None:
+    home.documents.put("tenants/t1/envs/dev/settings/pipeline", {"max_input_bytes": 10})
+    large = landed(home, "large.wav", b"12345678901")
+    announce(home, large)
+    drain(home)
+    error = run_object(home, CTX, upload_run_id(large))["error"]
+    assert (error["code"], error["max_bytes"], error["received_bytes"]) == (
+        "input_too_large",
+        10,
+        11,
+    )
+
+
+def test_an_upload_deleted_before_it_was_read_is_nobodys_trouble(home: Home, toy: Toy) -> None:
+    gone = landed(home, "gone.wav", b"gone")
+    home.objects.delete(gone.key)
+    announce(home, gone)
+    assert drain(home) == []
+    assert list_runs(home.documents, CTX) == []
+
+
+@pytest.mark.allow_error_logs
+def test_a_message_nobody_understands_is_kept_for_the_operator(home: Home, toy: Toy) -> None:
+    home.bus.publish("uploads", b"not json", {})
+    home.bus.publish("steps-toy", b'{"tenant_id": "t1"}', {"tenant": "t1", "env": "dev"})
+    drain(home)
+    assert [letter.code for letter in dead_letters(home.documents, None)] == ["validation_error"]
+    assert len(list(home.documents.list(UNATTRIBUTED))) == 1
+    (letter,) = dead_letters(home.documents, CTX)
+    assert letter.error and letter.error["code"] == "validation_error"
+    from shared.errors import ValidationError
+
+    with pytest.raises(ValidationError):
+        redrive(home, CTX, letter)
+
+
+def test_erasing_leaves_nothing_of_the_asset_and_all_of_the_others(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    erased = run_file(home, tmp_path, text="one")["asset_id"]
+    kept = run_file(home, tmp_path, text="two")
+    removed = erase_asset(home, CTX, erased)
+    assert removed == {
+        "cache_documents": 5,
+        "artifacts": 4,
+        "runs": 1,
+        "clips": 0,
+        "objects": 5,
+        "uploads": 1,
+    }
+    assert not any(erased in info.key for info in home.objects.list("tenants/"))
+    assert [asset.asset_id for asset in list_assets(home.documents, CTX)] == [kept["asset_id"]]
+    assert run_object(home, CTX, kept["run_id"]) == kept
+    with pytest.raises(NotFound):
+        erase_asset(home, CTX, erased)
+
+
+def test_a_step_that_is_running_while_its_asset_is_erased_leaves_nothing(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    def erase_now(_job: object) -> None:
+        (asset,) = list_assets(home.documents, CTX)
+        erase_asset(home, CTX, asset.asset_id)
+
+    toy.during = erase_now
+    path = tmp_path / "take.wav"
+    path.write_text("sound")
+    from shared.runs.intake import Wishes
+
+    upload(home, CTX, path, Wishes(steps=("toy.one",)))
+    deliveries = [home.bus.pull(["uploads"]), home.bus.pull(["steps-toy"])]
+    assert deliveries[0] and not deliveries[1]
+    from shared.messages.delivery import deliver
+
+    assert deliver(deliveries[0][0].message, home, toys.handle_upload) is None
+    from shared.steps.attempt import handle_request
+
+    (request,) = home.bus.pull(["steps-toy"])
+    lost = deliver(request.message, home, lambda m, h: handle_request(m, h, "toy"))
+    assert lost is not None and lost.code == "lease_lost"
+    assert list(home.objects.list("tenants/t1/dev/media_v2/")) == []
+    assert list(list_artifacts(home.documents, CTX)) == []
+
+
+def test_two_tenants_with_the_same_bytes_have_two_assets(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    other = RequestContext(tenant_id="t2", env="dev")
+    one, two = run_file(home, tmp_path), run_file(home, tmp_path, ctx=other)
+    assert one["asset_id"] != two["asset_id"]
+    assert toy.ran["toy.one"] == 2

@@ -1,0 +1,397 @@
+"""The way of a step, end to end on an embedded home, with toy engines."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.contracts.context import RequestContext
+from shared.contracts.step import StepRequest
+from shared.contracts.step_engine import Job, SourceRef
+from shared.errors import LeaseHeld, Unavailable
+from shared.homes.bus import Message
+from shared.homes.home import Home
+from shared.messages.dead_letters import dead_letters, redrive
+from shared.runs.planning import publish_request
+from shared.runs.records import write_record
+from shared.runs.views import list_artifacts, run_object
+from shared.steps.attempt import handle_request, requested_run_id
+from shared.steps.storing import artifact_path
+from shared.steps.verifying import verify_artifact
+from tests.toy import CTX, Toy, drain, run_file, states
+
+
+def reprocess(home: Home, asset_id: str, step: str, **changes: Any) -> dict[str, Any]:
+    request = StepRequest(tenant_id="t1", env="dev", step=step, asset_id=asset_id, **changes)
+    run_id = requested_run_id(publish_request(home, request))
+    drain(home)
+    return run_object(home, CTX, run_id)
+
+
+def test_an_upload_runs_every_default_step_in_order(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path)
+    assert states(run) == {
+        "probe": "done",
+        "toy.one": "done",
+        "toy.three": "done",
+        "toy.two": "done",
+        "toy.join": "done",
+        "toy.video": "skipped",
+    }
+    join = next(step for step in run["steps"] if step["step"] == "toy.join")
+    text = Path(join["artifacts"][0]["path"]).read_text()
+    assert "toy.two" in text and "toy.three" in text
+    assert run["steps"][-1]["reason"] == "no video"
+
+
+def test_the_second_time_nothing_is_computed(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path)
+    ran = dict(toy.ran)
+    second = run_file(home, tmp_path)
+    assert toy.ran == ran
+    assert set(states(second).values()) == {"done", "cached", "skipped"}
+    assert states(second)["toy.join"] == "cached"
+    assert [s["artifacts"] for s in first["steps"]] == [s["artifacts"] for s in second["steps"]]
+
+
+def test_a_changed_param_computes_that_step_and_what_follows(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run_file(home, tmp_path)
+    run = run_file(home, tmp_path, params={"toy.two": {"text": "other"}})
+    assert toy.ran == {"toy.one": 1, "toy.three": 1, "toy.two": 2, "toy.join": 2}
+    assert states(run)["toy.one"] == "cached"
+
+
+def test_a_new_backend_version_computes_again(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run_file(home, tmp_path)
+    toy.version = "toy-2"
+    run_file(home, tmp_path)
+    assert toy.ran["toy.one"] == 2
+
+
+def test_a_failed_step_leaves_the_others_and_says_why(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, params={"toy.one": {"fail": "permanent"}})
+    assert states(run)["toy.one"] == "failed"
+    assert states(run)["toy.two"] == "skipped"
+    assert states(run)["toy.join"] == "degraded", "one of its two inputs is there"
+    failed = next(step for step in run["steps"] if step["step"] == "toy.one")
+    assert failed["error"]["code"] == "backend_failed"
+    assert failed["error"]["service"] == "toy.one"
+    assert failed["error"]["backend_version"] == "toy-1"
+    skipped = next(step for step in run["steps"] if step["step"] == "toy.two")
+    assert skipped["reason"] == "toy.one failed"
+
+
+@pytest.mark.allow_error_logs
+def test_a_degraded_result_is_made_again_once_its_input_is_there(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    partial = run_file(home, tmp_path, params={"toy.three": {"fail": "bug"}})
+    keys = {s["step"]: s["cache_key"] for s in partial["steps"]}
+    assert states(partial)["toy.join"] == "degraded"
+    again = run_file(home, tmp_path, params={"toy.three": {"fail": "bug"}})
+    assert states(again)["toy.join"] == "degraded"
+    assert toy.ran["toy.join"] == 1, "the same partial result is taken from the cache"
+    assert {s["step"]: s["cache_key"] for s in again["steps"]}["toy.join"] == keys["toy.join"]
+
+
+@pytest.mark.allow_error_logs
+def test_an_unforeseen_exception_is_a_failed_step(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",), params={"toy.one": {"fail": "bug"}})
+    error = run["steps"][1]["error"]
+    assert error["code"] == "backend_failed" and "ZeroDivisionError" in error["message"]
+
+
+@pytest.mark.parametrize("params", [{"nonsense": 1}, {"number": "many"}])
+def test_bad_params_fail_the_step_and_name_the_field(
+    home: Home, toy: Toy, tmp_path: Path, params: dict[str, Any]
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",), params={"toy.one": params})
+    error = run["steps"][1]["error"]
+    assert error["code"] == "validation_error"
+    assert error["details"]["field"] == next(iter(params))
+    assert not toy.ran
+
+
+@pytest.mark.allow_error_logs
+def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "transient"}})
+    assert toy.ran["toy.one"] == home.settings.max_attempts
+    error = run["steps"][1]["error"]
+    assert error["code"] == "attempts_exhausted"
+    assert "told to come again" in error["message"]
+    (letter,) = dead_letters(home.documents, CTX)
+    assert (letter.code, letter.step) == ("attempts_exhausted", "toy.one")
+
+    toy.ran.clear()
+    toy._result = lambda *_: (_ for _ in ()).throw(Unavailable("toy", "still"))  # type: ignore[method-assign]
+    redrive(home, CTX, letter)
+    drain(home)
+    assert toy.ran["toy.one"] == home.settings.max_attempts, "a redrive counts afresh"
+
+
+@pytest.mark.allow_error_logs
+def test_a_redriven_step_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -> None:
+    trouble = iter([True] * home.settings.max_attempts)
+
+    def during(_job: Any) -> None:
+        if next(trouble, False):
+            raise Unavailable("toy", "capacity")
+
+    toy.during = during
+    run = run_file(home, tmp_path, steps=("toy.two",))
+    assert states(run) == {"probe": "done", "toy.one": "failed", "toy.two": "skipped"}
+    redrive(home, CTX, next(dead_letters(home.documents, CTX)))
+    drain(home)
+    mended = run_object(home, CTX, run["run_id"])
+    assert states(mended) == {"probe": "done", "toy.one": "done", "toy.two": "done"}
+
+
+def test_reprocessing_one_step_takes_the_rest_from_the_cache(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    asset_id = run_file(home, tmp_path)["asset_id"]
+    run = reprocess(home, asset_id, "toy.two", params={"text": "again"})
+    assert states(run) == {
+        "toy.one": "cached",
+        "toy.three": "cached",
+        "toy.two": "done",
+        "toy.join": "done",
+    }
+
+
+def test_reprocessing_keeps_the_other_steps_params(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, params={"toy.one": {"text": "chosen"}})
+    toy.ran.clear()
+    reprocess(home, run["asset_id"], "toy.two", params={"text": "again"})
+    assert toy.ran == {"toy.two": 1, "toy.join": 1}
+
+
+def test_what_is_wanted_is_waited_for_where_planned_and_missed_where_not(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    both = run_file(home, tmp_path, steps=("toy.one", "toy.wish"))
+    alone = run_file(home, tmp_path, steps=("toy.wish",))
+    broken = {"toy.one": {"fail": "permanent", "text": "other"}}
+    after_failure = run_file(home, tmp_path, steps=("toy.one", "toy.wish"), params=broken)
+    made = [run["steps"][-1]["artifacts"][0] for run in (both, alone)]
+    assert [len(artifact["parents"]) for artifact in made] == [2, 1], (
+        "the asset and what was wanted; the asset alone"
+    )
+    assert states(alone) == {"probe": "done", "toy.wish": "done"}, "a want plans nothing"
+    assert states(after_failure)["toy.wish"] == "cached", "as if it had not been planned"
+    assert toy.ran["toy.wish"] == 2
+
+
+def test_reprocessing_keeps_what_the_step_had_of_what_it_wants(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one", "toy.wish"))
+    again = reprocess(home, run["asset_id"], "toy.wish", params={"text": "other"})
+    assert states(again) == {"toy.one": "cached", "toy.wish": "done"}
+
+
+def test_force_computes_again_to_the_same_ids(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    run = reprocess(home, first["asset_id"], "toy.one", force=True)
+    assert toy.ran["toy.one"] == 2
+    assert states(run)["toy.one"] == "done"
+    assert run["steps"][0]["artifacts"] == first["steps"][1]["artifacts"]
+
+
+def test_a_step_can_work_on_an_artifact(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    artifact_id = first["steps"][1]["artifacts"][0]["artifact_id"]
+    run = reprocess(home, first["asset_id"], "toy.three", artifact_id=artifact_id)
+    (made,) = run["steps"][0]["artifacts"]
+    assert made["parents"] == [first["asset_id"], artifact_id]
+
+
+def test_what_a_step_needs_is_made_of_the_artifact_too(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    first = run_file(home, tmp_path, steps=("toy.three",))
+    artifact_id = first["steps"][1]["artifacts"][0]["artifact_id"]
+    run = reprocess(home, first["asset_id"], "toy.two", artifact_id=artifact_id)
+    assert states(run) == {"toy.one": "done", "toy.two": "done"}
+    assert all(artifact_id in step["artifacts"][0]["parents"] for step in run["steps"])
+
+
+def test_a_request_by_attributes_alone_works(home: Home, toy: Toy, tmp_path: Path) -> None:
+    asset_id = run_file(home, tmp_path)["asset_id"]
+    attributes = {"tenant": "t1", "env": "dev", "step": "toy.one", "asset": asset_id}
+    message = Message("m1", b"", {**attributes, "params": '{"text": "by hand"}'})
+    handle_request(message, home, "toy")
+    drain(home)
+    assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
+
+
+def test_a_function_without_its_libraries_says_what_to_install(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "functions.toy.one", None)
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    error = run["steps"][1]["error"]
+    assert error["code"] == "missing_dependency" and "rushes[toy]" in error["message"]
+
+
+def test_the_same_message_twenty_times_computes_once(home: Home, toy: Toy, tmp_path: Path) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    request = StepRequest(tenant_id="t1", env="dev", step="toy.one", asset_id=asset_id)
+    for _ in range(20):
+        handle_request(Message("m1", request.model_dump_json().encode(), {}), home, "toy")
+    drain(home)
+    assert toy.ran["toy.one"] == 1
+    assert len(list(list_artifacts(home.documents, CTX, asset_id))) == 4
+
+
+def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    reprocessed = StepRequest(tenant_id="t1", env="dev", step="toy.one", asset_id=asset_id)
+    handle_request(Message("m1", reprocessed.model_dump_json().encode(), {}), home, "toy")
+    (request,) = home.bus.pull(["steps-toy"])
+
+    def redelivered(_job: Any) -> None:
+        for _ in range(2 * home.settings.max_attempts):
+            with pytest.raises(LeaseHeld):
+                handle_request(request.message, home, "toy")
+
+    toy.during = redelivered
+    handle_request(request.message, home, "toy")
+    assert toy.ran["toy.one"] == 1
+    assert states(run_object(home, CTX, requested_run_id("m1")))["toy.one"] == "done"
+    assert list(dead_letters(home.documents, CTX)) == []
+
+
+def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_path: Path) -> None:
+    stopping = iter([True])
+
+    def during(_job: Any) -> None:
+        if next(stopping, False):
+            raise SystemExit
+
+    toy.during = during
+    with pytest.raises(SystemExit):
+        run_file(home, tmp_path, steps=("toy.one",))
+    delivery = home.bus.pull(["steps-toy"], wait_s=10)
+    assert delivery, "the message comes again when its deadline has passed"
+    handle_request(delivery[0].message, home, "toy")
+    assert toy.ran["toy.one"] == 2
+
+
+def test_a_late_word_of_a_former_owner_changes_nothing(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    from shared.contracts.step import StepRecord, StepState
+    from shared.runs.records import load_records
+
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    standing = load_records(home.documents, CTX, run["run_id"])["toy.one"]
+    late = StepRecord(step="toy.one", lease_generation=0).settled(StepState.FAILED)
+    assert not write_record(home.documents, CTX, run["run_id"], late)
+    progress = standing.model_copy(update={"state": StepState.RUNNING, "progress": 0.5})
+    assert not write_record(home.documents, CTX, run["run_id"], progress)
+    assert load_records(home.documents, CTX, run["run_id"])["toy.one"] == standing
+
+
+def test_no_time_and_no_tenant_in_what_is_cached(home: Home, toy: Toy, tmp_path: Path) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))["steps"][1]["artifacts"][0]
+    assert set(first["meta"]) == {
+        *("name", "duration_ms", "segment_count", "cache_key"),
+        *("backend", "backend_type", "backend_version", "backend_info"),
+    }
+
+
+def listening(monkeypatch: pytest.MonkeyPatch, toy: Toy) -> list[dict[str, str]]:
+    """Let toy.one read the asset or artifact that ``text`` names; returns what it heard each time."""
+    heard: list[dict[str, str]] = []
+
+    def named(params: Any) -> list[SourceRef]:
+        kind = "artifact_id" if params.text.startswith("art_") else "asset_id"
+        return [SourceRef(**{kind: params.text})]
+
+    def during(job: Job) -> None:
+        if job.sources:
+            heard.append({name: path.read_text() for name, path in job.sources.items()})
+
+    toy.during = during
+    module = sys.modules["functions.toy.one"]
+    monkeypatch.setattr(module, "ENGINE", replace(toy.engine("toy.one"), sources=named))
+    return heard
+
+
+def test_a_step_reads_what_its_params_name(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = run_file(home, tmp_path, steps=("toy.three",), text="another sound")
+    artifact = other["steps"][1]["artifacts"][0]
+    heard = listening(monkeypatch, toy)
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    heard.clear()
+    for name in (other["asset_id"], artifact["artifact_id"]):
+        assert (
+            states(reprocess(home, asset_id, "toy.one", params={"text": name}))["toy.one"] == "done"
+        )
+    assert heard[0] == {other["asset_id"]: "another sound"}
+    assert heard[1] == {artifact["artifact_id"]: Path(artifact["path"]).read_text()}
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another tenant's"])
+def test_a_source_that_is_not_the_tenants_is_not_found_and_nothing_runs(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    foreign = RequestContext(tenant_id="t2", env="dev")
+    name = "ast_missing"
+    if whose == "another tenant's":
+        name = run_file(home, tmp_path, ctx=foreign, steps=("toy.three",))["asset_id"]
+    heard = listening(monkeypatch, toy)
+    run = run_file(
+        home, tmp_path, steps=("toy.one",), text="mine", params={"toy.one": {"text": name}}
+    )
+    assert run["steps"][1]["error"]["code"] == "not_found"
+    assert not heard and toy.ran["toy.one"] == 0
+
+
+def test_other_bytes_of_a_source_are_another_result(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    (artifact,) = list_artifacts(home.documents, CTX, asset_id)
+    listening(monkeypatch, toy)
+    params = {"text": artifact.artifact_id}
+    first = reprocess(home, asset_id, "toy.one", params=params)
+    assert states(reprocess(home, asset_id, "toy.one", params=params))["toy.one"] == "cached"
+    document = home.documents.get(artifact_path(CTX, artifact.artifact_id))
+    assert document is not None
+    changed = {**document.data, "sha256": "0" * 64}
+    home.documents.update(document.path, changed, version=document.version)
+    again = reprocess(home, asset_id, "toy.one", params=params)
+    assert states(again)["toy.one"] == "done"
+    assert again["steps"][0]["cache_key"] != first["steps"][0]["cache_key"]
+
+
+def test_verifying_computes_again_and_compares(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"text": "chosen"}})
+    artifact = run["steps"][2]["artifacts"][0]
+    found = verify_artifact(home, CTX, artifact["artifact_id"])
+    assert found["identical"] and found["computed_sha256"] == artifact["sha256"]
+    assert toy.ran == {"toy.one": 1, "toy.two": 2}
+    made = Toy._result
+
+    def otherwise(self: Toy, step: str, job: Any, params: Any) -> Any:
+        result = made(self, step, job, params)
+        result.outputs[0].path.write_text("other")
+        return result
+
+    toy._result = otherwise.__get__(toy)  # type: ignore[method-assign]
+    found = verify_artifact(home, CTX, artifact["artifact_id"])
+    assert not found["identical"] and found["largest_deviation"] is None

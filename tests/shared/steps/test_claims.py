@@ -1,0 +1,199 @@
+"""Claims and leases: of many workers one does the work, and a stale one writes nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.contracts.context import RequestContext
+from shared.errors import LeaseHeld, LeaseLost, Unavailable
+from shared.homes.documents.embedded_documents import EmbeddedDocuments
+from shared.steps.claims import Claim, Lease, claim_path, common_cache_key
+from tests.toy import CTX, wait_until
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Iterator[EmbeddedDocuments]:
+    yield EmbeddedDocuments(tmp_path / "documents.sqlite3")
+
+
+def wanted(**changes: Any) -> Claim:
+    return Claim(
+        **{"cache_key": "k", "step": "toy.one", "run_id": "run_1", "lease_s": 60.0} | changes
+    )
+
+
+def take(documents: EmbeddedDocuments, *, force: bool = False, **changes: Any) -> Lease:
+    taken = Lease.take(documents, CTX, wanted(**changes), force=force)
+    assert isinstance(taken, Lease)
+    return taken
+
+
+def lapse(documents: EmbeddedDocuments, **changes: Any) -> Lease:
+    """A lease whose owner has gone silent."""
+    lease = take(documents, lease_s=0.05, **changes)
+    path = claim_path(CTX, "k")
+
+    def lapsed() -> bool:
+        document = documents.get(path)
+        assert document is not None
+        return not lease.claim.alive(document)
+
+    wait_until(lapsed)
+    return lease
+
+
+def test_of_twenty_workers_one_takes_the_claim(documents: EmbeddedDocuments) -> None:
+    def race(_: int) -> bool:
+        try:
+            return isinstance(Lease.take(documents, CTX, wanted()), Lease)
+        except LeaseHeld:
+            return False
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(race, range(20))) == 1
+
+
+def test_of_twenty_workers_one_takes_a_lapsed_claim_over(documents: EmbeddedDocuments) -> None:
+    lapse(documents)
+
+    def race(_: int) -> int:
+        try:
+            taken = Lease.take(documents, CTX, wanted())
+        except LeaseHeld:
+            return 0
+        assert isinstance(taken, Lease)
+        return taken.claim.generation
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sorted(pool.map(race, range(20)))[-2:] == [0, 2]
+
+
+def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> None:
+    take(documents)
+    with pytest.raises(LeaseHeld) as held:
+        Lease.take(documents, CTX, wanted())
+    assert 50 < held.value.retry_after_s <= 60
+
+
+def test_a_stale_owner_can_neither_renew_nor_settle(documents: EmbeddedDocuments) -> None:
+    stale = lapse(documents)
+    take(documents).settle_done("done", artifact_ids=("art_new",))
+    for write in (stale.renew, lambda: stale.settle_done("done"), stale.check):
+        with pytest.raises(LeaseLost):
+            write()
+    found = Lease.take(documents, CTX, wanted())
+    assert isinstance(found, Claim) and found.artifact_ids == ("art_new",)
+
+
+def test_renewing_keeps_a_lease_alive_past_its_length(documents: EmbeddedDocuments) -> None:
+    lease = take(documents, lease_s=0.3)
+    with lease.kept_alive(60):
+        wait_until(lambda: lease.claim.renewals >= 5)
+        with pytest.raises(LeaseHeld):
+            Lease.take(documents, CTX, wanted())
+
+
+def test_a_hanging_owner_is_not_renewed_for_ever(documents: EmbeddedDocuments) -> None:
+    lease = take(documents, lease_s=0.15)
+    with lease.kept_alive(0.2):
+        wait_until(lambda: _taken(documents))
+    with pytest.raises(LeaseLost):
+        lease.settle_done("done")
+
+
+def _taken(documents: EmbeddedDocuments) -> bool:
+    try:
+        return isinstance(Lease.take(documents, CTX, wanted()), Lease)
+    except LeaseHeld:
+        return False
+
+
+def test_a_result_is_found_by_later_runs_and_computed_again_when_forced(
+    documents: EmbeddedDocuments,
+) -> None:
+    take(documents).settle_done("done")
+    assert isinstance(Lease.take(documents, CTX, wanted(run_id="run_2")), Claim)
+    forced = take(documents, run_id="run_3", force=True)
+    forced.settle_done("done")
+    again = Lease.take(documents, CTX, wanted(run_id="run_3"), force=True)
+    assert isinstance(again, Claim), "the same forced message again must not compute again"
+
+
+def test_a_failure_is_final_for_its_own_run_only(documents: EmbeddedDocuments) -> None:
+    take(documents).settle_failed(Unavailable("x", "y"))
+    assert isinstance(Lease.take(documents, CTX, wanted()), Claim)
+    assert take(documents, run_id="run_2").claim.attempts == 1
+
+
+def test_other_inputs_make_a_result_stale(documents: EmbeddedDocuments) -> None:
+    take(documents, inputs=("art_1",)).settle_done("degraded")
+    assert take(documents, inputs=("art_1", "art_2")).claim.generation == 2
+
+
+def test_a_degraded_result_lasts_until_what_was_missing_is_there(
+    documents: EmbeddedDocuments,
+) -> None:
+    take(documents, missing=("whisper-tiny",)).settle_done("degraded")
+    same = Lease.take(documents, CTX, wanted(run_id="run_2", missing=("whisper-tiny",)))
+    assert isinstance(same, Claim)
+    take(documents, run_id="run_3").settle_done("done")
+    assert isinstance(Lease.take(documents, CTX, wanted(run_id="run_4")), Claim)
+
+
+def test_attempts_are_counted_over_releases_and_deaths(documents: EmbeddedDocuments) -> None:
+    take(documents).release(Unavailable("x", "first"))
+    second = lapse(documents)
+    assert second.claim.attempts == 2
+    assert second.claim.error and "first" in second.claim.error["message"]
+    assert take(documents).claim.attempts == 3
+
+
+def test_a_store_that_is_away_for_a_moment_does_not_end_the_lease(
+    documents: EmbeddedDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = take(documents, lease_s=0.3)
+    away = threading.Event()
+    update = documents.update
+
+    def sometimes(*args: Any, **kwargs: Any) -> Any:
+        if not away.is_set():
+            away.set()
+            raise Unavailable("documents", "away")
+        return update(*args, **kwargs)
+
+    monkeypatch.setattr(documents, "update", sometimes)
+    with lease.kept_alive(60):
+        wait_until(lambda: lease.claim.renewals >= 2)
+    lease.settle_done("done")
+
+
+def test_the_cache_key_tells_all_that_matters_apart() -> None:
+    def key(**changes: Any) -> str:
+        told: dict[str, Any] = {
+            "ctx": CTX,
+            "step": "toy.one",
+            "subject": "ast_1",
+            "params": {"a": 1, "b": 2},
+            "backend_version": "v1",
+            "upstream": {"toy.three": "k3"},
+        }
+        return common_cache_key(**{**told, **changes})
+
+    other = RequestContext(tenant_id="t2", env="dev")
+    variants = [
+        key(),
+        key(ctx=other),
+        key(step="toy.two"),
+        key(subject="ast_2"),
+        key(params={"a": 1, "b": 3}),
+        key(backend_version="v2"),
+        key(upstream={"toy.three": "k4"}),
+    ]
+    assert len(set(variants)) == len(variants)
+    assert key(params={"b": 2, "a": 1}) == key()
