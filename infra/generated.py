@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared import errors
+from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.errors import Permanent, RushesError, Transient
 from shared.homes.home import consumed_topics
-from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, Step, functions
+from shared.pipeline import STEPS, Step, functions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,7 +26,7 @@ def pipeline_page() -> str:
     rows = "\n".join(_pipeline_row(step) for step in STEPS)
     return (
         f"# The pipeline\n\n{_NOTE}\n"
-        "One table, `shared/steps/pipeline.py`, says which step follows which. Every run begins with"
+        "One table, `shared/pipeline.py`, says which step follows which. Every run begins with"
         " `probe`.\n\n"
         "| step | works on | follows | makes | on upload | topic | limit | machine |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
@@ -46,7 +47,7 @@ def _pipeline_row(step: Step) -> str:
         (f"any of {needs}" if step.partial else needs) + wants,
         ", ".join(step.produces),
         "yes" if step.default else "on request",
-        f"`{step.topic}`",
+        f"`{steps_topic(step.function)}`",
         f"{step.timeout_s} s",
         step.machine,
     )

@@ -18,22 +18,23 @@ from typing import Any
 
 import pytest
 
+from functions.wiring import engine_of
+from shared import pipeline
 from shared.contracts.asset import AudioStream, MediaInfo, Probed
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.upload import Upload, notification
 from shared.errors import BackendFailed, Unavailable
-from shared.homes.bus import Message
 from shared.homes.home import Home, open_home
-from shared.messages.events import Upload, notification
+from shared.messages.requests import handle_request
+from shared.pipeline import Step
 from shared.runs.intake import Wishes, take_in
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.steps import pipeline
-from shared.steps.attempt import handle_request
-from shared.steps.pipeline import Step
 
 ROWS = (
     Step("toy.one", takes="any", produces=("audio_hits",)),
@@ -125,7 +126,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Toy:
 def embedded_home(folder: Path, **changes: Any) -> Home:
     """A home of its own, with leases short enough to lapse in a test."""
     told: dict[str, Any] = {"lease_s": 5.0, "max_attempts": 3, **changes}
-    return open_home(Settings(data=folder, **told))
+    return open_home(Settings(data=folder, **told), engine_of)
 
 
 def probed(_path: Path) -> Probed:

@@ -23,8 +23,9 @@ from shared.contracts.ids import NAME_PATTERN, digest
 from shared.contracts.step import Run, StepRecord
 from shared.errors import NotFound
 from shared.homes.home import Home
-from shared.runs.records import finished, load_records, load_run
+from shared.runs.records import finished, load_run
 from shared.runs.views import public_run, public_run_row
+from shared.steps.step_records import load_records
 
 MOST_RUNS = 50
 LONGEST_WAIT_S = 60

@@ -38,8 +38,8 @@ from shared.messages.webhooks import (
     setting_path,
     shown_webhook,
 )
+from shared.pipeline import PROBE, step_named, with_needs
 from shared.runs import planning
-from shared.steps.pipeline import PROBE, step_named, with_needs
 from shared.steps.preparing import check_params
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -167,7 +167,7 @@ def _pipeline(home: Home) -> APIRouter:
         """Change what runs on every upload."""
         with_needs(name for name in (*(body.steps or ()), *body.params) if name != PROBE)
         for step, params in body.params.items():
-            check_params(step_named(step), params)
+            check_params(home, step_named(step), params)
         path = f"{ctx.document_prefix}settings/pipeline"
         standing = home.documents.get(path)
         wanted = if_match(request)

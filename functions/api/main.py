@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from functions.api.app import build
 from functions.api.identity import identity_of
+from functions.wiring import this_home
 from shared.errors import ValidationError
-from shared.homes.home import Home, this_home
+from shared.homes.home import Home
 from shared.settings import Settings
 from shared.watch.log import configure
 

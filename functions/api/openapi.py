@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from functions.api import shapes
 from functions.api.answers import STATUS
 from functions.api.steps import Asked
+from functions.wiring import engine_of
 from shared.contracts.timeline import Timeline
-from shared.steps.pipeline import engine_of, step_named
+from shared.pipeline import step_named
 
 _REF = "#/components/schemas/{model}"
 _DESCRIPTION = "Turns raw recordings into finished material. See docs/api.md."

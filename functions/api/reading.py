@@ -19,7 +19,6 @@ from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.runs.erasing import erase_asset
-from shared.runs.records import load_records
 from shared.runs.views import (
     lineage,
     list_runs,
@@ -30,6 +29,7 @@ from shared.runs.views import (
     stored_file,
 )
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 from shared.watch.health import known_all
 

@@ -19,18 +19,18 @@ from functions.api.answers import answer
 from functions.api.following import Wait, until_finished
 from functions.api.identity import Caller, check_claimed
 from functions.api.once import Once, OneTime
+from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
 from shared.contracts.step import StepRequest, StepState
 from shared.editing.timelines import first_asset, load_timeline
 from shared.errors import ValidationError
 from shared.homes.home import Home
-from shared.runs.records import load_records
+from shared.pipeline import BY_NAME, Step, step_named
+from shared.runs.opening import open_requested_run
 from shared.runs.views import public_artifact, public_run
-from shared.steps import pipeline
-from shared.steps.attempt import open_requested_run
-from shared.steps.pipeline import BY_NAME, Step, step_named
 from shared.steps.preparing import check_request, load_asset
+from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 PATHS: Mapping[str, str] = {

@@ -28,10 +28,10 @@ from functions.api.identity import Caller, check_claimed
 from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
+from shared.contracts.upload import Upload
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.google_objects import GoogleObjects
-from shared.messages.events import Upload
 from shared.runs import planning
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.homes.bus import Message
+from functions.wiring import this_home
+from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.messages.push import Answer, answer
-from shared.steps.attempt import handle_request
+from shared.messages.requests import handle_request
 
 if TYPE_CHECKING:
     from flask import Request
@@ -20,4 +21,4 @@ def handle(message: Message, home: Home) -> None:
 
 def main(request: Request) -> Answer:
     """Answer a push of Pub/Sub."""
-    return answer(request, handle)
+    return answer(request, handle, this_home)

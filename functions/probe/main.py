@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.probe.recording import probe_recording
-from shared.homes.bus import Message
+from functions.wiring import this_home
+from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.messages.events import upload_from_message
 from shared.messages.push import Answer, answer
@@ -24,4 +25,4 @@ def handle(message: Message, home: Home) -> None:
 
 def main(request: Request) -> Answer:
     """Answer a push of Pub/Sub or Eventarc."""
-    return answer(request, handle)
+    return answer(request, handle, this_home)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from functions.separate.host import warm_worker
 from functions.separate.models import DEFAULT_MODEL, find_weights
 from functions.separate.slot import slot
+from functions.wiring import this_home
+from shared.contracts.message import Message
 from shared.errors import RushesError
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.push import Answer, answer
-from shared.steps.attempt import handle_request
+from shared.messages.requests import handle_request
 
 if TYPE_CHECKING:
     from flask import Request
@@ -42,4 +43,4 @@ def main(request: Request) -> Answer:
     """Answer a push of Pub/Sub, or a question whether it is ready."""
     if (request.method, request.path) == ("GET", "/ready"):
         return ready()
-    return answer(request, handle)
+    return answer(request, handle, this_home)

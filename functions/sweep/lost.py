@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import structlog
 
+from shared.contracts.message import Message
+from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.upload import Upload, notification
 from shared.errors import ValidationError
-from shared.homes.bus import Message
 from shared.homes.home import Home
-from shared.messages.events import Upload, notification, upload_from_message
-from shared.runs.records import record_path, upload_run_id
+from shared.messages.events import upload_from_message
+from shared.pipeline import PROBE
+from shared.runs.records import upload_run_id
 from shared.steps.claims import Claim
-from shared.steps.pipeline import PROBE, UPLOADS_TOPIC
+from shared.steps.step_records import record_path
 
 log = structlog.get_logger()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from functions.sweep.stalled import resume_stalled
-from shared.homes.bus import Message
+from functions.wiring import this_home
+from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.messages.dead_letters import keep
 from shared.messages.push import Answer, answer
@@ -31,4 +32,4 @@ def handle(message: Message, home: Home) -> None:
 
 def main(request: Request) -> Answer:
     """Answer a push of Pub/Sub: of the dead topic, or the scheduler's."""
-    return answer(request, handle)
+    return answer(request, handle, this_home)

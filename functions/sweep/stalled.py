@@ -17,8 +17,9 @@ from shared.errors import NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs import planning
-from shared.runs.records import load_run, write_record
+from shared.runs.records import load_run
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import write_record
 
 log = structlog.get_logger()
 

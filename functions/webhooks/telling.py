@@ -23,8 +23,8 @@ import structlog
 from functions.webhooks.sending import Unreachable, send
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
+from shared.contracts.message import Message
 from shared.errors import NotFound, Unavailable, ValidationError
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.webhooks import (
     REPLAY,
@@ -34,8 +34,9 @@ from shared.messages.webhooks import (
     load_delivery,
     load_webhook,
 )
-from shared.runs.records import finished, load_records, load_run
+from shared.runs.records import finished, load_run
 from shared.runs.views import public_artifact, public_run
+from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 MAX_ATTEMPTS = 12

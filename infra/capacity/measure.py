@@ -21,20 +21,24 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from functions.wiring import engine_of
+from infra.local.handlers import handler_of
 from shared.contracts.context import RequestContext
+from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
-from shared.homes.home import Home, consumed_topics, open_home
+from shared.homes.home import consumed_topics, open_home
 from shared.homes.objects import Objects
-from shared.messages.delivery import deliver, handler_of
+from shared.messages.delivery import deliver
+from shared.pipeline import PROBE
 from shared.runs.intake import Wishes
 from shared.runs.uploading import upload
 from shared.settings import Settings
-from shared.steps.pipeline import DEAD_TOPIC, PROBE, RESULTS_TOPIC
 from shared.watch.log import configure
 
 ROOT = Path(__file__).parents[2]
@@ -115,12 +119,12 @@ class CountedBus:
 def process(clip: Path, folder: Path, only: Sequence[str]) -> dict[str, Counter[str]]:
     """Step -> what it took, for ``only`` these steps, or those that run on upload."""
     counts: Counter[str] = Counter()
-    plain = open_home(Settings(home="embedded", data=folder))
-    home = Home(
-        plain.settings,
-        cast(Objects, Counted(plain.objects, _OBJECTS, counts)),
-        cast(Documents, Counted(plain.documents, _DOCUMENTS, counts)),
-        cast(Bus, CountedBus(plain.bus, counts)),
+    plain = open_home(Settings(home="embedded", data=folder), engine_of)
+    home = replace(
+        plain,
+        objects=cast(Objects, Counted(plain.objects, _OBJECTS, counts)),
+        documents=cast(Documents, Counted(plain.documents, _DOCUMENTS, counts)),
+        bus=cast(Bus, CountedBus(plain.bus, counts)),
     )
     upload(plain, CTX, str(clip), wishes=Wishes(steps=tuple(only) or None))
     seen: dict[str, Counter[str]] = defaultdict(Counter)

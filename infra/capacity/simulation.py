@@ -19,7 +19,7 @@ from typing import Any
 import simpy
 
 from infra.capacity.tables import assumed, busy_s, function_of, size_of, upload_steps
-from shared.steps.pipeline import BY_NAME, PROBE
+from shared.pipeline import BY_NAME, PROBE
 
 Wait = Generator[simpy.Event, Any, None]
 

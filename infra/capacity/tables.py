@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.steps.pipeline import BY_NAME, PROBE, STEPS, Step
+from shared.pipeline import BY_NAME, PROBE, STEPS, Step
 
 HERE = Path(__file__).parent
 SIZES = HERE.parents[1] / "terraform" / "modules" / "wiring" / "sizes.json"

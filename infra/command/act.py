@@ -13,16 +13,16 @@ from rich.markup import escape
 from infra.command.desk import Desk, at_desk, parse_params, table
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
+from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
 from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
-from shared.messages.worker import WorkerPool
+from shared.pipeline import step_named
 from shared.runs import planning
 from shared.runs.erasing import erase_asset
+from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import shown, upload
-from shared.steps.attempt import requested_run_id
-from shared.steps.pipeline import step_named
 from shared.steps.preparing import load_asset
 from shared.watch.health import check_all
 

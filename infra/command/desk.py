@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from functions.wiring import engine_of
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
 from shared.settings import Settings, settings
@@ -33,7 +34,7 @@ class Desk:
     @functools.cached_property
     def home(self) -> Home:
         """The home, opened when a command first needs it."""
-        return open_home(self.settings)
+        return open_home(self.settings, engine_of)
 
     def show(self, content: Any, people: Callable[[], Any]) -> None:
         """Print ``content`` as one JSON object, or what ``people()`` makes of it."""

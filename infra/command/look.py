@@ -16,7 +16,7 @@ from rich.tree import Tree
 from infra.command.desk import Desk, at_desk, table
 from shared.contracts.asset import Asset
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.records import load_records, run_state
+from shared.runs.records import run_state
 from shared.runs.views import (
     artifact_object,
     lineage,
@@ -27,6 +27,7 @@ from shared.runs.views import (
     stored_file,
 )
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 from shared.steps.verifying import verify_artifact
 

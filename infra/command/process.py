@@ -15,14 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
-from shared.messages.worker import WorkerPool
+from shared.pipeline import PROBE, with_needs
 from shared.runs.intake import Wishes
-from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
-from shared.steps.pipeline import PROBE, with_needs
+from shared.steps.step_records import load_records
 
 _POLL_S = 0.1
 

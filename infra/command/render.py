@@ -10,13 +10,13 @@ import click
 
 from infra.command.desk import Desk, at_desk, stderr
 from infra.command.process import show_outcome, watch_until_finished
+from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.editing.timelines import LARGEST_BYTES, checked_timeline, first_asset
 from shared.errors import NotFound, ValidationError
 from shared.interchange.otio import MAX_OTIO_BYTES
-from shared.messages.worker import WorkerPool
 from shared.runs import planning
-from shared.steps.attempt import requested_run_id
+from shared.runs.opening import requested_run_id
 
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
@@ -26,6 +26,16 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 @click.option("--preset", "export_preset", default="default", help="podcast, music, voiceover, ...")
 @click.option("--format", "format", default="wav", help="wav, flac, mp3, aac or opus.")
 @click.option("--stems", "stems_export", is_flag=True, help="A stem of each bus as well.")
+@click.option(
+    "--structure",
+    type=click.Path(path_type=Path),
+    help="The piece's sections (JSON): each becomes a marker.",
+)
+@click.option(
+    "--arrangement",
+    type=click.Path(path_type=Path),
+    help="Roles of tracks, and their levels in the sections (JSON).",
+)
 @click.option("--asset", "asset_id", help="File the mix under this one. [the first clip's]")
 @click.option(
     "--otio", type=_OUT, help="Write the timeline there as OpenTimelineIO, and mix nothing."
@@ -39,16 +49,18 @@ def render(
     desk: Desk,
     timeline: Path,
     asset_id: str | None,
-    otio: Path | None,
-    edl: Path | None,
-    frame_rate: int,
     **wanted: Any,
 ) -> None:
     """Mix and master TIMELINE (JSON, see docs/mix.md, or OpenTimelineIO)."""
     content = _read(desk, timeline)
+    otio, edl, frame_rate = (wanted.pop(name) for name in ("otio", "edl", "frame_rate"))
     if otio or edl:
         _export(desk, content, otio, edl, frame_rate)
         return
+    for name in ("structure", "arrangement"):
+        path = wanted.pop(name)
+        if path is not None:
+            wanted[name] = _read_json(name, path, LARGEST_BYTES)
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,
         env=desk.ctx.env,
@@ -64,25 +76,33 @@ def render(
 
 
 def _read(desk: Desk, path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise NotFound("file", str(path))
-    most = MAX_OTIO_BYTES if path.suffix == ".otio" else LARGEST_BYTES
-    if path.stat().st_size > most:
-        raise ValidationError("timeline", f"is larger than {most:,} bytes")
-    if path.suffix == ".otio":
+    if path.suffix == ".otio" and path.is_file():
         return _read_otio(desk, path)
+    return _read_json("timeline", path, LARGEST_BYTES)
+
+
+def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
+    _check_file(what, path, most_bytes)
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValidationError("timeline", f"is not JSON: {error}") from None
+        raise ValidationError(what, f"is not JSON: {error}") from None
     if not isinstance(content, dict):
-        raise ValidationError("timeline", "is not a JSON object")
+        raise ValidationError(what, "is not a JSON object")
     return content
+
+
+def _check_file(what: str, path: Path, most_bytes: int) -> None:
+    if not path.is_file():
+        raise NotFound("file", str(path))
+    if path.stat().st_size > most_bytes:
+        raise ValidationError(what, f"is larger than {most_bytes:,} bytes")
 
 
 def _read_otio(desk: Desk, path: Path) -> dict[str, Any]:
     from shared.interchange.exchange import read_otio
 
+    _check_file("timeline", path, MAX_OTIO_BYTES)
     text = path.read_text(encoding="utf-8", errors="replace")
     imported = read_otio(desk.home, desk.ctx, text)
     for notice in imported.notices:

@@ -9,11 +9,12 @@ from contextlib import nullcontext
 from typing import Any
 
 from infra.command.desk import Desk, stderr, table
+from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
-from shared.messages.worker import WorkerPool
-from shared.runs.records import load_records, run_state
+from shared.pipeline import step_named
+from shared.runs.records import run_state
 from shared.runs.staleness import BackFill, Stale, Survey, find_stale, planned_runs
-from shared.steps.pipeline import step_named
+from shared.steps.step_records import load_records
 
 _POLL_S = 0.5
 

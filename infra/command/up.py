@@ -11,11 +11,12 @@ import click
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from infra.command.desk import Desk, at_desk, stdout
+from infra.local.worker import WorkerPool
 from shared.errors import NotFound, Permanent
-from shared.messages.worker import WorkerPool
-from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
+from shared.steps.step_records import load_records
 
 _POLL_S = 0.5
 _SWEEP_EVERY_S = 60.0

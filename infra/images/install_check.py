@@ -25,20 +25,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.wiring import engine_of
 from infra.local.emulators import free_port
+from infra.local.handlers import handler_of
+from infra.local.worker import worker_environment
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
+from shared.contracts.topics import steps_topic
+from shared.contracts.upload import Upload, notification
 from shared.errors import Unavailable
-from shared.homes.bus import Message
 from shared.homes.home import Home, consumed_topics, open_home
-from shared.messages.delivery import deliver, handler_of
-from shared.messages.events import Upload, notification
-from shared.messages.worker import worker_environment
+from shared.messages.delivery import deliver
+from shared.pipeline import PROBE, functions, step_named, with_needs
 from shared.processes import tied_to_caller
 from shared.runs.intake import Wishes
-from shared.runs.records import load_records, upload_run_id
+from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.settings import Settings
-from shared.steps.pipeline import PROBE, functions, step_named, with_needs
+from shared.steps.step_records import load_records
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "infra" / "demo" / "demo.mp4"
@@ -185,7 +189,7 @@ def _ask_step(address: str, function: str, home: Home) -> str:
                 return f"{row.name} {_state(home, landed, row.name)}"
             deliver(delivery.message, home, handler_of(theirs))
             home.bus.ack(delivery)
-    raise Unavailable(row.topic, "nobody asked for the step")
+    raise Unavailable(steps_topic(row.function), "nobody asked for the step")
 
 
 def _state(home: Home, landed: Upload, step: str) -> str:
@@ -226,7 +230,8 @@ def check(function: str, folder: Path) -> Mapping[str, object]:
     installed_s = time.monotonic() - begun
     words = "whisper-tiny-words"
     home = open_home(
-        Settings(data=folder / "data", models=MODELS, semantic_model=words, captions_model=words)
+        Settings(data=folder / "data", models=MODELS, semantic_model=words, captions_model=words),
+        engine_of,
     )
     begun = time.monotonic()
     with served(image, home.settings) as address:

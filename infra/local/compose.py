@@ -10,12 +10,12 @@ from contextlib import suppress
 from threading import Event
 
 from infra.local.storage_server import StorageServer, serve
-from infra.local.topics import create_topics
+from infra.local.subscriptions import create_topics
+from shared.contracts.topics import UPLOADS_TOPIC
 from shared.homes.bus.google_bus import GoogleBus
 from shared.homes.home import consumed_topics
 from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.settings import Settings, settings
-from shared.steps.pipeline import UPLOADS_TOPIC
 
 FUNCTION_PORT = 8080
 """Where a function's container listens."""

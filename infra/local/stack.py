@@ -20,15 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from functions.wiring import engine_of
 from infra.local.emulators import free_port, google_emulators
 from infra.local.storage_server import serve
+from infra.local.worker import worker_environment
+from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import Unavailable
 from shared.homes.home import consumed_topics, open_home
 from shared.homes.objects.embedded_objects import EmbeddedObjects
-from shared.messages.worker import worker_environment
 from shared.processes import tied_to_caller
 from shared.settings import Settings
-from shared.steps.pipeline import UPLOADS_TOPIC
 
 ROOT = Path(__file__).parents[2]
 _START_S = 60.0
@@ -60,7 +61,7 @@ def local_stack(config: Settings) -> Iterator[Stack]:
     with ExitStack() as stack:
         emulators = stack.enter_context(google_emulators(logs))
         stack.enter_context(_environment(emulators.environment))
-        from infra.local.topics import create_topics
+        from infra.local.subscriptions import create_topics
         from shared.homes.bus.google_bus import GoogleBus
 
         bus = GoogleBus(config.project)
@@ -177,7 +178,7 @@ def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) 
 
     with (
         local_stack(config) as stack,
-        api_served(open_home(stack.settings), port) as address,
+        api_served(open_home(stack.settings, engine_of), port) as address,
     ):
         say(f"console and HTTP API: {address}")
         say("the stack is up; in another terminal:")

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from shared.contracts.timeline_parts import (
+    AudioClip,
+    Bus,
+    FadeCurve,
+    Keyframe,
+    Part,
+    Section,
+    TimelineParts,
+    Track,
+)
 from shared.errors import ValidationError
-
-if TYPE_CHECKING:
-    from shared.contracts.timeline import AudioClip, Bus, FadeCurve, Part, Section, Timeline, Track
 
 MAX_DURATION_MS = 3 * 3_600_000.0
 MAX_JSON_BYTES = 400_000
@@ -56,7 +62,7 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
 """Part -> field -> the least and the most it may be."""
 
 
-def check_timeline(timeline: Timeline) -> None:
+def check_timeline(timeline: TimelineParts) -> None:
     """Raise ``ValidationError`` for the first thing that is wrong, in the timeline's order."""
     _in_range("", "timeline", timeline)
     if len(timeline.model_dump_json()) > MAX_JSON_BYTES:
@@ -96,18 +102,15 @@ def _check_clip(where: str, clip: AudioClip) -> None:
     _check_lanes(where + "automation.", clip.automation.lanes, last_ms)
 
 
-def _check_lanes(where: str, lanes: Mapping[str, Sequence[object]], last_ms: float) -> None:
+def _check_lanes(where: str, lanes: Mapping[str, Sequence[Keyframe]], last_ms: float) -> None:
     for name, lane in lanes.items():
         _check_lane(where, name, lane, last_ms)
 
 
-def _check_lane(where: str, name: str, lane: Sequence[object], last_ms: float) -> None:
-    from shared.contracts.timeline import Keyframe
-
+def _check_lane(where: str, name: str, lane: Sequence[Keyframe], last_ms: float) -> None:
     low, high = LANE_RANGES[name.removeprefix("section_")]
     before_ms = -1.0
     for number, keyframe in enumerate(lane):
-        assert isinstance(keyframe, Keyframe)
         place = f"{where}{name}.{number}."
         if not 0 <= keyframe.time_ms <= last_ms:
             raise ValidationError(

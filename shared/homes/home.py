@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
+from shared.contracts.step_engine import Engine
+from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
 from shared.homes.objects import Objects
-from shared.settings import Settings, settings
-from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, functions
+from shared.pipeline import Step, functions
+from shared.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,17 @@ class Home:
     objects: Objects
     documents: Documents
     bus: Bus
+    engine_of: Callable[[Step], Engine]
+    """What does a step's work, imported when it is asked for; raises ``ImportError``."""
 
 
 def consumed_topics() -> dict[str, str]:
     """Topic -> the function that consumes it. Subscriptions have their topic's name."""
-    steps = {row.topic: function for function, rows in functions().items() for row in rows}
+    steps = {steps_topic(function): function for function in functions()}
     return {UPLOADS_TOPIC: "probe", **steps, RESULTS_TOPIC: "webhooks", DEAD_TOPIC: "sweep"}
 
 
-def open_home(config: Settings) -> Home:
+def open_home(config: Settings, engine_of: Callable[[Step], Engine]) -> Home:
     """Connect the adapters that the settings name. Imports only what this home needs."""
     if config.home == "google":
         from shared.homes.bus.google_bus import GoogleBus
@@ -40,6 +44,7 @@ def open_home(config: Settings) -> Home:
             GoogleObjects(config.bucket, config.project),
             GoogleDocuments(config.project),
             GoogleBus(config.project),
+            engine_of,
         )
     from shared.homes.bus.embedded_bus import EmbeddedBus
     from shared.homes.documents.embedded_documents import EmbeddedDocuments
@@ -54,10 +59,5 @@ def open_home(config: Settings) -> Home:
         EmbeddedObjects(config.data / "objects"),
         EmbeddedDocuments(config.data / "documents.sqlite3"),
         bus,
+        engine_of,
     )
-
-
-@cache
-def this_home() -> Home:
-    """The home that this process's settings name, connected once."""
-    return open_home(settings())

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count, pairwise
 
-from shared.contracts.timeline import AudioClip, Timeline, Track
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import edges_of
+from shared.contracts.timeline_parts import AudioClip, Track
 from shared.errors import ValidationError
 
 FRAME_RATES = (24, 25, 30, 50, 60)

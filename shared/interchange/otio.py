@@ -20,8 +20,9 @@ from typing import Any
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.step_engine import SourceRef
-from shared.contracts.timeline import Timeline, Track
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges, edges_of
+from shared.contracts.timeline_parts import Track
 from shared.errors import MissingDependency, ValidationError
 
 NAMESPACE = "rushes"

@@ -17,16 +17,18 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
+from shared.contracts.message import Message
 from shared.contracts.step import StepRecord
-from shared.errors import NotFound, Permanent, RushesError, ValidationError
-from shared.homes.bus import Message
+from shared.contracts.topics import UPLOADS_TOPIC, steps_topic
+from shared.errors import NotFound, Permanent, ValidationError
 from shared.homes.documents import Documents
 from shared.homes.home import Home
 from shared.messages.events import request_from_message, upload_from_message
+from shared.pipeline import BY_NAME, PROBE, followers
 from shared.runs.planning import fail_step
-from shared.runs.records import load_records, load_run, open_upload_run, record_path, upload_run_id
+from shared.runs.records import load_run, open_upload_run, upload_run_id
 from shared.steps.claims import forgive
-from shared.steps.pipeline import BY_NAME, DEAD_TOPIC, PROBE, UPLOADS_TOPIC, followers
+from shared.steps.step_records import load_records, record_path
 
 log = structlog.get_logger()
 
@@ -57,24 +59,6 @@ class DeadLetter(BaseModel):
     expires_at: float | None = None
     """Unix seconds; ``None``: nobody knows when it was buried."""
     redriven: int = 0
-
-
-def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | None = None) -> None:
-    """Publish a message to the dead topic with the reason; raises ``Unavailable``."""
-    step = message.attributes.get("step", "")
-    log.error("message.buried", code=error.code, step=step, backend_version=error.backend_version)
-    content = {
-        "error": error.to_json(),
-        "cache_key": cache_key,
-        "data_base64": base64.b64encode(message.data).decode(),
-        "attributes": dict(message.attributes),
-    }
-    attributes = {
-        name: message.attributes[name]
-        for name in ("tenant", "env", "step")
-        if name in message.attributes
-    }
-    home.bus.publish(DEAD_TOPIC, json.dumps(content).encode(), {**attributes, "code": error.code})
 
 
 def keep(home: Home, message: Message) -> DeadLetter:
@@ -138,7 +122,7 @@ def _topic(attributes: Mapping[str, str]) -> str | None:
     if "objectId" in attributes:
         return UPLOADS_TOPIC
     row = BY_NAME.get(attributes.get("step", ""))
-    return row.topic if row else None
+    return steps_topic(row.function) if row else None
 
 
 def _collection(attributes: Mapping[str, str]) -> str:

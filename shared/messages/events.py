@@ -10,35 +10,20 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
+from shared.contracts.upload import Upload
 from shared.errors import ValidationError
-from shared.homes.bus import Message
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 _OBJECT_ATTRIBUTES = ("bucketId", "objectId", "objectGeneration")
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A recording has landed."""
-
-    ctx: RequestContext
-    bucket: str
-    key: str
-    generation: int
-
-    @property
-    def name(self) -> str:
-        """What comes behind ``uploads/``: the file's name as people know it."""
-        return self.key.removeprefix(f"{self.ctx.object_prefix}uploads/")
 
 
 def message_from_push(body: bytes, headers: Mapping[str, str]) -> Message:
@@ -119,17 +104,6 @@ def upload_from_message(message: Message) -> Upload | None:
     except ValueError:
         raise ValidationError("objectGeneration", "is not a number") from None
     return Upload(RequestContext.of(parts[1], parts[2]), attributes["bucketId"], key, generation)
-
-
-def notification(bucket: str, key: str, generation: int) -> dict[str, str]:
-    """The attributes with which a bucket announces a new object."""
-    return {
-        "eventType": "OBJECT_FINALIZE",
-        "payloadFormat": "NONE",
-        "bucketId": bucket,
-        "objectId": key,
-        "objectGeneration": str(generation),
-    }
 
 
 def request_from_message(message: Message) -> StepRequest:

@@ -7,20 +7,20 @@ service account that pushes: 401 otherwise, whatever the platform in front has l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from shared.contracts.message import Message
 from shared.errors import Permanent, Unavailable, ValidationError
-from shared.homes.bus import Message
-from shared.homes.home import this_home
-from shared.messages.dead_letters import bury
+from shared.homes.home import Home
 from shared.messages.delivery import Handler, deliver
 from shared.messages.events import message_from_push
 from shared.settings import Settings, settings, variable
+from shared.steps.burying import bury
 from shared.watch.log import configure
 from shared.watch.trace import log_fields_of_request
 
@@ -37,15 +37,18 @@ _FETCH_S = 10.0
 log = structlog.get_logger()
 
 
-def answer(request: Request, handle: Handler) -> Answer:
-    """Decode the push, hand the message over, and say whether it must come again."""
+def answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> Answer:
+    """Decode the push, hand the message over, and say whether it must come again.
+
+    ``home_of`` is asked once the push has been let through.
+    """
     configure(settings().log_level)
     headers = {name.lower(): value for name, value in request.headers.items()}
     with bound_contextvars(**_request_fields(headers)):
-        return _answer(request, handle)
+        return _answer(request, handle, home_of)
 
 
-def _answer(request: Request, handle: Handler) -> Answer:
+def _answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> Answer:
     try:
         why_not = refusal(request.headers.get("Authorization", ""), settings())
     except Unavailable as error:
@@ -58,9 +61,9 @@ def _answer(request: Request, handle: Handler) -> Answer:
     try:
         message = message_from_push(body, dict(request.headers))
     except Permanent as error:
-        bury(this_home(), Message(message_id="", data=body, attributes={}), error)
+        bury(home_of(), Message(message_id="", data=body, attributes={}), error)
         return "", 204
-    return ("", 503) if deliver(message, this_home(), handle) else ("", 204)
+    return ("", 503) if deliver(message, home_of(), handle) else ("", 204)
 
 
 def refusal(authorization: str, config: Settings) -> str | None:

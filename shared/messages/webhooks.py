@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName, checked_name
+from shared.contracts.topics import RESULTS_TOPIC
 from shared.errors import NotFound, Unavailable, ValidationError
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
-from shared.steps.pipeline import RESULTS_TOPIC
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from shared.contracts.context import RequestContext
 from shared.errors import Conflict
 from shared.homes.home import Home
-from shared.runs.records import run_path
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import run_path
 
 
 def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, int]:

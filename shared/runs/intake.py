@@ -18,7 +18,10 @@ import structlog
 
 from shared.contracts.asset import Asset, Probed, Source
 from shared.contracts.ids import asset_id
+from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRecord, StepState
+from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.upload import Upload
 from shared.errors import (
     AttemptsExhausted,
     Conflict,
@@ -29,18 +32,18 @@ from shared.errors import (
     ValidationError,
 )
 from shared.folders import work_folder
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.fetch import Fetched, fetch_object
-from shared.messages.dead_letters import bury
-from shared.messages.delivery import one_of_ours
-from shared.messages.events import Upload
+from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
-from shared.runs.records import change_run, open_upload_run, write_record
+from shared.runs.opening import base_params, planned_steps
+from shared.runs.records import change_run, open_upload_run
 from shared.runs.results import publish_settled
+from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, Recall
-from shared.steps.pipeline import BY_NAME, PROBE, UPLOADS_TOPIC, default_steps, with_needs
+from shared.steps.guarding import one_of_ours
+from shared.steps.step_records import write_record
 from shared.watch import trace
 from shared.watch.log import bind
 
@@ -186,11 +189,10 @@ class _Intake:
             wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
         else:
             wanted = [name for name in steps if name != PROBE]
-        chosen = with_needs(wanted)
-        params = {**standing.get("params", {}), **(wishes.params or {})}
+        params = {**base_params(self.home, self.upload.ctx), **(wishes.params or {})}
         return {
             "asset_id": asset.asset_id,
-            "planned": (PROBE, *chosen),
+            "planned": (PROBE, *planned_steps(wanted)),
             "params": params,
             "user_id": wishes.user_id,
         }

@@ -8,10 +8,12 @@ from typing import Any
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
+from shared.contracts.topics import steps_topic
 from shared.homes.home import Home
-from shared.runs.records import load_records, load_run, plan_record, write_record
+from shared.pipeline import BY_NAME, PROBE, Step, followers
+from shared.runs.records import load_run
 from shared.runs.results import publish_settled
-from shared.steps.pipeline import BY_NAME, PROBE, Step, followers
+from shared.steps.step_records import load_records, plan_record, write_record
 
 
 def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
@@ -68,7 +70,7 @@ def request_for(run: Run, row: Step) -> StepRequest:
 
 def publish_request(home: Home, request: StepRequest) -> str:
     """Put a request on its function's topic; returns the message id."""
-    topic = BY_NAME[request.step].topic
+    topic = steps_topic(BY_NAME[request.step].function)
     return home.bus.publish(topic, request.model_dump_json().encode(), request.attributes)
 
 

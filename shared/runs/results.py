@@ -9,8 +9,8 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.step import StepRecord, StepState
+from shared.contracts.topics import RESULTS_TOPIC
 from shared.homes.home import Home
-from shared.steps.pipeline import RESULTS_TOPIC
 
 
 def publish_settled(

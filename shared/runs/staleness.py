@@ -18,12 +18,14 @@ from shared.contracts.ids import canonical_json, run_id
 from shared.contracts.step import Run, StepRequest
 from shared.errors import MissingDependency, NotFound
 from shared.homes.home import Home
+from shared.pipeline import BY_NAME, step_named
 from shared.runs import planning
-from shared.runs.records import finished, load_records, open_run
+from shared.runs.opening import base_params, planned_steps
+from shared.runs.records import finished, open_run
 from shared.runs.views import list_runs
 from shared.steps.claims import Claim
-from shared.steps.pipeline import BY_NAME, PROBE, engine_of, step_named, with_needs
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path
 
 Subject = tuple[str, str | None]
@@ -62,11 +64,11 @@ def find_stale(home: Home, ctx: RequestContext, steps: Collection[str] | None = 
     return _Look(home, ctx).survey(steps)
 
 
-def current_version(step: str) -> tuple[str | None, str]:
+def current_version(home: Home, step: str) -> tuple[str | None, str]:
     """The backend version that would do a step on this machine, or ``None`` and why there is none."""
     row = step_named(step)
     try:
-        backend = engine_of(row).backend()
+        backend = home.engine_of(row).backend()
     except (ImportError, MissingDependency) as error:
         return None, f"install rushes[{row.function}] here: {error}"
     if backend.stub:
@@ -144,7 +146,7 @@ class _Look:
 
     def _version(self, step: str) -> tuple[str | None, str]:
         if step not in self._versions:
-            self._versions[step] = current_version(step)
+            self._versions[step] = current_version(self.home, step)
         return self._versions[step]
 
 
@@ -162,9 +164,7 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
         by_subject[stale.subject].append(stale)
     for (asset_id, artifact_id), items in by_subject.items():
         standing = list_runs(home.documents, survey.ctx, asset_id)
-        had = {name for run in standing for name in run.planned if name != PROBE}
         for number, layer in enumerate(_layers(items)):
-            wanted = {name for step in layer for name in BY_NAME[step].wants if name in had}
             now = time.time()
             yield Run(
                 run_id=run_id("back-fill", asset_id, artifact_id, number, now),
@@ -173,8 +173,8 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
                 source=f"back-fill {', '.join(layer)}",
                 asset_id=asset_id,
                 artifact_id=artifact_id,
-                planned=with_needs([*layer, *(() if artifact_id else wanted)]),
-                params={**(standing[0].params if standing else {}), **layer},
+                planned=planned_steps(layer, () if artifact_id else standing),
+                params={**base_params(home, survey.ctx, standing), **layer},
                 created_at=now,
             )
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from shared.contracts.context import RequestContext
+from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.upload import Upload, notification
 from shared.errors import UnsupportedMedia
 from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.fetch import Fetched, ensure_local
-from shared.messages.events import Upload, notification
 from shared.runs.intake import Wishes
-from shared.steps.pipeline import UPLOADS_TOPIC
 
 _LONGEST_NAME_BYTES = 255
 

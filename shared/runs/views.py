@@ -14,9 +14,10 @@ from shared.contracts.step import Run, StepRecord
 from shared.errors import NotFound
 from shared.homes.documents import Documents
 from shared.homes.home import Home
-from shared.runs.records import load_records, load_run, run_state
-from shared.steps.pipeline import PROBE
+from shared.pipeline import PROBE
+from shared.runs.records import load_run, run_state
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
 
 

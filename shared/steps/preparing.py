@@ -24,13 +24,14 @@ from shared.contracts.step_engine import (
     SourceRef,
     StepParams,
 )
+from shared.contracts.topics import steps_topic
 from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.records import load_records
+from shared.pipeline import Step, step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
-from shared.steps.pipeline import Step, engine_of, step_named
 from shared.steps.scratch import ObjectScratch
+from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 
@@ -62,7 +63,7 @@ class Work:
     def prepare(cls, home: Home, row: Step, request: StepRequest, asset: Asset) -> Work:
         """Check the params, choose the backend, find what is read. Raises ``Permanent``."""
         ctx = request.context
-        engine = _engine(row)
+        engine = _engine(home, row)
         params = _checked_params(engine, request.params)
         records = load_records(home.documents, ctx, request.run_id or "") if row.reads else {}
         sources = _found_sources(home, ctx, engine, params)
@@ -105,7 +106,7 @@ class Work:
             missing=tuple(sorted(missing)),
             backend_version=self.backend.version,
             recall=Recall(
-                topic=self.row.topic,
+                topic=steps_topic(self.row.function),
                 data=self.request.model_dump_json(),
                 attributes=self.request.attributes,
             ),
@@ -189,17 +190,18 @@ class Work:
 def check_request(home: Home, request: StepRequest) -> None:
     """Refuse what its step would refuse for its params, or for what they name, before it is asked."""
     row = step_named(request.step)
-    _found_sources(home, request.context, _engine(row), check_params(row, request.params))
+    params = check_params(home, row, request.params)
+    _found_sources(home, request.context, _engine(home, row), params)
 
 
-def check_params(row: Step, params: Mapping[str, Any]) -> StepParams:
+def check_params(home: Home, row: Step, params: Mapping[str, Any]) -> StepParams:
     """The step's params; raises ``ValidationError`` naming the field."""
-    return _checked_params(_engine(row), params)
+    return _checked_params(_engine(home, row), params)
 
 
-def _engine(row: Step) -> Engine:
+def _engine(home: Home, row: Step) -> Engine:
     try:
-        return engine_of(row)
+        return home.engine_of(row)
     except ImportError as error:
         hint = f"install the function's libraries: rushes[{row.function}]"
         raise MissingDependency(error.name or row.function, None, hint) from error

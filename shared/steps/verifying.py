@@ -15,8 +15,8 @@ from shared.errors import NotFound
 from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
+from shared.pipeline import step_named
 from shared.steps.claims import Claim, claim_path
-from shared.steps.pipeline import step_named
 from shared.steps.preparing import Work, load_asset
 from shared.steps.storing import load_artifact
 

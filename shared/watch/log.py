@@ -28,8 +28,8 @@ from structlog.contextvars import bind_contextvars as bind
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.contracts.ids import digest
+from shared.contracts.message import Message
 from shared.errors import ValidationError
-from shared.homes.bus import Message
 
 __all__ = ["PRIVATE", "bind", "configure", "message_context"]
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
+from shared.contracts.message import Message
 from shared.errors import RushesError
-from shared.homes.bus import Message
 from shared.settings import settings
 
 if TYPE_CHECKING:

@@ -23,14 +23,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from functions.wiring import engine_of
 from infra.local.emulators import free_port
 from shared.contracts.artifact import Artifact, artifact_key
 from shared.contracts.asset import Asset, AudioStream, MediaInfo, Source
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.homes.home import Home, open_home
+from shared.pipeline import PROBE
 from shared.settings import Settings
-from shared.steps.pipeline import PROBE
 from tests.bench.report import Row, show
 from tests.toy import wait_until
 
@@ -51,7 +52,7 @@ def main() -> None:
     """Measure and show."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _fill(open_home(Settings(data=folder / "data")))
+        _fill(open_home(Settings(data=folder / "data"), engine_of))
         environment = {"RUSHES_DATA": str(folder / "data"), "RUSHES_LOG_LEVEL": "WARNING"}
         with _served("functions.api.main:create", environment) as ours:
             told = {path: urllib.request.urlopen(ours + path).read() for path in PATHS.values()}

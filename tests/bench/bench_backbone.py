@@ -18,17 +18,18 @@ from pathlib import Path
 
 from google.cloud import pubsub_v1
 
+from functions.wiring import engine_of
 from infra.local.emulators import free_port
 from infra.local.stack import Stack, local_stack, start_function, stop_function
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest, StepState
+from shared.contracts.topics import RESULTS_TOPIC
 from shared.homes.home import Home, consumed_topics, open_home
 from shared.runs.intake import Wishes
 from shared.runs.records import load_run, upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.steps.pipeline import RESULTS_TOPIC
 from tests.bench.report import Row, median_s, show
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,7 @@ def cache_rows() -> Iterator[Row]:
 
 def push_rows(stack: Stack, folder: Path) -> Iterator[Row]:
     """Publish to handled: our step that is answered from the cache, and a bare handler."""
-    home = open_home(stack.settings)
+    home = open_home(stack.settings, engine_of)
     with _bare_function(stack, folder) as seen:
         bare_ms, bare_rate = _measure_bare(home, seen)
     ours_ms, ours_rate = _measure_ours(home)

@@ -22,15 +22,15 @@ import shared.homes.objects.google_objects  # noqa: F401 - loaded once, before t
 from functions.probe.recording import probe_recording
 from functions.sweep.main import handle as sweep
 from shared.contracts.asset import Probed
+from shared.contracts.message import Message
 from shared.contracts.step_engine import Job
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.delivery import Handler
 from shared.messages.events import upload_from_message
 from shared.messages.push import Answer, answer
+from shared.messages.requests import handle_request
 from shared.processes import started
 from shared.runs.intake import take_in
-from shared.steps.attempt import handle_request
 from tests import toy
 
 _HOUR_S = 3600.0

@@ -16,17 +16,18 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.local import topics
+from functions.wiring import engine_of
+from infra.local import subscriptions
 from infra.local.emulators import firestore_command, free_port, pubsub_command
 from infra.local.stack import start_function, stop_function
 from infra.local.storage_server import StorageServer, serve
+from infra.local.worker import worker_environment
+from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import Unavailable
 from shared.homes.bus.google_bus import GoogleBus
 from shared.homes.home import Home, consumed_topics, open_home
 from shared.homes.objects.embedded_objects import EmbeddedObjects
-from shared.messages.worker import worker_environment
 from shared.settings import Settings
-from shared.steps.pipeline import UPLOADS_TOPIC
 from tests import toy
 from tests.toy import wait_until
 
@@ -152,9 +153,9 @@ def _addresses(port: int) -> dict[str, str]:
 def make_topics(project: str, addresses: Mapping[str, str]) -> None:
     """With a shorter patience than people's, for the storm is short."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(topics, "_BACKOFF_S", (1, 4))
-        patched.setattr(topics, "ACK_DEADLINE_S", 10)
-        topics.create_topics(project, addresses)
+        patched.setattr(subscriptions, "_BACKOFF_S", (1, 4))
+        patched.setattr(subscriptions, "ACK_DEADLINE_S", 10)
+        subscriptions.create_topics(project, addresses)
 
 
 def _serve_bucket(objects: EmbeddedObjects, config: Settings, port: int) -> StorageServer:
@@ -219,7 +220,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         built = Stage(
             folder,
             config,
-            open_home(config),
+            open_home(config, engine_of),
             *(pubsub, firestore, objects, server, functions),
             addresses=_addresses(port),
             small_disk=small,

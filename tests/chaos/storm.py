@@ -22,15 +22,15 @@ import soundfile
 from functions.sweep.lost import announce_missed, recall_lapsed
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.context import RequestContext
+from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.upload import notification
 from shared.errors import NotFound, RushesError
 from shared.folders import PREFIX
 from shared.homes.bus.google_bus import GoogleBus
-from shared.messages.events import notification
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
-from shared.steps.pipeline import UPLOADS_TOPIC
 from tests.chaos.stage import Stage
 
 STEPS = ("toy.one", "toy.three", "toy.two", "toy.join")

@@ -203,7 +203,7 @@ def test_attempts_are_counted(embedded: EmbeddedBus) -> None:
 
 @pytest.mark.emulator
 def test_pubsub_counts_attempts_under_a_dead_letter_policy(google_project: str) -> None:
-    from google_bus.cloud.pubsub_v1 import SubscriberClient
+    from google.cloud.pubsub_v1 import SubscriberClient
 
     from shared.homes.bus.google_bus import GoogleBus
 
@@ -239,7 +239,7 @@ def test_publishing_to_a_missing_topic_is_said(google_project: str) -> None:
 def test_trouble_with_the_service_is_said(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google_bus.api_core.retry import Retry
+    from google.api_core.retry import Retry
 
     from shared.homes.bus import google_bus
 

@@ -335,7 +335,7 @@ def test_trouble_with_the_file_is_said(tmp_path: Path) -> None:
 def test_trouble_with_the_service_is_said(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google_documents.api_core.retry import Retry
+    from google.api_core.retry import Retry
 
     from shared.homes.documents import google_documents
 
@@ -349,7 +349,7 @@ def test_trouble_with_the_service_is_said(
 def test_a_write_sent_twice_does_not_conflict_with_itself(
     google_project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from google_documents.cloud.firestore_v1.batch import WriteBatch
+    from google.cloud.firestore_v1.batch import WriteBatch
 
     from shared.homes.documents.google_documents import GoogleDocuments
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.wiring import engine_of
 from infra.local.stack import Stack, local_stack
 from shared.contracts.context import RequestContext
 from shared.errors import MissingDependency, NotFound
@@ -73,4 +74,4 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def cloud(running_stack: Stack) -> Cloud:
     """A tenant of its own for each test."""
     ctx = RequestContext(tenant_id=f"t{next(_TENANTS)}", env="dev")
-    return Cloud(running_stack, open_home(running_stack.settings), ctx)
+    return Cloud(running_stack, open_home(running_stack.settings, engine_of), ctx)

@@ -14,12 +14,13 @@ import psutil
 import pytest
 import soundfile
 
+from functions.wiring import engine_of
 from shared.contracts.artifact import Artifact
+from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.upload import notification
 from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
-from shared.messages.events import notification
 from shared.runs.views import list_artifacts, list_assets, list_runs
 from shared.steps.claims import Claim
-from shared.steps.pipeline import UPLOADS_TOPIC
 from tests.emulator.conftest import DEMO, Cloud
 from tests.toy import states, wait_until
 
@@ -36,13 +37,13 @@ def same(artifact: Artifact) -> dict[str, Any]:
 def test_the_same_upload_gives_the_same_as_the_embedded_home(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from infra.local.worker import WorkerPool
     from shared.homes.home import open_home
-    from shared.messages.worker import WorkerPool
     from shared.settings import Settings
 
     cloud.finished(cloud.upload(DEMO, **HITS))
     config = Settings(data=tmp_path, workers=1)
-    embedded = Cloud(cloud.stack, open_home(config), cloud.ctx)
+    embedded = Cloud(cloud.stack, open_home(config, engine_of), cloud.ctx)
     with WorkerPool(config):
         embedded.finished(embedded.upload(DEMO, **HITS))
     there = list(list_artifacts(cloud.home.documents, cloud.ctx))
@@ -139,7 +140,7 @@ def test_a_poisoned_message_ends_in_the_dead_letters_and_can_be_redriven(
 def test_an_ordinary_client_uploads_and_eventarcs_form_is_understood(cloud: Cloud) -> None:
     from google.cloud import storage  # type: ignore[attr-defined]
 
-    from shared.messages.events import Upload
+    from shared.contracts.upload import Upload
     from shared.runs.records import upload_run_id
 
     client = storage.Client(project=cloud.home.settings.project)
@@ -203,7 +204,7 @@ def _quiet(cloud: Cloud) -> None:
         content_type="audio/wav",
     )
     end = Cloud(cloud.stack, cloud.home, marker)
-    from shared.messages.events import Upload
+    from shared.contracts.upload import Upload
     from shared.runs.records import upload_run_id
 
     landed = Upload(marker, cloud.home.settings.bucket, info.key, info.generation)

@@ -22,11 +22,12 @@ from typing import Any
 
 import psutil
 
+from functions.wiring import engine_of
+from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound, RushesError
 from shared.folders import PREFIX
 from shared.homes.home import Home, open_home
-from shared.messages.worker import WorkerPool
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
@@ -70,7 +71,7 @@ def _through_the_pipeline(
     os.utime(planted, (time.time() - 10 * 86400, time.time()))
     opened_before = planted.stat().st_atime_ns
     config = Settings(data=folder / "data", lease_s=10.0)
-    home = open_home(config)
+    home = open_home(config, engine_of)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         files = folder / "files"

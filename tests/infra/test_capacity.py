@@ -19,7 +19,7 @@ from infra.capacity.calculator import Load, estimate
 from infra.capacity.measure import line
 from infra.capacity.simulation import Burst, Pool, Wait, simulate
 from infra.capacity.tables import Rate, busy_s, rates, size_of, upload_steps
-from shared.steps.pipeline import PROBE, functions
+from shared.pipeline import PROBE, functions
 
 SAME = {"spread": 0.0, "over_s": 1.0}
 

@@ -16,8 +16,8 @@ from infra.generated import deployed_functions
 from infra.images.install_check import check, copied
 from infra.images.requirements import requirements
 from shared.homes.home import consumed_topics
+from shared.pipeline import STEPS
 from shared.settings import Settings, variable
-from shared.steps.pipeline import STEPS
 from tests.infra.imports import files_of, installed, packages_of, third_party
 
 ROOT = Path(__file__).parents[2]

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
+from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound, RushesError, ValidationError
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters
+from shared.messages.requests import handle_request
 from shared.runs.erasing import erase_asset
 from shared.runs.records import load_run
 from shared.runs.views import list_artifacts, list_assets, list_runs, run_object
-from shared.steps.attempt import handle_request
 from shared.steps.preparing import load_asset
 from shared.steps.storing import load_artifact
 from tests import toy as toys

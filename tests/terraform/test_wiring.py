@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from infra.generated import deployed_functions
+from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.homes.home import consumed_topics
-from shared.steps.pipeline import DEAD_TOPIC, RESULTS_TOPIC, STEPS, UPLOADS_TOPIC, functions
+from shared.pipeline import STEPS, functions
 from tests.terraform.tree import TERRAFORM
 
 pytestmark = pytest.mark.skipif(
@@ -67,7 +68,12 @@ def test_each_consumed_topic_is_pushed_to_its_function_as_at_home(wiring: dict[s
 
 
 def test_each_topic_that_is_published_to_exists(wiring: dict[str, Any]) -> None:
-    published = {UPLOADS_TOPIC, RESULTS_TOPIC, DEAD_TOPIC, *(row.topic for row in STEPS)}
+    published = {
+        UPLOADS_TOPIC,
+        RESULTS_TOPIC,
+        DEAD_TOPIC,
+        *(steps_topic(row.function) for row in STEPS),
+    }
     assert set(wiring["topics"]) == published
     assert set(wiring["publishers"]) == published
 

@@ -11,11 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, Self
 
-from pydantic import model_validator
-
-from functions.render.audio.export_presets import Format, export_preset, routes
+from functions.render.audio.mix_params import AudioRenderParams
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step_engine import (
@@ -25,37 +22,12 @@ from shared.contracts.step_engine import (
     Job,
     Result,
     SourceRef,
-    StepParams,
 )
-from shared.contracts.timeline import Timeline
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
 REVISION = "mix-2"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
-
-
-class AudioRenderParams(StepParams):
-    """The timeline, and what is wanted of it."""
-
-    timeline: Timeline
-    export_preset: str = "default"
-    """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
-    format: Format = "wav"
-    bit_depth: Literal[16, 24] | None = None
-    """Of WAV and FLAC; ``None``: the preset's."""
-    channels: Literal[1, 2] | None = None
-    """``None``: the preset's."""
-    stems_export: bool = False
-    """A stem of each bus as well."""
-    premaster_export: bool = False
-    """The mix before mastering as well."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        export_preset(self.export_preset)
-        routes(self.timeline)
-        return self
 
 
 def backend() -> Backend:
@@ -92,7 +64,7 @@ def cache_key(
     upstream: Mapping[str, str],
 ) -> str:
     """The common formula, with a digest in place of the params: a timeline is long."""
-    stated = digest(params.model_dump(mode="json"))
+    stated = digest(params.stated)
     parts = [ctx.tenant_id, ctx.env, asset_id, "render.audio", stated, backend_version]
     return "|".join([*parts, digest(upstream)[:16]])
 

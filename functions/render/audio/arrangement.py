@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.contracts.timeline import (
-    Arrangement,
-    Keyframe,
-    Lane,
-    Marker,
-    Section,
-    SectionKind,
-    SectionLevel,
-    Structure,
-    Timeline,
-    Track,
-)
+from shared.contracts.timeline import Arrangement, BarStructure, SectionLevel, Structure, Timeline
+from shared.contracts.timeline_parts import Keyframe, Lane, Marker, Section, Track
 from shared.errors import ValidationError
 
 
-def structure_of_bars(
-    bars: Sequence[tuple[SectionKind, int]], tempo_bpm: float, beats_per_bar: int = 4
-) -> Structure:
-    """Sections one behind the other, each so many bars long, as musicians write them down.
-
-    Raises ``ValidationError`` for a tempo or a number of bars that is not above 0.
-    """
-    if not tempo_bpm > 0 or beats_per_bar < 1:
-        raise ValidationError("tempo_bpm", "tempo and beats in a bar must be above 0")
-    bar_ms = 60_000.0 * beats_per_bar / tempo_bpm
+def structure_of_bars(written: BarStructure) -> Structure:
+    """The sections with their times: each begins where the one before it ends."""
+    bar_ms = 60_000.0 * written.beats_per_bar / written.tempo_bpm
     sections, done = [], 0
-    for number, (kind, count) in enumerate(bars, 1):
+    for number, (kind, count) in enumerate(written.bars, 1):
         start_ms, end_ms = done * bar_ms, (done + count) * bar_ms
         sections.append(
             Section(name=f"{kind} {number}", kind=kind, start_ms=start_ms, end_ms=end_ms)

@@ -15,7 +15,7 @@ from functions.render.audio.envelopes import Signal, lane_octaves
 from functions.render.audio.mix_plan import Points
 from shared.audio.modules.dsp import one_pole
 from shared.audio.modules.filters import state_variable
-from shared.contracts.timeline import Duck, EqBand
+from shared.contracts.timeline_parts import Duck, EqBand
 
 _HIGHEST = 0.49
 """Of the sample rate: a cutoff above it is held there."""

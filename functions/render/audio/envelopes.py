@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from functions.render.audio.mix_plan import Points
 from shared.audio.curves import CURVES, SHAPES
-from shared.contracts.timeline import FadeCurve
 from shared.contracts.timeline_checks import SILENT_DB
+from shared.contracts.timeline_parts import FadeCurve
 
 Signal = NDArray[np.float32]
 """``(channels, frames)`` or ``(frames,)``."""

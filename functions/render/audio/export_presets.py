@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.contracts.timeline import Bus, Duck, EqBand, Timeline
+from shared.contracts.timeline import Timeline
+from shared.contracts.timeline_parts import Bus, Duck, EqBand
 from shared.errors import ValidationError
 
 Format = Literal["wav", "flac", "mp3", "aac", "opus"]

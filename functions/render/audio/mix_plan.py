@@ -20,8 +20,9 @@ from functions.render.audio.export_presets import (
 )
 from shared.contracts.curve_names import Curve
 from shared.contracts.ids import canonical_json
-from shared.contracts.timeline import Automation, Bus, FadeCurve, Lane, Marker, Timeline, Track
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import Edge, Edges, edges_of
+from shared.contracts.timeline_parts import Automation, Bus, FadeCurve, Lane, Marker, Track
 from shared.errors import ValidationError
 
 PLAN_VERSION = 1

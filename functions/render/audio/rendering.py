@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from functions.render.audio.master import Mastered, MixFile, make_master
 from functions.render.audio.mix import Mixer, summed
+from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Plan, PlannedBus, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
@@ -19,9 +20,6 @@ from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
-
-if TYPE_CHECKING:
-    from functions.render.audio import AudioRenderParams
 
 PLAN_IN_META = 8_192
 """A longer plan stands in the meta by its digest alone."""
@@ -35,7 +33,7 @@ def render(job: Job, params: AudioRenderParams) -> Result:
     """Plan, mix, master, write. Raises ``ValidationError`` and ``UnsupportedMedia``."""
     found = {name: _inspected(name, job.sources[name]) for name in sorted(job.sources)}
     plan = plan_mix(
-        params.timeline,
+        params.arranged,
         {name: source.length_ms for name, source in found.items()},
         params.export_preset,
         format=params.format,

@@ -16,9 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.burning import STYLES, moved, read_cues, write_ass, write_srt
+from functions.render.video.burning import moved, read_cues, write_ass, write_srt
+from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
 from functions.render.video.reframe import CropPath, crop_path
+from functions.render.video.shown_windows import Source, shown_pictures, write_pictures
 from functions.render.video.soundtrack import RATE_HZ, write_sound
 from functions.render.video.video_plan import (
     CAPTIONS_STEP,
@@ -28,7 +30,6 @@ from functions.render.video.video_plan import (
     VideoRenderParams,
     make_plan,
 )
-from functions.render.video.windows import Source, shown_pictures, write_pictures
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.contracts.visual import VisualMeta, read_visual_meta
 from shared.media.encode import PictureWriter, Planes, Written, passing_format

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from functions.render.video.caption_styles import Style
+from functions.render.video.video_plan import Window
 from shared.errors import ValidationError
-
-if TYPE_CHECKING:
-    from functions.render.video.video_plan import Window
 
 SHORTEST_MS = 200.0
 """Less of a cue than this is not shown."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """How burnt-in captions look. Sizes are in parts of the picture's height."""
-
-    font: str = "DejaVu Sans"
-    size: float = 0.055
-    bold: bool = False
-    boxed: bool = False
-    """On a dark box instead of with an outline."""
-    outline: float = 0.004
-    safe_x: float = 0.10
-    """Kept free on either side, in parts of the width."""
-    safe_y: float = 0.07
-    """Kept free below, in parts of the height."""
-
-
-STYLES: Mapping[str, Style] = {
-    "clean": Style(),
-    "boxed": Style(boxed=True),
-    "large": Style(size=0.08, bold=True, outline=0.006),
-    "social": Style(size=0.045, bold=True, outline=0.005, safe_x=0.08, safe_y=0.20),
-}
-"""``social`` stays above what phone players draw over the lower part of upright videos."""
 
 
 class Cue(BaseModel):

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.render.video.burning import STYLES
+from functions.render.video.caption_styles import STYLES
 from shared.contracts.step import NOT_MADE
 from shared.contracts.step_engine import InputFile, Job, StepParams
 from shared.errors import MissingDependency, ValidationError

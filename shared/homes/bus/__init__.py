@@ -11,18 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class Message:
-    """One message, as any home delivers it."""
-
-    message_id: str
-    data: bytes
-    attributes: Mapping[str, str]
-    delivery_attempt: int = 1
-    """1 for the first delivery."""
-    published_at: float | None = None
-    """Unix seconds, where the bus says so."""
+from shared.contracts.message import Message
 
 
 @dataclass(frozen=True)

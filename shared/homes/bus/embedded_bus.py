@@ -18,8 +18,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.contracts.message import Message
 from shared.errors import Conflict, LeaseLost, NotFound
-from shared.homes.bus import Delivery, Message
+from shared.homes.bus import Delivery
 from shared.homes.bus.bus_checks import check_message, checked_topic
 from shared.homes.sqlite import Database
 from shared.watch.trace import onward

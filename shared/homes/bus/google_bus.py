@@ -22,8 +22,9 @@ from google.api_core.exceptions import (
 from google.api_core.exceptions import NotFound as GoogleNotFound
 from google.api_core.retry import Retry, if_exception_type
 
+from shared.contracts.message import Message
 from shared.errors import Conflict, LeaseLost, NotFound, Unavailable
-from shared.homes.bus import Delivery, Message
+from shared.homes.bus import Delivery
 from shared.homes.bus.bus_checks import check_message, checked_topic
 from shared.homes.google_errors import google_errors
 from shared.watch.trace import onward

@@ -14,8 +14,8 @@ import pytest
 from functions.api import main
 from infra.local.api import api_served
 from shared.contracts.step_engine import Job
+from shared.contracts.upload import Upload
 from shared.errors import Unavailable
-from shared.messages.events import Upload
 from shared.runs.intake import Wishes
 from shared.runs.records import open_upload_run, upload_run_id
 from shared.runs.uploading import upload

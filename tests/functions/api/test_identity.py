@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi.testclient import TestClient
 
 from functions.api.main import check_exposure, create
+from functions.wiring import engine_of
 from shared.errors import ValidationError
 from shared.homes.home import Home, open_home
 from shared.settings import Settings
@@ -82,7 +83,7 @@ def client(issuer: Issuer, tmp_path: Path) -> TestClient:
     config = Settings(
         data=tmp_path, identity="oidc", oidc_issuer=issuer.url, oidc_audience="rushes"
     )
-    return TestClient(create(open_home(config)), base_url="https://rushes.example")
+    return TestClient(create(open_home(config, engine_of)), base_url="https://rushes.example")
 
 
 def me(client: TestClient, token: str) -> Any:
@@ -160,7 +161,7 @@ def test_an_issuer_that_is_away_is_no_refusal(tmp_path: Path) -> None:
     config = Settings(
         data=tmp_path, identity="oidc", oidc_issuer="http://127.0.0.1:9", oidc_audience="rushes"
     )
-    client = TestClient(create(open_home(config)))
+    client = TestClient(create(open_home(config, engine_of)))
     away = me(client, jwt.encode({"a": 1}, "x" * 64, headers={"kid": "a"}))
     assert away.status_code == 503 and away.headers["Retry-After"]
 
@@ -179,7 +180,7 @@ def test_the_dev_identity_is_not_for_the_cloud(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _home(folder: Path, **told: Any) -> Home:
-    return open_home(Settings(data=folder, **told))
+    return open_home(Settings(data=folder, **told), engine_of)
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from schemathesis.specs.openapi.checks import (
 
 from functions.api.app import build
 from functions.api.openapi import document
+from functions.wiring import engine_of
 from shared.contracts.context import RequestContext
 from shared.homes.home import open_home
+from shared.pipeline import STEPS
 from shared.settings import Settings
-from shared.steps.pipeline import STEPS, engine_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 CTX = RequestContext(tenant_id="t1", env="dev")
@@ -38,7 +39,7 @@ CHECKS = [
 def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     # With tokens for identity any host name is answered, as the fuzzer's client wants.
     config = Settings(data=tmp_path_factory.mktemp("home"), identity="oidc")
-    return build(open_home(config), lambda _: CTX)
+    return build(open_home(config, engine_of), lambda _: CTX)
 
 
 @pytest.fixture(scope="module")

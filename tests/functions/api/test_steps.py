@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from functions.api.steps import PATHS, Asked, path_of
-from shared.steps import pipeline
-from shared.steps.pipeline import STEPS, engine_of
+from functions.wiring import engine_of
+from shared import pipeline
+from shared.pipeline import STEPS
 from tests.functions.api.conftest import Desk
 
 REAL_STEPS = STEPS

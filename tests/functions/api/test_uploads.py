@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +262,6 @@ def test_straight_to_the_bucket_and_back(tmp_path: Path, monkeypatch: pytest.Mon
     from functions.api.app import build
     from infra.local.storage_server import serve
     from shared.contracts.context import RequestContext
-    from shared.homes.home import Home
     from shared.homes.objects.embedded_objects import EmbeddedObjects
     from shared.homes.objects.google_objects import GoogleObjects
     from tests.toy import embedded_home
@@ -272,7 +272,7 @@ def test_straight_to_the_bucket_and_back(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.port}")
     try:
         objects = GoogleObjects("rushes-local", "test")
-        home = Home(embedded.settings, objects, embedded.documents, embedded.bus)
+        home = replace(embedded, objects=objects)
         ctx = RequestContext(tenant_id="t1", env="dev")
         client = TestClient(build(home, lambda _: ctx), base_url="http://localhost")
         session = client.post(
@@ -304,8 +304,8 @@ def test_a_signed_address_is_one_of_the_bucket(monkeypatch: pytest.MonkeyPatch) 
 
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
-    from google_objects.cloud import storage  # type: ignore[attr-defined]
-    from google_objects.oauth2 import service_account
+    from google.cloud import storage  # type: ignore[attr-defined]
+    from google.oauth2 import service_account
 
     from shared.homes.objects import google_objects
 

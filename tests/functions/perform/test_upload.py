@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from functions.wiring import engine_of
+from infra.local.handlers import handler_of
+from infra.local.worker import settle
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
-from shared.messages.worker import handler_of, settle
 from shared.runs.intake import Wishes
-from shared.runs.records import finished, load_records, load_run, upload_run_id
+from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
+from shared.steps.step_records import load_records
 
 pytestmark = pytest.mark.heavy
 
@@ -37,7 +40,7 @@ def processed(home: Home, path: Path, ctx: RequestContext = CTX, **wishes: objec
 
 def test_a_pattern_plays_a_hit_of_the_tenants_own_and_of_no_other(tmp_path: Path) -> None:
     assert callable(handler_of("perform"))
-    home = open_home(Settings(data=tmp_path / "data"))
+    home = open_home(Settings(data=tmp_path / "data"), engine_of)
     noise = np.random.default_rng(3).standard_normal(44_100)
     fall = np.exp(-np.arange(44_100) / 4_000)
     soundfile.write(tmp_path / "knock.wav", 0.5 * noise * fall, 44_100)

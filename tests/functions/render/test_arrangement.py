@@ -8,7 +8,7 @@ import pytest
 
 from functions.render.audio.arrangement import structure_of_bars, with_arrangement, with_structure
 from functions.render.audio.export_presets import routes
-from shared.contracts.timeline import Arrangement, Structure, Timeline
+from shared.contracts.timeline import Arrangement, BarStructure, Structure, Timeline
 from shared.errors import ValidationError
 
 TIMELINE = Timeline.model_validate(
@@ -20,7 +20,9 @@ TIMELINE = Timeline.model_validate(
         "markers": [{"time_ms": 500, "name": "cough"}],
     }
 )
-SONG = structure_of_bars([("intro", 1), ("verse", 2), ("drop", 1)], tempo_bpm=120)
+SONG = structure_of_bars(
+    BarStructure(bars=(("intro", 1), ("verse", 2), ("drop", 1)), tempo_bpm=120)
+)
 
 
 def arranged(*levels: dict[str, Any], **roles: str) -> Timeline:

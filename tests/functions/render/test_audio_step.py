@@ -6,22 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from functions.probe import main as probe
 from functions.render import main as render
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.delivery import deliver
 from shared.runs.intake import Wishes
+from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
-from shared.steps.attempt import requested_run_id
-from tests.functions.render.rig import RATE, noise, tone, write
+from tests.functions.render.rig import RATE, noise, read, tone, write
 from tests.toy import embedded_home
 
 MINE = RequestContext(tenant_id="t1", env="dev")
@@ -132,3 +133,32 @@ def test_a_source_without_sound_is_named(home: Home, tmp_path: Path) -> None:
     step = rendered(home, picture, {"tracks": [{"clips": [{"asset_id": picture}]}]})
     assert step["error"]["code"] == "unsupported_media"
     assert picture in step["error"]["message"]
+
+
+def test_an_arrangement_turns_a_role_down_in_its_section(home: Home, tmp_path: Path) -> None:
+    """By the same door by which people ask: the step's params."""
+    voice = asset(home, write(tmp_path, tone(4.0, 440)))
+    timeline = {"tracks": [{"track_id": "lead", "clips": [{"asset_id": voice}]}]}
+    told = {
+        "export_preset": "draft",
+        "structure": {"bars": [["intro", 1], ["verse", 1]], "tempo_bpm": 120},
+        "arrangement": {
+            "roles": {"lead": "vox"},
+            "levels": [{"section": "verse", "role": "vox", "gain_db": -20, "ramp_ms": 1}],
+        },
+    }
+    step = rendered(home, voice, timeline, **told)
+    assert step["state"] == "done", step["reason"]
+    master = next(one for one in step["artifacts"] if one["kind"] == "audio_render")
+    sound = read(Path(master["path"]))
+    intro, verse = (np.sqrt(np.mean(part**2)) for part in (sound[:RATE], sound[-RATE:]))
+    assert 20 * np.log10(verse / intro) == pytest.approx(-20, abs=0.1)
+    assert master["meta"]["markers"] == 2
+
+
+def test_an_arrangement_of_a_track_that_is_not_there_is_refused(home: Home, tmp_path: Path) -> None:
+    voice = asset(home, write(tmp_path, tone(1.0, 440)))
+    timeline = {"tracks": [{"track_id": "lead", "clips": [{"asset_id": voice}]}]}
+    step = rendered(home, voice, timeline, arrangement={"roles": {"ghost": "vox"}})
+    assert step["state"] == "failed"
+    assert "ghost" in str(step["error"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from functions.render.audio import AudioRenderParams
 from functions.render.audio.export_presets import EXPORT_PRESETS, MIX_PRESETS
 from functions.render.audio.mix_plan import MONO_LU, STAGES, plan_mix
-from shared.contracts.timeline import AudioClip, Automation
+from shared.contracts.timeline_parts import AudioClip, Automation
 from shared.interchange.edl import to_edl
 from shared.interchange.otio import from_otio, to_otio
 

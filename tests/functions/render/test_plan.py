@@ -17,7 +17,8 @@ from functions.render.audio.export_presets import EXPORT_PRESETS, MIX_PRESETS, r
 from functions.render.audio.mix_plan import Plan, plan_mix
 from shared.contracts.context import RequestContext
 from shared.contracts.step_engine import SourceRef
-from shared.contracts.timeline import EqBand, Timeline
+from shared.contracts.timeline import Timeline
+from shared.contracts.timeline_parts import EqBand
 from shared.errors import ValidationError
 
 LENGTHS = {"a": 1_000.0, "b": 2_000.0}

@@ -15,16 +15,16 @@ from functions.probe import main as probe
 from functions.render import main as render
 from functions.transcribe import main as transcribe
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.delivery import deliver
 from shared.runs.intake import Wishes
+from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
-from shared.steps.attempt import requested_run_id
 from tests.functions import video
 from tests.toy import embedded_home
 

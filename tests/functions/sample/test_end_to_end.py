@@ -13,6 +13,7 @@ import functions.detect.phrases
 from functions.detect.main import handle as handle_detect
 from functions.probe.main import handle as handle_probe
 from functions.sample.main import handle as handle_sample
+from functions.wiring import engine_of
 from shared.contracts.context import RequestContext
 from shared.contracts.step_engine import Result
 from shared.errors import BackendFailed
@@ -53,7 +54,7 @@ def broken(*_: Any) -> Result:
 def test_partial_complete_and_cached_runs_have_one_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, source = open_home(Settings(data=tmp_path / "data")), field_recording(tmp_path)
+    home, source = open_home(Settings(data=tmp_path / "data"), engine_of), field_recording(tmp_path)
     phrases = functions.detect.phrases.ENGINE
     with monkeypatch.context() as patched:
         patched.setattr(functions.detect.phrases, "ENGINE", replace(phrases, run=broken))

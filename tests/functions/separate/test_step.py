@@ -17,10 +17,11 @@ import pytest
 from functions.separate import host, stems
 from functions.separate.host import warm_worker
 from functions.separate.slot import slot
+from functions.wiring import engine_of
+from infra.local.worker import settle, worker_environment
 from shared.contracts.context import RequestContext
 from shared.errors import TimedOut, Unavailable
 from shared.homes.home import Home, consumed_topics, open_home
-from shared.messages.worker import settle, worker_environment
 from shared.runs.erasing import erase_asset
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
@@ -39,7 +40,7 @@ STEP = "separate.stems"
 
 @pytest.fixture
 def home(models: Path, tmp_path: Path) -> Home:
-    return open_home(Settings(data=tmp_path / "home", models=models, lease_s=5.0))
+    return open_home(Settings(data=tmp_path / "home", models=models, lease_s=5.0), engine_of)
 
 
 def ask(home: Home, source: Path, **params: Any) -> str:
@@ -69,7 +70,7 @@ def parts(home: Home) -> list[str]:
 @contextmanager
 def worker_process(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, **worker_environment(home.settings)}
-    command = [sys.executable, "-m", "shared.messages.worker"]
+    command = [sys.executable, "-m", "infra.local.worker"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             yield process

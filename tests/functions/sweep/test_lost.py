@@ -9,7 +9,7 @@ import pytest
 
 from functions.sweep.lost import UPLOAD_WINDOW_S, announce_missed, recall_lapsed
 from functions.sweep.main import handle
-from shared.homes.bus import Message
+from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.runs.views import list_assets
 from shared.steps.claims import Claim, Lease, claim_path

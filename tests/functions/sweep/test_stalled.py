@@ -10,9 +10,10 @@ from functions.sweep.stalled import resume_stalled
 from shared.contracts.step import StepRecord
 from shared.homes.home import Home
 from shared.runs.intake import Wishes
-from shared.runs.records import record_path, upload_run_id
+from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
+from shared.steps.step_records import record_path
 from tests import toy as toys
 from tests.toy import CTX, Toy, drain, run_file, states, wait_until
 

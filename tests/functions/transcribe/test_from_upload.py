@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from functions.wiring import engine_of
+from infra.local.worker import settle
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest
 from shared.homes.home import Home, open_home
-from shared.messages.worker import settle
 from shared.runs.intake import Wishes
+from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.steps.attempt import requested_run_id
 from tests.functions.transcribe.sounds import silence, spoken, write
 
 CTX = RequestContext(tenant_id="t1", env="dev")
@@ -28,7 +29,7 @@ SAID = ("three music hello seven drums", "world voice nine play stop")
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return open_home(Settings(data=tmp_path / "data"))
+    return open_home(Settings(data=tmp_path / "data"), engine_of)
 
 
 def drain(home: Home) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from shared.audio.curves import SHAPES
 from shared.contracts.curve_names import Curve
-from shared.contracts.timeline import Timeline, Track
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import LANE_RANGES, RANGES
+from shared.contracts.timeline_parts import Track
 from shared.errors import ValidationError
 
 CLIP = {"clip_id": "intro", "asset_id": "a", "source_end_ms": 1_000.0}

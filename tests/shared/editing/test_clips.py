@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError as PydanticError
 
+from functions.wiring import engine_of
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.editing.clips import load_clip, register_clip, timeline_by_clip
@@ -21,7 +22,7 @@ CLIP = Clip(asset_id="ast_1", start_ms=1500, end_ms=3500)
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = open_home(Settings(data=tmp_path / "data"))
+    made = open_home(Settings(data=tmp_path / "data"), engine_of)
     made.documents.create("tenants/t1/envs/dev/assets/ast_1", {"asset_id": "ast_1"})
     return made
 

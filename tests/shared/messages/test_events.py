@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.message import Message
+from shared.contracts.upload import Upload, notification
 from shared.errors import CrossTenant, RushesError, ValidationError
-from shared.homes.bus import Message
 from shared.messages.events import (
     PUBLISHED,
-    Upload,
     message_from_push,
-    notification,
     request_from_message,
     upload_from_message,
 )

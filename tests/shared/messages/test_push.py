@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from flask import Request
 from google.auth import crypt, jwt
 
+from shared.contracts.message import Message
 from shared.errors import Unavailable, ValidationError
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages import push
 from shared.settings import Settings
@@ -176,13 +176,12 @@ def test_an_endpoint_answers_401_and_hands_nothing_over(
     home: Home, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(push, "settings", lambda: CONFIG)
-    monkeypatch.setattr(push, "this_home", lambda: home)
     handled: list[Message] = []
 
     def push_with(authorization: str) -> int:
         headers = {"Authorization": authorization}
         request = Request.from_values(method="POST", data=BODY, headers=headers)
-        return push.answer(request, lambda message, _home: handled.append(message))[1]
+        return push.answer(request, lambda message, _home: handled.append(message), lambda: home)[1]
 
     assert push_with("") == 401
     assert push_with(token(key, email="somebody@else")) == 401
@@ -195,7 +194,6 @@ def test_lines_carry_the_platform_s_execution_and_trace(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = io.StringIO()
-    monkeypatch.setattr(push, "this_home", lambda: home)
     monkeypatch.setattr(push, "configure", lambda _level: configure("INFO", stream))
     told = {
         "Function-Execution-Id": "abc123",
@@ -207,7 +205,7 @@ def test_lines_carry_the_platform_s_execution_and_trace(
 
     for headers in (told, {}):
         request = Request.from_values(method="POST", data=BODY, headers=headers)
-        assert push.answer(request, handle)[1] == 503
+        assert push.answer(request, handle, lambda: home)[1] == 503
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert first["logging.googleapis.com/labels"] == {"execution_id": "abc123"}
     assert first["logging.googleapis.com/trace"] == f"projects/rushes-local/traces/{'a' * 32}"

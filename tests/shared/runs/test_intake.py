@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.context import RequestContext
+from shared.contracts.upload import Upload
 from shared.errors import NotFound, UnsupportedMedia
 from shared.homes.home import Home
 from shared.messages.dead_letters import UNATTRIBUTED, dead_letters, redrive
-from shared.messages.events import Upload
 from shared.runs.erasing import erase_asset
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
@@ -182,7 +182,7 @@ def test_a_step_that_is_running_while_its_asset_is_erased_leaves_nothing(
     from shared.messages.delivery import deliver
 
     assert deliver(deliveries[0][0].message, home, toys.handle_upload) is None
-    from shared.steps.attempt import handle_request
+    from shared.messages.requests import handle_request
 
     (request,) = home.bus.pull(["steps-toy"])
     lost = deliver(request.message, home, lambda m, h: handle_request(m, h, "toy"))

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from functions.wiring import engine_of
 from infra.command.main import rushes
 from shared.contracts.step_engine import Backend
-from shared.homes.home import Home
+from shared.homes.home import Home, open_home
 from shared.runs.erasing import erase_asset
 from shared.runs.staleness import BackFill, Survey, current_version, find_stale, planned_runs
 from shared.runs.views import list_artifacts, run_object
+from shared.settings import Settings
 from tests.toy import CTX, Toy, drain, run_file, states
 
 
@@ -173,8 +175,9 @@ def test_claims_from_before_the_version_was_kept_are_read_by_their_artifacts(
     assert stale(home) == {"toy.one": "toy-1"}
 
 
-def test_this_machine_knows_the_real_steps_versions() -> None:
-    version, why_not = current_version("transform.loudness")
+def test_this_machine_knows_the_real_steps_versions(tmp_path: Path) -> None:
+    real = open_home(Settings(data=tmp_path), engine_of)
+    version, why_not = current_version(real, "transform.loudness")
     assert version and not why_not
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.contracts.upload import Upload
 from shared.homes.home import Home
-from shared.messages.events import Upload
 from shared.runs.records import open_upload_run
 from shared.runs.views import list_runs, newest_runs
 from tests.toy import CTX

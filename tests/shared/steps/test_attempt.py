@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import Job, SourceRef
 from shared.errors import LeaseHeld, Unavailable
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters, redrive
+from shared.messages.requests import handle_request
+from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
-from shared.runs.records import write_record
 from shared.runs.views import list_artifacts, run_object
-from shared.steps.attempt import handle_request, requested_run_id
+from shared.steps.step_records import write_record
 from shared.steps.storing import artifact_path
 from shared.steps.verifying import verify_artifact
 from tests.toy import CTX, Toy, drain, run_file, states
@@ -292,7 +293,7 @@ def test_a_late_word_of_a_former_owner_changes_nothing(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
     from shared.contracts.step import StepRecord, StepState
-    from shared.runs.records import load_records
+    from shared.steps.step_records import load_records
 
     run = run_file(home, tmp_path, steps=("toy.one",))
     standing = load_records(home.documents, CTX, run["run_id"])["toy.one"]

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from shared.contracts.ids import digest
+from shared.contracts.message import Message
 from shared.errors import ValidationError
-from shared.homes.bus import Message
 from shared.watch.log import PRIVATE, bind, configure, message_context
 
 log = structlog.get_logger("rushes.test")

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
+from functions.wiring import engine_of
+from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
 from shared.homes.home import open_home
-from shared.messages.worker import WorkerPool
 from shared.runs.intake import Wishes
+from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
-from shared.steps.attempt import requested_run_id
 from tests.shared.watch.collector import collector
 from tests.toy import states, wait_until
 
@@ -43,7 +44,7 @@ def test_a_full_run_s_logs_and_spans_tell_nothing_of_people(
     monkeypatch.setenv("AUDIO_SEMANTIC_WHISPER_MODEL", str(WORDS_MODEL))
     monkeypatch.setenv("VIDEO_CAPTIONS_MODEL", str(WORDS_MODEL))
     config = Settings(data=tmp_path / "data", workers=1)
-    home = open_home(config)
+    home = open_home(config, engine_of)
 
     def run(run_id: str) -> dict[str, Any]:
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.message import Message
 from shared.errors import Unavailable
-from shared.homes.bus import Message
 from shared.homes.home import Home
 from shared.settings import Settings
 from shared.watch import trace

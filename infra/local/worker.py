@@ -1,6 +1,6 @@
 """Workers of the embedded home: processes that pull messages and do what they ask.
 
-    python -m shared.messages.worker       one worker, with the settings of its environment
+    python -m infra.local.worker       one worker, with the settings of its environment
 
 A worker that dies leaves its message and its leases to lapse; another takes both over.
 """
@@ -20,10 +20,12 @@ from typing import NoReturn
 
 import structlog
 
+from functions.wiring import engine_of
+from infra.local.handlers import handler_of
 from shared.errors import LeaseHeld, LeaseLost, RushesError
 from shared.homes.bus import Bus, Delivery
 from shared.homes.home import Home, consumed_topics, open_home
-from shared.messages.delivery import deliver, handler_of
+from shared.messages.delivery import deliver
 from shared.processes import tied_to_caller
 from shared.settings import Settings, settings, variable
 from shared.watch.log import configure
@@ -128,7 +130,7 @@ class WorkerPool:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log_file:
             return subprocess.Popen(
-                [*tied_to_caller(), sys.executable, "-m", "shared.messages.worker"],
+                [*tied_to_caller(), sys.executable, "-m", "infra.local.worker"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stderr=log_file,
@@ -153,7 +155,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop_now)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work(open_home(settings()))
+    work(open_home(settings(), engine_of))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 from google.protobuf.duration_pb2 import Duration
 
+from shared.contracts.topics import DEAD_TOPIC
 from shared.homes.home import consumed_topics
-from shared.steps.pipeline import DEAD_TOPIC
 
 ACK_DEADLINE_S = 60
 MAX_DELIVERIES = 100

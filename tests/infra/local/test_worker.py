@@ -14,9 +14,11 @@ import psutil
 import pytest
 import soundfile
 
-from shared.homes.bus import Delivery, Message
+from functions.wiring import engine_of
+from infra.local.worker import WorkerPool, settle
+from shared.contracts.message import Message
+from shared.homes.bus import Delivery
 from shared.homes.home import Home, open_home
-from shared.messages.worker import WorkerPool, settle
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
@@ -41,7 +43,7 @@ def test_a_killed_worker_is_replaced_and_its_step_taken_over(tmp_path: Path) -> 
     noise = np.random.default_rng(1).standard_normal(44_100 * 120).astype(np.float32)
     clicks = (np.arange(len(noise)) % 22_050) < 2_000
     soundfile.write(path, 0.3 * noise * clicks, 44_100)
-    home = open_home(Settings(data=tmp_path / "data", lease_s=1.0, workers=1))
+    home = open_home(Settings(data=tmp_path / "data", lease_s=1.0, workers=1), engine_of)
     with WorkerPool(home.settings) as pool:
         run_id = upload_run_id(upload(home, CTX, path, Wishes(steps=("detect.hits",))))
         wait_until(lambda: state_of(home, run_id) == "running", at_most_s=60)
@@ -57,7 +59,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         "import time\n"
         "from pathlib import Path\n"
         "from shared.settings import Settings\n"
-        "from shared.messages.worker import WorkerPool\n"
+        "from infra.local.worker import WorkerPool\n"
         f"with WorkerPool(Settings(data=Path({str(tmp_path)!r}), workers=2)) as pool:\n"
         "    print(*pool.process_ids(), flush=True)\n"
         "    time.sleep(60)\n"
@@ -76,7 +78,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
 def test_a_message_that_breaks_its_handler_comes_again_and_is_buried_in_the_end(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.messages import worker
+    from infra.local import worker
 
     def broken(_message: Message, _home: Home) -> None:
         raise RuntimeError("a bug")

@@ -6,18 +6,12 @@ The local dispatcher, the topics and subscriptions in terraform/ and the docs ar
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.asset import MediaInfo
-from shared.contracts.step_engine import Engine
 from shared.errors import ValidationError
-
-UPLOADS_TOPIC = "uploads"
-RESULTS_TOPIC = "results"
-DEAD_TOPIC = "steps-dead"
 
 Takes = Literal["audio", "video", "pattern", "any"]
 
@@ -45,13 +39,8 @@ class Step:
 
     @property
     def function(self) -> str:
-        """The folder below functions/, and the part of the topic's name."""
+        """The folder below functions/, and the part of its topic's name."""
         return self.name.split(".", 1)[0]
-
-    @property
-    def topic(self) -> str:
-        """Where requests for it are published."""
-        return f"steps-{self.function}"
 
     @property
     def reads(self) -> Mapping[str, tuple[str, ...]]:
@@ -169,13 +158,6 @@ def step_named(name: str) -> Step:
     if name not in BY_NAME:
         raise ValidationError("step", f"{name!r} is unknown; known: {', '.join(BY_NAME)}")
     return BY_NAME[name]
-
-
-def engine_of(step: Step) -> Engine:
-    """Import the step's module and return its ``ENGINE``. Costs what the engine's imports cost."""
-    engine = importlib.import_module(f"functions.{step.name}").ENGINE
-    assert isinstance(engine, Engine)
-    return engine
 
 
 def functions() -> dict[str, tuple[Step, ...]]:

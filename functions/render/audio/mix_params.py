@@ -1,0 +1,60 @@
+"""What may be asked of ``render.audio``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
+from functions.render.audio.arrangement import structure_of_bars, with_arrangement, with_structure
+from functions.render.audio.export_presets import Format, export_preset, routes
+from shared.contracts.step_engine import StepParams
+from shared.contracts.timeline import Arrangement, BarStructure, Structure, Timeline
+
+
+class AudioRenderParams(StepParams):
+    """The timeline, and what is wanted of it."""
+
+    timeline: Timeline
+    export_preset: str = "default"
+    """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
+    format: Format = "wav"
+    bit_depth: Literal[16, 24] | None = None
+    """Of WAV and FLAC; ``None``: the preset's."""
+    channels: Literal[1, 2] | None = None
+    """``None``: the preset's."""
+    stems_export: bool = False
+    """A stem of each bus as well."""
+    premaster_export: bool = False
+    """The mix before mastering as well."""
+    structure: Structure | BarStructure | None = None
+    """The piece's sections, by times or in bars: each becomes a marker."""
+    arrangement: Arrangement | None = None
+    """Roles for tracks, and levels for roles in sections of the ``structure``."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        export_preset(self.export_preset)
+        routes(self.arranged)
+        return self
+
+    @cached_property
+    def arranged(self) -> Timeline:
+        """The timeline with the structure's markers and the arrangement's roles and levels.
+
+        Raises ``ValidationError`` for a track, section or role that there is not.
+        """
+        structure = self.structure or Structure()
+        if isinstance(structure, BarStructure):
+            structure = structure_of_bars(structure)
+        if self.arrangement is not None:
+            return with_arrangement(self.timeline, structure, self.arrangement)
+        return with_structure(self.timeline, structure) if structure.sections else self.timeline
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """For the cache key: what is not asked for does not stand in it."""
+        absent = {name for name in ("structure", "arrangement") if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude=absent)

@@ -1,0 +1,106 @@
+"""Opening a run: which steps it plans and with which params, in one way for every cause.
+
+An upload (``intake``), a request from outside (``open_requested_run``) and a back-fill (``staleness``)
+differ in what they want, not in how it is planned: ``planned_steps`` and ``base_params``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import run_id
+from shared.contracts.message import Message
+from shared.contracts.step import Run, StepRequest
+from shared.homes.home import Home
+from shared.pipeline import PROBE, step_named, with_followers, with_needs
+from shared.runs import planning
+from shared.runs.records import open_run
+from shared.runs.results import publish_settled
+from shared.runs.views import list_runs
+from shared.steps.attempt import Attempt
+from shared.steps.preparing import load_asset
+from shared.steps.step_records import load_records
+from shared.steps.storing import load_artifact
+
+
+def planned_steps(wanted: Iterable[str], standing: Sequence[Run] = ()) -> tuple[str, ...]:
+    """The wanted steps, what they need, and what they want where a run of the recording had it.
+
+    So a phrase that is made again keeps its words.
+    """
+    closed = with_needs(wanted)
+    had = {name for run in standing for name in run.planned if name != PROBE}
+    wishes = {name for step in closed for name in step_named(step).wants} & had
+    return with_needs((*closed, *sorted(wishes)))
+
+
+def base_params(
+    home: Home, ctx: RequestContext, standing: Sequence[Run] = ()
+) -> Mapping[str, Mapping[str, Any]]:
+    """Step -> params: those of the recording's newest run, so that only what is asked for changes;
+    of a recording without one, the tenant's.
+    """
+    if standing:
+        return standing[0].params
+    params: Mapping[str, Mapping[str, Any]] = planning.tenant_settings(home, ctx).get("params", {})
+    return params
+
+
+def requested_run_id(message_id: str) -> str:
+    """The run that a request from outside opens: the same message again opens the same run."""
+    return run_id("request", message_id)
+
+
+def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run:
+    """Open a run for a request from outside: the step, what it needs, and what follows from it.
+
+    The same ``identifier`` again gives the run that stands. What is known already is settled before
+    this returns, without a message; the rest is asked for.
+
+    On an artifact nothing follows, and what the step needs is made of that artifact. On a dry run
+    nothing follows either, and what it needs is not made: it says what is missing.
+    """
+    ctx = request.context
+    asset = load_asset(home, ctx, request.asset_id)
+    if request.artifact_id is not None:
+        load_artifact(home.documents, ctx, request.artifact_id)
+    alone = request.artifact_id is not None or request.dry_run
+    wanted = (request.step,) if alone else with_followers(request.step)
+    standing = list_runs(home.documents, ctx, asset.asset_id)
+    run = Run(
+        run_id=identifier,
+        tenant_id=ctx.tenant_id,
+        env=ctx.env,
+        user_id=ctx.user_id,
+        source=f"reprocess {request.step}",
+        asset_id=asset.asset_id,
+        artifact_id=request.artifact_id,
+        planned=planned_steps(wanted, () if request.artifact_id else standing),
+        params={**base_params(home, ctx, standing), request.step: request.params},
+        force=(request.step,) if request.force else (),
+        dry_run=request.dry_run,
+        created_at=time.time(),
+    )
+    run = open_run(home.documents, ctx, run)
+    _settle_known(home, ctx, run, asset)
+    planning.start(home, ctx, run, asset)
+    return run
+
+
+def _settle_known(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
+    """Settle those steps of a fresh run whose results, and whose inputs' results, are known."""
+    for name in run.planned:
+        row = step_named(name)
+        records = load_records(home.documents, ctx, run.run_id)
+        before = [records.get(other) for other in planning.awaited(row, run)]
+        ready = all(record is not None and record.state.delivered for record in before)
+        if name not in records and ready and row.accepts(asset.media):
+            request = planning.request_for(run, row)
+            nobodys = Message(message_id="", data=b"", attributes={})
+            known = Attempt(home, row, request, run.run_id, asset, nobodys).take_known()
+            if known is not None:
+                publish_settled(home, ctx, run.run_id, known.record)

@@ -1,0 +1,33 @@
+"""Giving a message up: it goes to the dead topic with the reason, and the sweep keeps it."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import structlog
+
+from shared.contracts.message import Message
+from shared.contracts.topics import DEAD_TOPIC
+from shared.errors import RushesError
+from shared.homes.home import Home
+
+log = structlog.get_logger()
+
+
+def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | None = None) -> None:
+    """Publish a message to the dead topic with the reason; raises ``Unavailable``."""
+    step = message.attributes.get("step", "")
+    log.error("message.buried", code=error.code, step=step, backend_version=error.backend_version)
+    content = {
+        "error": error.to_json(),
+        "cache_key": cache_key,
+        "data_base64": base64.b64encode(message.data).decode(),
+        "attributes": dict(message.attributes),
+    }
+    attributes = {
+        name: message.attributes[name]
+        for name in ("tenant", "env", "step")
+        if name in message.attributes
+    }
+    home.bus.publish(DEAD_TOPIC, json.dumps(content).encode(), {**attributes, "code": error.code})

@@ -1,0 +1,115 @@
+"""The house: rooms stand on floors, arrows point down, a file's name says which file is meant."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOTS = ("shared", "functions", "infra")
+FLOORS = (
+    ("shared.errors",),
+    ("shared.settings", "shared.processes", "shared.folders", "shared.contracts"),
+    ("shared.pipeline", "shared.media", "shared.sound", "shared.audio"),
+    ("shared.watch",),
+    ("shared.homes",),
+    ("shared.steps",),
+    ("shared.runs", "shared.editing"),
+    ("shared.messages", "shared.interchange"),
+    ("functions.wiring",),
+    tuple(
+        f"functions.{path.parent.name}"
+        for path in sorted((ROOT / "functions").glob("*/__init__.py"))
+        if path.parent.name != "api"
+    ),
+    ("functions.api",),
+    ("infra.local", "infra.generated"),
+    ("infra.command", "infra.capacity", "infra.images", "infra.audit", "infra.demo"),
+)
+"""From the ground up. A room may lean on those below it, and on none of its own floor."""
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LONGEST_LINES = 400
+
+
+def files() -> Iterator[Path]:
+    for root in ROOTS:
+        yield from sorted((ROOT / root).rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in files()}
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def arrows(path: Path) -> Iterator[str]:
+    """The modules that a file imports, and those that it names to have them imported or run."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            dotted = "." in node.value and node.value in MODULES
+            if dotted or node.value in (f"{root}." for root in ROOTS):
+                yield node.value
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_arrows_point_down(module: str) -> None:
+    own = room_of(module)
+    if own in ROOTS:  # the package's own docstring
+        return
+    for target in arrows(MODULES[module]):
+        if target.split(".")[0] not in ROOTS or room_of(target) == own:
+            continue
+        if target.endswith("."):  # a name that is put together: any room of that root
+            assert not own.startswith("shared."), f"{module} loads what stands below {target}"
+            continue
+        assert FLOOR[room_of(target)] < FLOOR[own], f"{module} leans on {target}"
+
+
+def test_no_file_leans_on_one_that_leans_on_it() -> None:
+    graph = {
+        module: {name for name in arrows(path) if name in MODULES and name != module}
+        for module, path in MODULES.items()
+    }
+    seen: dict[str, int] = {}
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join([*above[above.index(module) :], module])
+        if module not in seen:
+            for name in sorted(graph[module]):
+                visit(name, (*above, module))
+            seen[module] = 1
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_a_file_is_told_by_its_name() -> None:
+    names = Counter(path.name for path in files() if path.name not in ("__init__.py", "main.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_file_is_read_in_one_sitting() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in files()}
+    assert [path.name for path, lines in lengths.items() if lines > LONGEST_LINES] == []
+
+
+def test_a_newcomer_sees_the_wings_of_shared_at_a_glance() -> None:
+    top = [path.name for path in (ROOT / "shared").glob("*.py") if path.name != "__init__.py"]
+    assert len(top) <= 8
+    wings = [path.parent for path in (ROOT / "shared").glob("*/__init__.py")]
+    assert all((wing / "__init__.py").read_text().startswith('"""') for wing in wings)
