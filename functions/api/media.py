@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import cast
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -12,7 +11,6 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from functions.api.answers import NoSuchRange, error_answer, holds
 from shared.homes.home import Home
-from shared.homes.objects.google_objects import GoogleObjects
 from shared.runs.views import StoredFile
 
 ADDRESS_S = 900
@@ -26,9 +24,8 @@ _SANDBOX = (
 
 def bytes_answer(request: Request, home: Home, file: StoredFile, *, download: bool) -> Response:
     """The file, or the part that ``Range`` asks for."""
-    if home.settings.direct_transfers:
-        objects = cast(GoogleObjects, home.objects)
-        address = objects.download_address(file.key, name=file.name, seconds=ADDRESS_S)
+    address = _direct_address(home, file)
+    if address is not None:
         return RedirectResponse(address, 307, {"Cache-Control": "private, no-store"})
     etag = f'"{file.sha256}"'
     shown_as = "attachment" if download else "inline"
@@ -54,6 +51,13 @@ def bytes_answer(request: Request, home: Home, file: StoredFile, *, download: bo
         return Response(status_code=status, headers=headers, media_type=file.content_type)
     body = _part(home.objects.read(file.key, start=span.start), len(span))
     return StreamingResponse(body, status, headers, media_type=file.content_type)
+
+
+def _direct_address(home: Home, file: StoredFile) -> str | None:
+    """Where the bucket itself gives the bytes, if that is wanted and the bucket can."""
+    if not home.settings.direct_transfers:
+        return None
+    return home.objects.download_address(file.key, name=file.name, seconds=ADDRESS_S)
 
 
 def _wanted(request: Request, size: int, etag: str) -> range | None:

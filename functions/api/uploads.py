@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Annotated, Any, BinaryIO, Literal, cast
+from typing import Annotated, Any, BinaryIO, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request, Response
@@ -31,7 +31,6 @@ from shared.contracts.ids import NAME_PATTERN, Name
 from shared.contracts.upload import Upload
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
 from shared.homes.home import Home
-from shared.homes.objects.google_objects import GoogleObjects
 from shared.runs import planning
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
@@ -210,13 +209,15 @@ class _Uploads:
     ) -> Session:
         key = f"{ctx.object_prefix}uploads/{session.upload_id}/{object_name(session.name)}"
         wishes = Wishes(session.steps, session.params, ctx.user_id, session.name)
-        address = cast(GoogleObjects, self._home.objects).upload_address(
+        address = self._home.objects.upload_address(
             key,
             size=session.size_bytes,
             content_type=asked.content_type or "application/octet-stream",
             metadata=wishes.metadata(),
             origin=origin,
         )
+        if address is None:
+            return session
         return session.model_copy(update={"address": address, "key": key})
 
     def load(self, ctx: RequestContext, upload_id: str) -> Session:

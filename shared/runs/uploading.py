@@ -47,7 +47,7 @@ def _put(home: Home, ctx: RequestContext, file: Fetched, name: str, wishes: Wish
         content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         metadata=wishes.metadata(),
     )
-    if home.settings.home == "embedded":  # any other bucket announces it by itself
+    if not home.objects.announces:
         attributes = notification(home.settings.bucket, key, info.generation)
         home.bus.publish(UPLOADS_TOPIC, b"", attributes)
     return Upload(ctx, home.settings.bucket, key, info.generation)

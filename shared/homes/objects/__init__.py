@@ -38,6 +38,10 @@ class Objects(Protocol):
     ``shared.errors.Unavailable``. A missing object is ``None`` or ``shared.errors.NotFound``.
     """
 
+    @property
+    def announces(self) -> bool:
+        """The store itself puts a message on the bus for each object that is finalised."""
+
     def stat(self, key: str) -> ObjectInfo | None:
         """The current generation's facts, or ``None``."""
 
@@ -70,6 +74,20 @@ class Objects(Protocol):
 
     def delete(self, key: str, *, if_generation: int | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""
+
+    def upload_address(
+        self, key: str, *, size: int, content_type: str, metadata: Mapping[str, str], origin: str
+    ) -> str | None:
+        """Where whoever has it may send just ``size`` bytes, from the web page ``origin`` too.
+
+        ``None`` where the store takes bytes through us alone.
+        """
+
+    def download_address(self, key: str, *, name: str, seconds: int) -> str | None:
+        """Where whoever has it may read for so long; ``name``: what a browser saves it as.
+
+        ``None`` where the store gives bytes through us alone.
+        """
 
     def uri(self, key: str) -> str:
         """Its address for people and tools: ``gs://bucket/key`` or ``file:///...``."""

@@ -226,6 +226,17 @@ class EmbeddedObjects:
             self._settle(key)
         return self._place(key)
 
+    @property
+    def announces(self) -> bool:
+        """Nobody watches the folder: whoever puts an upload there announces it."""
+        return False
+
+    def upload_address(self, key: str, **_: object) -> None:
+        """A folder takes bytes through us alone."""
+
+    def download_address(self, key: str, **_: object) -> None:
+        """A folder gives bytes through us alone."""
+
     def uri(self, key: str) -> str:
         """``file:///...``"""
         return self._place(key).as_uri()

@@ -80,6 +80,11 @@ class GoogleObjects:
             raise NotFound("object", key)
         return self._blocks(found, start)
 
+    @property
+    def announces(self) -> bool:
+        """By the bucket's notification, or Eventarc."""
+        return True
+
     def upload_address(
         self, key: str, *, size: int, content_type: str, metadata: Mapping[str, str], origin: str
     ) -> str:
