@@ -18,6 +18,7 @@
         ├── LeaseHeld             lease_held            another worker is on it, and alive
         ├── LeaseLost             lease_lost            another worker took over from this one
         └── Unavailable           unavailable           a service or resource is not there just now
+            └── Scarce            unavailable           memory, disk, a helper that the system ended
 
 The event path, the HTTP API and the command all show ``error.to_json()``. ``service`` and
 ``backend_version`` may be filled in later, by whoever knows them, with ``locate``.
@@ -75,6 +76,8 @@ class Transient(RushesError):
     """Trying again later may succeed."""
 
     transient = True
+    counted: ClassVar[bool] = False
+    """Trying again costs the work again, so tries are counted; what is merely away has hours."""
 
 
 class ValidationError(Permanent):
@@ -214,7 +217,9 @@ class AttemptsExhausted(Permanent):
     ) -> None:
         last = last_error["message"] if last_error else "the worker died without a word"
         super().__init__(
-            f"given up after {attempts} attempts; the last one: {last}",
+            f"given up after {attempts} attempts; the last one: {last}"
+            if attempts
+            else f"given up, having waited for too long: {last}",
             details={"attempts": attempts, "last_error": last_error},
             **where,
         )
@@ -269,3 +274,9 @@ class Unavailable(Transient):
         super().__init__(
             f"{what} is not available: {reason}", details={"what": what, "reason": reason}, **where
         )
+
+
+class Scarce(Unavailable):
+    """This machine lacks what the work takes: memory, disk, a helper that the system ended."""
+
+    counted = True

@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     lease_s: float = Field(30.0, gt=0)
     """A claim whose owner has not renewed it for so long may be taken over."""
     max_attempts: int = Field(5, ge=1)
-    """So many attempts at a step may fail transiently or die before it is given up."""
+    """So many attempts at a step may die, or run out of this machine's means, before it is given up."""
+    patience_s: float = Field(6 * 3600.0, ge=0)
+    """So long a step waits for a service that is away before it is given up."""
     workers: int | None = Field(None, ge=1)
     """Worker processes of the embedded home; ``None``: one a core."""
     log_level: str = "INFO"

@@ -26,7 +26,7 @@ from shared.contracts.message import Message
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.upload import Upload, notification
-from shared.errors import BackendFailed, Unavailable
+from shared.errors import BackendFailed, Scarce, Unavailable
 from shared.homes.home import Home, open_home
 from shared.messages.requests import handle_request
 from shared.pipeline import Step
@@ -94,6 +94,8 @@ class Toy:
             raise BackendFailed("toy", "told to fail")
         if params.fail == "transient":
             raise Unavailable("toy", "told to come again")
+        if params.fail == "scarce":
+            raise Scarce("memory", "told to come again")
         if params.fail == "bug":
             raise ZeroDivisionError("told to")
         if params.fail == "skip":

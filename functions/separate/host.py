@@ -27,7 +27,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from functions.separate.models import missing
-from shared.errors import BackendFailed, MissingDependency, RushesError, TimedOut, Unavailable
+from shared.errors import (
+    BackendFailed,
+    MissingDependency,
+    RushesError,
+    Scarce,
+    TimedOut,
+)
 from shared.processes import Child, Limits, collect, started
 
 JOB_TIMEOUT_S = 300.0
@@ -188,7 +194,7 @@ class Worker:
             collect(child)
         except BackendFailed as error:
             if child.process.returncode == -signal.SIGKILL:
-                return Unavailable("memory", "the system ended demucs, most likely for want of it")
+                return Scarce("memory", "the system ended demucs, most likely for want of it")
             return error
         return BackendFailed("demucs", "its process left in the middle of a job")
 
@@ -215,7 +221,7 @@ def available_bytes() -> int:
 def _check_memory() -> None:
     free = available_bytes()
     if free < LEAST_FREE_BYTES:
-        raise Unavailable("memory", f"only {free >> 20} MiB of it were left while demucs worked")
+        raise Scarce("memory", f"only {free >> 20} MiB of it were left while demucs worked")
 
 
 def _received(connection: socket.socket) -> bytes:
@@ -240,6 +246,6 @@ def _error(answer: dict[str, Any], job: dict[str, Any]) -> RushesError:
     if kind == "package":
         return MissingDependency("torch", None, f"{reason}; install rushes[separate]")
     if kind == "memory":
-        return Unavailable("memory", f"demucs could not get enough of it ({reason[:200]})")
+        return Scarce("memory", f"demucs could not get enough of it ({reason[:200]})")
     told = "its weights cannot be used: " if kind == "weights" else ""
     return BackendFailed("demucs", f"{told}{reason}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import structlog
 
+from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.contracts.upload import Upload, notification
-from shared.errors import ValidationError
+from shared.errors import BackendFailed, NotFound, ValidationError
+from shared.homes.documents import Document
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
-from shared.runs.records import upload_run_id
-from shared.steps.claims import Claim
-from shared.steps.step_records import record_path
+from shared.runs.records import load_run, upload_run_id
+from shared.steps.claims import Claim, abandon
+from shared.steps.step_records import load_records, record_path
 
 log = structlog.get_logger()
 
@@ -27,20 +30,41 @@ def recall_lapsed(home: Home) -> int:
     """Publish again what lapsed owners were working on; returns how many.
 
     A claim is taken for lapsed after twice its lease, so that the message's own redelivery comes
-    first.
+    first. One that its request would not lead to any more (the run or its step is settled, or gone)
+    is closed instead, with the reason: it would be recalled for ever.
     """
-    recalled = 0
+    recalled = closed = 0
     for state in ("running", "released"):
-        for document in home.documents.list_group("cache", where={"state": state}):
-            claim = Claim.model_validate(document.data)
+        found = home.documents.list_group("cache", where={"state": state})
+        for document, claim in readable(found, Claim):
             if claim.recall is None or claim.seconds_left(document) > -claim.lease_s:
+                continue
+            why_not = _nobody_waits(home, document, claim)
+            if why_not:
+                closed += abandon(home.documents, document, why_not)
                 continue
             home.bus.publish(
                 claim.recall.topic, claim.recall.data.encode(), claim.recall.attributes
             )
             recalled += 1
-    log.info("sweep.leases", recalled=recalled)
+    log.info("sweep.leases", recalled=recalled, closed=closed)
     return recalled
+
+
+def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:
+    """Why nobody waits for this claim any more; empty where somebody does."""
+    _, tenant, _, env, _, _ = document.path.split("/")
+    ctx = RequestContext.of(tenant, env)
+    try:
+        load_run(home.documents, ctx, claim.run_id)
+    except NotFound:
+        return "its run is gone"
+    except BackendFailed:
+        return "its run's document cannot be read"
+    record = load_records(home.documents, ctx, claim.run_id).get(claim.step)
+    if record is not None and record.state.settled:
+        return f"its step was settled otherwise: {record.state.value}"
+    return ""
 
 
 def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) -> int:

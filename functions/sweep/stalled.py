@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import structlog
+from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord, StepState
-from shared.errors import NotFound
+from shared.errors import BackendFailed, NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs import planning
@@ -47,11 +48,14 @@ def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
 def _resume(home: Home, document: Document) -> bool:
     _, tenant, _, env, _, run_id, _, _ = document.path.split("/")
     ctx = RequestContext.of(tenant, env)
-    record = StepRecord.model_validate(document.data)
     try:
+        record = StepRecord.model_validate(document.data)
         run = load_run(home.documents, ctx, run_id)
         asset = load_asset(home, ctx, run.asset_id or "")
     except NotFound:  # erased meanwhile
+        return False
+    except (BackendFailed, PydanticError):  # damaged, which the log says: the others go on
+        log.error("document.damaged", model="Run")
         return False
     # The time makes it a change, so that the next round leaves this run alone for as long again.
     asked = f"asked for again at {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"

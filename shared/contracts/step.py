@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName
@@ -37,6 +38,18 @@ class StepState(StrEnum):
         return self in (StepState.DONE, StepState.CACHED, StepState.DEGRADED)
 
 
+MAX_PARAMS_BYTES = 400_000
+"""Of one step's params as JSON: a request must fit into a message, its claim and its dead letter into
+a document. What is larger belongs into the bucket, as a recording or a timeline of its own."""
+
+
+def bounded_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The params; raises ``ValueError`` for more than ``MAX_PARAMS_BYTES``."""
+    if len(json.dumps(params, ensure_ascii=False, default=str).encode()) > MAX_PARAMS_BYTES:
+        raise ValueError(f"are more than {MAX_PARAMS_BYTES:,} bytes of JSON")
+    return params
+
+
 NOT_MADE = "not made yet"
 """Why a dry run skips a step."""
 
@@ -44,7 +57,8 @@ NOT_MADE = "not made yet"
 class StepRequest(BaseModel):
     """The one message that drives everything."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    """A field that this version does not know is a newer one's, while both are deployed."""
 
     tenant_id: Name
     env: Name
@@ -58,6 +72,11 @@ class StepRequest(BaseModel):
     params: Mapping[str, Any] = Field(default_factory=dict)
     force: bool = False
     """Compute again although the result is known."""
+
+    @field_validator("params")
+    @classmethod
+    def _bounded(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return bounded_params(params)
 
     @property
     def context(self) -> RequestContext:
@@ -119,3 +138,5 @@ class Run(BaseModel):
     """The last step alone is done; of the others what is known is taken, and nothing made."""
     created_at: float
     """Unix seconds."""
+    damaged: str | None = None
+    """Why its document cannot be read; the rest is then as good as unknown."""

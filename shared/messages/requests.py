@@ -11,7 +11,7 @@ from shared.runs import planning
 from shared.runs.opening import open_requested_run, requested_run_id
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
-from shared.steps.attempt import Attempt
+from shared.steps.attempt import Attempt, settled_before
 from shared.steps.preparing import load_asset
 from shared.watch import trace
 
@@ -26,9 +26,11 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         open_requested_run(home, request, requested_run_id(message.message_id))
         return
     ctx = request.context
-    asset = load_asset(home, ctx, request.asset_id)
     run = load_run(home.documents, ctx, request.run_id)
-    settled = Attempt(home, row, request, run.run_id, asset, message).make()
+    settled = settled_before(home, ctx, run.run_id, row.name)
+    if settled is None:
+        asset = load_asset(home, ctx, request.asset_id)
+        settled = Attempt(home, row, request, run.run_id, asset, message).make()
     with trace.span("publish"):
         publish_settled(home, ctx, run.run_id, settled.record, settled.made)
         planning.advance(home, ctx, run, row.name)

@@ -17,9 +17,9 @@ from typing import Any
 import structlog
 
 from shared.contracts.asset import Asset, Probed, Source
-from shared.contracts.ids import asset_id
+from shared.contracts.ids import asset_id, checked_name
 from shared.contracts.message import Message
-from shared.contracts.step import Run, StepRecord, StepState
+from shared.contracts.step import Run, StepRecord, StepState, bounded_params
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.contracts.upload import Upload
 from shared.errors import (
@@ -78,7 +78,15 @@ class Wishes:
             raise ValidationError("rushes-params", "must map each step to its params")
         wanted = tuple(name.strip() for name in steps.split(",") if name.strip()) if steps else None
         with_needs([name for name in (*(wanted or ()), *params) if name != PROBE])
-        return Wishes(wanted, params, metadata.get("rushes-user"), metadata.get("rushes-name"))
+        user_id = metadata.get("rushes-user")
+        if user_id is not None:
+            checked_name("rushes-user", user_id)
+        for name, wished in params.items():
+            try:
+                bounded_params(wished)
+            except ValueError as error:
+                raise ValidationError(f"rushes-params.{name}", str(error)) from None
+        return Wishes(wanted, params, user_id, metadata.get("rushes-name"))
 
     def metadata(self) -> dict[str, str]:
         """The same, to attach to an upload."""
@@ -117,7 +125,7 @@ class _Intake:
             taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
         if isinstance(taken, Claim):
             self._tell(run, taken)
-        elif taken.claim.attempts > self.home.settings.max_attempts:
+        elif taken.worn_out(self.home.settings.max_attempts, self.home.settings.patience_s):
             self._give_up(run, taken)
         else:
             self._work_under(run, taken, info)
@@ -267,6 +275,6 @@ class _Intake:
 
     def _give_up(self, run: Run, lease: Lease) -> None:
         last = dict(lease.claim.error) if lease.claim.error else None
-        error = AttemptsExhausted(self.home.settings.max_attempts, last, service=PROBE)
+        error = AttemptsExhausted(lease.claim.attempts - 1, last, service=PROBE)
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
         self._tell(run, lease.settle_failed(error))

@@ -9,22 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError as PydanticError
+
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id as derived_run_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.upload import Upload
-from shared.errors import Conflict, NotFound
-from shared.homes.documents import Documents
+from shared.errors import BackendFailed, Conflict, NotFound
+from shared.homes.documents import Document, Documents
 from shared.pipeline import PROBE
 from shared.steps.step_records import run_path
 
 
 def load_run(documents: Documents, ctx: RequestContext, run_id: str) -> Run:
-    """The run; raises ``NotFound``."""
+    """The run; raises ``NotFound``, and ``BackendFailed`` for a document that cannot be read."""
     document = documents.get(run_path(ctx, run_id))
     if document is None:
         raise NotFound("run", run_id)
-    return Run.model_validate(document.data)
+    return _undamaged(document)
+
+
+def read_run(ctx: RequestContext, document: Document) -> Run:
+    """The run that a document holds, to be shown: one that cannot be read says so in ``damaged``."""
+    try:
+        return Run.model_validate(document.data)
+    except PydanticError as error:
+        created_at = document.data.get("created_at")
+        return Run(
+            run_id=document.id,
+            tenant_id=ctx.tenant_id,
+            env=ctx.env,
+            source="(damaged)",
+            created_at=created_at if isinstance(created_at, int | float) else document.updated_at,
+            damaged=_why(error),
+        )
+
+
+def _undamaged(document: Document) -> Run:
+    try:
+        return Run.model_validate(document.data)
+    except PydanticError as error:
+        raise BackendFailed("the run's document", _why(error)) from None
+
+
+def _why(error: PydanticError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def open_run(documents: Documents, ctx: RequestContext, run: Run) -> Run:
@@ -57,12 +87,12 @@ def open_upload_run(documents: Documents, upload: Upload, name: str, *, at: floa
 
 
 def change_run(documents: Documents, ctx: RequestContext, run_id: str, **changes: Any) -> Run:
-    """Change fields of a run; raises ``NotFound``."""
+    """Change fields of a run, checked as a whole; raises ``NotFound`` and ``ValidationError``."""
     while True:
         document = documents.get(run_path(ctx, run_id))
         if document is None:
             raise NotFound("run", run_id)
-        run = Run.model_validate(document.data).model_copy(update=changes)
+        run = Run.model_validate({**_undamaged(document).model_dump(), **changes})
         try:
             documents.update(document.path, run.model_dump(mode="json"), version=document.version)
         except Conflict:

@@ -11,11 +11,12 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord
-from shared.errors import NotFound
+from shared.errors import BackendFailed, NotFound
 from shared.homes.documents import Documents
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.pipeline import PROBE
-from shared.runs.records import load_run, run_state
+from shared.runs.records import load_run, read_run, run_state
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
@@ -35,8 +36,8 @@ class StoredFile:
 
 def list_assets(documents: Documents, ctx: RequestContext) -> Iterator[Asset]:
     """All assets, ordered by id."""
-    for document in documents.list(f"{ctx.document_prefix}assets"):
-        yield Asset.model_validate(document.data)
+    found = documents.list(f"{ctx.document_prefix}assets")
+    yield from (asset for _, asset in readable(found, Asset))
 
 
 def list_artifacts(
@@ -44,15 +45,15 @@ def list_artifacts(
 ) -> Iterator[Artifact]:
     """The asset's artifacts, or all, ordered by id."""
     where = {"asset_id": asset_id} if asset_id else None
-    for document in documents.list(f"{ctx.document_prefix}artifacts", where=where):
-        yield Artifact.model_validate(document.data)
+    found = documents.list(f"{ctx.document_prefix}artifacts", where=where)
+    yield from (artifact for _, artifact in readable(found, Artifact))
 
 
 def list_runs(documents: Documents, ctx: RequestContext, asset_id: str | None = None) -> list[Run]:
-    """The asset's runs, or all, newest first."""
+    """The asset's runs, or all, newest first; those that can be read."""
     where = {"asset_id": asset_id} if asset_id else None
     found = documents.list(f"{ctx.document_prefix}runs", where=where)
-    runs = [Run.model_validate(document.data) for document in found]
+    runs = [run for _, run in readable(found, Run)]
     return sorted(runs, key=lambda run: (run.created_at, run.run_id), reverse=True)
 
 
@@ -62,7 +63,7 @@ def newest_runs(
     """``limit`` of the runs, newest first, behind ``after``; no more are read than that."""
     collection = f"{ctx.document_prefix}runs"
     found = documents.newest(collection, by="created_at", limit=limit, after=after)
-    return [Run.model_validate(document.data) for document in found]
+    return [read_run(ctx, document) for document in found]
 
 
 def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
@@ -125,11 +126,16 @@ def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any
         "source": run.source,
         "asset_id": run.asset_id,
         "run_id": run.run_id,
-        "state": run_state(steps),
+        "state": "failed" if run.damaged else run_state(steps),
+        **({"error": _damage(run)} if run.damaged else {}),
         "created_at": run.created_at,
         "steps": [public_step_row(record) for record in steps],
         "links": _run_links(run),
     }
+
+
+def _damage(run: Run) -> dict[str, Any]:
+    return BackendFailed("the run's document", str(run.damaged)).to_json()
 
 
 def public_step_row(record: StepRecord) -> dict[str, Any]:

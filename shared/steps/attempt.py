@@ -39,8 +39,8 @@ from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
 from shared.steps.preparing import Work
-from shared.steps.step_records import write_record
-from shared.steps.storing import ArtifactWriter, describe_backend
+from shared.steps.step_records import load_records, write_record
+from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact
 from shared.watch import trace
 from shared.watch.log import bind
 
@@ -54,6 +54,26 @@ class Settled:
     record: StepRecord
     made: tuple[Artifact, ...] = ()
     """What is new by it; nothing where a result was there already."""
+
+
+def settled_before(home: Home, ctx: RequestContext, run_id: str, step: str) -> Settled | None:
+    """How the step of this run has settled, if it has: that is final, whatever comes again.
+
+    A duplicate would otherwise be done by whatever version of the code it finds, or with what has
+    been made since. What the run made counts as new once more: whoever settled it may have died
+    before telling.
+    """
+    record = load_records(home.documents, ctx, run_id).get(step)
+    if record is None or not record.state.settled:
+        return None
+    return Settled(record, _own_artifacts(home, ctx, record))
+
+
+def _own_artifacts(home: Home, ctx: RequestContext, record: StepRecord) -> tuple[Artifact, ...]:
+    """What the run itself made. Another run's were told by that run."""
+    if record.state not in (StepState.DONE, StepState.DEGRADED):
+        return ()
+    return tuple(load_artifact(home.documents, ctx, name) for name in record.artifact_ids)
 
 
 @dataclass(frozen=True)
@@ -91,7 +111,8 @@ class Attempt:
             taken = Lease.take(self.home.documents, self.ctx, wanted, force=self.request.force)
         if isinstance(taken, Claim):
             return self._take_over_result(taken)
-        if taken.claim.attempts > self.home.settings.max_attempts:
+        config = self.home.settings
+        if taken.worn_out(config.max_attempts, config.patience_s):
             given_up = self._give_up(taken)
             work.scratch.erase()
             return given_up
@@ -112,11 +133,9 @@ class Attempt:
 
     def _take_over_result(self, claim: Claim) -> Settled:
         own = claim.run_id == self.run_id
-        settled = self._settled_by(claim, cached=not own)
-        log.info(
-            "step.result_taken", step=self.row.name, own=own, outcome=settled.record.state.value
-        )
-        return settled
+        record = self._settled_by(claim, cached=not own).record
+        log.info("step.result_taken", step=self.row.name, own=own, outcome=record.state.value)
+        return Settled(record, _own_artifacts(self.home, self.ctx, record) if own else ())
 
     # -- the claim is ours -------------------------------------------------------------------
 
@@ -206,7 +225,7 @@ class Attempt:
 
     def _give_up(self, lease: Lease) -> Settled:
         last = dict(lease.claim.error) if lease.claim.error else None
-        error = AttemptsExhausted(self.home.settings.max_attempts, last, service=self.row.name)
+        error = AttemptsExhausted(lease.claim.attempts - 1, last, service=self.row.name)
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
         settled = self._settled_by(lease.settle_failed(error))
         log.warning("step.given_up", outcome="failed", code=error.code)

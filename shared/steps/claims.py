@@ -22,6 +22,7 @@ clocks need not agree.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, Self
@@ -31,10 +32,14 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
-from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError
+from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError, Transient
 from shared.homes.documents import Document, Documents
 
 log = structlog.get_logger()
+
+
+LONGEST_STATED = 4_096
+"""Longer params stand in a key by their hash: its claim holds them already, in the recall."""
 
 
 def common_cache_key(
@@ -50,7 +55,10 @@ def common_cache_key(
     ``upstream`` holds the cache keys of the steps that this one needs: a changed param there
     changes the key here, a failure there does not.
     """
-    parts = [ctx.tenant_id, ctx.env, subject, step, canonical_json(params), backend_version]
+    stated = canonical_json(params)
+    if len(stated) > LONGEST_STATED:
+        stated = f"sha256:{digest(params)}"
+    parts = [ctx.tenant_id, ctx.env, subject, step, stated, backend_version]
     if upstream:
         parts.append(digest(upstream)[:16])
     return "|".join(parts)
@@ -82,7 +90,10 @@ class Claim(BaseModel):
     """Makes each renewal a change, without which a store may keep the old time of writing."""
     lease_s: float
     attempts: int = 1
-    """How often it was begun since it last settled."""
+    """How often it was begun since it last settled, but for those that ended because something else was
+    away: what a crash or this machine's limits end counts."""
+    waiting_since: float | None = None
+    """Unix seconds: since when it has been given back again and again."""
     inputs: tuple[str, ...] = ()
     """The artifacts it is made from: with others it must be made again, e.g. once a failed one is there."""
     missing: tuple[str, ...] = ()
@@ -136,6 +147,21 @@ def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
         documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
 
 
+def abandon(documents: Documents, document: Document, reason: str) -> bool:
+    """Close a lapsed claim that nobody waits for; ``False`` if somebody took it meanwhile.
+
+    The next request for the same work takes it afresh.
+    """
+    claim = Claim.model_validate(document.data)
+    error = LeaseLost(claim.generation).to_json() | {"message": f"abandoned: {reason}"}
+    closed = claim.model_copy(update={"state": "failed", "error": error})
+    try:
+        documents.update(document.path, closed.model_dump(mode="json"), version=document.version)
+    except Conflict:
+        return False
+    return True
+
+
 def known_result(
     documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
 ) -> Claim | None:
@@ -179,11 +205,13 @@ class Lease:
             raise LeaseHeld(found.seconds_left(document))
         if found.answers(wanted, force=force):
             return found
-        begun_before = found.attempts if found.state in ("running", "released") else 0
+        begun = found.state in ("running", "released")
+        begun_before = found.attempts if begun else 0
         successor = wanted.model_copy(
             update={
                 "generation": found.generation + 1,
                 "attempts": begun_before + 1,
+                "waiting_since": found.waiting_since if begun else None,
                 "error": found.error if found.state == "released" else None,
             }
         )
@@ -212,9 +240,22 @@ class Lease:
         """It cannot be done. Raises ``LeaseLost`` if it was taken over."""
         return self._write({"state": "failed", "error": error.to_json()})
 
-    def release(self, error: RushesError) -> Claim:
+    def release(self, error: Transient) -> Claim:
         """Give it back after a transient failure, for the next delivery. May raise ``LeaseLost``."""
-        return self._write({"state": "released", "error": error.to_json()})
+        counted = self.claim.attempts if error.counted else max(0, self.claim.attempts - 1)
+        return self._write(
+            {
+                "state": "released",
+                "error": error.to_json(),
+                "attempts": counted,
+                "waiting_since": self.claim.waiting_since or time.time(),
+            }
+        )
+
+    def worn_out(self, max_attempts: int, patience_s: float) -> bool:
+        """Is it to be given up: begun too often, or given back for too long?"""
+        waited_s = time.time() - (self.claim.waiting_since or time.time())
+        return self.claim.attempts > max_attempts or waited_s > patience_s
 
     def erased(self) -> bool:
         """Is the claim gone altogether, because its asset was erased?"""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from shared.errors import BackendFailed, RushesError, Unavailable
+from shared.errors import BackendFailed, RushesError, Scarce
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ def one_of_ours(service: str, backend_name: str, backend_version: str | None) ->
 
 def _ours(error: Exception, backend_name: str) -> RushesError:
     if isinstance(error, MemoryError):
-        return Unavailable("memory", "the machine ran out of it")
+        return Scarce("memory", "the machine ran out of it")
     if isinstance(error, OSError) and error.errno in _SCARCE:
-        return Unavailable("this machine", str(error.strerror))
+        return Scarce("this machine", str(error.strerror))
     return BackendFailed(backend_name, f"{type(error).__name__}: {error}")

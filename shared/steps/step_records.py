@@ -6,6 +6,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord
 from shared.errors import Conflict
 from shared.homes.documents import Document, Documents
+from shared.homes.documents.readable import readable
 
 
 def run_path(ctx: RequestContext, run_id: str) -> str:
@@ -21,7 +22,7 @@ def record_path(ctx: RequestContext, run_id: str, step: str) -> str:
 def load_records(documents: Documents, ctx: RequestContext, run_id: str) -> dict[str, StepRecord]:
     """Step -> its record."""
     found = documents.list(f"{run_path(ctx, run_id)}/steps")
-    return {document.id: StepRecord.model_validate(document.data) for document in found}
+    return {document.id: record for document, record in readable(found, StepRecord)}
 
 
 def plan_record(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> None:

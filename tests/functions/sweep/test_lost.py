@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from functions.sweep.lost import UPLOAD_WINDOW_S, announce_missed, recall_lapsed
 from functions.sweep.main import handle
 from shared.contracts.message import Message
+from shared.contracts.step import StepRecord
+from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs.views import list_assets
 from shared.steps.claims import Claim, Lease, claim_path
+from shared.steps.step_records import record_path
 from tests import toy as toys
 from tests.toy import CTX, Toy, drain, run_file, states, wait_until
 
@@ -67,6 +71,8 @@ def test_the_work_of_an_owner_that_died_with_its_message_is_asked_for_again(
     home.documents.delete(document.path)
     lease = Lease.take(home.documents, CTX, finished.model_copy(update={"state": "running"}))
     assert isinstance(lease, Lease), "as if its owner had died now, and the message were gone"
+    waiting = StepRecord(step="toy.one").model_dump(mode="json")
+    home.documents.put(record_path(CTX, finished.run_id, "toy.one"), waiting)
     assert recall_lapsed(home) == 0, "its lease is alive"
     path = claim_path(CTX, finished.cache_key)
 
@@ -87,3 +93,43 @@ def test_the_clock_runs_the_round(home: Home, toy: Toy, tmp_path: Path) -> None:
     handle(Message("1", b"", {"sweep": "all"}), home)
     assert drain(home) == []
     assert toy.ran == {"toy.one": 1}
+
+
+def _lapsed(home: Home, **changes: Any) -> Claim:
+    """The claim of a settled step, as if its last owner had died."""
+    (document,) = home.documents.list(f"{CTX.document_prefix}cache", where={"step": "toy.one"})
+    left = Claim.model_validate(document.data).model_copy(update={"state": "running", **changes})
+    home.documents.put(document.path, left.model_dump(mode="json"))
+    path = claim_path(CTX, left.cache_key)
+    wait_until(lambda: left.seconds_left(_found(home, path)) < -left.lease_s)
+    return left
+
+
+def _found(home: Home, path: str) -> Document:
+    found = home.documents.get(path)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("gone", ["the step is settled", "the run is gone"])
+def test_a_claim_that_nobody_waits_for_is_closed_with_the_reason(
+    home: Home, tmp_path: Path, gone: str
+) -> None:
+    """Of a worker that died before a deployment, say: the step was done under another version."""
+    run_file(home, tmp_path, steps=("toy.one",))
+    left = _lapsed(home, **({} if gone == "the step is settled" else {"run_id": "run_gone"}))
+    assert recall_lapsed(home) == 0
+    closed = Claim.model_validate(_found(home, claim_path(CTX, left.cache_key)).data)
+    assert closed.state == "failed" and closed.error is not None
+    assert "abandoned" in closed.error["message"]
+    assert states(run_file(home, tmp_path, steps=("toy.one",)))["toy.one"] == "done"
+
+
+@pytest.mark.allow_error_logs
+def test_one_damaged_document_does_not_stop_the_round(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run_file(home, tmp_path, steps=("toy.one",))
+    left = _lapsed(home, run_id="run_gone")
+    home.documents.put(f"{CTX.document_prefix}cache/damaged", {"state": "running", "step": 7})
+    home.documents.put(f"{CTX.document_prefix}runs/r/steps/x", {"state": "queued", "step": "NO"})
+    handle(Message("1", b"", {"sweep": "all"}), home)
+    assert _found(home, claim_path(CTX, left.cache_key)).data["state"] == "failed"

@@ -13,17 +13,19 @@ from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import Job, SourceRef
-from shared.errors import LeaseHeld, Unavailable
+from shared.errors import LeaseHeld, Scarce, Unavailable
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters, redrive
 from shared.messages.requests import handle_request
+from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
+from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
 from shared.steps.step_records import write_record
 from shared.steps.storing import artifact_path
 from shared.steps.verifying import verify_artifact
-from tests.toy import CTX, Toy, drain, run_file, states
+from tests.toy import CTX, Toy, drain, handle_upload, run_file, states
 
 
 def reprocess(home: Home, asset_id: str, step: str, **changes: Any) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def test_bad_params_fail_the_step_and_name_the_field(
 def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
-    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "transient"}})
+    run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"fail": "scarce"}})
     assert toy.ran["toy.one"] == home.settings.max_attempts
     error = run["steps"][1]["error"]
     assert error["code"] == "attempts_exhausted"
@@ -132,7 +134,7 @@ def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
     assert (letter.code, letter.step) == ("attempts_exhausted", "toy.one")
 
     toy.ran.clear()
-    toy._result = lambda *_: (_ for _ in ()).throw(Unavailable("toy", "still"))  # type: ignore[method-assign]
+    toy._result = lambda *_: (_ for _ in ()).throw(Scarce("toy", "still"))  # type: ignore[method-assign]
     redrive(home, CTX, letter)
     drain(home)
     assert toy.ran["toy.one"] == home.settings.max_attempts, "a redrive counts afresh"
@@ -144,7 +146,7 @@ def test_a_redriven_step_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -> 
 
     def during(_job: Any) -> None:
         if next(trouble, False):
-            raise Unavailable("toy", "capacity")
+            raise Scarce("toy", "capacity")
 
     toy.during = during
     run = run_file(home, tmp_path, steps=("toy.two",))
@@ -396,3 +398,72 @@ def test_verifying_computes_again_and_compares(home: Home, toy: Toy, tmp_path: P
     toy._result = otherwise.__get__(toy)  # type: ignore[method-assign]
     found = verify_artifact(home, CTX, artifact["artifact_id"])
     assert not found["identical"] and found["largest_deviation"] is None
+
+
+def test_a_settled_step_stays_as_it_is_whatever_comes_again(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    """A duplicate that a newer version of the code receives makes no second set of results."""
+    sent: list[Message] = []
+    publish = home.bus.publish
+
+    def keep(topic: str, data: bytes, attributes: Any) -> str:
+        if topic == "steps-toy":
+            sent.append(Message("again", data, attributes))
+        return publish(topic, data, attributes)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(home.bus, "publish", keep)
+        run = run_file(home, tmp_path, steps=("toy.one",))
+    toy.version = "toy-2"
+    handle_request(sent[0], home, "toy")
+    assert toy.ran["toy.one"] == 1
+    assert run_object(home, CTX, run["run_id"]) == run
+    assert len(list(list_artifacts(home.documents, CTX))) == 1
+
+
+def test_what_a_worker_died_before_telling_is_told_by_the_next(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    home.bus.subscribe("results", "onlooker")
+    with pytest.MonkeyPatch.context() as patched:
+        died = Unavailable("the worker", "it is gone")
+        patched.setattr(
+            "shared.messages.requests.publish_settled", lambda *_: (_ for _ in ()).throw(died)
+        )
+        path = tmp_path / "take.wav"
+        path.write_text("sound")
+        upload(home, CTX, path, Wishes(steps=("toy.one",)))
+        (delivery,) = home.bus.pull(["uploads"])
+        handle_upload(delivery.message, home)
+        (delivery,) = home.bus.pull(["steps-toy"])
+        with pytest.raises(Unavailable):
+            handle_request(delivery.message, home, "toy")
+    handle_request(delivery.message, home, "toy")
+    told = [one.message.attributes["type"] for one in home.bus.pull(["onlooker"], limit=10)]
+    assert told == ["step.finished", "artifact.created", "step.finished"]  # probe, then the step
+
+
+@pytest.mark.allow_error_logs
+def test_what_is_merely_away_is_waited_for_and_uses_no_attempts_up(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    trouble = iter([True] * (3 * home.settings.max_attempts))
+
+    def during(_job: Any) -> None:
+        if next(trouble, False):
+            raise Unavailable("the bucket", "it is away")
+
+    toy.during = during
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    assert states(run)["toy.one"] == "done"
+
+
+@pytest.mark.allow_error_logs
+def test_waiting_ends_with_the_patience(home: Home, toy: Toy, tmp_path: Path) -> None:
+    impatient = replace(home, settings=home.settings.model_copy(update={"patience_s": 0.0}))
+    run = run_file(
+        impatient, tmp_path, steps=("toy.one",), params={"toy.one": {"fail": "transient"}}
+    )
+    assert run["steps"][1]["error"]["code"] == "attempts_exhausted"
+    assert "waited for too long" in run["steps"][1]["error"]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.context import RequestContext
-from shared.errors import LeaseHeld, LeaseLost, Unavailable
+from shared.errors import LeaseHeld, LeaseLost, Scarce, Unavailable
 from shared.homes.documents.embedded_documents import EmbeddedDocuments
 from shared.steps.claims import Claim, Lease, claim_path, common_cache_key
 from tests.toy import CTX, wait_until
@@ -147,11 +148,28 @@ def test_a_degraded_result_lasts_until_what_was_missing_is_there(
 
 
 def test_attempts_are_counted_over_releases_and_deaths(documents: EmbeddedDocuments) -> None:
-    take(documents).release(Unavailable("x", "first"))
+    take(documents).release(Scarce("memory", "first"))
     second = lapse(documents)
     assert second.claim.attempts == 2
     assert second.claim.error and "first" in second.claim.error["message"]
+    third = take(documents)
+    assert third.claim.attempts == 3
+    third.release(Unavailable("x", "merely away"))
     assert take(documents).claim.attempts == 3
+
+
+def test_patience_is_counted_from_the_first_time_that_it_was_given_back(
+    documents: EmbeddedDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    take(documents).release(Unavailable("x", "away"))
+    take(documents).release(Unavailable("x", "away"))
+    waited = take(documents)
+    monkeypatch.setattr(time, "time", lambda: now + 3_600)
+    assert not waited.worn_out(5, 7_200.0)
+    assert waited.worn_out(5, 3_000.0)
+    waited.settle_failed(Unavailable("x", "given up"))
+    assert not take(documents, run_id="run_2").worn_out(5, 0.0), "the next run waits afresh"
 
 
 def test_a_store_that_is_away_for_a_moment_does_not_end_the_lease(

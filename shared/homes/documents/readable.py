@@ -1,0 +1,27 @@
+"""Reading many documents as models, of which one may be damaged: it is told, and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from shared.homes.documents import Document
+
+log = structlog.get_logger()
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def readable(documents: Iterable[Document], model: type[Model]) -> Iterator[tuple[Document, Model]]:
+    """Each document with its content; those that are no ``model`` are logged and left out."""
+    for document in documents:
+        try:
+            content = model.model_validate(document.data)
+        except ValidationError as error:
+            fields = sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]})
+            log.error("document.damaged", model=model.__name__, fields=fields)
+            continue
+        yield document, content
