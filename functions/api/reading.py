@@ -91,8 +91,9 @@ def _assets(router: APIRouter, home: Home) -> None:
     @router.delete("/assets/{asset_id}", tags=["assets"])
     def erase(request: Request, ctx: Caller, asset_id: Id) -> Response:
         """Remove it and all that was made from it, for good."""
-        removed = erase_asset(home, ctx, asset_id)
-        return answer(request, {"asset_id": asset_id, "removed": removed})
+        erased = erase_asset(home, ctx, asset_id)
+        told = {"asset_id": asset_id, "run_id": erased.run_id, "removed": erased.removed}
+        return answer(request, {**told, "links": {"run": f"/runs/{erased.run_id}"}})
 
     @router.get("/runs", tags=["runs"])
     def runs(request: Request, ctx: Caller, page: Paged, asset_id: AssetFilter = None) -> Response:

@@ -12,6 +12,7 @@ from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.messages.dead_letters import keep
 from shared.messages.push import Answer, answer
+from shared.runs.erasing import resume_erasures
 
 if TYPE_CHECKING:
     from flask import Request
@@ -25,6 +26,7 @@ def handle(message: Message, home: Home) -> None:
         return
     if wanted in ("leases", "all"):
         recall_lapsed(home)
+        resume_erasures(home)
     if wanted in ("uploads", "all"):
         announce_missed(home, now=time.time())
         resume_stalled(home)

@@ -19,7 +19,7 @@ from shared.errors import NotFound
 from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
 from shared.pipeline import step_named
 from shared.runs import planning
-from shared.runs.erasing import erase_asset
+from shared.runs.erasing import check_erasable, erase_asset
 from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import shown, upload
@@ -101,13 +101,13 @@ def reprocess(
 @at_desk
 def erase(desk: Desk, asset_id: str, yes: bool) -> None:
     """Remove the recording ASSET_ID and everything made from it, for good."""
-    load_asset(desk.home, desk.ctx, asset_id)
+    check_erasable(desk.home, desk.ctx, asset_id)
     if not yes and not desk.as_json:
         click.confirm(f"Erase {asset_id} and everything made from it?", abort=True)
-    removed = erase_asset(desk.home, desk.ctx, asset_id)
+    erased = erase_asset(desk.home, desk.ctx, asset_id)
     desk.show(
-        {"asset_id": asset_id, "removed": removed},
-        lambda: "\n".join(f"{name}: {value}" for name, value in removed.items()),
+        {"asset_id": asset_id, "run_id": erased.run_id, "removed": erased.removed},
+        lambda: "\n".join(f"{name}: {value}" for name, value in erased.removed.items()),
     )
 
 

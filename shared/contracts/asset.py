@@ -96,6 +96,10 @@ class Probed(BaseModel):
     extension: str
 
 
+MOST_SOURCES = 20
+"""So many uploads of the same bytes stand in the asset itself: a document has its limits."""
+
+
 class Source(BaseModel):
     """Where an asset's bytes were uploaded."""
 
@@ -122,3 +126,8 @@ class Asset(BaseModel):
     """The asset's own copy in the bucket, which outlives the uploads."""
     media: MediaInfo
     sources: tuple[Source, ...] = ()
+    """The first ``MOST_SOURCES`` uploads of these bytes. All have documents below the asset's."""
+    erasing: bool = False
+    """It is being erased: nobody begins on it any more."""
+    erased_by: Name | None = None
+    """The run of its erasure."""

@@ -36,6 +36,9 @@ UNATTRIBUTED = "unattributed/letters/dead_letters"
 """The collection of letters that name no valid tenant: for the operator alone."""
 KEPT_S = 90 * 24 * 3600
 """So long after it was buried a letter is kept, where the document store removes what expires."""
+LARGEST_BASE64 = 800_000
+"""A letter is a document. No request is as large; what is was never one of ours."""
+TOO_LARGE = {"code": "undeliverable", "message": "the message is too large to be kept"}
 _FORWARDED = "CloudPubSubDeadLetter"
 
 
@@ -48,6 +51,8 @@ class DeadLetter(BaseModel):
     code: str
     error: Mapping[str, Any] | None = None
     step: str | None = None
+    asset_id: str | None = None
+    """Whose request it was, so that it goes with the asset."""
     topic: str | None = None
     """Where it would be sent again; ``None``: nobody would understand it."""
     cache_key: str | None = None
@@ -87,17 +92,37 @@ def _letter(message: Message) -> DeadLetter:
         }
         code = "undeliverable"
     else:
-        content = json.loads(message.data)
+        content = _content(message.data)
         code = message.attributes.get("code", "unknown")
+    if len(content["data_base64"]) > LARGEST_BASE64:
+        content |= {"data_base64": "", "error": TOO_LARGE, "attributes": {}}
     return DeadLetter(
         letter_id=digest(content["data_base64"], content["attributes"])[:32],
         code=code,
         step=content["attributes"].get("step"),
+        asset_id=_asset_id(content["data_base64"]),
         topic=_topic(content["attributes"]),
         buried_at=message.published_at or 0.0,
         expires_at=message.published_at and message.published_at + KEPT_S,
         **content,
     )
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    """What ``bury`` wrote; of anything else the message itself, for nothing is buried twice."""
+    try:
+        told = json.loads(data)
+        return {name: told[name] for name in ("error", "cache_key", "data_base64", "attributes")}
+    except (ValueError, KeyError, TypeError):
+        return {"data_base64": base64.b64encode(data).decode(), "attributes": {}}
+
+
+def _asset_id(data_base64: str) -> str | None:
+    try:
+        named = json.loads(base64.b64decode(data_base64))["asset_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return named if isinstance(named, str) else None
 
 
 def _tell_run(home: Home, letter: DeadLetter) -> None:

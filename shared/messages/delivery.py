@@ -14,7 +14,7 @@ from shared.errors import (
     Transient,
 )
 from shared.homes.home import Home
-from shared.steps.burying import bury
+from shared.steps.burying import BURIED, bury
 from shared.watch.log import message_context
 from shared.watch.trace import consuming
 
@@ -36,13 +36,21 @@ def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
             log.info("message.turned_back", code=error.code)
             return error
         except Permanent as error:
-            bury(home, message, error)
+            _give_up(home, message, error)
         except Exception as error:
             log.error("handler.raised", error_type=type(error).__name__, exc_info=error)
             if message.delivery_attempt < home.settings.max_attempts:
                 raise
-            bury(home, message, _exhausted(message, error))
+            _give_up(home, message, _exhausted(message, error))
         return None
+
+
+def _give_up(home: Home, message: Message, error: Permanent) -> None:
+    """Bury it, unless it comes from the dead letters itself: it would grow each time round."""
+    if BURIED in message.attributes:
+        log.error("letter.lost", code=error.code)
+        return
+    bury(home, message, error)
 
 
 def _exhausted(message: Message, error: Exception) -> AttemptsExhausted:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import structlog
+
 from shared.contracts.message import Message
-from shared.errors import ValidationError
+from shared.contracts.step import StepRecord, StepRequest, StepState
+from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.messages.events import request_from_message
-from shared.pipeline import step_named
+from shared.pipeline import Step, step_named
 from shared.runs import planning
 from shared.runs.opening import open_requested_run, requested_run_id
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
-from shared.steps.attempt import Attempt, settled_before
+from shared.steps.attempt import Attempt, Settled, settled_before
 from shared.steps.preparing import load_asset
+from shared.steps.step_records import write_record
 from shared.watch import trace
+
+log = structlog.get_logger()
 
 
 def handle_request(message: Message, home: Home, function: str) -> None:
@@ -26,11 +32,28 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         open_requested_run(home, request, requested_run_id(message.message_id))
         return
     ctx = request.context
-    run = load_run(home.documents, ctx, request.run_id)
+    try:
+        run = load_run(home.documents, ctx, request.run_id)
+    except NotFound:  # erased since: nobody waits, and nothing may be kept of it
+        log.info("request.gone")
+        return
     settled = settled_before(home, ctx, run.run_id, row.name)
     if settled is None:
-        asset = load_asset(home, ctx, request.asset_id)
-        settled = Attempt(home, row, request, run.run_id, asset, message).make()
+        settled = _attempt(home, row, request, message)
+    if settled is None:
+        return
     with trace.span("publish"):
         publish_settled(home, ctx, run.run_id, settled.record, settled.made)
         planning.advance(home, ctx, run, row.name)
+
+
+def _attempt(home: Home, row: Step, request: StepRequest, message: Message) -> Settled | None:
+    ctx, run_id = request.context, str(request.run_id)
+    try:
+        asset = load_asset(home, ctx, request.asset_id)
+    except NotFound as error:  # erased, or being erased
+        gone = error.locate(service=row.name, backend_version=None).to_json()
+        record = StepRecord(step=row.name).settled(StepState.FAILED, error=gone)
+        write_record(home.documents, ctx, run_id, record)
+        return Settled(record)
+    return Attempt(home, row, request, run_id, asset, message).make()

@@ -1,50 +1,199 @@
-"""Erasing an asset: its objects, artifacts, cache documents, runs and uploads, and a report of it."""
+"""Erasing an asset: its objects, artifacts, claims, runs, uploads and all that names it.
+
+    mark the asset ──> remove, pass after pass, until a pass finds nothing ──> remove the asset
+         |                                                                        |
+         |  steps: not found, and what they stored meanwhile is removed           └─> one more pass
+         |  intake and registering: wait, and then take the bytes in anew
+         └─ cut short anywhere: the sweep goes on (``resume_erasures``)
+
+The mark comes first, so that nobody begins on the asset any more; who began before proves the asset
+again before settling (``shared.steps.attempt``). An erasure is a run of its own, which names no file.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
-from shared.errors import Conflict
+from shared.contracts.ids import run_id
+from shared.contracts.step import Run, StepRecord, StepState
+from shared.errors import Conflict, NotFound
+from shared.homes.documents import Document
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
-from shared.steps.preparing import load_asset
-from shared.steps.step_records import run_path
+from shared.runs.records import open_run
+from shared.runs.results import publish_settled
+from shared.steps.preparing import asset_path
+from shared.steps.step_records import run_path, write_record
+
+STEP = "erase"
+"""The one step of an erasure's run. It has no row: nothing is made by it."""
+RESUMED_AFTER_S = 120.0
+"""An erasure that has not moved for so long was cut short."""
+_PARALLEL = 16
+_MOST_PASSES = 10
+
+log = structlog.get_logger()
+
+Item = TypeVar("Item")
 
 
-def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> dict[str, int]:
-    """Remove all there is of an asset; returns how much of each.
+@dataclass(frozen=True)
+class Erased:
+    """What was removed."""
 
-    The claims go first: a worker that is still busy with the asset finds its lease lost and removes
-    what it has written. The asset's document goes last, so that an erasure cut short can be
-    repeated. Raises ``NotFound``.
+    run_id: str
+    """The erasure's own run."""
+    removed: Mapping[str, int]
+    """Kind of thing -> how many."""
+
+
+def check_erasable(home: Home, ctx: RequestContext, asset_id: str) -> None:
+    """Raise ``NotFound`` where there is no such asset, not even one half erased."""
+    if home.documents.get(asset_path(ctx, asset_id)) is None:
+        raise NotFound("asset", asset_id)
+
+
+def erase_asset(home: Home, ctx: RequestContext, asset_id: str) -> Erased:
+    """Remove all there is of an asset.
+
+    May be repeated, also after it was cut short. Raises ``NotFound``.
     """
-    asset = load_asset(home, ctx, asset_id)
-    removed = {
-        "cache_documents": _erase_documents(home, ctx, "cache", asset_id),
-        "artifacts": _erase_documents(home, ctx, "artifacts", asset_id),
-        "runs": _erase_runs(home, ctx, asset_id),
-        "clips": _erase_documents(home, ctx, "clips", asset_id),
-        "objects": 0,
-        "uploads": 0,
-    }
-    for info in list(home.objects.list(f"{ctx.object_prefix}media_v2/{asset_id}/")):
-        removed["objects"] += home.objects.delete(info.key)
-    for source in asset.sources:
+    return _Erasure(home, ctx, _marked(home, ctx, asset_id)).finish()
+
+
+def resume_erasures(home: Home) -> int:
+    """Go on with what was cut short; returns how many."""
+    resumed = 0
+    found = home.documents.list_group("assets", where={"erasing": True})
+    for document, asset in readable(found, Asset):
+        if document.read_at - document.updated_at < RESUMED_AFTER_S:
+            continue
+        ctx = RequestContext.of(asset.tenant_id, asset.env)
+        _Erasure(home, ctx, asset).finish()
+        resumed += 1
+    log.info("sweep.erasures", resumed=resumed)
+    return resumed
+
+
+def _marked(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
+    """The asset, marked: from now on nobody begins on it."""
+    path = asset_path(ctx, asset_id)
+    while True:
+        document = home.documents.get(path)
+        if document is None:
+            raise NotFound("asset", asset_id)
+        asset = Asset.model_validate(document.data)
+        if asset.erasing:
+            return asset
+        run = run_id("erase", asset_id, document.version)
+        marked = asset.model_copy(update={"erasing": True, "erased_by": run})
         try:
-            removed["uploads"] += home.objects.delete(source.key, if_generation=source.generation)
+            home.documents.update(path, marked.model_dump(mode="json"), version=document.version)
         except Conflict:
-            continue  # another recording stands under that name now
-    home.documents.delete(f"{ctx.document_prefix}assets/{asset_id}")
-    return removed
+            continue
+        return marked
 
 
-def _erase_documents(home: Home, ctx: RequestContext, collection: str, asset_id: str) -> int:
-    found = home.documents.list(f"{ctx.document_prefix}{collection}", where={"asset_id": asset_id})
-    return sum(home.documents.delete(document.path) for document in list(found))
+class _Erasure:
+    """One erasure on its way."""
 
+    def __init__(self, home: Home, ctx: RequestContext, asset: Asset) -> None:
+        self._home, self._ctx, self._asset = home, ctx, asset
+        self._removed: Counter[str] = Counter()
+        self._run = asset.erased_by or run_id("erase", asset.asset_id)
 
-def _erase_runs(home: Home, ctx: RequestContext, asset_id: str) -> int:
-    runs = list(home.documents.list(f"{ctx.document_prefix}runs", where={"asset_id": asset_id}))
-    for run in runs:
-        for record in list(home.documents.list(f"{run_path(ctx, run.id)}/steps")):
-            home.documents.delete(record.path)
-        home.documents.delete(run.path)
-    return len(runs)
+    def finish(self) -> Erased:
+        """Do all of it, and say in the erasure's run what was removed."""
+        opened = Run(
+            run_id=self._run,
+            tenant_id=self._ctx.tenant_id,
+            env=self._ctx.env,
+            user_id=self._ctx.user_id,
+            source=f"erase {self._asset.asset_id}",
+            planned=(STEP,),
+            created_at=time.time(),
+        )
+        open_run(self._home.documents, self._ctx, opened)
+        self._tell(StepRecord(step=STEP, state=StepState.RUNNING))
+        for _ in range(_MOST_PASSES):
+            if not self._pass():
+                break
+        self._home.documents.delete(asset_path(self._ctx, self._asset.asset_id))
+        self._pass()  # what somebody wrote who had not seen the mark
+        told = {"artifacts": 0, "cache_documents": 0, "clips": 0, "objects": 0, "runs": 0}
+        counts = {**told, "uploads": 0, **dict(self._removed)}
+        reason = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if count)
+        record = StepRecord(step=STEP).settled(StepState.DONE, reason=f"removed {reason}")
+        self._tell(record)
+        publish_settled(self._home, self._ctx, self._run, record)
+        return Erased(self._run, counts)
+
+    def _tell(self, record: StepRecord) -> None:
+        write_record(self._home.documents, self._ctx, self._run, record)
+
+    def _pass(self) -> int:
+        """Remove what is there now; returns how much that was."""
+        before = self._removed.total()
+        of_asset = {"asset_id": self._asset.asset_id}
+        self._documents("cache_documents", "cache", of_asset)
+        self._documents("artifacts", "artifacts", of_asset)
+        self._documents("clips", "clips", of_asset)
+        self._documents("dead_letters", "dead_letters", of_asset)
+        self._objects()
+        self._uploads()
+        self._runs()
+        return self._removed.total() - before
+
+    def _documents(self, told: str, collection: str, where: dict[str, str]) -> None:
+        found = self._list(collection, where)
+        self._removed[told] += self._each(
+            lambda document: self._home.documents.delete(document.path), found
+        )
+
+    def _list(self, collection: str, where: dict[str, str] | None = None) -> list[Document]:
+        path = f"{self._ctx.document_prefix}{collection}"
+        return list(self._home.documents.list(path, where=where))
+
+    def _objects(self) -> None:
+        prefix = f"{self._ctx.object_prefix}media_v2/{self._asset.asset_id}/"
+        keys = [info.key for info in self._home.objects.list(prefix)]
+        self._removed["objects"] += self._each(self._home.objects.delete, keys)
+
+    def _uploads(self) -> None:
+        """Where its bytes came from: the objects, and the documents that name them."""
+        documents = self._list(f"assets/{self._asset.asset_id}/sources")
+        sources = {(one.key, one.generation) for one in self._asset.sources}
+        sources |= {(str(one.data["key"]), int(one.data["generation"])) for one in documents}
+        self._removed["uploads"] += self._each(self._delete_upload, sorted(sources))
+        self._each(lambda document: self._home.documents.delete(document.path), documents)
+
+    def _delete_upload(self, source: tuple[str, int]) -> bool:
+        key, generation = source
+        try:
+            return self._home.objects.delete(key, if_generation=generation)
+        except Conflict:
+            return False  # another recording stands under that name now
+
+    def _runs(self) -> None:
+        """Runs hold the file's name, and so do the sessions and deliveries that belong to them."""
+        for run in self._list("runs", {"asset_id": self._asset.asset_id}):
+            of_run = {"run_id": run.id}
+            self._documents("sessions", "uploads", of_run)
+            self._documents("deliveries", "webhook_deliveries", of_run)
+            self._documents("records", f"runs/{run.id}/steps", {})
+            self._home.documents.delete(run_path(self._ctx, run.id))
+            self._removed["runs"] += 1
+
+    def _each(self, remove: Callable[[Item], bool], found: Iterable[Item]) -> int:
+        """Side by side: a recording may have hundreds, and each is a call to a service."""
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return sum(pool.map(remove, found))

@@ -16,8 +16,8 @@ from typing import Any
 
 import structlog
 
-from shared.contracts.asset import Asset, Probed, Source
-from shared.contracts.ids import asset_id, checked_name
+from shared.contracts.asset import MOST_SOURCES, Asset, Probed, Source
+from shared.contracts.ids import asset_id, checked_name, digest
 from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRecord, StepState, bounded_params
 from shared.contracts.topics import UPLOADS_TOPIC
@@ -29,6 +29,7 @@ from shared.errors import (
     NotFound,
     Permanent,
     Transient,
+    Unavailable,
     ValidationError,
 )
 from shared.folders import work_folder
@@ -38,7 +39,7 @@ from shared.homes.objects.fetch import Fetched, fetch_object
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
 from shared.runs.opening import base_params, planned_steps
-from shared.runs.records import change_run, open_upload_run
+from shared.runs.records import change_run, load_run, open_upload_run, upload_run_id
 from shared.runs.results import publish_settled
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, Recall
@@ -115,7 +116,7 @@ class _Intake:
         bind(step=PROBE, attempt=self.message.delivery_attempt)
         info = self.home.objects.stat(self.upload.key)
         if info is None:
-            log.info("upload.gone")  # deleted since: nothing to take in, and nobody to tell
+            self._end_without_upload()
             return
         name = info.metadata.get("rushes-name", self.upload.name)
         run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
@@ -129,6 +130,19 @@ class _Intake:
             self._give_up(run, taken)
         else:
             self._work_under(run, taken, info)
+
+    def _end_without_upload(self) -> None:
+        """It was deleted: before it was first looked at nobody waits, afterwards its run does."""
+        log.info("upload.gone")
+        try:
+            run = load_run(self.home.documents, self.upload.ctx, upload_run_id(self.upload))
+        except NotFound:
+            return
+        taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
+        if isinstance(taken, Lease):
+            gone = NotFound("upload", self.upload.name).locate(service=PROBE, backend_version=None)
+            taken = taken.settle_failed(gone)
+        self._tell(run, taken)
 
     def _wanted(self, run: Run) -> Claim:
         ctx = self.upload.ctx
@@ -208,7 +222,10 @@ class _Intake:
     def _known_asset(self, fetched: Fetched) -> Asset | None:
         """The asset of these bytes, if it stands already: then nothing need be probed or copied."""
         document = self.home.documents.get(self._asset_path(fetched))
-        return Asset.model_validate(document.data) if document else None
+        asset = Asset.model_validate(document.data) if document else None
+        if asset is not None and asset.erasing:
+            raise Unavailable("the recording", "an earlier upload of it is being erased")
+        return asset
 
     def _asset_path(self, fetched: Fetched) -> str:
         ctx = self.upload.ctx
@@ -238,10 +255,14 @@ class _Intake:
         documents = self.home.documents
         source = Source(key=self.upload.key, generation=self.upload.generation, name=name)
         path = f"{self.upload.ctx.document_prefix}assets/{asset.asset_id}"
+        own = f"{path}/sources/{digest(source.key, source.generation)[:32]}"
+        documents.put(own, source.model_dump(mode="json"))
         while True:
             document = documents.get(path)
             standing = Asset.model_validate(document.data) if document else asset
-            if source in standing.sources:
+            if standing.erasing:
+                raise Unavailable("the recording", "an earlier upload of it is being erased")
+            if source in standing.sources or len(standing.sources) >= MOST_SOURCES:
                 return standing
             grown = standing.model_copy(update={"sources": (*standing.sources, source)})
             content = grown.model_dump(mode="json")
@@ -252,7 +273,14 @@ class _Intake:
                     documents.update(path, content, version=document.version)
             except Conflict:
                 continue
+            self._prove_copied(path, grown)
             return grown
+
+    def _prove_copied(self, path: str, asset: Asset) -> None:
+        """An erasure that ended since the copy was made, or found, took it along: then begin anew."""
+        if self.home.objects.stat(asset.key) is None:
+            self.home.documents.delete(path)
+            raise Unavailable("the recording", "an earlier upload of it was erased meanwhile")
 
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import secrets
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from shared.contracts.upload import Upload, notification
 from shared.errors import UnsupportedMedia
 from shared.folders import work_folder
 from shared.homes.home import Home
+from shared.homes.objects import ABSENT
 from shared.homes.objects.fetch import Fetched, ensure_local
 from shared.runs.intake import Wishes
 
@@ -24,8 +26,8 @@ def upload(
 ) -> Upload:
     """Put a file (a path, ``gs://`` or ``s3://``) into the bucket, and see that it is announced.
 
-    The key holds a part of the content's hash, so that files of one name do not replace each other
-    and a file uploaded twice lands on itself. Raises what ``ensure_local`` raises, and
+    Every upload has a key of its own, so that none replaces another before it is read, the same file
+    twice included: it is known by its bytes once it is taken in. Raises what ``ensure_local`` raises, and
     ``UnsupportedMedia`` for an empty file.
     """
     name = Path(uri).name
@@ -40,12 +42,13 @@ def upload(
 
 
 def _put(home: Home, ctx: RequestContext, file: Fetched, name: str, wishes: Wishes) -> Upload:
-    key = f"{ctx.object_prefix}uploads/{file.sha256[:16]}/{object_name(name)}"
+    key = f"{ctx.object_prefix}uploads/{secrets.token_hex(8)}/{object_name(name)}"
     info = home.objects.put(
         key,
         file.path,
         content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         metadata=wishes.metadata(),
+        if_generation=ABSENT,
     )
     if not home.objects.announces:
         attributes = notification(home.settings.bucket, key, info.generation)

@@ -27,6 +27,7 @@ from shared.contracts.step_engine import Backend, Job, Result
 from shared.errors import (
     AttemptsExhausted,
     LeaseLost,
+    NotFound,
     Permanent,
     RushesError,
     Transient,
@@ -38,8 +39,8 @@ from shared.pipeline import Step
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
-from shared.steps.preparing import Work
-from shared.steps.step_records import load_records, write_record
+from shared.steps.preparing import Work, load_asset
+from shared.steps.step_records import load_records, record_path, run_path, write_record
 from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact
 from shared.watch import trace
 from shared.watch.log import bind
@@ -92,10 +93,11 @@ class Attempt:
         """Whose work it is."""
         return self.request.context
 
-    def make(self) -> Settled:
+    def make(self) -> Settled | None:
         """Claim the work and do it, or take the result that is there.
 
-        Raises ``Transient`` to have the message come again.
+        ``None``: the asset was erased meanwhile, and nobody is left to be told. Raises ``Transient`` to
+        have the message come again.
         """
         bind(step=self.row.name, attempt=self.message.delivery_attempt, run_id=self.run_id)
         trace.name_span(self.row.name, run_id=self.run_id)
@@ -139,7 +141,21 @@ class Attempt:
 
     # -- the claim is ours -------------------------------------------------------------------
 
-    def _work_under(self, lease: Lease, work: Work) -> Settled:
+    def _erased(self) -> bool:
+        try:
+            load_asset(self.home, self.ctx, self.asset.asset_id)
+        except NotFound:
+            return True
+        return False
+
+    def _nothing_left(self, lease: Lease) -> None:
+        """What was written behind the erasure's back goes, too."""
+        lease.forget()
+        if self.home.documents.get(run_path(self.ctx, self.run_id)) is None:
+            self.home.documents.delete(record_path(self.ctx, self.run_id, self.row.name))
+        log.info("step.erased")
+
+    def _work_under(self, lease: Lease, work: Work) -> Settled | None:
         started = time.monotonic()
         self._write_running(lease, 0.0)
         try:
@@ -156,6 +172,9 @@ class Attempt:
             self._turn_back(lease, Unavailable("the worker", "it was told to stop"))
             raise
         except Permanent as error:
+            if self._erased():
+                self._nothing_left(lease)
+                return None
             claim, made = lease.settle_failed(error), []
             log.warning("step.failed", code=error.code, generation=claim.generation)
         if work.scratch.used:
@@ -188,10 +207,14 @@ class Attempt:
                 with trace.span("store"):
                     made = writer.store(result.outputs)
                 with trace.span("settle"):
+                    load_asset(self.home, self.ctx, self.asset.asset_id)
                     return self._settle(lease, result, made), made
             except LeaseLost:
                 if lease.erased():
                     writer.discard()
+                raise
+            except NotFound:  # erased since it was taken up: nothing of it may stay
+                writer.discard()
                 raise
 
     def _where(self, backend: Backend) -> tuple[str, str, str]:

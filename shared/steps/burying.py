@@ -14,6 +14,9 @@ from shared.homes.home import Home
 
 log = structlog.get_logger()
 
+BURIED = "buried"
+"""The attribute of a message that is a letter."""
+
 
 def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | None = None) -> None:
     """Publish a message to the dead topic with the reason; raises ``Unavailable``."""
@@ -30,4 +33,5 @@ def bury(home: Home, message: Message, error: RushesError, *, cache_key: str | N
         for name in ("tenant", "env", "step")
         if name in message.attributes
     }
-    home.bus.publish(DEAD_TOPIC, json.dumps(content).encode(), {**attributes, "code": error.code})
+    told = {**attributes, "code": error.code, BURIED: "1"}
+    home.bus.publish(DEAD_TOPIC, json.dumps(content).encode(), told)

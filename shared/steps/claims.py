@@ -24,7 +24,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
 import structlog
@@ -256,6 +256,13 @@ class Lease:
         """Is it to be given up: begun too often, or given back for too long?"""
         waited_s = time.time() - (self.claim.waiting_since or time.time())
         return self.claim.attempts > max_attempts or waited_s > patience_s
+
+    def forget(self) -> None:
+        """Remove the claim: there is nothing left that it could be about."""
+        with self._lock:
+            self._lost = True
+            with suppress(Conflict):
+                self._documents.delete(self._path, version=self._version)
 
     def erased(self) -> bool:
         """Is the claim gone altogether, because its asset was erased?"""

@@ -35,12 +35,18 @@ from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 
+def asset_path(ctx: RequestContext, asset_id: str) -> str:
+    """Where an asset's document lives."""
+    return f"{ctx.document_prefix}assets/{asset_id}"
+
+
 def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
-    """The asset; raises ``NotFound``."""
-    document = home.documents.get(f"{ctx.document_prefix}assets/{asset_id}")
-    if document is None:
+    """The asset; raises ``NotFound``, also for one that is being erased."""
+    document = home.documents.get(asset_path(ctx, asset_id))
+    asset = Asset.model_validate(document.data) if document else None
+    if asset is None or asset.erasing:
         raise NotFound("asset", asset_id)
-    return Asset.model_validate(document.data)
+    return asset
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,7 +82,8 @@ class ArtifactWriter:
         self._lease = lease
         self._subject = tuple(subject)
         self._meta = dict(common_meta)
-        self._begun: list[Artifact] = []
+        self._written: dict[str, int] = {}
+        self._registered: dict[str, str] = {}
 
     def store(self, outputs: Sequence[Output]) -> list[Artifact]:
         """Write all objects, then register all artifacts.
@@ -90,7 +92,7 @@ class ArtifactWriter:
         ``LeaseLost``.
         """
         ids = {output.name: self._id(output.kind, output.name) for output in outputs}
-        self._begun = artifacts = [self._artifact(output, ids) for output in outputs]
+        artifacts = [self._artifact(output, ids) for output in outputs]
         for artifact in artifacts:
             check_artifact(artifact, self._ctx)
         with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
@@ -100,10 +102,13 @@ class ArtifactWriter:
         return artifacts
 
     def discard(self) -> None:
-        """Remove what was written for an asset that was erased meanwhile."""
-        for artifact in self._begun:
-            self._home.documents.delete(artifact_path(self._ctx, artifact.artifact_id))
-            self._home.objects.delete(artifact.key)
+        """Remove what this writer wrote for an asset that was erased meanwhile, and nothing else."""
+        for path, version in self._registered.items():
+            with suppress(Conflict):  # another worker's, of the same bytes uploaded anew
+                self._home.documents.delete(path, version=version)
+        for key, generation in self._written.items():
+            with suppress(Conflict):
+                self._home.objects.delete(key, if_generation=generation)
 
     def _artifact(self, output: Output, ids: Mapping[str, str]) -> Artifact:
         identifier = ids[output.name]
@@ -131,9 +136,10 @@ class ArtifactWriter:
         objects = self._home.objects
 
         def write(generation: int) -> None:
-            objects.put(
+            info = objects.put(
                 artifact.key, path, content_type=artifact.content_type, if_generation=generation
             )
+            self._written[artifact.key] = info.generation
 
         _fenced(self._lease, write, lambda: _generation(objects, artifact.key), ABSENT)
 
@@ -144,9 +150,10 @@ class ArtifactWriter:
 
         def write(version: str | None) -> None:
             if version is None:
-                documents.create(path, content)
+                made = documents.create(path, content)
             else:
-                documents.update(path, content, version=version)
+                made = documents.update(path, content, version=version)
+            self._registered[path] = made.version
 
         _fenced(self._lease, write, lambda: _version(documents, path), None)
 

@@ -159,5 +159,8 @@ def test_what_was_erased_is_not_told(home: Home, receiver: Receiver, tmp_path: P
 
     subscribe(home, receiver, "run.finished", "artifact.created")
     run = run_file(home, tmp_path, steps=("toy.one",))
-    erase_asset(home, CTX, run["asset_id"])
-    assert tell_all(home) == 0 and receiver.got == []
+    done = erase_asset(home, CTX, run["asset_id"])
+    assert tell_all(home) == 0
+    assert [body["data"]["run_id"] for _, body in receiver.got] == [done.run_id], (
+        "the erasure alone"
+    )

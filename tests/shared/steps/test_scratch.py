@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.step_engine import Job
-from shared.errors import BackendFailed, NotFound, Unavailable
+from shared.errors import BackendFailed, NotFound, Scarce
 from shared.homes.home import Home
 from shared.runs.erasing import erase_asset
 from shared.steps.claims import Claim, claim_path
@@ -38,7 +38,7 @@ def test_the_next_attempt_finds_what_the_last_one_kept(
     def during(job: Job) -> None:
         found.append(keep(job))
         if len(found) < 3:
-            raise Unavailable("toy", "capacity")
+            raise Scarce("toy", "capacity")
 
     toy.during = during
     run = run_file(home, tmp_path, steps=("toy.one",))
@@ -48,7 +48,7 @@ def test_the_next_attempt_finds_what_the_last_one_kept(
 
 
 @pytest.mark.allow_error_logs
-@pytest.mark.parametrize("error", [BackendFailed("toy", "told to"), Unavailable("toy", "told to")])
+@pytest.mark.parametrize("error", [BackendFailed("toy", "told to"), Scarce("toy", "told to")])
 def test_nothing_is_left_of_work_that_was_given_up(
     home: Home, toy: Toy, tmp_path: Path, error: Exception
 ) -> None:
