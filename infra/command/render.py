@@ -43,12 +43,15 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 @click.option(
     "--edl", type=_OUT, help="Write its cuts and markers there as an EDL, and mix nothing."
 )
-@click.option("--frame-rate", default=25, help="Of the EDL: 24, 25, 30, 50 or 60.")
+@click.option("--frame-rate", default="25", help="Of the EDL: 23.976, 25, 29.97, 29.97df, ... 60.")
 @at_desk
 def render(
     desk: Desk,
     timeline: Path,
     asset_id: str | None,
+    otio: Path | None,
+    edl: Path | None,
+    frame_rate: str,
     **wanted: Any,
 ) -> None:
     """Mix and master TIMELINE (JSON, see docs/mix.md, or OpenTimelineIO)."""
@@ -111,7 +114,11 @@ def _read_otio(desk: Desk, path: Path) -> dict[str, Any]:
 
 
 def _export(
-    desk: Desk, content: dict[str, Any], otio: Path | None, edl: Path | None, frame_rate: int
+    desk: Desk,
+    content: dict[str, Any],
+    otio: Path | None,
+    edl: Path | None,
+    frame_rate: str,
 ) -> None:
     from shared.interchange.exchange import write_edl, write_otio
 

@@ -48,7 +48,9 @@ def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:
     return to_otio(timeline, lengths_ms(home, ctx, timeline))
 
 
-def write_edl(home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: int = 25) -> str:
+def write_edl(
+    home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: float | str = 25
+) -> str:
     """Cuts and markers as an EDL. Raises ``ValidationError`` and ``NotFound``."""
     return to_edl(timeline, lengths_ms(home, ctx, timeline), frame_rate)
 

@@ -13,17 +13,17 @@ remembers; where nothing was moved, the exact milliseconds come back.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.step_engine import SourceRef
-from shared.contracts.timeline import Timeline
-from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges, edges_of
-from shared.contracts.timeline_parts import Track
+from shared.contracts.timeline import Timeline, Track
+from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
 from shared.errors import MissingDependency, ValidationError
+from shared.interchange.layers import layers_of
 
 NAMESPACE = "rushes"
 MAX_OTIO_BYTES = 8 * MAX_JSON_BYTES
@@ -75,7 +75,7 @@ class _Writer:
         document = schema.Timeline(name=self._own.name)
         document.metadata[NAMESPACE] = _plain(self._own, {"tracks", "markers", "name"})
         for own, whole in zip(self._own.tracks, self._whole.tracks, strict=True):
-            for number, layer in enumerate(_layers(whole)):
+            for number, layer in enumerate(layers_of(whole)):
                 document.tracks.append(self._track(own, layer, number))
         for marker in self._own.markers:
             span = self._range(marker.time_ms, 0.0)
@@ -139,27 +139,6 @@ class _Writer:
 def _plain(part: Any, without: set[str]) -> dict[str, Any]:
     content: dict[str, Any] = part.model_dump(mode="json", exclude=without, exclude_defaults=True)
     return content
-
-
-def _layers(track: Track) -> list[list[Edges]]:
-    """The clips in rows in which none overlaps another, other than by a crossfade."""
-    layers: list[list[Edges]] = []
-    for edges in edges_of(track):
-        for layer in layers:
-            last = layer[-1].clip
-            assert last.duration_ms is not None
-            free_ms = edges.clip.start_ms - last.start_ms - last.duration_ms
-            if free_ms >= -1e-6 or (edges.into.crossfade and layer is _latest(layers)):
-                layer.append(edges)
-                break
-        else:
-            layers.append([edges])
-    return layers or [[]]
-
-
-def _latest(layers: Iterable[list[Edges]]) -> list[Edges]:
-    """The layer of the clip before: a crossfade joins neighbours."""
-    return max(layers, key=lambda layer: (layer[-1].clip.start_ms, layer[-1].clip.clip_id))
 
 
 # -- reading ------------------------------------------------------------------------------------
