@@ -170,7 +170,7 @@ def test_an_edl_lists_cuts_dissolves_speeds_and_markers() -> None:
     assert "M2   AX       026.2 00:00:00:00" in lines
     assert "* TO CLIP NAME: Two" in lines
     assert "* LOC: 00:00:01:06 RED     x" in lines
-    assert [event.split()[2] for event in events[3:]] == ["A2", "A3", "A3"]
+    assert [event.split()[2] for event in events[3:]] == ["A2", "A3", "A4"]
 
 
 def test_odd_frame_rates_and_names_of_several_lines() -> None:
