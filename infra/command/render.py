@@ -18,6 +18,7 @@ from shared.interchange.otio import MAX_OTIO_BYTES
 from shared.runs import planning
 from shared.runs.opening import requested_run_id
 
+_FOREIGN = (".otio", ".edl")
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
@@ -54,9 +55,8 @@ def render(
     frame_rate: str,
     **wanted: Any,
 ) -> None:
-    """Mix and master TIMELINE (JSON, see docs/mix.md, or OpenTimelineIO)."""
-    content = _read(desk, timeline)
-    otio, edl, frame_rate = (wanted.pop(name) for name in ("otio", "edl", "frame_rate"))
+    """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL)."""
+    content = _read(desk, timeline, frame_rate)
     if otio or edl:
         _export(desk, content, otio, edl, frame_rate)
         return
@@ -78,14 +78,14 @@ def render(
     show_outcome(desk, {run_id: run_id})
 
 
-def _read(desk: Desk, path: Path) -> dict[str, Any]:
-    if path.suffix == ".otio" and path.is_file():
-        return _read_otio(desk, path)
-    return _read_json("timeline", path, LARGEST_BYTES)
-
-
-def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
-    _check_file(what, path, most_bytes)
+def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise NotFound("file", str(path))
+    most = MAX_OTIO_BYTES if path.suffix in _FOREIGN else LARGEST_BYTES
+    if path.stat().st_size > most:
+        raise ValidationError("timeline", f"is larger than {most:,} bytes")
+    if path.suffix in _FOREIGN:
+        return _read_foreign(desk, path, frame_rate)
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
@@ -95,19 +95,15 @@ def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
     return content
 
 
-def _check_file(what: str, path: Path, most_bytes: int) -> None:
-    if not path.is_file():
-        raise NotFound("file", str(path))
-    if path.stat().st_size > most_bytes:
-        raise ValidationError(what, f"is larger than {most_bytes:,} bytes")
-
-
-def _read_otio(desk: Desk, path: Path) -> dict[str, Any]:
-    from shared.interchange.exchange import read_otio
+def _read_foreign(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
+    from shared.interchange.exchange import read_edl, read_otio
 
     _check_file("timeline", path, MAX_OTIO_BYTES)
     text = path.read_text(encoding="utf-8", errors="replace")
-    imported = read_otio(desk.home, desk.ctx, text)
+    if path.suffix == ".otio":
+        imported = read_otio(desk.home, desk.ctx, text)
+    else:
+        imported = read_edl(desk.home, desk.ctx, text, frame_rate)
     for notice in imported.notices:
         stderr.print(f"{path.name}: {notice}", markup=False)
     return imported.timeline.model_dump(mode="json", exclude_defaults=True)

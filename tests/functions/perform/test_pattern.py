@@ -14,6 +14,7 @@ from functions.perform.pattern import (
     perform_file,
     referenced_artifacts,
 )
+from functions.perform.pattern_rendering import MAX_STEM_S
 from shared.audio.metrics import integrated_lufs
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
@@ -192,6 +193,7 @@ def parts(count: int) -> dict:
 
 
 def test_all_stems_together_have_a_limit(tmp_path, monkeypatch):
+    assert MAX_STEM_S == 3_600
     long = write(tmp_path, pattern(**parts(7)))
     with pytest.raises(ValidationError, match="7 stems of 600 s are more than 3,600 s of stems"):
         perform_file(long, duration_beats=1_200)
