@@ -50,12 +50,10 @@ def render(
     desk: Desk,
     timeline: Path,
     asset_id: str | None,
-    otio: Path | None,
-    edl: Path | None,
-    frame_rate: str,
     **wanted: Any,
 ) -> None:
     """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL)."""
+    otio, edl, frame_rate = (wanted.pop(name) for name in ("otio", "edl", "frame_rate"))
     content = _read(desk, timeline, frame_rate)
     if otio or edl:
         _export(desk, content, otio, edl, frame_rate)
@@ -79,13 +77,13 @@ def render(
 
 
 def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise NotFound("file", str(path))
-    most = MAX_OTIO_BYTES if path.suffix in _FOREIGN else LARGEST_BYTES
-    if path.stat().st_size > most:
-        raise ValidationError("timeline", f"is larger than {most:,} bytes")
-    if path.suffix in _FOREIGN:
+    if path.suffix in _FOREIGN and path.is_file():
         return _read_foreign(desk, path, frame_rate)
+    return _read_json("timeline", path, LARGEST_BYTES)
+
+
+def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
+    _check_file(what, path, most_bytes)
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
@@ -93,6 +91,13 @@ def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValidationError(what, "is not a JSON object")
     return content
+
+
+def _check_file(what: str, path: Path, most_bytes: int) -> None:
+    if not path.is_file():
+        raise NotFound("file", str(path))
+    if path.stat().st_size > most_bytes:
+        raise ValidationError(what, f"is larger than {most_bytes:,} bytes")
 
 
 def _read_foreign(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from itertools import count
 from math import ceil
 
-from shared.contracts.timeline import AudioClip, Marker, Timeline
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import Edges
+from shared.contracts.timeline_parts import AudioClip, Marker
 from shared.interchange.frames import Frames
 from shared.interchange.layers import layers_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.contracts.timeline import Track
 from shared.contracts.timeline_checks import Edges, edges_of
+from shared.contracts.timeline_parts import Track
 
 _TOUCH_MS = 1e-6
 

@@ -21,8 +21,9 @@ from typing import Any
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.step_engine import SourceRef
-from shared.contracts.timeline import Timeline, Track
+from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
+from shared.contracts.timeline_parts import Track
 from shared.errors import MissingDependency, ValidationError
 from shared.interchange.layers import layers_of
 from shared.interchange.otio_clips import is_silent, media_url, ms, speed, window_ms

@@ -9,7 +9,8 @@ import opentimelineio as otio
 import pytest
 
 from shared.contracts.step_engine import SourceRef
-from shared.contracts.timeline import AudioClip, Timeline
+from shared.contracts.timeline import Timeline
+from shared.contracts.timeline_parts import AudioClip
 from shared.errors import ValidationError
 from shared.interchange.otio import Imported, from_otio, to_otio
 
