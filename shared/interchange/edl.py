@@ -22,8 +22,8 @@ from math import ceil
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import Edges
 from shared.contracts.timeline_parts import AudioClip, Marker
-from shared.interchange.frames import Frames
-from shared.interchange.layers import layers_of
+from shared.interchange.rows import layers_of
+from shared.interchange.timecode import Frames
 
 _REEL, _BLACK = "AX", "BL"
 _LONGEST_DISSOLVE = 999
@@ -35,7 +35,7 @@ def to_edl(
 ) -> str:
     """The whole timeline. ``lengths_ms``: source id -> length, for clips that name no end.
 
-    ``frame_rate``: one of ``frames.FRAME_RATES``, or ``29.97df`` and ``59.94df`` for drop frame.
+    ``frame_rate``: one of ``timecode.FRAME_RATES``, or ``29.97df`` and ``59.94df`` for drop frame.
     Raises ``ValidationError`` for others, and as ``Timeline.with_lengths`` does.
     """
     return _Writer(Frames.called(frame_rate), lengths_ms).text(timeline)

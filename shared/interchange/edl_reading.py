@@ -15,8 +15,8 @@ from pydantic import ValidationError as PydanticError
 
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
-from shared.interchange.frames import Frames
 from shared.interchange.otio import Imported, Resolve
+from shared.interchange.timecode import Frames
 
 MAX_EDL_BYTES = 4_000_000
 _TIME = r"\s+(\d+:\d\d[:;.,]\d\d[:;.,]\d+)"

@@ -25,8 +25,8 @@ from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
 from shared.contracts.timeline_parts import Track
 from shared.errors import MissingDependency, ValidationError
-from shared.interchange.layers import layers_of
 from shared.interchange.otio_clips import is_silent, media_url, ms, speed, window_ms
+from shared.interchange.rows import layers_of
 
 NAMESPACE = "rushes"
 MAX_OTIO_BYTES = 8 * MAX_JSON_BYTES

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
 from shared.interchange.edl import to_edl
-from shared.interchange.frames import FRAME_RATES, Frames
+from shared.interchange.timecode import FRAME_RATES, Frames
 
 LENGTH_MS = 100_000.0
 RATES = [*FRAME_RATES, "29.97df", "59.94df"]
