@@ -1,27 +1,32 @@
-"""Standard MIDI files (types 0 and 1) as scores.
+"""Standard MIDI files as scores.
 
-Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and pan.
-What else a file asks for (pitch bend, aftertouch, other controllers) is left out and counted in the
-score's notices.
+Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and pan,
+all notes and all sound off. What else a file asks for (pitch bend, aftertouch, other controllers) is
+left out and counted in the score's notices, and so is what was odd about the file (``midi_file``).
 """
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from functions.perform.midi_file import parse_midi
 from shared.audio.modules.layers import MAX_VELOCITY
 from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
-from shared.audio.tempo import TempoChange, TempoMap, TimeSignature
-from shared.errors import UnsupportedMedia, ValidationError
+from shared.audio.tempo import DENOMINATORS, TempoChange, TempoMap, TimeSignature
+from shared.errors import ValidationError
 
-MAX_NOTES, MAX_MESSAGES, MAX_VOICES = 20_000, 200_000, 12
+MAX_NOTES, MAX_VOICES = 20_000, 12
 DRUM_CHANNEL = 9
-_DAMPER, _VOLUME, _PAN = 64, 7, 10
+_VOLUME, _PAN, _DAMPER = 7, 10, 64
+_DAMPER_DOWN = 64
+"""The pedal is down from this value on."""
+_SOUND_OFF, _RESET = 120, 121
+_NOTES_OFF = range(123, 128)
+"""All notes off; the modes omni, mono and poly behind it say so, too."""
 _FREE_FOR = Fraction(1, 2)
 """Beats for which a voice should have been free before it plays again, so that its tail rings."""
 
@@ -51,14 +56,24 @@ _DRUMS: Mapping[int, str] = {
 
 
 @dataclass
+class _Key:
+    """A note that sounds."""
+
+    start: Fraction
+    velocity: float
+    sound: str
+    """The program's when it was struck: a later change leaves it as it is."""
+    let_go: bool = False
+    """The key is up, and the pedal alone holds the note."""
+
+
+@dataclass
 class _Channel:
     """What one channel sounds like while its messages go by."""
 
     program: int = 0
     pedal: bool = False
-    sounding: dict[int, tuple[Fraction, float]] = field(default_factory=dict)
-    held: list[int] = field(default_factory=list)
-    """Keys let go while the pedal is down."""
+    sounding: dict[int, _Key] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,43 +88,22 @@ class _Played:
 
 
 def read_midi(data: bytes, name: str = "midi") -> Score:
-    """The piece in a MIDI file; raises ``UnsupportedMedia`` or ``ValidationError``."""
-    file = _parse(data)
-    reader = _Reader(file.ticks_per_beat)
-    ticks = 0
-    for message in _merged(file.tracks):
-        ticks += message.time
-        reader.take(message, Fraction(ticks, file.ticks_per_beat))
-    return reader.score(name, Fraction(ticks, file.ticks_per_beat))
+    """The piece in a MIDI file, its notices saying what was odd and what was left out.
 
-
-def _parse(data: bytes) -> Any:
-    import mido
-
-    try:
-        file = mido.MidiFile(file=io.BytesIO(data))
-    except (EOFError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise UnsupportedMedia(f"not a readable MIDI file: {error or 'it ends too soon'}") from None
-    if file.type not in (0, 1):
-        raise UnsupportedMedia("MIDI files of type 2 (separate patterns) are not read")
-    if not 0 < file.ticks_per_beat < 0x8000:
-        raise UnsupportedMedia("MIDI files with film time code (SMPTE) are not read")
-    if sum(len(track) for track in file.tracks) > MAX_MESSAGES:
-        raise ValidationError("MIDI file", f"holds more than {MAX_MESSAGES:,} messages")
-    return file
-
-
-def _merged(tracks: Iterable[Any]) -> Any:
-    import mido
-
-    return mido.merge_tracks(list(tracks))
+    Raises ``UnsupportedMedia`` or ``ValidationError``, which say why it can't be played.
+    """
+    file = parse_midi(data)
+    reader = _Reader()
+    for timed in file.messages:
+        reader.take(timed.message, timed.beat)
+    score = reader.score(name, file.length_beats)
+    return replace(score, notices=(*file.notices, *score.notices))
 
 
 class _Reader:
     """Takes messages in order and keeps what a score needs."""
 
-    def __init__(self, ticks_per_beat: int) -> None:
-        self._ticks_per_beat = ticks_per_beat
+    def __init__(self) -> None:
         self._channels: dict[int, _Channel] = {}
         self._played: list[_Played] = []
         self._points: list[ControlPoint] = []
@@ -121,22 +115,29 @@ class _Reader:
     def take(self, message: Any, beat: Fraction) -> None:
         """One message at its beat."""
         if message.type == "set_tempo":
-            self._tempos[beat] = Fraction(60_000_000, max(1, message.tempo))
+            if message.tempo:
+                self._tempos[beat] = Fraction(60_000_000, message.tempo)
+            else:
+                self._left_out["tempo of no length"] += 1
         elif message.type == "time_signature":
-            self._meters.append((beat, message.numerator, message.denominator))
-        elif not message.is_meta and hasattr(message, "channel"):
+            self._take_meter(message, beat)
+        elif not message.is_meta:
             self._take_channel(message, beat)
+
+    def _take_meter(self, message: Any, beat: Fraction) -> None:
+        if message.numerator and message.denominator in DENOMINATORS:
+            self._meters.append((beat, message.numerator, message.denominator))
+        else:
+            self._left_out[f"time signature {message.numerator}/{message.denominator}"] += 1
 
     def _take_channel(self, message: Any, beat: Fraction) -> None:
         channel = self._channels.setdefault(message.channel, _Channel())
         if message.type == "note_on" and message.velocity:
-            self._let_go(message.channel, message.note, beat)
-            channel.sounding[message.note] = (beat, float(message.velocity))
+            self._end(message.channel, message.note, beat)
+            sound = _sound_of(message.channel, message.note, channel.program)
+            channel.sounding[message.note] = _Key(beat, float(message.velocity), sound)
         elif message.type in ("note_on", "note_off"):
-            if channel.pedal:
-                channel.held.append(message.note)
-            else:
-                self._let_go(message.channel, message.note, beat)
+            self._let_go(message.channel, message.note, beat)
         elif message.type == "program_change":
             channel.program = message.program
         elif message.type == "control_change":
@@ -145,18 +146,25 @@ class _Reader:
             self._left_out[message.type.replace("_", " ")] += 1
 
     def _take_control(self, message: Any, channel: _Channel, beat: Fraction) -> None:
+        number = message.channel
         if message.control == _DAMPER:
-            channel.pedal = message.value >= 64
-            if not channel.pedal:
-                for note in channel.held:
-                    self._let_go(message.channel, note, beat)
-                channel.held.clear()
+            channel.pedal = message.value >= _DAMPER_DOWN
+            self._lift_pedal(number, channel, beat)
+        elif message.control == _RESET:
+            channel.pedal = False
+            self._lift_pedal(number, channel, beat)
+        elif message.control == _SOUND_OFF:
+            for key in list(channel.sounding):
+                self._end(number, key, beat)
+        elif message.control in _NOTES_OFF:
+            for key in list(channel.sounding):
+                self._let_go(number, key, beat)
         elif message.control == _VOLUME:
             # General MIDI: 40 log10(value / 127) dB, on a fader of -96 to 24 dB.
             loud = message.value / MAX_VELOCITY
-            self._point(message.channel, "gain_db", beat, _fader(loud))
+            self._point(number, "gain_db", beat, _fader(loud))
         elif message.control == _PAN:
-            self._point(message.channel, "pan", beat, message.value / 128.0)
+            self._point(number, "pan", beat, message.value / 128.0)
         else:
             self._left_out[f"controller {message.control}"] += 1
 
@@ -165,16 +173,28 @@ class _Reader:
             ControlPoint(f"channel {channel + 1}", 0, str(channel), control, beat, position)
         )
 
+    def _lift_pedal(self, number: int, channel: _Channel, beat: Fraction) -> None:
+        """With the pedal up, notes end whose keys are up, and no others."""
+        if not channel.pedal:
+            for key in [key for key, held in channel.sounding.items() if held.let_go]:
+                self._end(number, key, beat)
+
     def _let_go(self, number: int, key: int, beat: Fraction) -> None:
+        """A key comes up: its note ends, unless the pedal holds it."""
         channel = self._channels[number]
-        if key not in channel.sounding:
+        if not channel.pedal:
+            self._end(number, key, beat)
+        elif key in channel.sounding:
+            channel.sounding[key].let_go = True
+
+    def _end(self, number: int, key: int, beat: Fraction) -> None:
+        struck = self._channels[number].sounding.pop(key, None)
+        if struck is None:
             return
-        start, velocity = channel.sounding.pop(key)
-        sound = _DRUMS.get(key, "rim") if number == DRUM_CHANNEL else _sound_of(channel.program)
-        instrument = f"{sound} {number + 1}"
-        self._sounds[instrument] = sound
+        instrument = f"{struck.sound} {number + 1}"
+        self._sounds[instrument] = struck.sound
         pitch = None if number == DRUM_CHANNEL else float(key)
-        self._played.append(_Played(instrument, start, max(beat, start), pitch, velocity))
+        self._played.append(_Played(instrument, struck.start, beat, pitch, struck.velocity))
         if len(self._played) > MAX_NOTES:
             raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
 
@@ -182,7 +202,7 @@ class _Reader:
         """All that was taken, up to ``length`` beats."""
         for number, channel in self._channels.items():
             for key in list(channel.sounding):
-                self._let_go(number, key, length)
+                self._end(number, key, length)
         if not self._played:
             raise ValidationError("MIDI file", "plays no note")
         notes, stolen = _in_lanes(self._played)
@@ -213,16 +233,21 @@ class _Reader:
     def _tempo_map(self) -> TempoMap:
         first = self._tempos.pop(Fraction(0), Fraction(120))
         changes = [TempoChange(beat, bpm) for beat, bpm in sorted(self._tempos.items())]
-        signatures: list[TimeSignature] = []
+        signatures = [TimeSignature()]
+        start = Fraction(0)
         for beat, numerator, denominator in self._meters:
-            bar = TempoMap(120, (), signatures or [TimeSignature()]).bar_at(beat).bar
-            if signatures and signatures[-1].bar == bar:
+            last = signatures[-1]
+            bars = (beat - start) // last.beats_per_bar
+            start += bars * last.beats_per_bar
+            if not bars:
                 signatures.pop()
-            signatures.append(TimeSignature(bar, numerator, denominator))
-        return TempoMap(first, changes, signatures or [TimeSignature()])
+            signatures.append(TimeSignature(last.bar + bars, numerator, denominator))
+        return TempoMap(first, changes, signatures)
 
 
-def _sound_of(program: int) -> str:
+def _sound_of(channel: int, key: int, program: int) -> str:
+    if channel == DRUM_CHANNEL:
+        return _DRUMS.get(key, "rim")
     return next(sound for programs, sound in _PROGRAMS if program in programs)
 
 

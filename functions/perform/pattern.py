@@ -32,8 +32,9 @@ from shared.contracts.step_engine import (
     StepParams,
 )
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
+from shared.media.formats import holds_midi
 
-REVISION = "pattern-1"
+REVISION = "pattern-2"
 MAX_PATTERN_BYTES = 4_000_000
 SAMPLE_RATE_HZ = 48_000
 ROWS_IN_META = 64
@@ -125,7 +126,7 @@ def _read(path: Path) -> _Piece:
     if size > MAX_PATTERN_BYTES:
         raise InputTooLarge(MAX_PATTERN_BYTES, size)
     data = path.read_bytes()
-    if data.startswith(b"MThd"):
+    if holds_midi(data):
         return _Piece(read_midi(data, path.stem), None)
     try:
         pattern = read_pattern(data.decode("utf-8-sig"))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from shared.contracts.asset import MediaInfo, Probed
-from shared.media.formats import BRAND_BYTES, file_type
+from shared.media.formats import BRAND_BYTES, file_type, holds_midi
 from shared.media.probe import probe
 
 MAX_PATTERN_BYTES = 4_000_000
@@ -26,7 +26,7 @@ def _as_pattern(path: Path) -> Probed | None:
     if path.stat().st_size > MAX_PATTERN_BYTES:
         return None
     data = path.read_bytes()
-    if data.startswith(b"MThd"):
+    if holds_midi(data):
         media = MediaInfo(container="midi", duration_ms=None)
         return Probed(media=media, content_type="audio/midi", extension="mid")
     try:

@@ -18,6 +18,7 @@ from shared.interchange.otio import MAX_OTIO_BYTES
 from shared.runs import planning
 from shared.runs.opening import requested_run_id
 
+_FOREIGN = (".otio", ".edl")
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
@@ -43,7 +44,7 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 @click.option(
     "--edl", type=_OUT, help="Write its cuts and markers there as an EDL, and mix nothing."
 )
-@click.option("--frame-rate", default=25, help="Of the EDL: 24, 25, 30, 50 or 60.")
+@click.option("--frame-rate", default="25", help="Of the EDL: 23.976, 25, 29.97, 29.97df, ... 60.")
 @at_desk
 def render(
     desk: Desk,
@@ -51,9 +52,9 @@ def render(
     asset_id: str | None,
     **wanted: Any,
 ) -> None:
-    """Mix and master TIMELINE (JSON, see docs/mix.md, or OpenTimelineIO)."""
-    content = _read(desk, timeline)
+    """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL)."""
     otio, edl, frame_rate = (wanted.pop(name) for name in ("otio", "edl", "frame_rate"))
+    content = _read(desk, timeline, frame_rate)
     if otio or edl:
         _export(desk, content, otio, edl, frame_rate)
         return
@@ -75,9 +76,9 @@ def render(
     show_outcome(desk, {run_id: run_id})
 
 
-def _read(desk: Desk, path: Path) -> dict[str, Any]:
-    if path.suffix == ".otio" and path.is_file():
-        return _read_otio(desk, path)
+def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
+    if path.suffix in _FOREIGN and path.is_file():
+        return _read_foreign(desk, path, frame_rate)
     return _read_json("timeline", path, LARGEST_BYTES)
 
 
@@ -99,19 +100,26 @@ def _check_file(what: str, path: Path, most_bytes: int) -> None:
         raise ValidationError(what, f"is larger than {most_bytes:,} bytes")
 
 
-def _read_otio(desk: Desk, path: Path) -> dict[str, Any]:
-    from shared.interchange.exchange import read_otio
+def _read_foreign(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
+    from shared.interchange.exchange import read_edl, read_otio
 
     _check_file("timeline", path, MAX_OTIO_BYTES)
     text = path.read_text(encoding="utf-8", errors="replace")
-    imported = read_otio(desk.home, desk.ctx, text)
+    if path.suffix == ".otio":
+        imported = read_otio(desk.home, desk.ctx, text)
+    else:
+        imported = read_edl(desk.home, desk.ctx, text, frame_rate)
     for notice in imported.notices:
         stderr.print(f"{path.name}: {notice}", markup=False)
     return imported.timeline.model_dump(mode="json", exclude_defaults=True)
 
 
 def _export(
-    desk: Desk, content: dict[str, Any], otio: Path | None, edl: Path | None, frame_rate: int
+    desk: Desk,
+    content: dict[str, Any],
+    otio: Path | None,
+    edl: Path | None,
+    frame_rate: str,
 ) -> None:
     from shared.interchange.exchange import write_edl, write_otio
 

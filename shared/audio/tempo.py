@@ -17,6 +17,8 @@ from shared.errors import ValidationError
 
 Number = int | float | Fraction
 MIN_TEMPO_BPM, MAX_TEMPO_BPM = 5, 1_000
+DENOMINATORS = (1, 2, 4, 8, 16, 32)
+"""Of time signatures."""
 
 
 def exact(value: Number) -> Fraction:
@@ -92,9 +94,7 @@ class TempoMap:
                 )
             length = (later.bar - earlier.bar) * earlier.beats_per_bar
             self._bar_beats.append(self._bar_beats[-1] + length)
-        if any(
-            s.numerator < 1 or s.denominator not in (1, 2, 4, 8, 16, 32) for s in self._signatures
-        ):
+        if any(s.numerator < 1 or s.denominator not in DENOMINATORS for s in self._signatures):
             raise ValidationError("time signatures", "must look like 4/4, 3/4 or 6/8")
 
     def starting_at(self, bpm: Number) -> TempoMap:

@@ -1,7 +1,7 @@
 """A tenant's timeline to and from other programs: what they call media are recordings here.
 
-.otio text -> read_otio -> Timeline + notices
-Timeline   -> write_otio, write_edl
+.otio text, EDL -> read_otio, read_edl -> Timeline + notices
+Timeline        -> write_otio, write_edl
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
 from shared.homes.home import Home
 from shared.interchange.edl import to_edl
-from shared.interchange.otio import Imported, from_otio, to_otio
+from shared.interchange.edl_reading import from_edl
+from shared.interchange.otio import Imported, Resolve, from_otio, to_otio
 from shared.runs.views import list_assets
 from shared.steps.preparing import load_asset
 from shared.steps.storing import load_artifact
@@ -28,19 +29,32 @@ def read_otio(home: Home, ctx: RequestContext, text: str) -> Imported:
 
     Raises ``ValidationError``, also where no recording, or more than one, has a file's name.
     """
+    return from_otio(text, _resolver(home, ctx, "otio"))
+
+
+def read_edl(home: Home, ctx: RequestContext, text: str, frame_rate: float | str = 25) -> Imported:
+    """Read an EDL. Media are found by source file, or by the clip's name, as with ``read_otio``.
+
+    Raises ``ValidationError``.
+    """
+    return from_edl(text, frame_rate, _resolver(home, ctx, "edl"))
+
+
+def _resolver(home: Home, ctx: RequestContext, format: str) -> Resolve:
+    """Finds recordings by their files' names; our own EDLs name them by their ids."""
     named: dict[str, list[str]] = {}
     for asset in list_assets(home.documents, ctx):
-        for name in {source.name for source in asset.sources}:
+        for name in {asset.asset_id, *(source.name for source in asset.sources)}:
             named.setdefault(PurePosixPath(name).name, []).append(asset.asset_id)
 
     def resolve(url: str, name: str) -> SourceRef | None:
         file = PurePosixPath(unquote(urlsplit(url).path)).name or name
         found = named.get(file, [])
         if len(found) > 1:
-            raise ValidationError("otio", f"{len(found)} recordings are called {file}")
+            raise ValidationError(format, f"{len(found)} recordings are called {file}")
         return SourceRef(asset_id=found[0]) if found else None
 
-    return from_otio(text, resolve)
+    return resolve
 
 
 def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:
@@ -48,7 +62,9 @@ def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:
     return to_otio(timeline, lengths_ms(home, ctx, timeline))
 
 
-def write_edl(home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: int = 25) -> str:
+def write_edl(
+    home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: float | str = 25
+) -> str:
     """Cuts and markers as an EDL. Raises ``ValidationError`` and ``NotFound``."""
     return to_edl(timeline, lengths_ms(home, ctx, timeline), frame_rate)
 

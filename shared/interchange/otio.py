@@ -13,22 +13,27 @@ remembers; where nothing was moved, the exact milliseconds come back.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
-from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges, edges_of
+from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
 from shared.contracts.timeline_parts import Track
 from shared.errors import MissingDependency, ValidationError
+from shared.interchange.otio_clips import is_silent, media_url, ms, speed, window_ms
+from shared.interchange.rows import layers_of
 
 NAMESPACE = "rushes"
 MAX_OTIO_BYTES = 8 * MAX_JSON_BYTES
 """OpenTimelineIO spells out every time in three lines."""
 _SAME_MS = 0.05
+_HANDLE_MS = 1.0
+"""By so much media may begin too late: other programs round."""
 _PLACE = ("start_ms", "source_start_ms", "source_end_ms")
 
 Resolve = Callable[[str, str], SourceRef | None]
@@ -68,6 +73,7 @@ class _Writer:
         self._otio = _library()
         self._own = timeline
         self._whole = timeline.with_lengths(lengths_ms)
+        self._lengths_ms = lengths_ms
         self._rate = float(timeline.sample_rate_hz)
 
     def document(self) -> Any:
@@ -75,7 +81,7 @@ class _Writer:
         document = schema.Timeline(name=self._own.name)
         document.metadata[NAMESPACE] = _plain(self._own, {"tracks", "markers", "name"})
         for own, whole in zip(self._own.tracks, self._whole.tracks, strict=True):
-            for number, layer in enumerate(_layers(whole)):
+            for number, layer in enumerate(layers_of(whole)):
                 document.tracks.append(self._track(own, layer, number))
         for marker in self._own.markers:
             span = self._range(marker.time_ms, 0.0)
@@ -109,7 +115,10 @@ class _Writer:
         schema, clip = self._otio.schema, edges.clip
         assert clip.duration_ms is not None
         kind = "artifact" if clip.artifact_id else "asset"
-        reference = schema.ExternalReference(f"rushes:{kind}/{clip.source.identifier}")
+        reference = schema.ExternalReference(
+            f"rushes:{kind}/{clip.source.identifier}",
+            self._range(0.0, self._lengths_ms[clip.source.identifier]),
+        )
         source_ms = clip.source_start_ms + into_ms * clip.speed
         made = schema.Clip(
             name=clip.name or clip.clip_id,
@@ -141,27 +150,6 @@ def _plain(part: Any, without: set[str]) -> dict[str, Any]:
     return content
 
 
-def _layers(track: Track) -> list[list[Edges]]:
-    """The clips in rows in which none overlaps another, other than by a crossfade."""
-    layers: list[list[Edges]] = []
-    for edges in edges_of(track):
-        for layer in layers:
-            last = layer[-1].clip
-            assert last.duration_ms is not None
-            free_ms = edges.clip.start_ms - last.start_ms - last.duration_ms
-            if free_ms >= -1e-6 or (edges.into.crossfade and layer is _latest(layers)):
-                layer.append(edges)
-                break
-        else:
-            layers.append([edges])
-    return layers or [[]]
-
-
-def _latest(layers: Iterable[list[Edges]]) -> list[Edges]:
-    """The layer of the clip before: a crossfade joins neighbours."""
-    return max(layers, key=lambda layer: (layer[-1].clip.start_ms, layer[-1].clip.clip_id))
-
-
 # -- reading ------------------------------------------------------------------------------------
 
 
@@ -169,8 +157,8 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     """Read ``.otio`` JSON, ours or another program's.
 
     ``resolve`` says what media of other programs are here. Raises ``MissingDependency``, and
-    ``ValidationError`` for what is not OpenTimelineIO, for media that nobody knows, and for nested
-    compositions.
+    ``ValidationError`` naming the clip for what is not OpenTimelineIO, for media that nobody knows or
+    whose window is not said, for nested compositions, and for time effects other than a speed.
     """
     if len(text) > MAX_OTIO_BYTES:
         raise ValidationError("otio", f"is longer than {MAX_OTIO_BYTES:,} characters")
@@ -179,8 +167,7 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
         document = otio.adapters.read_from_string(text, "otio_json")
     except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
         raise ValidationError("otio", f"cannot be read: {str(error)[:200]}") from None
-    if not isinstance(document, otio.schema.Timeline):
-        raise ValidationError("otio", "holds no timeline")
+    document = _timeline_in(otio, document)
     reader = _Reader(otio, resolve)
     content = reader.content(document)
     try:
@@ -188,6 +175,18 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     except PydanticError as error:
         first = error.errors()[0]
         raise ValidationError(".".join(map(str, first["loc"])), first["msg"]) from None
+
+
+def _timeline_in(otio: Any, document: Any) -> Any:
+    """The timeline, or the only one of a collection."""
+    found = [document]
+    if isinstance(document, otio.schema.SerializableCollection):
+        found = [one for one in document if isinstance(one, otio.schema.Timeline)]
+    if len(found) > 1:
+        raise ValidationError("otio", f"holds {len(found)} timelines: save the one that is meant")
+    if not found or not isinstance(found[0], otio.schema.Timeline):
+        raise ValidationError("otio", "holds no timeline")
+    return found[0]
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ class _Reader:
             about = _ours(track)
             layer = about.pop("layer", 0)
             name = str(about.get("track_id") or f"track_{number}")
-            clips = list(self._clips(track, name))
+            clips = list(self._clips(track, name, self._cut_ms(document.tracks, "tracks")))
             if layer and name in tracks:
                 tracks[name]["clips"] += clips
                 continue
@@ -233,20 +232,40 @@ class _Reader:
             tracks[name] = {**own, "muted": not track.enabled, "clips": clips}
         for one in tracks.values():
             one["clips"] = _in_place(one["clips"])
-        markers = [self._marker(one) for one in document.tracks.markers]
+        from_ms, _ = self._cut_ms(document.tracks, "tracks")
+        markers = [self._marker(one, from_ms) for one in document.tracks.markers]
         content = {"name": document.name or "", **_ours(document)}
         return {**content, "tracks": list(tracks.values()), "markers": markers}
 
     def _heard(self, document: Any) -> list[Any]:
         """The audio tracks; of a file that has none, all."""
         tracks = list(document.tracks)
-        audio = [one for one in tracks if getattr(one, "kind", "") == "Audio"]
+        for number, one in enumerate(tracks, 1):
+            where = f"tracks.{one.name or number}"
+            if not isinstance(one, self.otio.schema.Track):
+                raise ValidationError(where, f"{type(one).__name__} among tracks: flatten it first")
+            if one.effects:
+                speed(self.otio, one, where, self.notices)
+        audio = [one for one in tracks if one.kind == "Audio"]
         if audio and len(audio) < len(tracks):
             self.notices.append("video tracks are left out")
         return audio or tracks
 
-    def _clips(self, track: Any, name: str) -> Iterator[dict[str, Any]]:
-        at_ms = 0.0
+    def _cut_ms(self, composition: Any, where: str) -> tuple[float, float]:
+        """From where to where a composition is heard, on its own clock."""
+        window = composition.source_range
+        if window is None:
+            return 0.0, inf
+        from_ms = ms(window.start_time, where)
+        return from_ms, from_ms + ms(window.duration, where)
+
+    def _clips(
+        self, track: Any, name: str, heard_ms: tuple[float, float]
+    ) -> Iterator[dict[str, Any]]:
+        """The track's clips, placed; ``heard_ms``: what of the track the timeline plays."""
+        own_ms = self._cut_ms(track, f"tracks.{name}")
+        at_ms = -own_ms[0] - heard_ms[0]
+        end_ms = min(own_ms[1] - own_ms[0], heard_ms[1]) - heard_ms[0]
         schema = self.otio.schema
         items = list(track)
         for index, item in enumerate(items):
@@ -255,13 +274,19 @@ class _Reader:
             if not isinstance(item, schema.Clip | schema.Gap):
                 kind = type(item).__name__
                 raise ValidationError(f"tracks.{name}", f"{kind} inside a track: flatten it first")
-            duration_ms = self._ms(item.duration())
-            if isinstance(item, schema.Clip) and item.enabled:
-                joints = self._joint(items, index, -1), self._joint(items, index, 1)
-                yield self._clip(item, name, (at_ms, duration_ms), joints)
-            elif isinstance(item, schema.Clip):
+            where = f"tracks.{name}.clips.{item.name or index + 1}"
+            if isinstance(item, schema.Gap):
+                at_ms += ms(item.duration(), where)
+                continue
+            window = window_ms(item, where, self.notices)
+            if not item.enabled:
                 self.notices.append("disabled clips are left out")
-            at_ms += duration_ms
+            elif not is_silent(self.otio, item):
+                if at_ms < -_SAME_MS or at_ms + window[1] > end_ms + _SAME_MS:
+                    raise ValidationError(where, "is cut by its track's range: flatten it first")
+                joints = self._joint(items, index, -1), self._joint(items, index, 1)
+                yield self._clip(item, where, (max(0.0, at_ms), *window), joints)
+            at_ms += window[1]
 
     def _joint(self, items: Sequence[Any], index: int, side: int) -> _Joint:
         """What is between an item and the one before (-1) or behind it (1)."""
@@ -269,73 +294,69 @@ class _Reader:
         beside = items[index + side] if 0 <= index + side < len(items) else None
         if not isinstance(beside, schema.Transition):
             return _Joint()
-        offsets_ms = self._ms(beside.in_offset), self._ms(beside.out_offset)
+        offsets_ms = ms(beside.in_offset, "transition"), ms(beside.out_offset, "transition")
         over = items[index + 2 * side] if 0 <= index + 2 * side < len(items) else None
-        mutual = isinstance(over, schema.Clip) and over.enabled
+        mutual = isinstance(over, schema.Clip) and over.enabled and not is_silent(self.otio, over)
         return _Joint(offsets_ms[side == 1], sum(offsets_ms), mutual)
 
     def _clip(
-        self, item: Any, track: str, span_ms: tuple[float, float], joints: tuple[_Joint, _Joint]
+        self,
+        item: Any,
+        where: str,
+        window: tuple[float, float, float],
+        joints: tuple[_Joint, _Joint],
     ) -> dict[str, Any]:
+        """``window``: place on the timeline, place in the media, length on the timeline (ms)."""
+        at_ms, media_ms, length_ms = window
         into, out = joints
         about = _ours(item)
         written = about.pop("written", {})
-        speed = self._speed(item)
-        source_ms = self._ms(item.trimmed_range().start_time) - into.reach_ms * speed
-        heard_ms = span_ms[1] + into.reach_ms + out.reach_ms
+        pace = speed(self.otio, item, where, self.notices)
+        source_ms = media_ms - into.reach_ms * pace
+        if source_ms < -_HANDLE_MS:
+            raise ValidationError(where, f"its media begin {-source_ms:,.0f} ms too late for it")
         found = {
-            "start_ms": span_ms[0] - into.reach_ms,
+            "start_ms": at_ms - into.reach_ms,
             "source_start_ms": max(0.0, source_ms),
-            "source_end_ms": source_ms + heard_ms * speed,
+            "source_end_ms": source_ms + (length_ms + into.reach_ms + out.reach_ms) * pace,
         }
         if any(abs(found[name] - written.get(name, -1.0)) > _SAME_MS for name in _PLACE):
             about |= found
         if not written:
             about |= _foreign_edges(into, out)
-        about["speed"] = speed
+        about["speed"] = pace
+        if item.markers:
+            self.notices.append("markers of clips are left out")
         if not about.get("asset_id") and not about.get("artifact_id"):
-            about |= self._source(item, track)
+            about |= self._source(item, where)
         if item.name and item.name != about.get("clip_id"):
             about.setdefault("name", item.name)
         return about
 
-    def _source(self, item: Any, track: str) -> dict[str, str]:
-        url = getattr(item.media_reference, "target_url", None) or ""
+    def _source(self, item: Any, where: str) -> dict[str, str]:
+        url = media_url(self.otio, item, where)
         for kind in ("asset", "artifact"):
             if url.startswith(f"rushes:{kind}/"):
                 return {f"{kind}_id": url.rsplit("/", 1)[1]}
         ref = self.resolve(url, item.name or "")
         if ref is None:
             raise ValidationError(
-                f"tracks.{track}.clips.{item.name}.media_reference",
-                f"{url or 'no media'} is not known here",
+                f"{where}.media_reference", f"{url or 'no media'} is not known here"
             )
         return {"artifact_id": ref.artifact_id} if ref.artifact_id else {"asset_id": ref.identifier}
 
-    def _speed(self, item: Any) -> float:
-        speed = 1.0
-        for effect in item.effects:
-            if type(effect) is self.otio.schema.LinearTimeWarp:
-                speed *= effect.time_scalar
-            else:
-                self.notices.append(f"effects {effect.effect_name or effect.name!r} are left out")
-        return speed
-
-    def _marker(self, marker: Any) -> dict[str, Any]:
-        at_ms = self._ms(marker.marked_range.start_time)
+    def _marker(self, marker: Any, from_ms: float) -> dict[str, Any]:
+        at_ms = ms(marker.marked_range.start_time, f"markers.{marker.name}") - from_ms
         about = _ours(marker)
         if abs(about.get("time_ms", -1.0) - at_ms) > _SAME_MS:
             about["time_ms"] = at_ms
         return {**about, "name": marker.name}
 
-    def _ms(self, time: Any) -> float:
-        return float(time.value / time.rate * 1000)
-
 
 def _ours(part: Any) -> dict[str, Any]:
     """What stands in our namespace, as plain JSON."""
     found = part.metadata.get(NAMESPACE)
-    return _untangled(found) if found else {}
+    return _untangled(found) if hasattr(found, "items") else {}
 
 
 def _untangled(value: Any) -> Any:

@@ -94,6 +94,9 @@ _BRANDS: tuple[tuple[str, bytes, FileType], ...] = (
 BRAND_BYTES = 64
 """So much of a file's beginning tells its brand."""
 
+MACBINARY_BYTES = 128
+"""The head that old Macintoshes put before a file."""
+
 
 def format_of(demuxer: str) -> Format:
     """The row; raises ``UnsupportedMedia`` for a demuxer that is not in the table."""
@@ -111,3 +114,11 @@ def file_type(media: MediaInfo, head: bytes) -> FileType:
         if media.container == demuxer and brand in head:
             return branded
     return known.pictures
+
+
+def holds_midi(head: bytes) -> bool:
+    """Is it a MIDI file: bare, in RIFF (RMID), or behind a MacBinary head? ``head``: 132 bytes or more."""
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"RMID"
+    behind = head[MACBINARY_BYTES : MACBINARY_BYTES + 4]
+    return head.startswith(b"MThd") or (head[:1] == b"\0" and behind == b"MThd")

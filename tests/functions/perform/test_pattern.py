@@ -14,6 +14,7 @@ from functions.perform.pattern import (
     perform_file,
     referenced_artifacts,
 )
+from functions.perform.pattern_rendering import MAX_STEM_S
 from shared.audio.metrics import integrated_lufs
 from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
@@ -181,6 +182,25 @@ def test_a_recording_that_is_none_is_refused(tmp_path):
 def test_lengths_and_tempos_have_limits(tmp_path, changes, params, words):
     with pytest.raises(ValidationError, match=words):
         perform_file(write(tmp_path, pattern(**changes)), **params)
+
+
+def parts(count: int) -> dict:
+    names = [f"hats {number}" for number in range(count)]
+    return {
+        "instruments": [{"name": name, "sound": "hat"} for name in names],
+        "lanes": [{"name": name, "instrument": name, "notes": "x . . ."} for name in names],
+    }
+
+
+def test_all_stems_together_have_a_limit(tmp_path, monkeypatch):
+    assert MAX_STEM_S == 3_600
+    long = write(tmp_path, pattern(**parts(7)))
+    with pytest.raises(ValidationError, match="7 stems of 600 s are more than 3,600 s of stems"):
+        perform_file(long, duration_beats=1_200)
+    monkeypatch.setattr("functions.perform.pattern_rendering.MAX_STEM_S", 4)
+    assert perform_file(write(tmp_path, pattern(**parts(2))), duration_beats=4).duration_s == 2
+    with pytest.raises(ValidationError, match="3 stems of 2 s are more than 4 s of stems"):
+        perform_file(write(tmp_path, pattern(**parts(3))), duration_beats=4)
 
 
 def test_large_files_and_other_bytes_are_refused(tmp_path):

@@ -90,6 +90,25 @@ def test_another_programs_media_are_found_by_their_files_names(home: Home, tmp_p
     assert "00:00:00:12 00:00:01:12 00:00:00:00 00:00:01:00" in edl
 
 
+def test_an_edl_of_another_program_comes_in_by_its_clips_names(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path, noise(2.0))
+    asset_id = uploaded(home, path)
+    file = tmp_path / "foreign.edl"
+    line = "001  AX  A  C  00:00:00:12 00:00:01:12 01:00:00:00 01:00:01:00"
+    file.write_text(f"TITLE: cut\n{line}\n* FROM CLIP NAME: {path.name}\n")
+    done = asked(tmp_path, file, "--edl", tmp_path / "cut.edl", "--frame-rate", "24")
+    assert done.exit_code == 0, done.output
+    edl = (tmp_path / "cut.edl").read_text()
+    assert f"* SOURCE FILE: {asset_id}" in edl
+    assert "00:00:00:12 00:00:01:12 00:00:00:00 00:00:01:00" in edl
+    (tmp_path / "again").mkdir()
+    own = tmp_path / "again" / "cut.edl"
+    own.write_text(edl)
+    done = asked(tmp_path, own, "--edl", tmp_path / "same.edl", "--frame-rate", "24")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "same.edl").read_text() == edl
+
+
 def test_media_that_nobody_uploaded_are_named(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "foreign.otio"
     file.write_text(cut("take one", "file:///gone.wav").to_json_string())
