@@ -117,6 +117,9 @@ class _Intake:
         if info is None:
             log.info("upload.gone")  # deleted since: nothing to take in, and nobody to tell
             return
+        if info.size == 0 and info.generation == self.upload.generation:
+            log.info("upload.empty")  # a placeholder, announced by its attributes alone
+            return
         name = info.metadata.get("rushes-name", self.upload.name)
         run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
         bind(run_id=run.run_id)
@@ -156,8 +159,13 @@ class _Intake:
             lease.release(error)
             raise
         except Permanent as error:
-            claim = lease.settle_failed(error)
-            log.warning("upload.refused", code=error.code)
+            reason = self._superseded() if isinstance(error, NotFound) else None
+            claim = (
+                lease.settle_done(StepState.SKIPPED.value, reason=reason)
+                if reason
+                else lease.settle_failed(error)
+            )
+            log.warning("upload.refused", code=error.code, superseded=reason is not None)
         self._tell(run, claim)
 
     def _accept(self, run: Run, lease: Lease, info: ObjectInfo) -> Claim:
@@ -178,6 +186,15 @@ class _Intake:
             planning.start(self.home, self.upload.ctx, run, asset)
         with trace.span("settle"):
             return lease.settle_done("done", asset_id=asset.asset_id)
+
+    def _superseded(self) -> str | None:
+        """Why this generation cannot be found: the object was overwritten, or deleted, meanwhile."""
+        info = self.home.objects.stat(self.upload.key)
+        if info is None:
+            return "deleted before it was read"
+        if info.generation > self.upload.generation:
+            return "superseded: a newer upload under the same name has replaced it"
+        return None
 
     def _fetch(self, folder: Path) -> Fetched:
         limits = planning.tenant_settings(self.home, self.upload.ctx)
@@ -257,8 +274,8 @@ class _Intake:
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""
         failed = claim.state == "failed"
-        state = StepState.FAILED if failed else StepState.DONE
-        record = StepRecord(step=PROBE).settled(state, error=claim.error)
+        state = StepState.FAILED if failed else StepState(claim.outcome or "done")
+        record = StepRecord(step=PROBE).settled(state, error=claim.error, reason=claim.reason)
         self._record(run, record, claim)
         publish_settled(self.home, self.upload.ctx, run.run_id, record)
         log.info(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.asset import Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.upload import Upload
 from shared.errors import NotFound, UnsupportedMedia
@@ -124,6 +125,56 @@ def test_an_upload_deleted_before_it_was_read_is_nobodys_trouble(home: Home, toy
     gone = landed(home, "gone.wav", b"gone")
     home.objects.delete(gone.key)
     announce(home, gone)
+    assert drain(home) == []
+    assert list_runs(home.documents, CTX) == []
+
+
+def _settled(home: Home, one: Upload) -> tuple[str, str, str | None]:
+    run = run_object(home, CTX, upload_run_id(one))
+    (probe,) = run["steps"]
+    return run["state"], probe["state"], probe["reason"]
+
+
+def test_an_upload_overwritten_before_it_was_read_is_superseded_not_failed(
+    home: Home, toy: Toy
+) -> None:
+    old, new = landed(home, "a.wav", b"old"), landed(home, "a.wav", b"new")
+    for one in (old, new, old):
+        announce(home, one)
+        assert drain(home) == []
+    state, probe, reason = _settled(home, old)
+    assert (state, probe) == ("done", "skipped") and reason and reason.startswith("superseded")
+    assert run_object(home, CTX, upload_run_id(new))["state"] == "done"
+    assert len(list(list_assets(home.documents, CTX))) == 1
+    assert list(dead_letters(home.documents, CTX)) == []
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_an_upload_that_changes_while_it_is_read_is_no_failure_either(
+    deleted: bool, home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = landed(home, "a.wav", b"old")
+    as_it_is = toys.probed
+
+    def probed_meanwhile(path: Path) -> Probed:
+        if deleted:
+            home.objects.delete(old.key)
+        else:
+            landed(home, "a.wav", b"new")
+        return as_it_is(path)
+
+    monkeypatch.setattr(toys, "probed", probed_meanwhile)
+    announce(home, old)
+    drain(home)
+    state, probe, reason = _settled(home, old)
+    assert (state, probe) == ("done", "skipped")
+    assert reason and reason.startswith("deleted" if deleted else "superseded")
+
+
+def test_a_zero_byte_object_announced_by_attributes_alone_opens_no_run(
+    home: Home, toy: Toy
+) -> None:
+    announce(home, landed(home, "empty.wav", b""))
     assert drain(home) == []
     assert list_runs(home.documents, CTX) == []
 
