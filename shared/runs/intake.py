@@ -247,7 +247,10 @@ class _Intake:
             key=f"{folder}/{identifier}.{probed.extension}",
             media=probed.media,
         )
-        self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
+        if fetched.decoded:  # an asset is its bytes: no copy of it is encoded
+            self.home.objects.put(asset.key, fetched.path, content_type=asset.content_type)
+        else:
+            self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
         return asset
 
     def _register(self, asset: Asset, name: str) -> Asset:

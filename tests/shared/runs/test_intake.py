@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import random
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from shared.contracts.context import RequestContext
 from shared.contracts.upload import Upload
 from shared.errors import NotFound, UnsupportedMedia
 from shared.homes.home import Home
+from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
+from shared.homes.objects.files import md5_of
 from shared.messages.dead_letters import UNATTRIBUTED, dead_letters, redrive
 from shared.runs.erasing import erase_asset
 from shared.runs.records import upload_run_id
@@ -177,6 +181,28 @@ def test_a_zero_byte_object_announced_by_attributes_alone_opens_no_run(
     announce(home, landed(home, "empty.wav", b""))
     assert drain(home) == []
     assert list_runs(home.documents, CTX) == []
+
+
+def test_an_upload_stored_as_gzip_is_the_asset_of_its_decoded_bytes(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    objects, sound = home.objects, b"sound" * 100
+    assert isinstance(objects, EmbeddedObjects)
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(sound))
+    key = "tenants/t1/dev/uploads/packed.wav"
+    facts = Facts("audio/wav", {}, md5_of(packed), fields={"contentEncoding": "gzip"})
+    info = objects.take(key, packed, facts, Guard())
+    for one in (Upload(CTX, "rushes-local", key, info.generation), landed(home, "a.wav", sound)):
+        announce(home, one)
+        drain(home)
+    (asset,) = list_assets(home.documents, CTX)
+    assert (asset.sha256, asset.bytes) == (hashlib.sha256(sound).hexdigest(), 500)
+    assert [source.name for source in asset.sources] == ["packed.wav", "a.wav"]
+    stored = objects.stat(asset.key)
+    assert stored is not None and (stored.size, stored.content_encoding) == (500, "")
+    assert b"".join(objects.read(asset.key)) == sound
+    assert toy.ran["toy.one"] == 1
 
 
 @pytest.mark.allow_error_logs
