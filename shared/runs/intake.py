@@ -35,6 +35,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.fetch import Fetched, fetch_object
+from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
 from shared.runs.opening import base_params, planned_steps
@@ -197,18 +198,16 @@ class _Intake:
         return None
 
     def _fetch(self, folder: Path) -> Fetched:
-        limits = planning.tenant_settings(self.home, self.upload.ctx)
-        limit = int(limits.get("max_input_bytes", self.home.settings.max_input_bytes))
         return fetch_object(
             self.home.objects,
             self.upload.key,
             folder / "upload",
-            max_bytes=limit,
+            max_bytes=max_input_bytes(self.home, self.upload.ctx),
             generation=self.upload.generation,
         )
 
     def _plan(self, wishes: Wishes, asset: Asset) -> dict[str, Any]:
-        standing = planning.tenant_settings(self.home, self.upload.ctx)
+        standing = tenant_settings(self.home, self.upload.ctx)
         steps = wishes.steps if wishes.steps is not None else standing.get("steps")
         if steps is None:
             wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
