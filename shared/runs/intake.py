@@ -186,7 +186,8 @@ class _Intake:
         with trace.span("publish"):
             planning.start(self.home, self.upload.ctx, run, asset)
         with trace.span("settle"):
-            return lease.settle_done("done", asset_id=asset.asset_id)
+            told = " ".join(asset.media.notices) or None
+            return lease.settle_done("done", asset_id=asset.asset_id, reason=told)
 
     def _superseded(self) -> str | None:
         """Why this generation cannot be found: the object was overwritten, or deleted, meanwhile."""
