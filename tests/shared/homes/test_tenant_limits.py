@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.runs.limits import max_input_bytes, most_bytes
 
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRequest
 from shared.errors import InputTooLarge, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
+from shared.homes.tenant_limits import max_input_bytes, most_bytes
 from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.uploading import upload
