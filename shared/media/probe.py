@@ -23,7 +23,7 @@ from shared.media.decode import AudioBlocks, first_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
 from shared.media.packets import StreamTimes, walk_packets
-from shared.media.refusals import cut_off, explained, refuse_unreadable
+from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
@@ -60,14 +60,17 @@ def probe(path: Path) -> MediaInfo:
     kept_audio = tuple(stream for stream in audio if stream)
     kept_video = tuple(stream for stream in video if stream)
     kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
+    duration_ms = probing.duration_ms(header, kept)
+    promised_s = _number(header["format"].get("duration"))
+    missing = cut_off(path) or falls_short(demuxer, promised_s, duration_ms)
     return MediaInfo(
         container=demuxer,
-        duration_ms=probing.duration_ms(header, kept),
+        duration_ms=duration_ms,
         audio=kept_audio,
         video=kept_video,
         cover_art=any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
-        notices=tuple(filter(None, [cut_off(path)])),
+        notices=(missing,) if missing else (),
     )
 
 

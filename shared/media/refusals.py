@@ -3,7 +3,7 @@
 refuse_unreadable(path)   before anything decodes it: what is known by its first bytes, what is
                           encrypted (it would decode to noise), pictures that ffmpeg can't take
 explained(path)           after nothing could be decoded: cut off before its index, only zeros, text
-cut_off(path)             of what can be read nevertheless: how much of the file is missing
+cut_off, falls_short      of what can be read nevertheless: how much of the file is missing
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ _CAMERA_RAW = {
     b"R3D1": "REDCODE RAW",
 }
 _UNKNOWN = 1 << 62
+_PROMISING = {"flac", "mp3", "tta", "ape", "wv"}
+"""Whose headers count the samples, or the frames."""
+_SHORT_S, _SHORT_PART = 0.25, 0.01
+"""More must be missing: some headers are estimates."""
 _SLACK_BYTES = 8
 """Of a box or chunk whose padding is missing, nobody misses anything."""
 
@@ -86,6 +90,19 @@ def cut_off(path: Path) -> str | None:
     return (
         f"the file is cut off: {size:,} of {whole:,} bytes are there ({percent:.0f} %). What is there "
         "was read; upload it again for all of it"
+    )
+
+
+def falls_short(demuxer: str, promised_s: float | None, found_ms: int | None) -> str | None:
+    """How much is missing where not bytes but samples are promised; ``None`` if nothing is."""
+    if demuxer not in _PROMISING or promised_s is None or found_ms is None:
+        return None
+    found_s = found_ms / 1000
+    if promised_s - found_s <= max(_SHORT_S, _SHORT_PART * promised_s):
+        return None
+    return (
+        f"the file is cut off: {found_s:,.1f} of {promised_s:,.1f} s are there. What is there was read; "
+        "upload it again for all of it"
     )
 
 
