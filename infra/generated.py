@@ -68,7 +68,13 @@ def errors_page() -> str:
         " programs.\nA *permanent* error is recorded and acknowledged; after a *transient* one the"
         " message comes again.\n\n"
         "| code | kind | meaning | fields |\n| --- | --- | --- | --- |\n"
-        f"{rows}\n"
+        f"{rows}\n\n"
+        "`unsupported_media` says in `reason` what the file is and what to do about it: a HEIC, AVIF or"
+        " animated\nWebP picture, an encrypted file and who holds its key, an upload cut off before its"
+        " index, an archive, a\ndocument, a project. What is cut off and can be read is no error: it is"
+        " read, and the asset's\n`media.notices` and the step `probe` say how much is missing.\n\n"
+        "No error either: an upload that was overwritten or deleted before it was read. Its `probe` is"
+        " `skipped`,\nwith `superseded: ...` or `deleted ...` as the reason.\n"
     )
 
 

@@ -25,6 +25,7 @@ from shared.editing.timelines import (
 from shared.errors import Conflict, NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
+from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.messages.dead_letters import DeadLetter, redrive
 from shared.messages.webhooks import (
     SECRET_PATTERN,
@@ -39,7 +40,6 @@ from shared.messages.webhooks import (
     shown_webhook,
 )
 from shared.pipeline import PROBE, step_named, with_needs
-from shared.runs import planning
 from shared.steps.preparing import check_params
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -188,11 +188,11 @@ def _pipeline(home: Home) -> APIRouter:
 
 
 def _shown_settings(home: Home, ctx: RequestContext) -> dict[str, Any]:
-    standing = planning.tenant_settings(home, ctx)
+    standing = tenant_settings(home, ctx)
     return {
         "steps": standing.get("steps"),
         "params": standing.get("params", {}),
-        "max_input_bytes": standing.get("max_input_bytes", home.settings.max_input_bytes),
+        "max_input_bytes": max_input_bytes(home, ctx),
     }
 
 

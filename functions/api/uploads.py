@@ -10,6 +10,7 @@ and nothing passes through this process.
 from __future__ import annotations
 
 import fcntl
+import posixpath
 import re
 import shutil
 import time
@@ -31,7 +32,7 @@ from shared.contracts.ids import NAME_PATTERN, Name
 from shared.contracts.upload import Upload
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
 from shared.homes.home import Home
-from shared.runs import planning
+from shared.homes.tenant_limits import max_input_bytes
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import object_name, shown, upload
@@ -168,8 +169,7 @@ class _Uploads:
 
     def begin(self, ctx: RequestContext, identifier: str, asked: NewUpload, origin: str) -> Session:
         """Open a session; the same identifier again gives the one that stands."""
-        limits = planning.tenant_settings(self._home, ctx)
-        limit = int(limits.get("max_input_bytes", self._home.settings.max_input_bytes))
+        limit = max_input_bytes(self._home, ctx)
         if asked.size_bytes > limit:
             raise InputTooLarge(limit, asked.size_bytes)
         session = Session(
@@ -192,9 +192,11 @@ class _Uploads:
 
     def register(self, ctx: RequestContext, asked: FromBucket) -> str:
         """Fetch it from the other bucket and take it in; returns the run's id."""
-        own = asked.uri.startswith(f"gs://{self._home.settings.bucket}/")  # holds all tenants'
-        if own or not asked.uri.startswith(tuple(self._sources(ctx))):
-            raise ValidationError("uri", "is in no place that RUSHES_SOURCE_BUCKETS names")
+        own = f"gs://{self._home.settings.bucket}/"  # holds all tenants'
+        places = tuple(self._sources(ctx))
+        for uri in (asked.uri, _resolved(asked.uri)):
+            if uri.startswith(own) or not uri.startswith(places):
+                raise ValidationError("uri", "is in no place that RUSHES_SOURCE_BUCKETS names")
         return upload_run_id(upload(self._home, ctx, asked.uri, asked.wishes))
 
     def _sources(self, ctx: RequestContext) -> Iterator[str]:
@@ -297,6 +299,14 @@ class _Uploads:
         for folder in self._folder.glob("*/*/*"):
             if time.time() - folder.stat().st_mtime > _STALE_S:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _resolved(uri: str) -> str:
+    """As a server that takes ``..`` in a path for its parent would read it: a key is just a key, but
+    not every server between here and a bucket knows that.
+    """
+    scheme, _, path = uri.partition("://")
+    return f"{scheme}:/{posixpath.normpath(f'/{path}')}"
 
 
 def _own_name(name: str) -> str:

@@ -50,8 +50,7 @@ def perform(
 def _fetched(desk: Desk, artifact_id: str, folder: Path) -> Path:
     artifact = load_artifact(desk.home.documents, desk.ctx, artifact_id)
     to = folder / Path(artifact.key).name
-    limit = desk.settings.max_input_bytes
-    return fetch_object(desk.home.objects, artifact.key, to, max_bytes=limit).path
+    return fetch_object(desk.home.objects, artifact.key, to, max_bytes=artifact.bytes).path
 
 
 def _lines(table: str, files: Mapping[str, Path]) -> str:

@@ -69,6 +69,8 @@ class MediaInfo(BaseModel):
     """A picture is attached that is not moving video."""
     subtitles: int = 0
     """How many subtitle streams there are."""
+    notices: tuple[str, ...] = ()
+    """What is wrong with the file as a whole, in words: that it is cut off."""
 
     @property
     def is_pattern(self) -> bool:

@@ -23,6 +23,7 @@ from shared.media.decode import AudioBlocks, first_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
 from shared.media.packets import StreamTimes, walk_packets
+from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
@@ -45,6 +46,7 @@ def probe(path: Path) -> MediaInfo:
     """
     if not path.is_file() or not path.stat().st_size:
         raise UnsupportedMedia("the file is empty" if path.is_file() else "it is not a file")
+    refuse_unreadable(path)
     header = _read_header(path)
     demuxer = header["format"]["format_name"]
     times = walk_packets(path, demuxer)
@@ -54,17 +56,21 @@ def probe(path: Path) -> MediaInfo:
     audio = [probing.audio(s) for s in streams if s.get("codec_type") == "audio"]
     video = [probing.video(s) for s in streams if _is_moving(s)]
     if not any([*audio, *video]):
-        raise UnsupportedMedia(probing.why_not())
+        raise UnsupportedMedia(explained(path) or probing.why_not())
     kept_audio = tuple(stream for stream in audio if stream)
     kept_video = tuple(stream for stream in video if stream)
     kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
+    duration_ms = probing.duration_ms(header, kept)
+    promised_s = _number(header["format"].get("duration"))
+    missing = cut_off(path) or falls_short(demuxer, promised_s, duration_ms)
     return MediaInfo(
         container=demuxer,
-        duration_ms=probing.duration_ms(header, kept),
+        duration_ms=duration_ms,
         audio=kept_audio,
         video=kept_video,
         cover_art=any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
+        notices=(missing,) if missing else (),
     )
 
 
@@ -214,7 +220,8 @@ def _read_header(path: Path) -> Header:
             pass_fds=(descriptor,),
         )
     except BackendFailed as error:
-        raise UnsupportedMedia(_refusal(error.fields["details"]["stderr_tail"])) from None
+        last_words = error.fields["details"]["stderr_tail"]
+        raise UnsupportedMedia(explained(path) or _refusal(last_words)) from None
     finally:
         os.close(descriptor)
     return _checked_header(printed.stdout)

@@ -1,6 +1,7 @@
 """Push endpoints: how a function's ``main`` answers Pub/Sub.
 
-204 acknowledges; 503 turns the message back, to come again with backoff. Where
+204 acknowledges; 503 turns the message back, to come again with backoff; a batch comes again as a
+whole, which does what is done already no second time. ``GET /health`` answers 200. Where
 ``RUSHES_PUSH_AUDIENCE`` is set, a push must carry a token that Google signed for that audience and the
 service account that pushes: 401 otherwise, whatever the platform in front has let through.
 """
@@ -18,7 +19,7 @@ from shared.contracts.message import Message
 from shared.errors import Permanent, Unavailable, ValidationError
 from shared.homes.home import Home
 from shared.messages.delivery import Handler, deliver
-from shared.messages.events import message_from_push
+from shared.messages.pushes import Event, events_of_push, message_of
 from shared.settings import Settings, settings, variable
 from shared.steps.burying import bury
 from shared.watch.log import configure
@@ -31,6 +32,7 @@ Answer = tuple[str, int]
 
 CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
+_HEALTH_PATHS = ("/", "/health", "/healthz")
 _CLOCK_SKEW_S = 30
 _FETCH_S = 10.0
 
@@ -43,6 +45,8 @@ def answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> An
     ``home_of`` is asked once the push has been let through.
     """
     configure(settings().log_level)
+    if request.method != "POST":
+        return _look(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
     with bound_contextvars(**_request_fields(headers)):
         return _answer(request, handle, home_of)
@@ -59,11 +63,33 @@ def _answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> A
         return "", 401
     body = request.get_data()
     try:
-        message = message_from_push(body, dict(request.headers))
+        events = events_of_push(body, dict(request.headers))
     except Permanent as error:
-        bury(home_of(), Message(message_id="", data=body, attributes={}), error)
+        _bury(body, error, home_of())
         return "", 204
-    return ("", 503) if deliver(message, home_of(), handle) else ("", 204)
+    again = [_turned_back(event, handle, home_of()) for event in events]
+    return ("", 503) if any(again) else ("", 204)
+
+
+def _turned_back(event: Event, handle: Handler, home: Home) -> bool:
+    """Hand one event's message over; must it come again?"""
+    try:
+        message = message_of(event)
+    except Permanent as error:
+        _bury(event.body, error, home)
+        return False
+    return message is not None and deliver(message, home, handle) is not None
+
+
+def _bury(body: bytes, error: Permanent, home: Home) -> None:
+    bury(home, Message(message_id="", data=body, attributes={}), error)
+
+
+def _look(request: Request) -> Answer:
+    """Whoever looks whether the function lives; it says nothing that a stranger may not know."""
+    if request.method not in ("GET", "HEAD"):
+        return "", 405
+    return ("ok", 200) if request.path in _HEALTH_PATHS else ("", 404)
 
 
 def refusal(authorization: str, config: Settings) -> str | None:

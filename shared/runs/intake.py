@@ -36,6 +36,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.fetch import Fetched, fetch_object
+from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
 from shared.runs.opening import base_params, planned_steps
@@ -118,6 +119,9 @@ class _Intake:
         if info is None:
             self._end_without_upload()
             return
+        if info.size == 0 and info.generation == self.upload.generation:
+            log.info("upload.empty")  # a placeholder, announced by its attributes alone
+            return
         name = info.metadata.get("rushes-name", self.upload.name)
         run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
         bind(run_id=run.run_id)
@@ -140,8 +144,7 @@ class _Intake:
             return
         taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
         if isinstance(taken, Lease):
-            gone = NotFound("upload", self.upload.name).locate(service=PROBE, backend_version=None)
-            taken = taken.settle_failed(gone)
+            taken = taken.settle_done(StepState.SKIPPED.value, reason=self._superseded())
         self._tell(run, taken)
 
     def _wanted(self, run: Run) -> Claim:
@@ -170,8 +173,13 @@ class _Intake:
             lease.release(error)
             raise
         except Permanent as error:
-            claim = lease.settle_failed(error)
-            log.warning("upload.refused", code=error.code)
+            reason = self._superseded() if isinstance(error, NotFound) else None
+            claim = (
+                lease.settle_done(StepState.SKIPPED.value, reason=reason)
+                if reason
+                else lease.settle_failed(error)
+            )
+            log.warning("upload.refused", code=error.code, superseded=reason is not None)
         self._tell(run, claim)
 
     def _accept(self, run: Run, lease: Lease, info: ObjectInfo) -> Claim:
@@ -191,21 +199,29 @@ class _Intake:
         with trace.span("publish"):
             planning.start(self.home, self.upload.ctx, run, asset)
         with trace.span("settle"):
-            return lease.settle_done("done", asset_id=asset.asset_id)
+            told = " ".join(asset.media.notices) or None
+            return lease.settle_done("done", asset_id=asset.asset_id, reason=told)
+
+    def _superseded(self) -> str | None:
+        """Why this generation cannot be found: the object was overwritten, or deleted, meanwhile."""
+        info = self.home.objects.stat(self.upload.key)
+        if info is None:
+            return "deleted before it was read"
+        if info.generation > self.upload.generation:
+            return "superseded: a newer upload under the same name has replaced it"
+        return None
 
     def _fetch(self, folder: Path) -> Fetched:
-        limits = planning.tenant_settings(self.home, self.upload.ctx)
-        limit = int(limits.get("max_input_bytes", self.home.settings.max_input_bytes))
         return fetch_object(
             self.home.objects,
             self.upload.key,
             folder / "upload",
-            max_bytes=limit,
+            max_bytes=max_input_bytes(self.home, self.upload.ctx),
             generation=self.upload.generation,
         )
 
     def _plan(self, wishes: Wishes, asset: Asset) -> dict[str, Any]:
-        standing = planning.tenant_settings(self.home, self.upload.ctx)
+        standing = tenant_settings(self.home, self.upload.ctx)
         steps = wishes.steps if wishes.steps is not None else standing.get("steps")
         if steps is None:
             wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
@@ -247,7 +263,10 @@ class _Intake:
             key=f"{folder}/{identifier}.{probed.extension}",
             media=probed.media,
         )
-        self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
+        if fetched.decoded:  # an asset is its bytes: no copy of it is encoded
+            self.home.objects.put(asset.key, fetched.path, content_type=asset.content_type)
+        else:
+            self.home.objects.copy(self.upload.key, asset.key, generation=self.upload.generation)
         return asset
 
     def _register(self, asset: Asset, name: str) -> Asset:
@@ -285,8 +304,8 @@ class _Intake:
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""
         failed = claim.state == "failed"
-        state = StepState.FAILED if failed else StepState.DONE
-        record = StepRecord(step=PROBE).settled(state, error=claim.error)
+        state = StepState.FAILED if failed else StepState(claim.outcome or "done")
+        record = StepRecord(step=PROBE).settled(state, error=claim.error, reason=claim.reason)
         self._record(run, record, claim)
         publish_settled(self.home, self.upload.ctx, run.run_id, record)
         log.info(

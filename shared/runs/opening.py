@@ -16,6 +16,7 @@ from shared.contracts.ids import run_id
 from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
+from shared.homes.tenant_limits import tenant_settings
 from shared.pipeline import PROBE, step_named, with_followers, with_needs
 from shared.runs import planning
 from shared.runs.records import open_run
@@ -46,7 +47,7 @@ def base_params(
     """
     if standing:
         return standing[0].params
-    params: Mapping[str, Mapping[str, Any]] = planning.tenant_settings(home, ctx).get("params", {})
+    params: Mapping[str, Mapping[str, Any]] = tenant_settings(home, ctx).get("params", {})
     return params
 
 

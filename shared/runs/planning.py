@@ -118,9 +118,3 @@ def fail_step(
         write_record(home.documents, ctx, run_id, record)
         publish_settled(home, ctx, run_id, record)
         advance(home, ctx, run, step)
-
-
-def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
-    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
-    document = home.documents.get(f"{ctx.document_prefix}settings/pipeline")
-    return document.data if document else {}

@@ -16,6 +16,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects import ABSENT
 from shared.homes.objects.fetch import Fetched, ensure_local
+from shared.homes.tenant_limits import max_input_bytes
 from shared.runs.intake import Wishes
 
 _LONGEST_NAME_BYTES = 255
@@ -34,7 +35,7 @@ def upload(
     wishes = replace(wishes or Wishes(), name=shown(name), user_id=ctx.user_id)
     with (
         work_folder() as folder,
-        ensure_local(uri, folder, max_bytes=home.settings.max_input_bytes) as fetched,
+        ensure_local(uri, folder, max_bytes=max_input_bytes(home, ctx)) as fetched,
     ):
         if fetched.bytes == 0:
             raise UnsupportedMedia("the file is empty: there is nothing in it to decode")

@@ -28,6 +28,7 @@ from shared.contracts.topics import steps_topic
 from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
+from shared.homes.tenant_limits import most_bytes
 from shared.pipeline import Step, step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
@@ -140,7 +141,7 @@ class Work:
                 if not self.records[name].state.delivered
             },
             sources={
-                name: self._fetch(found.key, folder / f"{name}{_suffix(found.key)}")
+                name: self._fetch(found, folder / f"{name}{_suffix(found.key)}")
                 for name, found in {**self.sources, **self._referenced(source)}.items()
             },
             asset_id=self.asset.asset_id,
@@ -169,14 +170,14 @@ class Work:
 
     def _input(self, artifact: Artifact, folder: Path) -> InputFile:
         name = f"{artifact.artifact_id}{_suffix(artifact.key)}"
-        path = self._fetch(artifact.key, folder / name)
+        path = self._fetch(artifact, folder / name)
         return InputFile(artifact.artifact_id, artifact.kind, path, artifact.meta)
 
     def _source(self, folder: Path) -> Path:
-        key = self.asset.key
+        found: Asset | Artifact = self.asset
         if self.request.artifact_id:
-            key = load_artifact(self.home.documents, self.ctx, self.request.artifact_id).key
-        return self._fetch(key, folder / f"source{_suffix(key)}")
+            found = load_artifact(self.home.documents, self.ctx, self.request.artifact_id)
+        return self._fetch(found, folder / f"source{_suffix(found.key)}")
 
     def _media(self, source: Path) -> MediaInfo:
         """What is in the source: known of the recording, to be looked at in an artifact that plays."""
@@ -188,9 +189,9 @@ class Work:
 
         return probe(source)
 
-    def _fetch(self, key: str, to: Path) -> Path:
-        limit = self.home.settings.max_input_bytes
-        return fetch_object(self.home.objects, key, to, max_bytes=limit).path
+    def _fetch(self, found: Asset | Artifact, to: Path) -> Path:
+        limit = most_bytes(self.home, self.ctx, found)
+        return fetch_object(self.home.objects, found.key, to, max_bytes=limit).path
 
 
 def check_request(home: Home, request: StepRequest) -> None:

@@ -160,6 +160,37 @@ def test_an_ordinary_client_uploads_and_eventarcs_form_is_understood(cloud: Clou
     assert len(list_runs(cloud.home.documents, cloud.ctx)) == 1
 
 
+def test_gzip_a_push_without_wrapper_and_a_look_at_a_functions_health(cloud: Cloud) -> None:
+    import gzip
+    import urllib.request
+
+    from google.cloud import storage  # type: ignore[attr-defined]
+
+    from shared.contracts.upload import Upload
+    from shared.runs.records import upload_run_id
+
+    client = storage.Client(project=cloud.home.settings.project)
+    key = f"{cloud.ctx.object_prefix}uploads/packed ☔.mp4"
+    blob = client.bucket(cloud.home.settings.bucket).blob(key)
+    blob.metadata, blob.content_encoding = {"rushes-steps": "detect.hits"}, "gzip"
+    blob.upload_from_string(gzip.compress(DEMO.read_bytes()), content_type="video/mp4")
+    landed = Upload(cloud.ctx, cloud.home.settings.bucket, key, blob.generation)
+    assert cloud.finished(upload_run_id(landed))["state"] == "done"
+    (asset,) = list_assets(cloud.home.documents, cloud.ctx)
+    assert asset.bytes == DEMO.stat().st_size
+    probe = cloud.stack.functions["probe"]
+    with urllib.request.urlopen(f"{probe}/health", timeout=30) as answer:
+        assert answer.status == 200
+    attributes = notification(landed.bucket, key, landed.generation)
+    _post(probe, {"body": {}, "headers": {**attributes, "x-goog-pubsub-message-id": "1"}})
+    for kind in ("storage.object.v1.deleted", "audit.log.v1.written"):
+        told = {"ce-type": f"google.cloud.{kind}", "ce-specversion": "1.0", "ce-id": "2"}
+        _post(probe, {"body": {"name": key}, "headers": {**told, "ce-source": "//storage"}})
+    _quiet(cloud)
+    assert len(list_runs(cloud.home.documents, cloud.ctx)) == 1
+    assert list(dead_letters(cloud.home.documents, cloud.ctx)) == []
+
+
 def _post(address: str, event: dict[str, Any]) -> None:
     import urllib.request
 

@@ -1,5 +1,6 @@
 """The local bucket, as Google's own client and plain HTTP see it."""
 
+import gzip
 import json
 import socket
 import threading
@@ -388,3 +389,54 @@ def test_the_bucket_is_there_and_is_the_only_one(bucket: storage.Bucket) -> None
     with pytest.raises(exceptions.Conflict):
         bucket.client.create_bucket(BUCKET)
     assert bucket.client.lookup_bucket("other") is None
+
+
+def _stored_as_gzip(bucket: storage.Bucket, **fields: str) -> tuple[bytes, bytes]:
+    data = b"sound" * 1000
+    blob = bucket.blob("a.wav")
+    blob.content_encoding = "gzip"
+    for name, value in fields.items():
+        setattr(blob, name, value)
+    blob.upload_from_string(gzip.compress(data), content_type="audio/wav")
+    return data, gzip.compress(data)
+
+
+def test_gzip_is_decoded_for_who_does_not_take_it(bucket: storage.Bucket, address: str) -> None:
+    data, stored = _stored_as_gzip(bucket)
+    url = f"{address}/download/storage/v1/b/{BUCKET}/o/a.wav?alt=media"
+    plain = {"Accept-Encoding": "identity"}
+    for headers in (plain, {**plain, "Range": "bytes=3-9"}):
+        answer = requests.get(url, headers=headers, timeout=5)
+        assert (answer.status_code, answer.content) == (200, data)
+        assert not {"Content-Encoding", "Content-Length", "Content-Range"} & set(answer.headers)
+        assert answer.headers["x-goog-stored-content-encoding"] == "gzip"
+        assert answer.headers["x-goog-stored-content-length"] == str(len(stored))
+    taken = requests.get(url, headers={"Accept-Encoding": "gzip"}, timeout=5, stream=True)
+    assert taken.headers["Content-Encoding"] == "gzip"
+    assert taken.raw.read() == stored
+    part = {"Accept-Encoding": "gzip", "Range": "bytes=3-9"}
+    ranged = requests.get(url, headers=part, timeout=5, stream=True)
+    assert (ranged.status_code, ranged.raw.read()) == (206, stored[3:10])
+
+
+def test_googles_client_gets_either(bucket: storage.Bucket) -> None:
+    data, stored = _stored_as_gzip(bucket)
+    blob = bucket.get_blob("a.wav")
+    assert (blob.content_encoding, blob.size) == ("gzip", len(stored))
+    assert blob.download_as_bytes() == data
+    assert blob.download_as_bytes(raw_download=True) == stored
+
+
+def test_no_transform_keeps_gzip_as_it_is(bucket: storage.Bucket, address: str) -> None:
+    _, stored = _stored_as_gzip(bucket, cache_control="no-transform")
+    url = f"{address}/download/storage/v1/b/{BUCKET}/o/a.wav?alt=media"
+    answer = requests.get(url, headers={"Accept-Encoding": "identity"}, timeout=5, stream=True)
+    assert answer.raw.read() == stored
+
+
+def test_a_simple_upload_may_name_its_encoding(bucket: storage.Bucket, address: str) -> None:
+    url = f"{address}/upload/storage/v1/b/{BUCKET}/o"
+    params = {"uploadType": "media", "name": "b.wav", "contentEncoding": "gzip"}
+    requests.post(url, params=params, data=gzip.compress(b"sound"), timeout=5).raise_for_status()
+    assert bucket.get_blob("b.wav").content_encoding == "gzip"
+    assert bucket.get_blob("b.wav").download_as_bytes() == b"sound"

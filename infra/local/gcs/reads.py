@@ -15,6 +15,7 @@ from infra.local.gcs.bodies import json_body
 from infra.local.gcs.bucket import Bucket
 from infra.local.gcs.resource import Conditions, error_response, etag, json_response, number
 from shared.errors import NotFound, ValidationError
+from shared.homes.objects.encodings import Stored
 from shared.homes.objects.files import BLOCK_BYTES
 from shared.homes.objects.index import IndexedObject
 
@@ -105,7 +106,7 @@ def download(bucket: Bucket, request: Request, key: str) -> Response:
         stack.callback(file.close)
         response = _unless_seen(row, request)
         if response is None:
-            response = _media(file, bucket.hashed(row), request.headers.get("Range"))
+            response = _media(file, bucket.hashed(row), request)
         response.call_on_close(stack.pop_all().close)
         return response
 
@@ -119,7 +120,28 @@ def _unless_seen(row: IndexedObject, request: Request) -> Response | None:
     return None
 
 
-def _media(file: BinaryIO, row: IndexedObject, range_header: str | None) -> Response:
+def _media(file: BinaryIO, row: IndexedObject, request: Request) -> Response:
+    headers = _media_headers(row)
+    if _transcoded(row, request):
+        # As the service does: decoded, of no known length, and as a whole whatever range is wanted.
+        headers |= {"Warning": "214 UploadServer gunzipped", "Vary": "Accept-Encoding"}
+        del headers["Content-Encoding"], headers["Accept-Ranges"]
+        return Response(Stored(_span(file, 0, row.size)).gunzipped(), headers=headers)
+    wanted = parse_range_header(request.headers.get("Range"))
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        headers["Content-Length"] = str(row.size)
+        return Response(_span(file, 0, row.size), headers=headers)
+    return _part(file, row.size, wanted, headers)
+
+
+def _transcoded(row: IndexedObject, request: Request) -> bool:
+    """Is it stored as gzip, for somebody who does not say to take that?"""
+    takes = request.headers.get("Accept-Encoding", "").lower()
+    kept = "no-transform" in str(row.fields.get("cacheControl", "")).lower()
+    return row.content_encoding.lower() == "gzip" and "gzip" not in takes and not kept
+
+
+def _media_headers(row: IndexedObject) -> dict[str, str]:
     headers = {
         "Content-Type": row.content_type,
         "Accept-Ranges": "bytes",
@@ -135,11 +157,7 @@ def _media(file: BinaryIO, row: IndexedObject, range_header: str | None) -> Resp
     for name, header in (("contentEncoding", "Encoding"), ("contentDisposition", "Disposition")):
         if name in row.fields:
             headers[f"Content-{header}"] = row.fields[name]
-    wanted = parse_range_header(range_header)
-    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
-        headers["Content-Length"] = str(row.size)
-        return Response(_span(file, 0, row.size), headers=headers)
-    return _part(file, row.size, wanted, headers)
+    return headers
 
 
 def _part(file: BinaryIO, size: int, wanted: Range, headers: Mapping[str, str]) -> Response:

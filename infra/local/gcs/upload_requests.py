@@ -26,11 +26,15 @@ def upload(bucket: Bucket, request: Request) -> Response:
     with bucket.uploads.scratch() as path:
         resource, content_type = _RECEIVERS[kind](request, path)
         key = text_of(resource, "name", request.args.get("name", ""))
-        described = Description(
-            {**resource, **sent_hashes(request.headers)}, content_type, request.args
-        )
+        described = Description({**resource, **_told(request)}, content_type, request.args)
         row = bucket.store(key, path, described)
     return json_response(bucket.resource(row))
+
+
+def _told(request: Request) -> dict[str, str]:
+    """What the request says of the object outside its resource: checksums, and its encoding."""
+    encoding = request.args.get("contentEncoding")
+    return {**sent_hashes(request.headers), **({"contentEncoding": encoding} if encoding else {})}
 
 
 def _media(request: Request, path: Path) -> tuple[dict[str, Any], str]:
@@ -53,7 +57,7 @@ def _begin(bucket: Bucket, request: Request) -> Response:
     session = bucket.uploads.begin(
         {
             "key": key,
-            "resource": {**resource, **sent_hashes(request.headers)},
+            "resource": {**resource, **_told(request)},
             "content_type": request.headers.get("X-Upload-Content-Type", PLAIN_TYPE),
             "args": request.args.to_dict(),
         }

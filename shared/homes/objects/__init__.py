@@ -29,6 +29,8 @@ class ObjectInfo:
     """What the uploader attached (``rushes-steps`` and the like)."""
     updated_at: float = 0.0
     """Unix seconds, by the store's clock."""
+    content_encoding: str = ""
+    """As the uploader named it, ``gzip`` mostly: how the bytes that are stored are encoded."""
 
 
 class Objects(Protocol):
@@ -61,7 +63,7 @@ class Objects(Protocol):
         """
 
     def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:
-        """Stream the bytes in blocks, from byte ``start`` on (at most the size).
+        """Stream the bytes as they are stored, in blocks, from byte ``start`` on (at most the size).
 
         Raises ``NotFound``, also for a generation that is gone.
         """

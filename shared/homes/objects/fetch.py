@@ -23,9 +23,11 @@ from shared.errors import (
     RushesError,
     TransientDownload,
     Unavailable,
+    UnsupportedMedia,
     ValidationError,
 )
 from shared.homes.objects import ObjectInfo
+from shared.homes.objects.encodings import Stored, encoding_of, most_stored_bytes
 from shared.homes.objects.files import blocks_of, disk_errors
 
 MAX_ATTEMPTS = 3
@@ -53,6 +55,8 @@ class Fetched:
     path: Path
     sha256: str
     bytes: int
+    decoded: bool = False
+    """The object is labelled as encoded: these are the bytes that it stands for."""
 
 
 def open_source(scheme: str, bucket: str) -> Source:
@@ -71,8 +75,9 @@ def fetch_object(
 ) -> Fetched:
     """Download to ``to``, which appears only when it is whole; any earlier file there is replaced.
 
-    Raises ``InputTooLarge`` (before the download where the store knows the size), ``NotFound``,
-    and ``TransientDownload`` after three attempts that ended in ``Unavailable``.
+    What is stored as gzip is decoded. Raises ``InputTooLarge`` (before the download where the store
+    knows the size), ``NotFound``, ``UnsupportedMedia`` for a broken encoding or another one, and
+    ``TransientDownload`` after three attempts that ended in ``Unavailable``.
     """
     attempts = 0
     try:
@@ -123,15 +128,26 @@ def _attempt(objects: Source, which: tuple[str, int | None], to: Path, max_bytes
     if info is None:
         raise NotFound("object", key)
     current = generation in (None, info.generation)
-    if current and info.size > max_bytes:
+    encoded = encoding_of(info.content_encoding) == "gzip"
+    allowed = most_stored_bytes(max_bytes) if encoded else max_bytes
+    if current and info.size > allowed:
         raise InputTooLarge(max_bytes, info.size)
     with _temporary(to.parent, key) as part:
-        size, sha256 = _write(objects.read(key, generation=generation), part, max_bytes)
-        if current and size != info.size:
-            raise Unavailable("the object", f"{size:,} of {info.size:,} bytes arrived")
+        stored = Stored(objects.read(key, generation=generation))
+        try:
+            size, sha256 = _write(stored.gunzipped() if encoded else stored, part, max_bytes)
+        except UnsupportedMedia:  # broken, perhaps only for what did not arrive
+            _check_whole(stored, info if current else None)
+            raise
+        _check_whole(stored, info if current else None)
         with disk_errors():
             part.replace(to)
-    return Fetched(to, sha256, size)
+    return Fetched(to, sha256, size, decoded=encoded)
+
+
+def _check_whole(stored: Stored, info: ObjectInfo | None) -> None:
+    if info is not None and stored.size != info.size:
+        raise Unavailable("the object", f"{stored.size:,} of {info.size:,} bytes arrived")
 
 
 @contextmanager

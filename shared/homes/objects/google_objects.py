@@ -156,7 +156,8 @@ class GoogleObjects:
 
         checksum: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         # Requests for ranges, as a broken one can be repeated without beginning again. They carry
-        # no checksum of their own.
+        # no checksum of their own. Raw, for the service would decode what is stored as gzip, and
+        # then knows no ranges, size or checksum of it.
         with (
             _service_errors("object", blob.name),
             blob.open("rb", chunk_size=_FETCH_BYTES, raw_download=True, **self._call) as file,
@@ -199,6 +200,7 @@ def _info(blob: Blob) -> ObjectInfo:
         content_type=blob.content_type or "application/octet-stream",
         metadata=dict(blob.metadata or {}),
         updated_at=blob.updated.timestamp(),
+        content_encoding=blob.content_encoding or "",
     )
 
 

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,15 @@ class IndexedObject(ObjectInfo):
     identity: str = field(default="", compare=False, repr=False)
     """Inode, size and mtime of the file with the bytes, see ``files.identity_of``."""
 
+    def __post_init__(self) -> None:
+        """The encoding is one of the ``fields``, and has no column of its own."""
+        named = self.fields.get("contentEncoding")
+        object.__setattr__(self, "content_encoding", named if isinstance(named, str) else "")
 
-_COLUMNS = ", ".join(column.name for column in fields(IndexedObject))
-_MARKS = ", ".join("?" for _ in fields(IndexedObject))
+
+_NAMES = [column.name for column in fields(IndexedObject) if column.name != "content_encoding"]
+_COLUMNS = ", ".join(_NAMES)
+_MARKS = ", ".join("?" for _ in _NAMES)
 
 
 @contextmanager
@@ -159,7 +165,8 @@ class Transaction:
 
     def put(self, row: IndexedObject) -> None:
         """Write the key's row."""
-        values = [json.dumps(v) if isinstance(v, Mapping) else v for v in astuple(row)]
+        named = (getattr(row, name) for name in _NAMES)
+        values = [json.dumps(dict(v)) if isinstance(v, Mapping) else v for v in named]
         self.db.execute(f"INSERT OR REPLACE INTO objects ({_COLUMNS}) VALUES ({_MARKS})", values)
 
     def delete(self, key: str) -> None:
@@ -181,7 +188,7 @@ class Transaction:
 
 
 def _object(row: tuple[Any, ...]) -> IndexedObject:
-    named = dict(zip((column.name for column in fields(IndexedObject)), row, strict=True))
+    named = dict(zip(_NAMES, row, strict=True))
     for name in ("metadata", "fields"):
         named[name] = json.loads(named[name])
     return IndexedObject(**named)

@@ -56,6 +56,7 @@ def _info(key: str, response: Any) -> ObjectInfo:
         content_type=response.get("ContentType", "application/octet-stream"),
         metadata=response.get("Metadata", {}),
         updated_at=updated_at,
+        content_encoding=response.get("ContentEncoding", ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -213,6 +214,26 @@ def test_a_source_with_a_tenant_is_that_tenants_alone(
     assert refused.json()["error"]["details"]["field"] == "uri"
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://incoming/t1/../t2/take.wav",
+        "s3://incoming/t1/a/../../../other/take.wav",
+        "s3://incoming/t1/./../t2/take.wav",
+        "gs://more/t1/../../recordings/tenants/t2/dev/uploads/a.wav",
+    ],
+)
+def test_no_key_leads_out_of_the_place_that_is_named(
+    desk_of: Callable[..., Desk], uri: str
+) -> None:
+    """A key is no path, but a server in between may take it for one."""
+    places = "s3://incoming/{tenant}, gs://more/{tenant}"
+    desk = desk_of(source_buckets=places, bucket="recordings")
+    refused = desk.client.post("/assets", json={"uri": uri})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["details"]["field"] == "uri"
+
+
 @pytest.mark.parametrize("places", ["gs://", "s3:///", "gs://, s3://", "gs:///key"])
 def test_a_scheme_alone_names_no_bucket(desk_of: Callable[..., Desk], places: str) -> None:
     desk = desk_of(source_buckets=places)
@@ -247,6 +268,17 @@ def test_registering_from_s3(desk_of: Callable[..., Desk], monkeypatch: pytest.M
         run = desk.client.get(asked.json()["links"]["run"]).json()
         assert run["source"] == "take.wav"
         assert desk.client.get(f"/assets/{run['asset_id']}/media").content == b"from afar"
+        odd = {"Key": "t1/a/../b.wav", "Body": gzip.compress(b"odd"), "ContentEncoding": "gzip"}
+        s3.put_object(Bucket="rushes-in", **odd)
+        s3.put_object(Bucket="rushes-in", Key="t1/b.wav", Body=b"another")
+        asked = desk.client.post("/assets", json={"uri": "s3://rushes-in/t1/a/../b.wav"})
+        desk.drained()
+        run = desk.client.get(asked.json()["links"]["run"]).json()
+        assert desk.client.get(f"/assets/{run['asset_id']}/media").content == b"odd"
+        limits = f"{desk.ctx.document_prefix}settings/pipeline"
+        desk.home.documents.put(limits, {"max_input_bytes": 8})
+        refused = desk.client.post("/assets", json={"uri": "s3://rushes-in/t1/day 1/take.wav"})
+        assert refused.status_code == 413
     finally:
         server.stop()
 

@@ -14,11 +14,10 @@ from shared.contracts.message import Message
 from shared.contracts.upload import Upload, notification
 from shared.errors import CrossTenant, RushesError, ValidationError
 from shared.messages.events import (
-    PUBLISHED,
-    message_from_push,
     request_from_message,
     upload_from_message,
 )
+from shared.messages.pushes import PUBLISHED, events_of_push, message_of
 from tests.toy import CTX
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -26,6 +25,14 @@ PUSH = json.loads((EVENTS / "push_bucket_notification.json").read_text())
 EVENTARC = json.loads((EVENTS / "eventarc_storage_finalized.json").read_text())
 KEY = "tenants/t1/dev/uploads/field trip/rain ☔.wav"
 UPLOAD = Upload(CTX, "recordings", KEY, 1762078530123456)
+
+
+def message_from_push(body: bytes, headers: dict[str, str]) -> Message:
+    """The one message of a push."""
+    (event,) = events_of_push(body, headers)
+    message = message_of(event)
+    assert message is not None
+    return message
 
 
 def structured(event: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +119,10 @@ def test_unknown_and_malformed_tenants_are_refused(key: str) -> None:
 
 
 NAMES = st.sampled_from(
-    ["message", "data", "attributes", "specversion", "messageId", "deliveryAttempt", "publishTime"]
+    [
+        *("message", "data", "data_base64", "attributes", "specversion", "type", "messageId"),
+        *("deliveryAttempt", "publishTime", "bucket", "name", "step", "ce-type"),
+    ]
 )
 
 
@@ -123,12 +133,16 @@ JSON_VALUES = st.recursive(
 )
 
 
-@given(st.binary() | st.dictionaries(NAMES, JSON_VALUES).map(lambda v: json.dumps(v).encode()))
+BODIES = st.dictionaries(NAMES, JSON_VALUES)
+
+
+@given(st.binary() | (BODIES | st.lists(BODIES)).map(lambda v: json.dumps(v).encode()))
 def test_no_body_breaks_the_parser(body: bytes) -> None:
     try:
-        message = message_from_push(body, {})
-        upload_from_message(message)
-        request_from_message(message)
+        for event in events_of_push(body, {}):
+            if message := message_of(event):
+                upload_from_message(message)
+                request_from_message(message)
     except RushesError:
         return
 

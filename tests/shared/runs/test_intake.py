@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -9,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.asset import MOST_SOURCES
+from shared.contracts.asset import MOST_SOURCES, Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.step_engine import Job
 from shared.contracts.upload import Upload
 from shared.errors import NotFound, Unavailable, UnsupportedMedia
 from shared.homes.home import Home
+from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
+from shared.homes.objects.files import md5_of
 from shared.messages.dead_letters import UNATTRIBUTED, dead_letters, redrive
 from shared.messages.delivery import deliver
 from shared.messages.requests import handle_request
@@ -143,6 +147,78 @@ def test_an_upload_deleted_before_it_was_read_is_nobodys_trouble(home: Home, toy
     announce(home, gone)
     assert drain(home) == []
     assert list_runs(home.documents, CTX) == []
+
+
+def _settled(home: Home, one: Upload) -> tuple[str, str, str | None]:
+    run = run_object(home, CTX, upload_run_id(one))
+    (probe,) = run["steps"]
+    return run["state"], probe["state"], probe["reason"]
+
+
+def test_an_upload_overwritten_before_it_was_read_is_superseded_not_failed(
+    home: Home, toy: Toy
+) -> None:
+    old, new = landed(home, "a.wav", b"old"), landed(home, "a.wav", b"new")
+    for one in (old, new, old):
+        announce(home, one)
+        assert drain(home) == []
+    state, probe, reason = _settled(home, old)
+    assert (state, probe) == ("done", "skipped") and reason and reason.startswith("superseded")
+    assert run_object(home, CTX, upload_run_id(new))["state"] == "done"
+    assert len(list(list_assets(home.documents, CTX))) == 1
+    assert list(dead_letters(home.documents, CTX)) == []
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_an_upload_that_changes_while_it_is_read_is_no_failure_either(
+    deleted: bool, home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = landed(home, "a.wav", b"old")
+    as_it_is = toys.probed
+
+    def probed_meanwhile(path: Path) -> Probed:
+        if deleted:
+            home.objects.delete(old.key)
+        else:
+            landed(home, "a.wav", b"new")
+        return as_it_is(path)
+
+    monkeypatch.setattr(toys, "probed", probed_meanwhile)
+    announce(home, old)
+    drain(home)
+    state, probe, reason = _settled(home, old)
+    assert (state, probe) == ("done", "skipped")
+    assert reason and reason.startswith("deleted" if deleted else "superseded")
+
+
+def test_a_zero_byte_object_announced_by_attributes_alone_opens_no_run(
+    home: Home, toy: Toy
+) -> None:
+    announce(home, landed(home, "empty.wav", b""))
+    assert drain(home) == []
+    assert list_runs(home.documents, CTX) == []
+
+
+def test_an_upload_stored_as_gzip_is_the_asset_of_its_decoded_bytes(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    objects, sound = home.objects, b"sound" * 100
+    assert isinstance(objects, EmbeddedObjects)
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(sound))
+    key = "tenants/t1/dev/uploads/packed.wav"
+    facts = Facts("audio/wav", {}, md5_of(packed), fields={"contentEncoding": "gzip"})
+    info = objects.take(key, packed, facts, Guard())
+    for one in (Upload(CTX, "rushes-local", key, info.generation), landed(home, "a.wav", sound)):
+        announce(home, one)
+        drain(home)
+    (asset,) = list_assets(home.documents, CTX)
+    assert (asset.sha256, asset.bytes) == (hashlib.sha256(sound).hexdigest(), 500)
+    assert [source.name for source in asset.sources] == ["packed.wav", "a.wav"]
+    stored = objects.stat(asset.key)
+    assert stored is not None and (stored.size, stored.content_encoding) == (500, "")
+    assert b"".join(objects.read(asset.key)) == sound
+    assert toy.ran["toy.one"] == 1
 
 
 @pytest.mark.allow_error_logs
@@ -309,7 +385,8 @@ def test_an_upload_that_is_deleted_between_two_tries_ends_its_run(
     home.objects.delete(landed.key)
     assert deliver(delivery.message, home, toys.handle_upload) is None
     run = run_object(home, CTX, upload_run_id(landed))
-    assert run["state"] == "failed" and run["error"]["code"] == "not_found"
+    assert run["steps"][0]["state"] == "skipped"
+    assert run["steps"][0]["reason"] == "deleted before it was read"
 
 
 def test_metadata_that_is_no_name_fails_its_own_upload_and_poisons_nothing(

@@ -1,11 +1,15 @@
 """Fetching inputs: size guards, retries, checksums, and nothing left behind."""
 
+import gzip
 import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pytest
 import stamina
@@ -23,6 +27,7 @@ from shared.errors import (
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.homes.objects.fetch import ensure_local, fetch_object
+from shared.homes.objects.s3 import S3Objects
 
 KEY = "tenants/t1/dev/uploads/secret name.wav"
 DATA = b"sound" * 100
@@ -222,6 +227,72 @@ def test_s3_objects_are_fetched(s3: Any, folder: Path) -> None:
     ):
         pass
     assert names_in(folder) == []
+
+
+def test_s3_objects_that_are_stored_as_gzip_are_decoded(s3: Any, folder: Path) -> None:
+    stored = {"Body": gzip.compress(DATA), "ContentEncoding": "gzip"}
+    s3.put_object(Bucket="recordings", Key="packed.wav", **stored)
+    with ensure_local("s3://recordings/packed.wav", folder, max_bytes=500) as local:
+        assert local.path.read_bytes() == DATA
+        assert (local.sha256, local.bytes) == (hashlib.sha256(DATA).hexdigest(), 500)
+    with (
+        pytest.raises(InputTooLarge),
+        ensure_local("s3://recordings/packed.wav", folder, max_bytes=499),
+    ):
+        pass
+
+
+ODD_KEYS = [
+    *("a/../b.wav", "../b.wav", "a/./b.wav", "a//b.wav", "/a.wav", "a/..", "a/b%2e%2e/c.wav"),
+    *("%2E%2E/a.wav", "a b+c.wav", "a/%2F/b.wav", "a\\b.wav", "a;b=c.wav", "~a.wav", "a\tb.wav"),
+    *("é #?&.wav", "a:b@c,d!$'()*.wav", "a/ /b.wav", "日本.wav"),
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_just_the_s3_key_that_is_named_is_fetched(key: str, s3: Any, folder: Path) -> None:
+    s3.put_object(Bucket="recordings", Key=key, Body=key.encode())
+    for resolved in ("b.wav", "a.wav", "a/b.wav"):
+        s3.put_object(Bucket="recordings", Key=resolved, Body=b"another")
+    with ensure_local(f"s3://recordings/{key}", folder, max_bytes=500) as local:
+        assert local.path.read_bytes() == key.encode()
+
+
+class Wire(BaseHTTPRequestHandler):
+    """Keeps the paths that are asked for, and knows nothing."""
+
+    paths: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self.paths.append(self.path)
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_the_path_that_is_signed_is_the_path_that_is_sent(
+    key: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Wire)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with caplog.at_level("DEBUG", logger="botocore.auth"):
+        assert S3Objects("recordings").stat(key) is None
+    server.shutdown()
+    server.server_close()
+    (canonical,) = (
+        record.getMessage()
+        for record in caplog.records
+        if record.getMessage().startswith("CanonicalRequest")
+    )
+    signed = canonical.split("\n")[2]
+    assert Wire.paths[-1] == signed == f"/recordings/{quote(key, safe='/~')}"
 
 
 def test_a_dead_s3_is_tried_three_times(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -1,0 +1,38 @@
+"""What a tenant has set, and how large an input may be.
+
+The limit is asked here by every door (the command, the API, registering from another bucket, the intake
+of uploads) and by every step, so that none refuses what another has let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.errors import ValidationError
+from shared.homes.home import Home
+
+
+def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
+    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
+    document = home.documents.get(f"{ctx.document_prefix}settings/pipeline")
+    return document.data if document else {}
+
+
+def max_input_bytes(home: Home, ctx: RequestContext) -> int:
+    """What the tenant's settings allow a recording, else what the environment does.
+
+    Raises ``ValidationError`` where the settings hold no number of bytes.
+    """
+    limit = tenant_settings(home, ctx).get("max_input_bytes", home.settings.max_input_bytes)
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1:
+        raise ValidationError("max_input_bytes", "in the tenant's settings is no number of bytes")
+    return int(limit)
+
+
+def most_bytes(home: Home, ctx: RequestContext, found: Asset | Artifact) -> int:
+    """So many may be fetched of a recording; of what the product has made itself, all there are."""
+    return found.bytes if isinstance(found, Artifact) else max_input_bytes(home, ctx)
