@@ -28,6 +28,7 @@ from shared.contracts.topics import steps_topic
 from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
+from shared.machine import processor_kind
 from shared.pipeline import Step, step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
@@ -105,6 +106,7 @@ class Work:
             inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
             missing=tuple(sorted(missing)),
             backend_version=self.backend.version,
+            processor=processor_kind(),
             recall=Recall(
                 topic=steps_topic(self.row.function),
                 data=self.request.model_dump_json(),

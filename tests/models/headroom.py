@@ -19,22 +19,22 @@ from tests.models.ctranslate2_file import Array, read_weights
 LARGEST = 64
 
 
-def give_headroom(folder: Path) -> None:
-    """Quantise the int8 matrices of ``folder/model.bin`` anew, each row to at most ``LARGEST``."""
+def give_headroom(folder: Path, largest: int = LARGEST) -> None:
+    """Quantise the int8 matrices of ``folder/model.bin`` anew, each row to at most ``largest``."""
     path = folder / "model.bin"
     weights = read_weights(path)
     fitted = dict(weights.variables)
     for name, array in weights.variables.items():
         if array.dtype == np.int8 and array.ndim > 1:
             scale = f"{name}_scale"
-            fitted[name], fitted[scale] = _fitted(array, weights.variables[scale])
+            fitted[name], fitted[scale] = _fitted(array, weights.variables[scale], largest)
     weights._replace(variables=fitted).write(path)
 
 
-def _fitted(array: Array, scale: Array) -> tuple[Array, Array]:
+def _fitted(array: Array, scale: Array, largest: int) -> tuple[Array, Array]:
     rows = array.reshape(len(array), -1).astype(np.float64) / scale.reshape(-1, 1)
-    largest = np.abs(rows).max(axis=1)
-    to = (LARGEST / np.where(largest > 0, largest, 1.0)).astype(np.float32)
+    loudest = np.abs(rows).max(axis=1)
+    to = (largest / np.where(loudest > 0, loudest, 1.0)).astype(np.float32)
     made = np.round(rows * to[:, None]).astype(np.int8)
     return made.reshape(array.shape), to.reshape(scale.shape)
 
