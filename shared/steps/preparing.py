@@ -28,12 +28,12 @@ from shared.contracts.topics import steps_topic
 from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
-from shared.machine import processor_kind
 from shared.pipeline import Step, step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
+from shared.watch.processor import processor_kind
 
 
 def load_asset(home: Home, ctx: RequestContext, asset_id: str) -> Asset:

@@ -15,11 +15,11 @@ from shared.errors import NotFound
 from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
-from shared.machine import processor_kind
 from shared.pipeline import step_named
 from shared.steps.claims import Claim, claim_path
 from shared.steps.preparing import Work, load_asset
 from shared.steps.storing import load_artifact
+from shared.watch.processor import processor_kind
 
 _SURROUNDINGS = ("device", "runtime")
 """The meta that says where a result was made, not what it is."""

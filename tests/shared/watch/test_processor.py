@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.machine import described, processor_kind
+from shared.watch.processor import described, processor_kind
 
 ZEN_3 = """processor\t: 0
 vendor_id\t: AuthenticAMD
