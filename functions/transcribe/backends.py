@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from functions.transcribe.whisper import DEFAULT_MODEL, model_name, weights
+from functions.transcribe.whisper import (
+    DEFAULT_MODEL,
+    USUAL_COMPUTE,
+    compute_type,
+    model_name,
+    weights,
+)
 from shared.contracts.step_engine import Backend, Dependency
 from shared.watch.health import report
 
@@ -13,7 +19,7 @@ REFERENCE: Mapping[str, str] = {"faster-whisper": "1.2", "librosa": "0.11"}
 
 
 def whisper_backend(
-    name: str, base: str, packages: Sequence[str], model: str, stub: str
+    name: str, base: str, packages: Sequence[str], model: str, stub: str, device: str = "cpu"
 ) -> Backend:
     """The real backend called ``name``; the stub ``stub`` where one of ``packages`` is missing.
 
@@ -25,7 +31,8 @@ def whisper_backend(
     if any(one.status != "ok" for one in found.values()):
         return stub_backend(stub, known)
     known[weights_name(model)] = weights(model)
-    return Backend(name, base + version_suffix(model, known), dependencies=known)
+    version = base + compute_suffix(device) + version_suffix(model, known)
+    return Backend(name, version, dependencies=known)
 
 
 def stub_backend(version: str, known: Mapping[str, Dependency] | None = None) -> Backend:
@@ -36,6 +43,18 @@ def stub_backend(version: str, known: Mapping[str, Dependency] | None = None) ->
 def weights_name(model: str) -> str:
     """What a model's weights are called among the dependencies: ``whisper-tiny``."""
     return f"whisper-{model_name(model)}"
+
+
+def compute_suffix(device: str) -> str:
+    """What computes, where it is not int8 on a CPU: ``+float32``, ``+cuda`` (float16), ``+cuda+int8``.
+
+    Other numbers hear other words now and then, so no result of one answers for another. The kind of
+    processor is not part of it: workers of several kinds share a bucket, and a message may reach any.
+    """
+    compute = compute_type(device)
+    parts = [] if device == "cpu" else [device]
+    parts += [] if compute == USUAL_COMPUTE[device] else [compute]
+    return "".join(f"+{part}" for part in parts)
 
 
 def version_suffix(model: str, known: Mapping[str, Dependency]) -> str:

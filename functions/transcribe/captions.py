@@ -59,11 +59,14 @@ def backend() -> Backend:
     config = settings()
     if config.captions_backend == "stub":
         return stub_backend(STUB_VERSION)
-    version = BACKEND_VERSION
-    if config.captions_device != "cpu":
-        version += f"+{config.captions_device}"
-    packages = ("faster-whisper",)
-    return whisper_backend("whisper", version, packages, config.captions_model, STUB_VERSION)
+    return whisper_backend(
+        "whisper",
+        BACKEND_VERSION,
+        ("faster-whisper",),
+        config.captions_model,
+        STUB_VERSION,
+        config.captions_device,
+    )
 
 
 def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:

@@ -7,6 +7,7 @@ in the hub's cache on this machine; an absolute folder is taken as it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 DEFAULT_MODEL = "tiny"
+USUAL_COMPUTE: Mapping[str, str] = {"cpu": "int8", "cuda": "float16"}
+"""Device -> the numbers that it computes with, unless ``RUSHES_WHISPER_COMPUTE`` names others."""
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 """Without tokenizer.json faster-whisper would ask the network for it."""
 
@@ -79,12 +82,20 @@ def _in_hub_cache(model: str) -> Path | None:
         raise ValidationError("model", str(error)) from None
 
 
-@lru_cache(maxsize=2)
+def compute_type(device: str) -> str:
+    """What this process computes with on ``device``: ``int8``, ``float16`` or ``float32``."""
+    return settings().whisper_compute or USUAL_COMPUTE[device]
+
+
 def load_model(folder: Path, device: str) -> WhisperModel:
     """The model, ready to transcribe. Raises ``BackendFailed`` for weights that don't load."""
+    return _loaded(folder, device, compute_type(device))
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, device: str, compute: str) -> WhisperModel:
     from faster_whisper import WhisperModel
 
-    compute = "int8" if device == "cpu" else "float16"
     try:
         return WhisperModel(str(folder), device=device, compute_type=compute)
     except (RuntimeError, ValueError, OSError) as error:

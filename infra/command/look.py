@@ -119,6 +119,11 @@ def _verdict(found: Mapping[str, Any]) -> str:
         told = [f"[green]within its tolerance[/green] of {found['tolerance']:g}, made elsewhere"]
     if found["backend_version"] != found["stored_backend_version"]:
         told.append(f"made by {found['stored_backend_version']}, now {found['backend_version']}")
+    if found["stored_processor"] not in (None, found["processor"]):
+        told.append(
+            "made on another kind of processor"
+            f" ({found['stored_processor']}; here {found['processor']})"
+        )
     if found["largest_deviation"] is not None:
         told.append(f"samples differ by {found['largest_deviation']:.3g} of full scale at most")
     return "; ".join(told)

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 THREADS = 4
 """Of the encoder. x264 gives other bytes with another number, so it is no machine's own."""
 
-_IN_STEP = "sync-lookahead=0:lookahead-threads=1"
-"""x264's lookahead on a thread of its own decided otherwise now and then on a crowded machine."""
+_IN_STEP = "sync-lookahead=0:lookahead-threads=1:cpu-independent=1"
+"""x264's lookahead on a thread of its own decided otherwise now and then on a crowded machine; and its
+AVX2 and AVX-512 routines round otherwise than each other where it may choose."""
 
 PLANAR: Mapping[str, tuple[bytes, int, int, int]] = {
     # pixel format: fourcc, bytes a sample, and by how many bits its chroma is narrower and lower

@@ -101,6 +101,8 @@ class Claim(BaseModel):
     artifact_ids: tuple[str, ...] = ()
     backend_version: str | None = None
     """Of what does it; ``None`` in claims from before this was kept."""
+    processor: str | None = None
+    """The kind of processor of the machine that does it; ``None`` in claims from before this was kept."""
     outcome: str | None = None
     """The step's state when done: ``done``, ``degraded`` or ``skipped``."""
     reason: str | None = None

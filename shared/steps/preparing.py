@@ -34,6 +34,7 @@ from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
+from shared.watch.processor import processor_kind
 
 
 def asset_path(ctx: RequestContext, asset_id: str) -> str:
@@ -112,6 +113,7 @@ class Work:
             inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
             missing=tuple(sorted(missing)),
             backend_version=self.backend.version,
+            processor=processor_kind(),
             recall=Recall(
                 topic=steps_topic(self.row.function),
                 data=self.request.model_dump_json(),

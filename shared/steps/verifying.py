@@ -19,6 +19,7 @@ from shared.pipeline import step_named
 from shared.steps.claims import Claim, claim_path
 from shared.steps.preparing import Work, load_asset
 from shared.steps.storing import load_artifact
+from shared.watch.processor import processor_kind
 
 _SURROUNDINGS = ("device", "runtime")
 """The meta that says where a result was made, not what it is."""
@@ -29,13 +30,14 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
     """Run the artifact's step again on the same inputs and params; nothing is stored.
 
     Returns ``{artifact_id, identical, as_promised, stored_sha256, computed_sha256,
-    stored_backend_version, backend_version, largest_deviation, tolerance}``. The deviation is that of
-    samples in full scale (1.0), for WAV files. ``as_promised``: it is identical; or its meta states a
-    tolerance for other devices, threads and versions, these are others, and it is within. Raises
-    ``NotFound`` where the step no longer makes such a file.
+    stored_backend_version, backend_version, stored_processor, processor, largest_deviation, tolerance}``.
+    The deviation is that of samples in full scale (1.0), for WAV files. ``as_promised``: it is identical; or
+    its meta states a tolerance for other devices, processors, threads and versions, these are others, and
+    it is within. Raises ``NotFound`` where the step no longer makes such a file.
     """
     artifact = load_artifact(home.documents, ctx, artifact_id)
-    work = _work_behind(home, ctx, artifact)
+    work, stored_processor = _work_behind(home, ctx, artifact)
+    processor = processor_kind()
     with work_folder() as folder:
         result = work.engine.run(work.job(folder, _ignore), work.params, work.backend)
         made = _counterpart(artifact, result.outputs)
@@ -43,8 +45,10 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
             computed = hashlib.file_digest(file, "sha256").hexdigest()
         identical = computed == artifact.sha256
         deviation = _largest_deviation(home, artifact, made.path, folder, identical)
-    alike = artifact.meta["backend_version"] == work.backend.version and all(
-        artifact.meta.get(name) == made.meta.get(name) for name in _SURROUNDINGS
+    alike = (
+        artifact.meta["backend_version"] == work.backend.version
+        and stored_processor in (None, processor)
+        and all(artifact.meta.get(name) == made.meta.get(name) for name in _SURROUNDINGS)
     )
     tolerance = artifact.meta.get("tolerance")
     within = tolerance is not None and deviation is not None and deviation <= tolerance
@@ -56,19 +60,22 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
         "computed_sha256": computed,
         "stored_backend_version": artifact.meta["backend_version"],
         "backend_version": work.backend.version,
+        "stored_processor": stored_processor,
+        "processor": processor,
         "largest_deviation": deviation,
         "tolerance": tolerance,
     }
 
 
-def _work_behind(home: Home, ctx: RequestContext, artifact: Artifact) -> Work:
+def _work_behind(home: Home, ctx: RequestContext, artifact: Artifact) -> tuple[Work, str | None]:
+    """The artifact's step, ready to run, and the kind of processor that ran it."""
     document = home.documents.get(claim_path(ctx, artifact.meta["cache_key"]))
     claim = Claim.model_validate(document.data) if document else None
     if claim is None or claim.recall is None:
         raise NotFound("record of how it was made of artifact", artifact.artifact_id)
     request = StepRequest.model_validate_json(claim.recall.data)
     asset = load_asset(home, ctx, request.asset_id)
-    return Work.prepare(home, step_named(request.step), request, asset)
+    return Work.prepare(home, step_named(request.step), request, asset), claim.processor
 
 
 def _ignore(fraction: float) -> None:

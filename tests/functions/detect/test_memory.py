@@ -45,8 +45,8 @@ def _peak_mib(step: str, seconds: int, folder: Path) -> int:
 @pytest.mark.heavy
 @pytest.mark.parametrize(
     ("engine", "minutes", "more_mib"),
-    # The samples alone would be 154 and 230; what the voice detector's arenas keep varies by some 60.
-    [("hits", 20, 64), ("loops", 20, 64), ("phrases", 30, 128)],
+    # The samples alone would be 92 and 154; what the voice detector's arenas keep varies by some 60.
+    [("hits", 12, 64), ("loops", 12, 64), ("phrases", 20, 128)],
 )
 def test_long_sound_takes_little_more_than_two_minutes(
     engine: str, minutes: int, more_mib: int, tmp_path: Path

@@ -10,6 +10,7 @@ from shared.contracts.asset import MediaInfo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, UnsupportedMedia, ValidationError
+from shared.settings import settings
 from tests.functions.transcribe.harness import Ran, run
 from tests.functions.transcribe.sounds import (
     FIVE,
@@ -109,6 +110,24 @@ def test_settings_reach_the_version_and_the_params(configured: pytest.MonkeyPatc
     configured.setenv("VIDEO_CAPTIONS_DEVICE", "cuda")
     assert CaptionsParams().language == "de"
     assert ENGINE.backend().version == "captions_whisper_v1+cuda+base"
+    configured.setenv("RUSHES_WHISPER_COMPUTE", "int8")
+    settings.cache_clear()
+    assert ENGINE.backend().version == "captions_whisper_v1+cuda+int8+base"
+
+
+def test_what_computes_is_part_of_the_version(
+    configured: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """int8 is the plain version; float32 hears the same words, for these are clear."""
+    source = write(tmp_path / "in.wav", spoken(FIVE), silence(1))
+    eight = run(ENGINE, source, tmp_path / "int8")
+    configured.setenv("RUSHES_WHISPER_COMPUTE", "float32")
+    settings.cache_clear()
+    full = run(ENGINE, source, tmp_path / "float32")
+    assert ENGINE.backend().version == "captions_whisper_v1+float32"
+    for ran in (eight, full):
+        assert [word["text"] for word in ran.body["words"]] == FIVE.split()
+    assert eight.body != full.body, "their probabilities are not the same numbers"
 
 
 def test_a_language_that_the_model_lacks_is_refused(tmp_path: Path) -> None:

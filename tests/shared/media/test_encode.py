@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BackendFailed
+from shared.media import encode
 from shared.media.encode import PLANAR, PictureWriter, Planes, Written, passing_format
 from shared.media.frames import PictureFormat, Wanted
 from tests.shared.media.test_frames import packet_times_ms, read
@@ -61,6 +62,31 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "a.mp4")
     write(tmp_path / "b.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def drifting(planes: Planes, number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Soft noise that moves under hard noise that stands: for the encoder to choose among."""
+    draw = np.random.default_rng(5)
+    data = np.full(planes.size_bytes, 128, np.uint8)
+    luma = planes.split(data)[0]
+    soft = np.kron(draw.integers(0, 160, (12, 40)), np.ones((8, 8), int))
+    luma[...] = soft[:, 3 * number :][:, : luma.shape[1]] + draw.integers(0, 60, luma.shape)
+    return data
+
+
+def test_whatever_the_processor_can_the_bytes_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """x264 with the routines that it chooses here, with those of AVX2 alone, and with none."""
+    given = encode._IN_STEP
+    for asm in ("auto", "avx2", "0"):
+        monkeypatch.setattr(encode, "_IN_STEP", f"{given}:asm={asm}")
+        planes = Planes(160, 96, "yuv420p")
+        with PictureWriter(Written(tmp_path / f"{asm}.mp4", planes, PLAIN, quality=23)) as writer:
+            for number in range(30):
+                writer.write(1001 * number * RATE, drifting(planes, number))
+    made = {path.read_bytes() for path in tmp_path.glob("*.mp4")}
+    assert len(made) == 1
 
 
 def test_colours_and_aspect_are_told(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from infra.command.main import rushes
 from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
@@ -382,7 +384,9 @@ def test_other_bytes_of_a_source_are_another_result(
     assert again["steps"][0]["cache_key"] != first["steps"][0]["cache_key"]
 
 
-def test_verifying_computes_again_and_compares(home: Home, toy: Toy, tmp_path: Path) -> None:
+def test_verifying_computes_again_and_compares(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_file(home, tmp_path, steps=("toy.two",), params={"toy.one": {"text": "chosen"}})
     artifact = run["steps"][2]["artifacts"][0]
     found = verify_artifact(home, CTX, artifact["artifact_id"])
@@ -398,6 +402,16 @@ def test_verifying_computes_again_and_compares(home: Home, toy: Toy, tmp_path: P
     toy._result = otherwise.__get__(toy)  # type: ignore[method-assign]
     found = verify_artifact(home, CTX, artifact["artifact_id"])
     assert not found["identical"] and found["largest_deviation"] is None
+    assert found["stored_processor"] == found["processor"]
+    monkeypatch.setattr(f"{verify_artifact.__module__}.processor_kind", lambda: "riscv64 other")
+    found = verify_artifact(home, CTX, artifact["artifact_id"])
+    assert found["stored_processor"] != found["processor"] == "riscv64 other"
+    assert not found["as_promised"], "without a tolerance nothing is promised there"
+    where = ["--data", str(tmp_path / "data"), "--tenant", CTX.tenant_id, "--env", CTX.env]
+    said = CliRunner().invoke(rushes, ["verify", *where, artifact["artifact_id"]])
+    assert (
+        "made on another kind of processor" in " ".join(said.output.split()) and said.exit_code == 1
+    )
 
 
 def test_a_settled_step_stays_as_it_is_whatever_comes_again(
