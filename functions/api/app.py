@@ -33,6 +33,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
     app.add_middleware(
         guard.Guard,
         own_names_only=home.settings.identity == "dev",
+        identity=identity,
         policy=guard.page_policy(direct=home.settings.direct_transfers),
     )
     for router in (

@@ -7,14 +7,16 @@ request that a browser sends on another site's behalf.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.answers import error_answer
-from shared.errors import Unauthenticated
+from shared.errors import InputTooLarge, RushesError, Unauthenticated, ValidationError
 
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 BUCKETS = "https://storage.googleapis.com"
@@ -37,13 +39,27 @@ def page_policy(*, direct: bool) -> str:
     )
 
 
-class Guard:
-    """ASGI middleware."""
+MAX_BODY_BYTES = 1 << 20
+"""Of a request that is parsed: a timeline has 400 kB at most. Pieces of uploads pass by in a stream."""
+MOST_NESTED = 64
+"""Lists and objects inside one another, in a body that is parsed."""
 
-    def __init__(self, app: ASGIApp, *, own_names_only: bool, policy: str) -> None:
+
+class Guard:
+    """ASGI middleware. A body is read once it is known who sends it, bounded, before it is parsed."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        own_names_only: bool,
+        policy: str,
+        identity: Callable[[str | None], object],
+    ) -> None:
         self._app = app
         self._own_names_only = own_names_only
         self._policy = policy
+        self._identity = identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or refuse it; add the headers."""
@@ -56,12 +72,20 @@ class Guard:
                 self._add_headers(MutableHeaders(scope=message))
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope)) if self._own_names_only else None
-        if refusal is None:
-            await self._app(scope, receive, send_safely)
-        else:
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers) if self._own_names_only else None
+        if refusal is not None:
             answer = error_answer(Unauthenticated(refusal), 403)
             await answer(scope, receive, send_safely)
+            return
+        if scope["method"] in ("POST", "PUT", "PATCH") and not _streamed(scope):
+            try:
+                await anyio.to_thread.run_sync(self._identity, headers.get("authorization"))
+                receive = _replayed(await _whole_body(headers, receive), receive)
+            except RushesError as error:
+                await error_answer(error)(scope, receive, send_safely)
+                return
+        await self._app(scope, receive, send_safely)
 
     def _refusal(self, headers: Headers) -> str | None:
         host = headers.get("host", "")
@@ -83,6 +107,58 @@ class Guard:
         )
         for name, value in told:
             headers.setdefault(name, value)
+
+
+def _streamed(scope: Scope) -> bool:
+    """A piece of an upload: its handler counts the bytes as they come."""
+    return scope["method"] == "PUT" and str(scope["path"]).startswith("/uploads/")
+
+
+async def _whole_body(headers: Headers, receive: Receive) -> bytes:
+    """The body; raises ``InputTooLarge``, and ``ValidationError`` for one that is nested too deeply."""
+    said = headers.get("content-length", "0")
+    if said.isdigit() and len(said) < 20 and int(said) > MAX_BODY_BYTES:
+        raise InputTooLarge(MAX_BODY_BYTES, int(said))
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            raise InputTooLarge(MAX_BODY_BYTES, len(body))
+    if _depth(bytes(body)) > MOST_NESTED:
+        raise ValidationError("body", f"is nested more than {MOST_NESTED} deep")
+    return bytes(body)
+
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(rb"[\[{\]}]")
+
+
+def _depth(body: bytes) -> int:
+    """How deep JSON is nested at most."""
+    deepest = depth = 0
+    for sign in _BRACKET.findall(_TEXT.sub(b"", body)):
+        depth += 1 if sign in (b"[", b"{") else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Gives the body to whoever reads it next, and then what really comes."""
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def _name(address: str) -> str | None:

@@ -19,8 +19,10 @@ from functions.api.identity import Caller
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.errors import Conflict
-from shared.homes.documents import Documents
+from shared.homes.documents import Document, Documents
 
+ACTING_S = 60.0
+"""No action behind a key takes longer."""
 KEPT_S = 30 * 86_400.0
 """So long a key is remembered, where the document store removes what expires."""
 
@@ -61,11 +63,40 @@ class Once:
             self._compare(documents, asked)
 
     def act(self, documents: Documents, action: Callable[[], object]) -> None:
-        """Do it, unless this key has done it already."""
-        if self.key is not None and documents.get(self._document) is not None:
+        """Do it, unless this key has done it already, or is doing it just now.
+
+        The key is claimed first. An action that fails gives it back; one whose process died is done by
+        who asks after ``ACTING_S``.
+        """
+        if self.key is None:
+            action()
             return
-        action()
-        self.check(documents, None)
+        claimed = self._claim(documents)
+        if claimed is None:
+            return
+        try:
+            action()
+        except BaseException:
+            documents.delete(self._document)
+            raise
+        done = {**claimed.data, "state": "done"}
+        documents.update(claimed.path, done, version=claimed.version)
+
+    def _claim(self, documents: Documents) -> Document | None:
+        """The key's document, if the action is ours."""
+        ours = {"body": digest(None), "state": "acting", "expires_at": time.time() + KEPT_S}
+        try:
+            return documents.create(self._document, ours)
+        except Conflict:
+            found = documents.get(self._document)
+        if found is None or found.data.get("state") != "acting":
+            return None
+        if found.read_at - found.updated_at < ACTING_S:
+            return None
+        try:
+            return documents.update(found.path, ours, version=found.version)
+        except Conflict:
+            return None
 
     def _compare(self, documents: Documents, asked: str) -> None:
         standing = documents.get(self._document)

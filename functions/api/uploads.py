@@ -39,6 +39,8 @@ from shared.runs.uploading import object_name, shown, upload
 
 _BLOCK_BYTES = 1 << 20
 _STALE_S = 48 * 3600.0
+KEPT_S = 30 * 86_400.0
+"""So long a session is kept, where the document store removes what expires."""
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
 
 UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -91,6 +93,8 @@ class Session(BaseModel):
     key: str | None = None
     """Where they land then."""
     run_id: Name | None = None
+    expires_at: float | None = None
+    """Unix seconds: it holds the file's name, which nobody needs for ever."""
 
     @property
     def wishes(self) -> Wishes:
@@ -145,10 +149,13 @@ def routes(home: Home) -> APIRouter:
                 raise ValidationError("upload_url", "the bytes go there, not here")
             span = _span(request, session.size_bytes)
             with desk.opened(ctx, session) as file:
-                received = await _receive(file, span, request.stream(), session.size_bytes)
-            if received < session.size_bytes:
-                return Response(status_code=308, headers=_range(received))
-            session = await run(desk.complete, ctx, session)
+                session = await run(desk.load, ctx, upload_id)
+                if session.state == "open":
+                    received = await _receive(file, span, request.stream(), session.size_bytes)
+                    if received < session.size_bytes:
+                        return Response(status_code=308, headers=_range(received))
+                    # Behind the lock: the last piece and a question may come at once.
+                    session = await run(desk.complete, ctx, session)
         return answer(request, await run(desk.shown, ctx, session), status=201)
 
     @router.delete("/uploads/{upload_id}", status_code=204)
@@ -178,6 +185,7 @@ class _Uploads:
             size_bytes=asked.size_bytes,
             steps=asked.wishes.steps,
             params=asked.params,
+            expires_at=time.time() + KEPT_S,
         )
         if self._home.settings.direct_transfers:
             session = self._direct(ctx, session, asked, origin)

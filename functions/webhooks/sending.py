@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -19,6 +23,7 @@ from shared.errors import ValidationError
 from shared.messages.webhooks import Webhook, check_url, is_public
 
 TIMEOUT_S = 10.0
+"""For the whole attempt, from the name's resolution to the answer's headers."""
 
 
 class Unreachable(Exception):
@@ -28,8 +33,61 @@ class Unreachable(Exception):
 def send(webhook: Webhook, event_id: str, body: str, *, private: bool) -> int:
     """POST the body, signed by the Standard Webhooks scheme; returns the HTTP status.
 
-    ``private``: addresses that are not public, and plain HTTP, are allowed. Raises ``Unreachable``.
+    ``private``: addresses that are not public, and plain HTTP, are allowed. Raises ``Unreachable``,
+    after ``TIMEOUT_S`` at the latest: a receiver that drips its headers, or sends one ``100 Continue``
+    after another, keeps every single read within any limit.
     """
+    attempt = _Attempt(webhook, event_id, body, private=private)
+    attempt.start()
+    attempt.join(TIMEOUT_S)
+    return attempt.status()
+
+
+class _Attempt(threading.Thread):
+    """The request in a thread of its own, which ends when its connections are closed."""
+
+    def __init__(self, webhook: Webhook, event_id: str, body: str, *, private: bool) -> None:
+        super().__init__(name="webhook", daemon=True)
+        self._told = (webhook, event_id, body, private)
+        self._answer: int | Exception | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
+
+    def run(self) -> None:
+        webhook, event_id, body, private = self._told
+        try:
+            self._answer = _post(webhook, event_id, body, private=private, opened=self._keep)
+        except Exception as error:  # noqa: BLE001 - handed to who waits
+            self._answer = error
+
+    def _keep(self, pool: urllib3.HTTPConnectionPool) -> None:
+        self._pool = pool
+
+    def status(self) -> int:
+        """The answer's; raises ``Unreachable`` where there is none by now."""
+        if self._answer is None:
+            for connection in getattr(self._pool, "made", ()):
+                _hang_up(connection)
+            raise Unreachable(f"it took longer than {TIMEOUT_S:g} s")
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def _hang_up(connection: Any) -> None:
+    held = getattr(connection, "sock", None)
+    if held is not None:
+        with suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)
+
+
+def _post(
+    webhook: Webhook,
+    event_id: str,
+    body: str,
+    *,
+    private: bool,
+    opened: Callable[[urllib3.HTTPConnectionPool], None],
+) -> int:
     try:
         check_url(webhook.url, private=private)
     except ValidationError as error:
@@ -41,6 +99,7 @@ def send(webhook: Webhook, event_id: str, body: str, *, private: bool) -> int:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Host": parts.netloc, "User-Agent": "rushes", "Content-Type": "application/json"}
     with _pool(parts.scheme, host, address, port) as pool:
+        opened(pool)
         try:
             answer = pool.request(
                 "POST",
@@ -82,5 +141,18 @@ def _resolved(host: str, port: int, *, private: bool) -> str:
 
 def _pool(scheme: str, host: str, address: str, port: int) -> urllib3.HTTPConnectionPool:
     if scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port)
-    return urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host)
+        return _Pool(address, port)
+    return _TlsPool(address, port, server_hostname=host, assert_hostname=host)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    """Knows its connections, so that they can be hung up from outside."""
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        self.made = [*getattr(self, "made", ()), connection]
+        return connection
+
+
+class _TlsPool(_Pool, urllib3.HTTPSConnectionPool):
+    """The same over TLS."""

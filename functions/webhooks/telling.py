@@ -19,12 +19,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from pydantic import BaseModel
 
 from functions.webhooks.sending import Unreachable, send
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.message import Message
-from shared.errors import NotFound, Unavailable, ValidationError
+from shared.errors import Conflict, NotFound, Unavailable, ValidationError
 from shared.homes.home import Home
 from shared.messages.webhooks import (
     REPLAY,
@@ -123,13 +124,18 @@ def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Deliv
             "data": _data(home, ctx, delivery),
         }
     )
+    if not _may_try(home, ctx):
+        return False
     tried: dict[str, Any] = {"attempts": delivery.attempts + 1, "told_at": time.time()}
+    begun = delivery.model_copy(update=tried)  # before it is sent: a worker may not live to note it
+    home.documents.put(delivery_path(ctx, begun.delivery_id), begun.model_dump(mode="json"))
     try:
         status = send(webhook, delivery.event_id, body, private=home.settings.webhook_private)
         tried |= {"status": status}
         ok, refused = 200 <= status < 300, f"it answered {status}"
     except Unreachable as error:
         ok, refused = False, str(error)
+    _note_receiver(home, ctx, ok=ok)
     if ok:
         tried |= {"state": "delivered", "error": None}
     else:
@@ -143,9 +149,52 @@ def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Deliv
 
 def _pause_s(delivery: Delivery) -> float:
     """After its last attempt; none before the first, or before a replay."""
-    if delivery.attempts == 0:
-        return 0.0
-    return float(min(FIRST_PAUSE_S * 2 ** (delivery.attempts - 1), LONGEST_PAUSE_S))
+    return _pause_after_s(delivery.attempts)
+
+
+def _pause_after_s(failures: int) -> float:
+    return float(min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)) if failures else 0.0
+
+
+class _Receiver(BaseModel):
+    """How a tenant's receiver has been of late: one that fails is tried by one worker at a time."""
+
+    failures: int = 0
+    """In a row."""
+    tried_at: float = 0.0
+    """Unix seconds."""
+
+
+def _receiver_path(ctx: RequestContext) -> str:
+    return f"{ctx.document_prefix}settings/webhook_receiver"
+
+
+def _may_try(home: Home, ctx: RequestContext) -> bool:
+    """Whether the receiver answers, as far as is known; of one that did not, whether it is our turn.
+
+    Hundreds of events wait for a receiver that holds its callers up, and would hold every worker.
+    """
+    document = home.documents.get(_receiver_path(ctx))
+    known = _Receiver.model_validate(document.data) if document else _Receiver()
+    if document is None or not known.failures:
+        return True
+    if time.time() < known.tried_at + _pause_after_s(known.failures):
+        return False
+    ours = known.model_copy(update={"tried_at": time.time()})
+    try:
+        home.documents.update(document.path, ours.model_dump(), version=document.version)
+    except Conflict:
+        return False
+    return True
+
+
+def _note_receiver(home: Home, ctx: RequestContext, *, ok: bool) -> None:
+    document = home.documents.get(_receiver_path(ctx))
+    known = _Receiver.model_validate(document.data) if document else _Receiver()
+    if ok and not known.failures:
+        return
+    now = _Receiver(failures=0 if ok else known.failures + 1, tried_at=time.time())
+    home.documents.put(_receiver_path(ctx), now.model_dump())
 
 
 def _data(home: Home, ctx: RequestContext, delivery: Delivery) -> dict[str, Any]:

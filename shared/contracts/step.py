@@ -45,7 +45,7 @@ a document. What is larger belongs into the bucket, as a recording or a timeline
 
 def bounded_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The params; raises ``ValueError`` for more than ``MAX_PARAMS_BYTES``."""
-    if len(json.dumps(params, ensure_ascii=False, default=str).encode()) > MAX_PARAMS_BYTES:
+    if len(json.dumps(params, default=str)) > MAX_PARAMS_BYTES:
         raise ValueError(f"are more than {MAX_PARAMS_BYTES:,} bytes of JSON")
     return params
 

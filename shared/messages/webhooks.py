@@ -100,7 +100,8 @@ def load_webhook(documents: Documents, ctx: RequestContext, keys: Keys) -> Webho
 
 
 def save_webhook(documents: Documents, ctx: RequestContext, webhook: Webhook, keys: Keys) -> None:
-    """Put it in its place, its secret sealed with the first of the keys."""
+    """Put it in its place, its secret sealed with the first of the keys; its receiver begins afresh."""
+    documents.delete(f"{ctx.document_prefix}settings/webhook_receiver")
     data = webhook.model_dump(mode="json")
     if keys:
         data[SEALED] = _safe(keys).encrypt(data.pop("secret").encode()).decode()
@@ -177,15 +178,26 @@ def check_url(url: str, *, private: bool) -> None:
         raise ValidationError("url", "is not a public address")
 
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_TRANSLATED = tuple(
+    ipaddress.ip_network(name)
+    for name in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2001:db8::/32")
+)
+"""IPv4 in disguises that no public receiver has: compatible (RFC 4291 2.5.5.1), translated (RFC 2765),
+NAT64 for local use (RFC 8215), Teredo (RFC 4380); and what documents use."""
+
+
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Can it be reached from anywhere, and is it one machine? Also of the IPv4 inside an IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
-        nat64 = ipaddress.ip_network("64:ff9b::/96")
+        if any(address in network for network in _TRANSLATED):
+            return False
         inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in nat64:
+        if inner is None and address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
+        return address.is_global and not address.is_multicast and not address.is_site_local
     return address.is_global and not address.is_multicast
 
 

@@ -213,6 +213,7 @@ def test_what_expires_is_what_the_product_gives_a_time_of_expiry() -> None:
     rooms = {
         "dead_letters": "shared/messages/dead_letters.py",
         "requests": "functions/api/once.py",
+        "uploads": "functions/api/uploads.py",
         "webhook_deliveries": "shared/messages/webhooks.py",
     }
     assert documents.locals()["expiring"] == sorted(rooms)

@@ -6,8 +6,9 @@
 locals {
   # Collection group -> the fields that are filtered across all tenants.
   group_filters = {
-    cache = ["state"]
-    steps = ["state"]
+    assets = ["erasing"]
+    cache  = ["state"]
+    steps  = ["state"]
   }
 
   # Maps and texts that nobody filters by: without an exemption each of their entries is indexed, to
@@ -21,7 +22,7 @@ locals {
   }
 
   # Documents in these collections carry when they expire; Firestore removes them within a day or so.
-  expiring = ["dead_letters", "requests", "webhook_deliveries"]
+  expiring = ["dead_letters", "requests", "uploads", "webhook_deliveries"]
 
   filtered = merge([for group, fields in local.group_filters : { for field in fields : "${group}/${field}" => [group, field] }]...)
   exempt   = merge([for group, fields in local.never_filtered : { for field in fields : "${group}/${field}" => [group, field] }]...)

@@ -213,3 +213,28 @@ def test_other_sites_are_not(at_home: Callable[..., Any], base: str, headers: An
     refused = at_home(base, **headers)
     assert refused.status_code == 403 and refused.json()["error"]["code"] == "unauthenticated"
     assert "default-src 'self'" in refused.headers["Content-Security-Policy"]
+
+
+def test_nothing_is_parsed_for_who_has_no_token(client: TestClient) -> None:
+    deep = b"[" * 500_000
+    refused = client.post("/timelines", content=deep, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 401
+
+
+def test_bodies_are_bounded_in_size_and_depth(client: TestClient, issuer: Issuer) -> None:
+    headers = {
+        "Authorization": f"Bearer {issuer.token()}",
+        "Content-Type": "application/json",
+    }
+
+    def pieces() -> Iterator[bytes]:  # without a Content-Length
+        for _ in range(40):
+            yield b" " * 65_536
+
+    assert client.post("/timelines", content=b" " * 1_100_000, headers=headers).status_code == 413
+    assert client.post("/timelines", content=pieces(), headers=headers).status_code == 413
+    nested = b'{"a":' * 100 + b"1" + b"}" * 100
+    refused = client.post("/timelines", content=nested, headers=headers)
+    assert refused.status_code == 422 and "nested" in refused.json()["error"]["message"]
+    text = json.dumps({"name": "[" * 1_000}).encode()
+    assert client.post("/timelines", content=text, headers=headers).status_code != 413

@@ -154,7 +154,7 @@ def test_a_webhook_that_must_not_be_is_refused(desk: Desk, wish: dict[str, Any])
 @pytest.mark.allow_error_logs
 def test_dead_letters_are_shown_and_sent_again(desk: Desk) -> None:
     asset_id = desk.recording(steps=("toy.one",))["asset_id"]
-    desk.client.post("/steps/toy/one", json={"asset_id": asset_id, "fail": "transient"})
+    desk.client.post("/steps/toy/one", json={"asset_id": asset_id, "fail": "scarce"})
     desk.drained()
     (letter,) = desk.client.get("/dead-letters").json()["dead_letters"]
     assert (letter["code"], letter["step"]) == ("attempts_exhausted", "toy.one")

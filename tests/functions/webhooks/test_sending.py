@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -33,6 +37,11 @@ PRIVATE = [
     "::ffff:169.254.169.254",
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b:1::7f00:1",
+    "fec0::1",
+    "2001:0:7f00:1::",
 ]
 
 
@@ -121,3 +130,36 @@ def test_nobody_there_and_no_such_name() -> None:
         send(Webhook(url=f"http://127.0.0.1:{port}/", secret=SECRET), "e", "{}", private=True)
     with pytest.raises(Unreachable, match="name is not known"):
         send(Webhook(url="https://no-such-name.invalid/", secret=SECRET), "e", "{}", private=False)
+
+
+@contextmanager
+def _dripping(line: bytes) -> Iterator[str]:
+    """A receiver that says something every tenth of a second, and never comes to the point."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stop = threading.Event()
+
+        def serve() -> None:
+            with suppress(OSError):
+                held, _ = listener.accept()
+                with held:
+                    held.sendall(b"HTTP/1.1 200 OK\r\n" if b":" in line else b"")
+                    while not stop.wait(0.1):
+                        held.sendall(line)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        stop.set()
+        thread.join(5)
+
+
+@pytest.mark.parametrize("line", [b"X-A: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_receiver_that_drips_is_left_at_the_deadline(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.webhooks.sending.TIMEOUT_S", 0.8)
+    with _dripping(line) as url:
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="took longer"):
+            send(Webhook(url=url, secret=SECRET), "e", "{}", private=True)
+        assert time.monotonic() - began < 5
