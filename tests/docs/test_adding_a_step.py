@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     begin, end = "STEPS: tuple[Step, ...] = (\n", "\n)\n"
     before, _, after = table.read_text().partition(begin)
     rows, _, rest = after.partition(end)
-    table.write_text(f"{before}{begin}{rows}\n{told.row.rstrip()}{end}{rest}")
+    row = textwrap.indent(told.row.rstrip(), "    ")
+    table.write_text(f"{before}{begin}{rows}\n{row},{end}{rest}")
     in_tree(copy, *shlex.split(told.generate)[1:])
     return copy
 
