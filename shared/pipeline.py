@@ -1,93 +1,110 @@
 """The one table: which step follows which, what it needs and makes, when, where and how long.
 
-The local dispatcher, the topics and subscriptions in terraform/ and the docs are derived from
-``STEPS``. A new engine is one new file beside its siblings and one row here.
+Derived from ``STEPS``: the local dispatcher, the topics and subscriptions in terraform/, the HTTP
+paths, the kinds of artifacts and what registration demands of them, the names that the console and
+the command show, capacity's figures for what was not measured yet, and the docs. A new engine is one
+new file beside its siblings and one row here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
-from shared.contracts.asset import MediaInfo
+from shared.contracts.artifact import Kind
+from shared.contracts.row import Step
 from shared.errors import ValidationError
-
-Takes = Literal["audio", "video", "pattern", "any"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One row. ``name`` is ``function.engine``, and the engine lives in functions/<function>/<engine>.py."""
-
-    name: str
-    takes: Takes
-    """What the recording must have for the step to make sense."""
-    produces: tuple[str, ...]
-    """Artifact kinds."""
-    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Earlier step -> the kinds of its artifacts whose files this step reads."""
-    wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Like ``needs``, but waited for only in a run that has it, and read only where it delivered."""
-    partial: bool = False
-    """Runs as soon as one of its needs delivered, though others failed."""
-    default: bool = True
-    """Runs on upload, unless a tenant's settings say otherwise."""
-    timeout_s: int = 1800
-    """After this the lease is no longer renewed, and another worker may take over."""
-    machine: Literal["cpu", "gpu"] = "cpu"
-
-    @property
-    def function(self) -> str:
-        """The folder below functions/, and the part of its topic's name."""
-        return self.name.split(".", 1)[0]
-
-    @property
-    def reads(self) -> Mapping[str, tuple[str, ...]]:
-        """Needs and wants: the earlier step -> the kinds of its artifacts."""
-        return {**self.needs, **self.wants}
-
-    def accepts(self, media: MediaInfo) -> bool:
-        """Does the recording have what this step works on?"""
-        has = {
-            "audio": media.has_audio,
-            "video": media.has_video,
-            "pattern": media.is_pattern,
-            "any": not media.is_pattern,
-        }
-        return has[self.takes]
-
-    def concerns(self, media: MediaInfo) -> bool:
-        """Is it for this sort of upload at all: patterns are performed, recordings are not?"""
-        return (self.takes == "pattern") == media.is_pattern
-
 
 PROBE = "probe"
 """The first step of every run. It has no row: it makes the asset that all rows work on."""
+PROBE_TITLE = "Read"
+
+_SEGMENT = ("start_ms", "end_ms", "score", "confidence")
+_SEGMENT_SUMMARY = ("duration_ms", "segment_count")
+_SOUND = ("preset_id", "dry_wet", "knob_values")
+_MIX = (
+    *("bus_id", "roles", "gain_db", "export_preset", "limiter_thresh", "headroom"),
+    *("loudnorm_target", "dithered", "render_profile"),
+)
+PREVIEW = Kind("preview", "Picture", demands=("shows",))
+"""A picture for people; ``shows`` says of what."""
 
 STEPS: tuple[Step, ...] = (
-    Step("detect.hits", takes="audio", produces=("audio_hit", "audio_hits", "preview")),
-    Step("detect.loops", takes="audio", produces=("audio_loop", "audio_loops", "preview")),
+    Step(
+        "detect.hits",
+        title="Hits",
+        path="/audio/hits/detect",
+        takes="audio",
+        produces=(
+            Kind("audio_hit", "Hit", demands=_SEGMENT),
+            Kind("audio_hits", "Hits, listed", demands=_SEGMENT_SUMMARY),
+            PREVIEW,
+        ),
+    ),
+    Step(
+        "detect.loops",
+        title="Loops",
+        path="/audio/loops/detect",
+        takes="audio",
+        produces=(
+            Kind("audio_loop", "Loop", demands=(*_SEGMENT, "bpm", "bars", "beats_ms")),
+            Kind("audio_loops", "Loops, listed", demands=_SEGMENT_SUMMARY),
+            PREVIEW,
+        ),
+    ),
     # Minutes of work for a minute of sound on a CPU, and weights of its own: for who asks for it.
     Step(
         "separate.stems",
+        title="Stems",
+        path="/audio/separate",
         takes="audio",
-        produces=("audio_stem",),
+        produces=(Kind("audio_stem", "Stem", demands=("stem", "model_used", "runtime", "device")),),
         default=False,
         timeout_s=3600,
         machine="gpu",
     ),
-    Step("transcribe.semantics", takes="audio", produces=("audio_semantic_timeline", "preview")),
+    Step(
+        "transcribe.semantics",
+        title="Speech, music, beats",
+        path="/audio/semantic-timeline/analyze",
+        takes="audio",
+        produces=(
+            Kind(
+                "audio_semantic_timeline",
+                "Semantic timeline",
+                demands=(
+                    *("semantic_version", "model_used", "include_beats", "include_speech_music"),
+                    *("min_silence_ms", "loudness_window_ms", "speed_change_limit"),
+                    "audio_semantic_cache_key",
+                ),
+            ),
+            PREVIEW,
+        ),
+    ),
     Step(
         "detect.phrases",
+        title="Phrases",
+        path="/audio/phrases/detect",
         takes="audio",
-        produces=("audio_phrase", "audio_phrases", "preview"),
+        produces=(
+            Kind("audio_phrase", "Phrase", demands=(*_SEGMENT, "transcript")),
+            Kind("audio_phrases", "Phrases, listed", demands=_SEGMENT_SUMMARY),
+            PREVIEW,
+        ),
         wants={"transcribe.semantics": ("audio_semantic_timeline",)},
     ),
     Step(
         "sample.pack",
+        title="Sample pack",
+        path="/audio/samples/pack",
         takes="audio",
-        produces=("audio_sample_pack", "preview"),
+        produces=(
+            Kind(
+                "audio_sample_pack",
+                "Sample pack",
+                demands=("outcomes", "min_quality_score", "members"),
+            ),
+            PREVIEW,
+        ),
         needs={
             "detect.hits": ("audio_hit", "audio_hits"),
             "detect.loops": ("audio_loop", "audio_loops"),
@@ -97,48 +114,169 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "detect.regions",
+        title="Faces",
+        path="/video/regions",
         takes="video",
-        produces=("video_region_summary", "video_region_mask", "preview"),
+        produces=(
+            Kind(
+                "video_region_summary",
+                "Faces, listed",
+                demands=(
+                    *("model_used", "duration_ms", "frame_sample_interval_ms"),
+                    "include_regions",
+                ),
+            ),
+            Kind("video_region_mask", "Face mask", demands=("track_id",), folder="regions"),
+            PREVIEW,
+        ),
         timeout_s=3600,
     ),
-    Step("detect.visual_meta", takes="video", produces=("visual_meta", "preview")),
+    Step(
+        "detect.visual_meta",
+        title="Shots",
+        path="/video/visual-meta/analyze",
+        takes="video",
+        produces=(
+            Kind(
+                "visual_meta",
+                "Shots and motion",
+                demands=("model_used", "duration_ms", "frame_sample_interval_ms"),
+            ),
+            PREVIEW,
+        ),
+    ),
     Step(
         "anonymise.faces",
+        title="Blur faces",
+        path="/video/anonymise/faces",
         takes="video",
-        produces=("video_anonymised", "video_coverage_report", "preview"),
+        produces=(
+            Kind(
+                "video_anonymised",
+                "Anonymised video",
+                demands=(
+                    *("summary_artifact_id", "summary_backend_version", "preset"),
+                    *("face_count", "frames_covered"),
+                ),
+            ),
+            Kind(
+                "video_coverage_report",
+                "Coverage report",
+                demands=("summary_artifact_id", "doubt_count"),
+            ),
+            PREVIEW,
+        ),
         needs={"detect.regions": ("video_region_summary",)},
         timeout_s=3600,
     ),
-    Step("transform.fx", takes="audio", produces=("audio_fx", "preview"), default=False),
-    Step("transform.macro", takes="audio", produces=("audio_macro", "preview"), default=False),
-    Step("transform.loudness", takes="audio", produces=("audio_loudness",)),
+    Step(
+        "transform.fx",
+        title="Effect",
+        path="/audio/fx/apply",
+        takes="audio",
+        produces=(Kind("audio_fx", "Effect", demands=_SOUND), PREVIEW),
+        default=False,
+    ),
+    Step(
+        "transform.macro",
+        title="Macro",
+        path="/audio/macros/apply",
+        takes="audio",
+        produces=(Kind("audio_macro", "Macro", demands=_SOUND), PREVIEW),
+        default=False,
+    ),
+    Step(
+        "transform.loudness",
+        title="Loudness",
+        path="/audio/loudness/measure",
+        takes="audio",
+        produces=(
+            Kind(
+                "audio_loudness",
+                "Loudness, measured",
+                demands=("integrated_lufs", "loudness_range_lu", "true_peak_dbtp"),
+            ),
+        ),
+    ),
     Step(
         "transform.normalise",
+        title="Normalise",
+        path="/audio/normalise",
         takes="audio",
-        produces=("audio_normalised",),
+        produces=(Kind("audio_normalised", "Normalised", demands=("norm_stats", "target_lufs")),),
         needs={"transform.loudness": ("audio_loudness",)},
     ),
-    Step("transform.resample", takes="audio", produces=("audio_resampled",), default=False),
-    Step("transcribe.captions", takes="audio", produces=("asr_transcript", "captions")),
-    Step("perform.pattern", takes="pattern", produces=("pattern_render", "preview")),
+    Step(
+        "transform.resample",
+        title="Tempo and pitch",
+        path="/audio/resample",
+        takes="audio",
+        produces=(
+            Kind(
+                "audio_resampled",
+                "Tempo and pitch changed",
+                demands=("tempo", "pitch", "quality"),
+            ),
+        ),
+        default=False,
+    ),
+    Step(
+        "transcribe.captions",
+        title="Transcript",
+        path="/video/captions/generate",
+        takes="audio",
+        produces=(
+            Kind("asr_transcript", "Transcript", demands=("model_used", "duration_ms", "language")),
+            Kind("captions", "Captions", demands=("language", "format", "transcript")),
+        ),
+    ),
+    Step(
+        "perform.pattern",
+        title="Perform",
+        path="/audio/patterns/perform",
+        takes="pattern",
+        produces=(
+            Kind(
+                "pattern_render",
+                "Performance",
+                demands=("tempo", "loudness_rows", "automation_log"),
+            ),
+            PREVIEW,
+        ),
+    ),
     Step(
         "render.origin",
+        title="Shots from clips",
+        path="/audio/to-video-origin",
         takes="audio",
-        produces=("video_shot_list",),
+        produces=(
+            Kind(
+                "video_shot_list",
+                "Shots from clips",
+                demands=("semantic_version", "semantic_cache_key", "shot_count"),
+            ),
+        ),
         needs={"transcribe.semantics": ("audio_semantic_timeline",)},
         default=False,
     ),
     Step(
         "render.audio",
+        title="Mix",
+        path="/audio/render",
         takes="any",
-        produces=("audio_render", "audio_bus_stem"),
+        produces=(
+            Kind("audio_render", "Mix", demands=_MIX),
+            Kind("audio_bus_stem", "Bus stem", demands=(*_MIX, "parent_master")),
+        ),
         default=False,
         timeout_s=3600,
     ),
     Step(
         "render.video",
+        title="Video cut",
+        path="/video/render",
         takes="video",
-        produces=("video_render",),
+        produces=(Kind("video_render", "Rendered video", demands=("plan",)),),
         needs={
             "anonymise.faces": ("video_anonymised",),
             "detect.visual_meta": ("visual_meta",),
@@ -151,6 +289,8 @@ STEPS: tuple[Step, ...] = (
 )
 
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}
+KINDS: Mapping[str, Kind] = {kind.name: kind for step in STEPS for kind in step.produces}
+"""Every kind of artifact there is, by name: each is some step's."""
 
 
 def step_named(name: str) -> Step:
@@ -158,6 +298,20 @@ def step_named(name: str) -> Step:
     if name not in BY_NAME:
         raise ValidationError("step", f"{name!r} is unknown; known: {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+def kind_named(name: str) -> Kind:
+    """The kind; raises ``ValidationError`` that lists the known names."""
+    if name not in KINDS:
+        raise ValidationError("kind", f"{name!r} is unknown; known: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def title_of(step: str) -> str:
+    """What people call a step; its own name where this release has no such step any more."""
+    if step == PROBE:
+        return PROBE_TITLE
+    return BY_NAME[step].title if step in BY_NAME else step
 
 
 def functions() -> dict[str, tuple[Step, ...]]:

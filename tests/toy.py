@@ -23,38 +23,44 @@ from shared import pipeline
 from shared.contracts.asset import AudioStream, MediaInfo, Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
+from shared.contracts.row import Step
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.contracts.upload import Upload, notification
 from shared.errors import BackendFailed, Scarce, Unavailable
 from shared.homes.home import Home, open_home
 from shared.messages.requests import handle_request
-from shared.pipeline import Step
+from shared.pipeline import KINDS
 from shared.runs.intake import Wishes, take_in
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
 
+HITS = (KINDS["audio_hits"],)
 ROWS = (
-    Step("toy.one", takes="any", produces=("audio_hits",)),
-    Step("toy.three", takes="any", produces=("audio_hits",)),
-    Step("toy.two", takes="any", produces=("audio_hits",), needs={"toy.one": ("audio_hits",)}),
+    Step("toy.one", title="Toy one", takes="any", produces=HITS),
+    Step("toy.three", title="Toy three", takes="any", produces=HITS),
+    Step(
+        "toy.two", title="Toy two", takes="any", produces=HITS, needs={"toy.one": ("audio_hits",)}
+    ),
     Step(
         "toy.join",
+        title="Toy join",
         takes="any",
-        produces=("audio_hits",),
+        produces=HITS,
         needs={"toy.two": ("audio_hits",), "toy.three": ("audio_hits",)},
         partial=True,
     ),
     Step(
         "toy.wish",
+        title="Toy wish",
         takes="any",
-        produces=("audio_hits",),
+        produces=HITS,
         wants={"toy.one": ("audio_hits",)},
         default=False,
     ),
-    Step("toy.video", takes="video", produces=("audio_hits",)),
+    Step("toy.video", title="Toy video", takes="video", produces=HITS),
 )
 
 CTX = RequestContext(tenant_id="t1", env="dev")

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
-from shared.contracts.artifact import KIND_META, Artifact
+from shared.contracts.artifact import Artifact
 from shared.contracts.ids import NAME_PATTERN
 from shared.contracts.step import Run
 from shared.editing.clips import load_clip, timeline_by_clip
 from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
+from shared.pipeline import KINDS
 from shared.runs.erasing import erase_asset
 from shared.runs.views import (
     lineage,
@@ -35,7 +36,7 @@ from shared.watch.health import known_all
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 AssetFilter = Annotated[str | None, Query(pattern=NAME_PATTERN)]
-Kind = Annotated[str | None, Query(description="One of: " + ", ".join(KIND_META))]
+Kind = Annotated[str | None, Query(description="One of: " + ", ".join(KINDS))]
 Download = Annotated[bool, Query(description="Name a file to save.")]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -22,47 +23,22 @@ from functions.api.once import Once, OneTime
 from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
+from shared.contracts.row import Step
 from shared.contracts.step import StepRequest, StepState
 from shared.editing.timelines import first_asset, load_timeline
 from shared.errors import ValidationError
 from shared.homes.home import Home
-from shared.pipeline import BY_NAME, Step, step_named
+from shared.pipeline import BY_NAME, KINDS, PROBE, PROBE_TITLE, step_named
 from shared.runs.opening import open_requested_run
 from shared.runs.views import public_artifact, public_run
 from shared.steps.preparing import check_request, load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
-PATHS: Mapping[str, str] = {
-    "detect.hits": "/audio/hits/detect",
-    "detect.loops": "/audio/loops/detect",
-    "detect.phrases": "/audio/phrases/detect",
-    "sample.pack": "/audio/samples/pack",
-    "transform.fx": "/audio/fx/apply",
-    "transform.macro": "/audio/macros/apply",
-    "transform.loudness": "/audio/loudness/measure",
-    "transform.normalise": "/audio/normalise",
-    "transform.resample": "/audio/resample",
-    "separate.stems": "/audio/separate",
-    "transcribe.semantics": "/audio/semantic-timeline/analyze",
-    "render.origin": "/audio/to-video-origin",
-    "perform.pattern": "/audio/patterns/perform",
-    "render.audio": "/audio/render",
-    "detect.regions": "/video/regions",
-    "detect.visual_meta": "/video/visual-meta/analyze",
-    "transcribe.captions": "/video/captions/generate",
-    "anonymise.faces": "/video/anonymise/faces",
-    "render.video": "/video/render",
-}
 DRY_RUN = "/video/render/dry-run"
 _LARGEST_CONTENT = 1_000_000
 
 Params = Annotated[dict[str, Any], Body()]
-
-
-def path_of(step: Step) -> str:
-    """Where the step is asked for: where its users know it, or under its name."""
-    return PATHS.get(step.name, f"/steps/{step.name.replace('.', '/')}")
 
 
 class Asked(BaseModel):
@@ -89,7 +65,7 @@ def routes(home: Home) -> APIRouter:
     """An endpoint for each row of the table, the dry run, and reprocessing."""
     router = APIRouter(tags=["steps"])
     for row in pipeline.STEPS:
-        _add(router, home, path_of(row), row.name, {})
+        _add(router, home, row.path, row.name, {})
     if "render.video" in BY_NAME:
         _add(router, home, DRY_RUN, "render.video", {"dry_run": True})
 
@@ -103,8 +79,15 @@ def routes(home: Home) -> APIRouter:
 
     @router.get("/pipeline")
     def table(request: Request, ctx: Caller) -> Response:
-        """The steps, and where each is asked for."""
-        return answer(request, {"steps": [_shown_row(row) for row in pipeline.STEPS]})
+        """The steps, where each is asked for, and what people call them and what they make."""
+        return answer(
+            request,
+            {
+                "first": {"step": PROBE, "title": PROBE_TITLE},
+                "steps": [_shown_row(row) for row in pipeline.STEPS],
+                "kinds": [asdict(kind) for kind in KINDS.values()],
+            },
+        )
 
     return router
 
@@ -212,7 +195,7 @@ def _result(
     home: Home, ctx: RequestContext, row: Step, artifact_ids: tuple[str, ...], *, cached: bool
 ) -> dict[str, Any]:
     """The step's main artifact: of its first kind, or the summary of all of that kind."""
-    first, *others = row.produces
+    first, *others = (kind.name for kind in row.produces)
     kind = f"{first}s" if f"{first}s" in others else first
     made = [load_artifact(home.documents, ctx, name) for name in artifact_ids]
     main = next((artifact for artifact in made if artifact.kind == kind), made[0])
@@ -243,9 +226,10 @@ def _as_of_old(step: str, result: Mapping[str, Any] | None) -> dict[str, Any]:
 def _shown_row(row: Step) -> dict[str, Any]:
     return {
         "step": row.name,
-        "path": path_of(row),
+        "title": row.title,
+        "path": row.path,
         "takes": row.takes,
-        "produces": row.produces,
+        "produces": [kind.name for kind in row.produces],
         "needs": list(row.needs),
         "default": row.default,
         "timeout_s": row.timeout_s,

@@ -15,7 +15,7 @@ from rich.table import Table
 from infra.capacity.calculator import Estimate, Load, estimate
 from infra.capacity.chart import draw
 from infra.capacity.simulation import Burst, Outcome, simulate
-from infra.capacity.tables import measured, prices, rates, size_of, upload_steps
+from infra.capacity.tables import measured, prices, rates, size_of, unmeasured, upload_steps
 
 CONSOLE = Console(width=100, highlight=False)
 
@@ -68,7 +68,7 @@ def show_day(found: Estimate) -> None:
     for name, use in sorted(found.functions.items()):
         busy = (f"{use.messages:,.0f}", f"{use.busy_s / 3600:,.1f}", f"{use.instances_mean:,.1f}")
         limits = (f"{use.instances_peak:,}", f"{use.limit:,}", f"{use.gpu_s:,.0f}")
-        table.add_row(name, *busy, *limits, f"{use.dollars:,.2f}")
+        table.add_row(_flagged(name), *busy, *limits, f"{use.dollars:,.2f}")
     CONSOLE.print(table)
     table = _table("a day", "")
     for name, count in found.operations.items():
@@ -91,7 +91,7 @@ def show_burst(outcome: Outcome) -> None:
         most = (f"{max(backlog):,}", f"{max(outcome.instances[name]):,}")
         limit = f"{size_of(name).max_instances:,}"
         drained = f"{outcome.drained_s(name) / 3600:.2f}"
-        table.add_row(name, f"{outcome.served[name]:,}", *most, limit, drained)
+        table.add_row(_flagged(name), f"{outcome.served[name]:,}", *most, limit, drained)
     CONSOLE.print(table)
     table = _table("landing to last step", "hours")
     for share in (0.5, 0.95, 0.99, 1.0):
@@ -103,11 +103,16 @@ def caveats() -> str:
     """What the figures stand on."""
     when = rates()["measured"]["when"]
     unseen = [step for step in upload_steps(True) if not measured(step)]
-    missing = f" Not measured: {', '.join(unseen)}." if unseen else ""
+    missing = f" * Not measured, but put in by the pipeline table: {', '.join(unseen)}."
     return (
         f"Rates measured {when} (rates.json says how) and assumptions; prices of {prices()['as_of']}:"
-        f" check them before use.{missing}"
+        f" check them before use.{missing if unseen else ''}"
     )
+
+
+def _flagged(function: str) -> str:
+    """Its name, with a star where one of its steps was not measured."""
+    return f"{function} *" if unmeasured(function) else function
 
 
 def _table(first: str, *others: str) -> Table:

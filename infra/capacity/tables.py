@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from shared.pipeline import BY_NAME, PROBE, STEPS, Step
+from shared.contracts.row import Step
+from shared.pipeline import BY_NAME, PROBE, STEPS
 
 HERE = Path(__file__).parent
 SIZES = HERE.parents[1] / "terraform" / "modules" / "wiring" / "sizes.json"
@@ -59,14 +61,29 @@ def assumed(name: str) -> float:
 
 
 def rate(step: str, unit: str) -> Rate:
-    """The measured line for one unit of one step; zero where the step was not seen to use it."""
-    units = rates()["measured"]["steps"].get(step, {})
-    return Rate(**units.get(unit, {}))
+    """One unit of one step: zero where the step was not seen to use it.
+
+    Of a step that was not measured, the middle of those that were.
+    """
+    steps = rates()["measured"]["steps"]
+    if step in steps:
+        return Rate(**steps[step].get(unit, {}))
+    seen = [Rate(**units.get(unit, {})) for units in steps.values()]
+    return Rate(median(one.fixed for one in seen), median(one.per_media_s for one in seen))
 
 
 def measured(step: str) -> bool:
     """Was the step measured at all?"""
     return step in rates()["measured"]["steps"]
+
+
+def unmeasured(function: str) -> tuple[str, ...]:
+    """The function's steps on upload of which nothing is known but their rows."""
+    return tuple(
+        step
+        for step in upload_steps(video=True)
+        if function_of(step) == function and not measured(step)
+    )
 
 
 def function_of(step: str) -> str:
@@ -98,12 +115,16 @@ def busy_s(step: str, media_s: float) -> float:
 
     Measured CPU seconds, spread over as many cores as the measurement kept busy (at least one, at
     most the function's), an assumption's seconds for what could not be measured, and those for
-    fetching and storing.
+    fetching and storing. Of a step with neither, a share of the limit that its row states.
     """
-    size = size_of(function_of(step))
-    cores = min(max(rate(step, "busy_cores").fixed, 1.0), size.cpu)
-    extra = rates()["assumed"]["engine_s_per_media_s"]["steps"].get(step, 0.0)
-    taken: float = rate(step, "cpu_s").of(media_s) / cores + extra * media_s
+    guessed = rates()["assumed"]["engine_s_per_media_s"]["steps"].get(step)
+    taken: float = (guessed or 0.0) * media_s
+    if measured(step):
+        size = size_of(function_of(step))
+        cores = min(max(rate(step, "busy_cores").fixed, 1.0), size.cpu)
+        taken += rate(step, "cpu_s").of(media_s) / cores
+    elif guessed is None:
+        taken = BY_NAME[step].timeout_s * media_s / assumed("limit_media_s")
     return taken + assumed("transfer_s")
 
 

@@ -18,7 +18,7 @@ from infra.command.desk import Desk, at_desk, parse_params, stderr, table
 from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
-from shared.pipeline import PROBE, with_needs
+from shared.pipeline import PROBE, title_of, with_needs
 from shared.runs.intake import Wishes
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
@@ -109,7 +109,7 @@ def _board(runs: Iterable[tuple[Run, Mapping[str, StepRecord]]]) -> Table:
             running = record.state is StepState.RUNNING
             style = _STYLE[record.state]
             shown_table.add_row(
-                run.source, name, f"[{style}]{record.state.value}", bar if running else ""
+                run.source, title_of(name), f"[{style}]{record.state.value}", bar if running else ""
             )
     return shown_table
 
@@ -149,7 +149,8 @@ def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
 def _step_lines(step: Mapping[str, Any]) -> Iterator[str]:
     style = _STYLE[StepState(step["state"])]
     why = step["error"]["message"] if step["error"] else step["reason"]
-    yield f"  {step['step']:<22}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
+    name = f"  {step['step']:<22}{title_of(step['step']):<23}"
+    yield f"{name}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
     for what, where in _by_kind(step["artifacts"]):
         yield f"      {what:<26}{escape(where)}"
 

@@ -29,7 +29,9 @@ def requirements(pyproject: Path, function: str, variant: str = "cpu") -> list[s
         raise SystemExit(f"the variant is cpu or gpu, not {variant!r}")
     gpu = GPU.get(function, ()) if variant == "gpu" else ()
     also = [line for name in ALSO.get(function, ()) for line in extras[name]]
-    return [*project["dependencies"], *extras[HOME], *extras[function], *also, *gpu]
+    own = f"{project['name']}["  # the embedded home brings all functions' extras; an image has one
+    common = [line for line in project["dependencies"] if not line.startswith(own)]
+    return [*common, *extras[HOME], *extras[function], *also, *gpu]
 
 
 if __name__ == "__main__":

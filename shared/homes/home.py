@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.contracts.row import Step
 from shared.contracts.step_engine import Engine
 from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
 from shared.homes.objects import Objects
-from shared.pipeline import Step, functions
+from shared.pipeline import functions
 from shared.settings import Settings
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import structlog
 
 from shared.contracts.message import Message
+from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.messages.events import request_from_message
-from shared.pipeline import Step, step_named
+from shared.pipeline import step_named
 from shared.runs import planning
 from shared.runs.opening import open_requested_run, requested_run_id
 from shared.runs.records import load_run

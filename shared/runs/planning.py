@@ -7,10 +7,11 @@ from typing import Any
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
+from shared.contracts.row import Step
 from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
 from shared.contracts.topics import steps_topic
 from shared.homes.home import Home
-from shared.pipeline import BY_NAME, PROBE, Step, followers
+from shared.pipeline import BY_NAME, PROBE, followers
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
 from shared.steps.step_records import load_records, plan_record, write_record

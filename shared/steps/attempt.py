@@ -22,6 +22,7 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
+from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
 from shared.contracts.step_engine import Backend, Job, Result
 from shared.errors import (
@@ -35,7 +36,6 @@ from shared.errors import (
 )
 from shared.folders import work_folder
 from shared.homes.home import Home
-from shared.pipeline import Step
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours

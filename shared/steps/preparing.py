@@ -13,6 +13,7 @@ from pydantic import ValidationError as PydanticError
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
+from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest
 from shared.contracts.step_engine import (
     Backend,
@@ -29,7 +30,7 @@ from shared.errors import MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
 from shared.homes.tenant_limits import most_bytes
-from shared.pipeline import Step, step_named
+from shared.pipeline import step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
 from shared.steps.step_records import load_records

@@ -23,6 +23,7 @@ from shared.errors import Conflict, NotFound
 from shared.homes.documents import Documents
 from shared.homes.home import Home
 from shared.homes.objects import ABSENT, Objects
+from shared.pipeline import kind_named
 from shared.steps.claims import Lease
 
 _PARALLEL_WRITES = 8
@@ -94,7 +95,7 @@ class ArtifactWriter:
         ids = {output.name: self._id(output.kind, output.name) for output in outputs}
         artifacts = [self._artifact(output, ids) for output in outputs]
         for artifact in artifacts:
-            check_artifact(artifact, self._ctx)
+            check_artifact(artifact, self._ctx, kind_named(artifact.kind))
         with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
             list(pool.map(self._write_object, artifacts, [output.path for output in outputs]))
             self._lease.renew()
@@ -113,7 +114,9 @@ class ArtifactWriter:
     def _artifact(self, output: Output, ids: Mapping[str, str]) -> Artifact:
         identifier = ids[output.name]
         extension = output.path.suffix.removeprefix(".")
-        key = artifact_key(self._ctx, self._subject[0], output.kind, identifier, extension)
+        key = artifact_key(
+            self._ctx, self._subject[0], kind_named(output.kind), identifier, extension
+        )
         return Artifact(
             artifact_id=identifier,
             kind=output.kind,

@@ -30,7 +30,7 @@ from shared.contracts.asset import Asset, AudioStream, MediaInfo, Source
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.homes.home import Home, open_home
-from shared.pipeline import PROBE
+from shared.pipeline import KINDS, PROBE
 from shared.settings import Settings
 from tests.bench.report import Row, show
 from tests.toy import wait_until
@@ -220,7 +220,7 @@ def _artifact(number: int, size: int) -> Artifact:
         asset_id="ast_0000",
         tenant_id=CTX.tenant_id,
         env=CTX.env,
-        key=artifact_key(CTX, "ast_0000", "audio_hit", identifier, "wav"),
+        key=artifact_key(CTX, "ast_0000", KINDS["audio_hit"], identifier, "wav"),
         uri="file:///take.wav",
         content_type="audio/wav",
         sha256="0" * 64,

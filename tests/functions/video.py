@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.artifact import KIND_META
 from shared.contracts.region_summary import RegionSummary, read_summary
 from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.media.probe import probe
+from shared.pipeline import KINDS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "video_clips"
 FACE_CLIP, BROLL_CLIP = FIXTURES / "face_clip.mp4", FIXTURES / "broll_clip.mp4"
@@ -195,7 +195,7 @@ def run(
     names = [output.name for output in result.outputs]
     assert len(set(names)) == len(names)
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert set(KINDS[output.kind].demands) <= set(output.meta)
         json.dumps(output.meta, allow_nan=False)
         assert output.path.parent == folder
         assert output.path.stat().st_size > 0

@@ -58,7 +58,7 @@ def files_of(name: str) -> Iterator[Path]:
 
 def installed(requirements: Iterable[str]) -> set[str]:
     """Normalised names of the requirements' packages and of all that these need."""
-    waiting, found = [_name(line) for line in requirements], set()
+    waiting, found = [normalised(line) for line in requirements], set()
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -68,13 +68,13 @@ def installed(requirements: Iterable[str]) -> set[str]:
             needs = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
             continue
-        waiting += [_name(line) for line in needs if "extra ==" not in line]
+        waiting += [normalised(line) for line in needs if "extra ==" not in line]
     return found
 
 
 def packages_of(top: str) -> set[str]:
     """Which packages bring this import."""
-    return {_name(each) for each in _distributions().get(top, [top])}
+    return {normalised(each) for each in _distributions().get(top, [top])}
 
 
 @cache
@@ -82,5 +82,6 @@ def _distributions() -> Mapping[str, list[str]]:
     return importlib.metadata.packages_distributions()
 
 
-def _name(requirement: str) -> str:
+def normalised(requirement: str) -> str:
+    """The package that a requirement names, as indexes spell it."""
     return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!;() ]", requirement)[0]).lower()

@@ -19,7 +19,7 @@ from infra.capacity.calculator import Load, estimate
 from infra.capacity.measure import line
 from infra.capacity.simulation import Burst, Pool, Wait, simulate
 from infra.capacity.tables import Rate, busy_s, rates, size_of, upload_steps
-from shared.pipeline import PROBE, functions
+from shared.pipeline import BY_NAME, PROBE, functions
 
 SAME = {"spread": 0.0, "over_s": 1.0}
 
@@ -147,7 +147,10 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     zero = {name: {"value": 0.0} for name in rates()["assumed"]}
     assumed = {
         **zero,
-        **{name: {"value": 1.0} for name in ("peak_factor", "filled_share", "audio_bytes_share")},
+        **{
+            name: {"value": 1.0}
+            for name in ("peak_factor", "filled_share", "audio_bytes_share", "limit_media_s")
+        },
         "engine_s_per_media_s": {"steps": {}},
     }
     monkeypatch.setattr(tables, "rates", lambda: {"measured": measured, "assumed": assumed})
@@ -203,11 +206,29 @@ def test_a_line_is_never_negative(short: float, long: float) -> None:
 # -- the data ------------------------------------------------------------------------------------
 
 
-def test_each_measured_step_exists_and_each_default_step_has_a_rate() -> None:
-    known = {PROBE, *upload_steps(video=True)}
-    seen = set(rates()["measured"]["steps"])
-    guessed = set(rates()["assumed"]["engine_s_per_media_s"]["steps"])
-    assert known <= seen | guessed, "run `python -m infra.capacity.measure`"
+def test_what_was_measured_or_guessed_is_a_step_still() -> None:
+    known = {PROBE, *BY_NAME}
+    assert set(rates()["measured"]["steps"]) <= known
+    assert set(rates()["assumed"]["engine_s_per_media_s"]["steps"]) <= known
+
+
+def test_a_step_that_nobody_measured_counts_by_its_row_and_is_flagged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stated = {**rates(), "measured": {**rates()["measured"]}}
+    steps = dict(stated["measured"]["steps"])
+    del steps["detect.hits"]
+    stated["measured"]["steps"] = steps
+    monkeypatch.setattr(tables, "rates", lambda: stated)
+    limit_s = BY_NAME["detect.hits"].timeout_s
+    longest_s = tables.assumed("limit_media_s")
+    extra_s = tables.assumed("transfer_s")
+    assert busy_s("detect.hits", longest_s) == pytest.approx(limit_s + extra_s)
+    assert busy_s("detect.hits", longest_s / 10) == pytest.approx(limit_s / 10 + extra_s)
+    assert tables.rate("detect.hits", "document_writes").fixed > 0
+    shown = CliRunner().invoke(capacity, ["day", "--audio-hours", "10"]).output
+    assert "detect *" in shown and "transform *" not in shown
+    assert "Not measured, but put in by the pipeline table: detect.hits" in " ".join(shown.split())
 
 
 def test_every_assumption_says_why_and_prices_say_of_when() -> None:

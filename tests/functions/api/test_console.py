@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from shared.pipeline import KINDS, STEPS
 from tests.functions.api.browser import REPOSITORY, Served, chromium, console_page, served_home
 
 CONSOLE = REPOSITORY / "functions" / "api" / "console"
@@ -82,6 +83,27 @@ def demo(opened: Opened) -> str:
     """The id of the demo recording, uploaded through the page, its run watched to the end."""
     with opened() as page:
         return upload_and_watch(page, DEMO)
+
+
+_TITLES = """async () => {
+  const {pipeline, stepTitle, kindTitle} = await import("/console/js/pipeline.js");
+  if (pipeline.get().length === 0) await new Promise((done) => pipeline.subscribe(done));
+  const kinds = pipeline.get().flatMap((row) => row.produces);
+  return {
+    steps: pipeline.get().map((row) => [row.step, stepTitle(row.step)]),
+    kinds: Object.fromEntries(kinds.map((kind) => [kind, kindTitle(kind)])),
+    probe: stepTitle("probe"),
+    gone: [stepTitle("gone.step"), kindTitle("gone_kind")],
+  };
+}"""
+
+
+def test_steps_and_kinds_are_called_as_the_table_calls_them(opened: Opened) -> None:
+    with opened() as page:
+        shown = page.evaluate(_TITLES)
+    assert shown["steps"] == [[row.name, row.title] for row in STEPS]
+    assert shown["kinds"] == {kind.name: kind.title for kind in KINDS.values()}
+    assert (shown["probe"], shown["gone"]) == ("Read", ["gone.step", "gone kind"])
 
 
 def upload_and_watch(page: Any, path: Path) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
+from shared.pipeline import KINDS
 
 REAL_MEDIA = Path(__file__).parents[3].parent / "shared" / "media"
 _CONTAINERS = {".wav": "wav", ".flac": "flac", ".ogg": "ogg"}
@@ -77,7 +77,7 @@ def run(
     names = [output.name for output in result.outputs]
     assert len(set(names)) == len(names)
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert set(KINDS[output.kind].demands) <= set(output.meta)
         json.dumps(output.meta, allow_nan=False)
         assert output.path.parent == workdir
     summary = next(output for output in result.outputs if output.path.suffix == ".json")

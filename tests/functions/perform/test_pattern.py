@@ -16,11 +16,11 @@ from functions.perform.pattern import (
 )
 from functions.perform.pattern_rendering import MAX_STEM_S
 from shared.audio.metrics import integrated_lufs
-from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job
 from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
+from shared.pipeline import KINDS
 from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
 
 pytestmark = pytest.mark.heavy
@@ -48,7 +48,7 @@ def test_outputs_are_complete_and_meet_their_kinds(performed):
     roles = [output.meta.get("role") for output in result.outputs]
     assert roles == ["master", *["stem"] * 8, "loudness", "automation", None]
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert set(KINDS[output.kind].demands) <= set(output.meta)
         assert output.path.stat().st_size > 0
         json.dumps(output.meta, allow_nan=False)
     assert work.heard[-1] == 1.0

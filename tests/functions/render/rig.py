@@ -14,9 +14,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from functions.render.audio import ENGINE
-from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import Backend, Job, Output, Result
+from shared.pipeline import KINDS
 
 RATE = 48_000
 BACKEND = Backend("rushes_mix", "mix-test")
@@ -73,7 +73,7 @@ def mix(
     assert progress == sorted(progress) and progress[-1] == 1.0
     assert len({one.name for one in result.outputs}) == len(result.outputs)
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert set(KINDS[output.kind].demands) <= set(output.meta)
     left = {path.name for path in workdir.iterdir()}
     assert left == {output.path.name for output in result.outputs}, "no scratch is left"
     return Mixed(result, progress)

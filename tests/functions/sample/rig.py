@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from functions.detect import hits, loops, phrases
 from functions.sample.pack import ENGINE
-from shared.contracts.artifact import KIND_META
 from shared.contracts.step_engine import Engine, InputFile, Job, Output, Result
+from shared.pipeline import KINDS
 from shared.steps.storing import describe_backend
 from tests.functions.detect import harness, synth
 from tests.functions.detect.test_phrases import spoken
@@ -123,6 +123,6 @@ def pack(
     result = ENGINE.run(job, ENGINE.params(**params), ENGINE.backend())
     assert progress == sorted(progress) and progress[-1] == 1.0
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta)
+        assert set(KINDS[output.kind].demands) <= set(output.meta)
         json.dumps(output.meta, allow_nan=False)
     return Packed(result, progress)

@@ -13,10 +13,10 @@ import numpy as np
 import soundfile
 
 from functions.separate.stems import ENGINE
-from shared.contracts.artifact import KIND_META
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import Backend, Job, Result, Scratch
 from shared.media.probe import probe
+from shared.pipeline import KINDS
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, mixed, play
 
 MODEL = "tiny_band"
@@ -102,7 +102,7 @@ def separate(
     left = {path.name for path in workdir.iterdir()} - {"source.f32", "mix.f32", "piece.f32"}
     assert left == {output.path.name for output in result.outputs}
     for output in result.outputs:
-        assert set(KIND_META["audio_stem"]) <= set(output.meta)
+        assert set(KINDS["audio_stem"].demands) <= set(output.meta)
         json.dumps(dict(output.meta), allow_nan=False)
     return Separated(result, told)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.artifact import KIND_META
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.media.probe import probe
+from shared.pipeline import KINDS
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "whisper-tiny-words"
 REAL_MEDIA = Path(__file__).parents[3].parent / "shared" / "media"
@@ -47,6 +47,6 @@ def run(
     result = engine.run(job, engine.params(**params), backend or engine.backend())
     assert progress == sorted(progress) and all(0 <= done <= 1 for done in progress)
     for output in result.outputs:
-        assert set(KIND_META[output.kind]) <= set(output.meta), output.name
+        assert set(KINDS[output.kind].demands) <= set(output.meta), output.name
         json.dumps(dict(output.meta), allow_nan=False)
     return Ran(result, progress)

@@ -17,10 +17,10 @@ from functions.transform import fx, macro
 from functions.transform.macros import MACROS
 from functions.transform.presets import PRESETS
 from functions.transform.sound import open_sound, written
-from shared.contracts.artifact import KIND_META
 from shared.contracts.step_engine import Engine
 from shared.errors import RushesError, UnsupportedMedia, ValidationError
 from shared.media.ffmpeg_filters import filters_of
+from shared.pipeline import KINDS
 from tests.functions.transform.support import (
     RATE,
     click,
@@ -158,7 +158,7 @@ def test_outputs_carry_what_their_kinds_demand(tmp_path: Path) -> None:
         (macro.ENGINE, {"macro_id": "vintage"}),
     ):
         for output in run(engine, path, tmp_path, **params).outputs:
-            assert set(KIND_META[output.kind]) <= set(output.meta)
+            assert set(KINDS[output.kind].demands) <= set(output.meta)
             json.dumps(dict(output.meta), allow_nan=False)
 
 

@@ -15,10 +15,10 @@ from scipy.signal import resample_poly
 
 from functions.transform import loudness, normalise
 from functions.transform.loudness import Reading, loudness_range_lu, parse_true_peak
-from shared.contracts.artifact import KIND_META
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Engine, InputFile
 from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
+from shared.pipeline import KINDS
 from tests.functions.transform.support import (
     RATE,
     Sound,
@@ -210,7 +210,7 @@ def test_targets_beyond_the_range_are_clamped_and_reported(tmp_path: Path) -> No
     meta = result.outputs[0].meta
     assert meta["target_lufs"] == -60
     assert meta["clamped"]["ceiling_dbtp"] == {"given": 3, "used": 0}
-    assert set(KIND_META["audio_normalised"]) <= set(meta)
+    assert set(KINDS["audio_normalised"].demands) <= set(meta)
 
 
 @pytest.mark.parametrize("target_lufs", [-6, -30])

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from functions.transform import resample
 from functions.transform.sound import frame_count, open_sound
-from shared.contracts.artifact import KIND_META
 from shared.errors import MissingDependency, ValidationError
 from shared.media import stretch
 from shared.media.stretch import stretch_filters
+from shared.pipeline import KINDS
 from tests.functions.transform.support import (
     RATE,
     Sound,
@@ -131,7 +131,7 @@ def test_out_of_range_is_clamped_and_all_is_told(tmp_path: Path) -> None:
         "pitch": {"given": -40, "used": -12},
     }
     assert meta["changes"] == ["tempo", "pitch"]
-    assert set(KIND_META["audio_resampled"]) <= set(meta)
+    assert set(KINDS["audio_resampled"].demands) <= set(meta)
 
 
 @pytest.mark.heavy

@@ -1,6 +1,6 @@
 // One recording: its picture, its timeline with layers, and panels for what can be done with it.
 
-import { call, contentOf, downloadOf, get, mediaOf } from "./api.js";
+import { call, contentOf, downloadOf, mediaOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
 import { ErrorBox } from "./error-box.js";
 import { FacesPanel } from "./faces.js";
@@ -14,6 +14,7 @@ import { cx, html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { onFinished, runs, settled } from "./live.js";
 import { MixPanel, stemGroups } from "./mixer.js";
 import { LONGEST_DECODED_MS, envelopeOf, readPeaks } from "./peaks.js";
+import { pipeline } from "./pipeline.js";
 import { Player } from "./player.js";
 import { StepStrip, StepsPanel } from "./steps.js";
 import { kept, useStore } from "./store.js";
@@ -80,7 +81,7 @@ function Loaded({ data }) {
   const switched = useStore(layers);
   const shown = lanes.filter((lane) => switched[lane.id] !== false);
   const { peaks, note } = usePeaks(asset, versions[0], found, durationMs);
-  const pipeline = usePipeline();
+  const steps = useStore(pipeline);
   const hasVideo = asset.media.video?.length > 0;
   const hasSound = asset.media.audio?.length > 0 || versions[0]?.sounds;
 
@@ -102,9 +103,9 @@ function Loaded({ data }) {
   const tabs = [
     found.transcript && ["transcript", "Transcript", html`<${TranscriptPanel} data=${data} player=${player} />`],
     found.regions && ["faces", "Faces", html`<${FacesPanel} data=${data} player=${player} onWatch=${setVersionId} />`],
-    hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${pipeline} />`, stemGroups(data).length],
+    hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${steps} />`, stemGroups(data).length],
     ["files", "Files", html`<${FilesPanel} data=${data} />`],
-    ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${pipeline} />`],
+    ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${steps} />`],
   ].filter(Boolean);
 
   return html`<article class="asset" aria-labelledby="asset-name">
@@ -175,12 +176,4 @@ function usePeaks(asset, version, found, durationMs) {
     return () => abort.abort();
   }, [asset.asset_id, version?.url, hasCurve, Boolean(durationMs)]);
   return state;
-}
-
-function usePipeline() {
-  const [rows, setRows] = useState([]);
-  useEffect(() => {
-    get("/pipeline").then((found) => setRows(found.steps), () => {});
-  }, []);
-  return rows;
 }

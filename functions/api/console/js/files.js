@@ -1,9 +1,10 @@
 // Every file that was made, by the step that made it, with what it was made by.
 
 import { contentOf, downloadOf } from "./api.js";
-import { bytes, count, kindTitle, stepTitle } from "./format.js";
+import { bytes, count } from "./format.js";
 import { Icon } from "./icons.js";
 import { html } from "./lib.js";
+import { kindTitle, stepTitle } from "./pipeline.js";
 
 const FOLDED = 4;
 

@@ -46,64 +46,6 @@ export function ago(unixSeconds, now = Date.now() / 1000) {
   return new Date(unixSeconds * 1000).toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
-const STEPS = {
-  probe: "Read",
-  "detect.hits": "Hits",
-  "detect.loops": "Loops",
-  "detect.phrases": "Phrases",
-  "sample.pack": "Sample pack",
-  "detect.regions": "Faces",
-  "detect.visual_meta": "Shots",
-  "anonymise.faces": "Blur faces",
-  "separate.stems": "Stems",
-  "transform.fx": "Effect",
-  "transform.macro": "Macro",
-  "transform.loudness": "Loudness",
-  "transform.normalise": "Normalise",
-  "transform.resample": "Tempo and pitch",
-  "transcribe.semantics": "Speech, music, beats",
-  "transcribe.captions": "Transcript",
-  "perform.pattern": "Perform",
-  "render.origin": "Shots from clips",
-  "render.audio": "Mix",
-  "render.video": "Video cut",
-};
-
-/** A step by the name of what it gives. */
-export const stepTitle = (step) => STEPS[step] ?? step;
-
-const KINDS = {
-  audio_hit: "Hit",
-  audio_loop: "Loop",
-  audio_phrase: "Phrase",
-  audio_hits: "Hits, listed",
-  audio_loops: "Loops, listed",
-  audio_phrases: "Phrases, listed",
-  audio_sample_pack: "Sample pack",
-  audio_fx: "Effect",
-  audio_macro: "Macro",
-  audio_normalised: "Normalised",
-  audio_loudness: "Loudness, measured",
-  audio_resampled: "Tempo and pitch changed",
-  audio_stem: "Stem",
-  audio_semantic_timeline: "Semantic timeline",
-  asr_transcript: "Transcript",
-  captions: "Captions",
-  video_region_summary: "Faces, listed",
-  video_region_mask: "Face mask",
-  visual_meta: "Shots and motion",
-  video_anonymised: "Anonymised video",
-  video_coverage_report: "Coverage report",
-  audio_render: "Mix",
-  audio_bus_stem: "Bus stem",
-  video_render: "Rendered video",
-  video_shot_list: "Shots from clips",
-  pattern_render: "Performance",
-  preview: "Picture",
-};
-
-export const kindTitle = (kind) => KINDS[kind] ?? kind.replaceAll("_", " ");
-
 /** What a recording is, in a few words. */
 export function mediaWords(media) {
   const words = [];

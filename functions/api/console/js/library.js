@@ -3,10 +3,11 @@
 import { all, get, post } from "./api.js";
 import { DropZone } from "./dropzone.js";
 import { ErrorBox } from "./error-box.js";
-import { ago, assetName, bytes, count, mediaWords, percent, stepTitle, time } from "./format.js";
+import { ago, assetName, bytes, count, mediaWords, percent, time } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html, useEffect, useMemo, useState } from "./lib.js";
 import { onFinished, runs, settled } from "./live.js";
+import { stepTitle } from "./pipeline.js";
 import { StepStrip, stateWords } from "./steps.js";
 import { useStore } from "./store.js";
 import { toast, toastError } from "./toast.js";

@@ -7,6 +7,7 @@ import { cx, html, render, useEffect, useState } from "./lib.js";
 import { Library } from "./library.js";
 import { begin, online, runs, settled } from "./live.js";
 import { get } from "./api.js";
+import { pipeline, readPipeline } from "./pipeline.js";
 import { store, useStore } from "./store.js";
 import { DropTarget } from "./dropzone.js";
 import { Toasts } from "./toast.js";
@@ -14,6 +15,7 @@ import { Toasts } from "./toast.js";
 const identity = store(null);
 
 function App() {
+  useStore(pipeline); // titles are read when the page stands already
   const route = useRoute();
   const [helping, setHelping] = useState(false);
   useEffect(() => {
@@ -95,5 +97,6 @@ function ThemeSwitch() {
 }
 
 get("/me").then((me) => identity.set(me), () => {});
+readPipeline();
 begin();
 render(html`<${App} />`, document.getElementById("app"));

@@ -3,9 +3,9 @@
 import { get, reprocess } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { ErrorBox } from "./error-box.js";
-import { stepTitle } from "./format.js";
 import { html, useEffect, useState } from "./lib.js";
 import { track } from "./live.js";
+import { stepTitle } from "./pipeline.js";
 import { toast } from "./toast.js";
 
 const NOT_PARAMS = new Set(["asset_id", "artifact_id", "force", "tenant_id", "env", "user_id", "edits", "timeline", "timeline_id"]);

@@ -2,7 +2,8 @@
 
 import { reprocess } from "./api.js";
 import { ErrorBox } from "./error-box.js";
-import { ago, percent, stepTitle } from "./format.js";
+import { ago, percent } from "./format.js";
+import { stepTitle } from "./pipeline.js";
 import { StepForm } from "./step-form.js";
 import { Icon } from "./icons.js";
 import { cx, html, useState } from "./lib.js";

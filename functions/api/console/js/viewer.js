@@ -1,9 +1,9 @@
 // The picture, with face boxes and captions over it; for sound alone, the element that plays it.
 
 import { contentOf, mediaOf } from "./api.js";
-import { kindTitle } from "./format.js";
 import { faceName } from "./layers.js";
 import { html, useEffect, useRef } from "./lib.js";
+import { kindTitle } from "./pipeline.js";
 import { useStore } from "./store.js";
 
 const SAME_TIME = ["video_anonymised", "audio_normalised", "audio_fx", "audio_macro"];
