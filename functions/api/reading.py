@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -12,9 +10,10 @@ from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
 from shared.contracts.artifact import KIND_META, Artifact
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.ids import NAME_PATTERN
 from shared.contracts.step import Run
-from shared.editing.clips import load_clip, timeline_by_clip
+from shared.editing.clips import load_clip, semantic_timeline_by_clip
 from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
@@ -156,7 +155,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     def subtitles(request: Request, ctx: Caller, artifact_id: Id) -> Response:
         """The subtitles of a transcript."""
         written = FORMATS[request.url.path.rsplit("/", 1)[-1]]
-        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)))
+        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)).cues)
         body = text.encode()
         return tagged(
             request, body, etag_of(body), media_type=f"{written.content_type}; charset=utf-8"
@@ -180,7 +179,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     @router.get("/audio/semantic-timeline/by-clip/{clip_id}", tags=["clips"])
     def by_clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
         """The clip's part of its recording's newest semantic timeline."""
-        return answer(request, timeline_by_clip(documents, home.objects, ctx, clip_id))
+        return answer(request, semantic_timeline_by_clip(documents, home.objects, ctx, clip_id))
 
     @router.get("/ready", tags=["health"])
     def ready(request: Request) -> Response:
@@ -203,8 +202,7 @@ def _texts(router: APIRouter, home: Home) -> None:
         return answer(request, {"status": "ok", "dependencies": reports})
 
 
-def _transcript(home: Home, artifact: Artifact) -> Mapping[str, Any]:
-    if artifact.kind != "asr_transcript":
+def _transcript(home: Home, artifact: Artifact) -> Transcript:
+    if artifact.kind != Transcript.kind:
         raise NotFound("transcript", artifact.artifact_id)
-    content: Mapping[str, Any] = json.loads(b"".join(home.objects.read(artifact.key)))
-    return content
+    return Transcript.read_from(home.objects.read(artifact.key))
