@@ -9,7 +9,7 @@ from pydantic import ValidationError as PydanticError
 from functions.wiring import engine_of
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
-from shared.editing.clips import load_clip, register_clip, timeline_by_clip
+from shared.editing.clips import load_clip, register_clip, semantic_timeline_by_clip
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home, open_home
 from shared.settings import Settings
@@ -47,7 +47,7 @@ def test_the_same_clip_is_one_document(home: Home) -> None:
 def test_a_slice_of_the_newest_timeline(home: Home) -> None:
     store_timeline(home, "art_b", "old")
     store_timeline(home, "art_a", "new")
-    answer = timeline_by_clip(
+    answer = semantic_timeline_by_clip(
         home.documents, home.objects, CTX, register_clip(home.documents, CTX, CLIP)
     )
     assert answer["audio_semantic_artifact_id"] == "art_a"
@@ -60,7 +60,7 @@ def test_what_is_not_there_is_not_found(home: Home) -> None:
         register_clip(home.documents, CTX, CLIP.model_copy(update={"asset_id": "ast_2"}))
     clip_id = register_clip(home.documents, CTX, CLIP)
     with pytest.raises(NotFound, match="timeline"):
-        timeline_by_clip(home.documents, home.objects, CTX, clip_id)
+        semantic_timeline_by_clip(home.documents, home.objects, CTX, clip_id)
     with pytest.raises(NotFound, match="clip"):
         load_clip(home.documents, OTHER, clip_id)
     with pytest.raises(ValidationError, match="clip_id"):
