@@ -171,7 +171,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     def clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
         """One clip."""
         found = load_clip(documents, ctx, clip_id)
-        links = {"timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
+        links = {"semantic_timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
         return answer(
             request, {"clip_id": clip_id, **found.model_dump(mode="json"), "links": links}
         )

@@ -265,8 +265,8 @@ def words_said(job: Job) -> list[Spoken] | None:
     return None
 
 
-def _spoken(timeline: SemanticTimeline) -> Iterator[Spoken]:
-    for event in timeline.events:
+def _spoken(semantics: SemanticTimeline) -> Iterator[Spoken]:
+    for event in semantics.events:
         for word in event.words:
             yield Spoken(float(word.start_ms), float(word.end_ms), word.text, word.joined)
         if event.transcription and not event.words:

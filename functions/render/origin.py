@@ -61,15 +61,15 @@ class OriginParams(StepParams):
     snap_within_ms: int = Field(500, ge=0, le=10_000)
     """What is farther away is left alone."""
     missing_semantics: Literal["error", "notice"] = "error"
-    """A clip whose asset has no timeline: refuse, or leave it where it is and say so."""
+    """A clip whose asset has no semantic timeline: refuse, or leave it where it is and say so."""
 
 
 def map_origins(
-    params: OriginParams, timelines: Mapping[str, SemanticTimeline], asset_id: str = ""
+    params: OriginParams, semantics: Mapping[str, SemanticTimeline], asset_id: str = ""
 ) -> ShotList:
-    """The shots of ``params.clips``; ``timelines`` maps assets to their newest semantic timelines.
+    """The shots of ``params.clips``; ``semantics`` maps assets to their newest semantic timelines.
 
-    ``asset_id`` is that of clips which name none. Raises ``NotFound`` for a missing timeline where
+    ``asset_id`` is that of clips which name none. Raises ``NotFound`` for a missing one where
     ``missing_semantics`` is ``error``, and ``ValidationError`` for a clip behind its asset's end.
     """
     shots: list[VideoShot] = []
@@ -77,7 +77,7 @@ def map_origins(
     for index, clip in enumerate(params.clips):
         named = clip.model_copy(update={"asset_id": clip.asset_id or asset_id})
         at_ms = target_ms if clip.target_start_ms is None else clip.target_start_ms
-        shots.append(_shot(named, index, timelines.get(named.asset_id or ""), params, at_ms))
+        shots.append(_shot(named, index, semantics.get(named.asset_id or ""), params, at_ms))
         target_ms = at_ms + shots[-1].target_duration_ms
     seen = [shot.meta for shot in shots if shot.meta.semantic_cache_key]
     meta = ShotListMeta(
@@ -91,19 +91,19 @@ def map_origins(
 def _shot(
     clip: OriginClip,
     index: int,
-    timeline: SemanticTimeline | None,
+    semantics: SemanticTimeline | None,
     params: OriginParams,
     at_ms: int,
 ) -> VideoShot:
     place = _Placed(clip)
-    if timeline is not None:
-        place.move(timeline, params, index)
+    if semantics is not None:
+        place.move(semantics, params, index)
     elif params.missing_semantics == "error":
         raise NotFound("semantic timeline of asset", clip.asset_id or "")
     else:
         place.notices.append(f"asset {clip.asset_id} has no semantic timeline: its clips stay put")
     moved_ms = clip.source_start_ms + place.offset_ms + place.snap_ms
-    analysis = timeline.meta if timeline else None
+    analysis = semantics.meta if semantics else None
     return VideoShot(
         clip_id=clip.clip_id,
         source_asset_id=clip.source_asset_id or clip.asset_id or "",
@@ -141,27 +141,27 @@ class _Placed:
         self.end_ms = self.clip.end_ms
         """Of the clip; earlier where the moved shot would reach over its source's end."""
 
-    def move(self, timeline: SemanticTimeline, params: OriginParams, index: int) -> None:
+    def move(self, semantics: SemanticTimeline, params: OriginParams, index: int) -> None:
         """To the first speech, to the nearest beat or pause, and back inside the recording."""
-        duration_ms: int = timeline.duration_ms
+        duration_ms: int = semantics.duration_ms
         if self.clip.start_ms >= duration_ms:
             raise ValidationError(f"clips.{index}.start_ms", "is behind the recording's end")
         if params.to_speech:
-            self.offset_ms = _to_speech(timeline, self.clip, self.notices)
+            self.offset_ms = _to_speech(semantics, self.clip, self.notices)
         if params.snap != "none":
-            self._snap(timeline, params)
+            self._snap(semantics, params)
         beyond_ms = self.end_ms + self.offset_ms + self.snap_ms - duration_ms
         if beyond_ms > 0:
             self.end_ms -= beyond_ms
             self.notices.append("a shot is cut short at its source's end")
 
-    def _snap(self, timeline: SemanticTimeline, params: OriginParams) -> None:
+    def _snap(self, semantics: SemanticTimeline, params: OriginParams) -> None:
         at_ms = self.clip.start_ms + self.offset_ms
-        moves = sorted(_MOVES[params.snap](timeline, at_ms), key=lambda move: (abs(move), move))
+        moves = sorted(_MOVES[params.snap](semantics, at_ms), key=lambda move: (abs(move), move))
         near = [
             move
             for move in moves
-            if abs(move) <= params.snap_within_ms and 0 <= at_ms + move < timeline.duration_ms
+            if abs(move) <= params.snap_within_ms and 0 <= at_ms + move < semantics.duration_ms
         ]
         if near:
             self.snap_ms, self.snapped = near[0], True
@@ -169,9 +169,9 @@ class _Placed:
             self.notices.append(f"no {params.snap} is near enough to a clip's start")
 
 
-def _to_speech(timeline: SemanticTimeline, clip: OriginClip, notices: list[str]) -> int:
+def _to_speech(semantics: SemanticTimeline, clip: OriginClip, notices: list[str]) -> int:
     """From the clip's start to the first speech in its window, 0 where it begins with speech."""
-    for event in timeline.events:
+    for event in semantics.events:
         if event.kind == "speech" and event.end_ms > clip.start_ms:
             if event.start_ms < clip.end_ms:
                 return max(0, event.start_ms - clip.start_ms)
@@ -180,15 +180,15 @@ def _to_speech(timeline: SemanticTimeline, clip: OriginClip, notices: list[str])
     return 0
 
 
-def _beat_moves(timeline: SemanticTimeline, at_ms: int) -> Sequence[int]:
-    return [beat.time_ms - at_ms for beat in timeline.beats]
+def _beat_moves(semantics: SemanticTimeline, at_ms: int) -> Sequence[int]:
+    return [beat.time_ms - at_ms for beat in semantics.beats]
 
 
-def _pause_moves(timeline: SemanticTimeline, at_ms: int) -> Sequence[int]:
+def _pause_moves(semantics: SemanticTimeline, at_ms: int) -> Sequence[int]:
     """Into each silence by the shortest way."""
     return [
         min(max(at_ms, event.start_ms), event.end_ms) - at_ms
-        for event in timeline.events
+        for event in semantics.events
         if event.kind == "silence"
     ]
 
@@ -205,13 +205,13 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: OriginParams, backend: Backend) -> Result:
-    """Map the clips of one asset onto its own timeline. Raises as ``map_origins`` does."""
+    """Map the clips of one asset onto its own semantic timeline. Raises as ``map_origins`` does."""
     others = {clip.asset_id for clip in params.clips} - {None, job.asset_id}
     if others:
         raise ValidationError("clips", "name another asset than the one the step works on")
     found = job.inputs.get("transcribe.semantics", ())
-    timelines = {job.asset_id: SemanticTimeline.read(found[-1].path)} if found else {}
-    result = map_origins(params, timelines, job.asset_id)
+    semantics = {job.asset_id: SemanticTimeline.read(found[-1].path)} if found else {}
+    result = map_origins(params, semantics, job.asset_id)
     path = job.workdir / "shots.json"
     result.write(path)
     meta = {**result.meta.model_dump(mode="json"), "shot_count": len(result.shots)}

@@ -17,22 +17,22 @@ _COLOURS = {"speech": "#7fb2e5", "music": "#f2b46d", "silence": "#eeeeee", "othe
 _SOFTEST_LUFS, _LOUDEST_LUFS = -60.0, 0.0
 
 
-def draw_semantic_timeline(path: Path, timeline: SemanticTimeline) -> None:
+def draw_semantic_timeline(path: Path, semantics: SemanticTimeline) -> None:
     """A PNG, 1600 by 300, of its ``events``, ``beats`` and ``loudness``."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
     draw = ImageDraw.Draw(image)
-    per_ms = _WIDTH / max(timeline.duration_ms, 1)
-    for event in timeline.events:
+    per_ms = _WIDTH / max(semantics.duration_ms, 1)
+    for event in semantics.events:
         left, right = event.start_ms * per_ms, event.end_ms * per_ms
         draw.rectangle((left, _TOP, right, _BOTTOM), fill=_COLOURS[event.kind])
-    _draw_loudness(draw, timeline.loudness, per_ms)
-    for beat in timeline.beats:
+    _draw_loudness(draw, semantics.loudness, per_ms)
+    for beat in semantics.beats:
         height = 14 if beat.subdivision == 1 else 7
         at = beat.time_ms * per_ms
         draw.line((at, _BOTTOM, at, _BOTTOM + height), fill="#222222")
-    _draw_legend(draw, timeline.duration_ms)
+    _draw_legend(draw, semantics.duration_ms)
     image.save(path, format="PNG")
 
 

@@ -211,14 +211,14 @@ def _within(word: SpokenWord, span: Span) -> bool:
 
 
 def _outputs(
-    job: Job, params: SemanticsParams, backend: Backend, timeline: SemanticTimeline
+    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
 ) -> list[Output]:
-    meta = _meta(job, params, backend, timeline)
+    meta = _meta(job, params, backend, semantics)
     placed = {"asset_id": job.asset_id, "artifact_id": job.artifact_id, "meta": meta}
     path = job.workdir / "timeline.json"
-    timeline.model_copy(update=placed).write(path)
+    semantics.model_copy(update=placed).write(path)
     picture = job.workdir / "timeline.png"
-    draw_semantic_timeline(picture, timeline)
+    draw_semantic_timeline(picture, semantics)
     job.progress(1.0)
     described = meta.model_dump(mode="json", exclude_unset=True)
     return [
@@ -235,7 +235,7 @@ def _outputs(
 
 
 def _meta(
-    job: Job, params: SemanticsParams, backend: Backend, timeline: SemanticTimeline
+    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
 ) -> SemanticMeta:
     model = settings().semantic_model
     weights = backend.dependencies.get(weights_name(model))
@@ -250,9 +250,9 @@ def _meta(
         seed=settings().semantic_seed,
         speed_change_limit=SPEED_CHANGE_LIMIT,
         audio_semantic_cache_key=job.cache_key,
-        duration_ms=timeline.duration_ms,
-        event_count=len(timeline.events),
-        beat_count=len(timeline.beats),
+        duration_ms=semantics.duration_ms,
+        event_count=len(semantics.events),
+        beat_count=len(semantics.beats),
     )
 
 

@@ -55,7 +55,7 @@ class CueChange(Part):
 
 
 class Transcript(ResultDocument):
-    """A recording's."""
+    """What is said in a recording, for people to read."""
 
     kind: ClassVar[str] = "asr_transcript"
     title: ClassVar[str] = "transcript"

@@ -8,7 +8,7 @@ from shared.contracts.result_document import ResultDocument
 
 
 class Loudness(ResultDocument):
-    """A recording's, after EBU R 128."""
+    """How loud a recording is, after EBU R 128."""
 
     kind: ClassVar[str] = "audio_loudness"
     title: ClassVar[str] = "measurement of loudness"

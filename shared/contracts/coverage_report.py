@@ -40,7 +40,7 @@ class SeenRegion(Region, _InFrame):
 
 
 class CoverageReport(ResultDocument):
-    """Of one anonymised recording."""
+    """What was covered in an anonymised recording, how sure that is, and where to look."""
 
     kind: ClassVar[str] = "video_coverage_report"
     title: ClassVar[str] = "coverage report"

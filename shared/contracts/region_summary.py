@@ -71,7 +71,7 @@ class Unsure(Part):
 
 
 class RegionSummary(ResultDocument):
-    """The whole recording. ``frames`` has a row for every frame of it."""
+    """Where faces are in a recording's picture; ``frames`` has a row for every frame of it."""
 
     kind: ClassVar[str] = "video_region_summary"
     title: ClassVar[str] = "region summary"

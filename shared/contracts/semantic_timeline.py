@@ -123,7 +123,7 @@ class SemanticMeta(Part):
 
 
 class SemanticTimeline(ResultDocument):
-    """A recording's, or the part of it that a clip plays."""
+    """What is heard when in a recording, or in the part of it that a clip plays."""
 
     kind: ClassVar[str] = "audio_semantic_timeline"
     title: ClassVar[str] = "semantic timeline"

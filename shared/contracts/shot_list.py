@@ -54,7 +54,7 @@ class ShotListMeta(Part):
 
 
 class ShotList(ResultDocument):
-    """All shots of an edit."""
+    """Where in the video the clips of an audio edit come from."""
 
     kind: ClassVar[str] = "video_shot_list"
     title: ClassVar[str] = "shot list"

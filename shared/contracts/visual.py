@@ -37,7 +37,7 @@ class VisualSample(Part):
 
 
 class VisualMeta(ResultDocument):
-    """The whole recording."""
+    """What a recording's picture shows and when it changes."""
 
     kind: ClassVar[str] = "visual_meta"
     title: ClassVar[str] = "visual meta"

@@ -112,9 +112,9 @@ def test_missing_semantics_are_an_error_or_a_notice_as_asked() -> None:
     assert "ast_2 has no semantic timeline" in found.meta.notices[0]
 
 
-def job(folder: Path, timeline: str) -> Job:
+def job(folder: Path, semantics: str) -> Job:
     path = folder / "timeline.json"
-    path.write_text(timeline)
+    path.write_text(semantics)
     given = InputFile("art_1", "audio_semantic_timeline", path, {})
     media = MediaInfo(container="wav", duration_ms=10_000)
     inputs = {"transcribe.semantics": [given]}
@@ -129,7 +129,7 @@ def test_the_step_writes_a_shot_list(tmp_path: Path) -> None:
     assert output.meta["shot_count"] == 1
 
 
-def test_the_step_refuses_other_assets_and_broken_timelines(tmp_path: Path) -> None:
+def test_the_step_refuses_other_assets_and_broken_semantic_timelines(tmp_path: Path) -> None:
     other = OriginParams.model_validate({"clips": [clip(0, 2000, asset_id="ast_2")]})
     with pytest.raises(ValidationError, match="clips"):
         ENGINE.run(job(tmp_path, json.dumps(SEMANTICS)), other, ENGINE.backend())
