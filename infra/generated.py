@@ -1,4 +1,6 @@
-"""What is written from the pipeline table and the error hierarchy: run it after changing either.
+"""What is written from the pipeline table, the error hierarchy and the documents' models.
+
+Run it after changing one of them:
 
 python -m infra.generated
 """
@@ -7,11 +9,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from shared import errors
 from shared.contracts.artifact import COMMON_META, Kind
+from shared.contracts.artifact_contents import CONTENTS
+from shared.contracts.result_document import ResultDocument
 from shared.contracts.row import Step
 from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
 from shared.errors import Permanent, RushesError, Transient
@@ -132,6 +137,67 @@ def _fields(kind: type[RushesError]) -> Iterator[str]:
             yield f"`{name}`"
 
 
+def documents_page() -> str:
+    """docs/documents.md."""
+    return (
+        f"# Documents\n\n{_NOTE}\n"
+        "What one step writes as JSON and another reads. Each has one model in `shared/contracts/`,"
+        " whose\n`write` and `read` are the only ways in and out. Times are milliseconds of the"
+        " recording, stretches\n`[start_ms, end_ms)`. Fields that are *optional* may be missing. A"
+        " reader passes over fields that it\ndoesn't know; `document_version` appears once a form"
+        " changes so that older readers would misread it.\n" + "".join(_document_sections())
+    )
+
+
+def _document_sections() -> Iterator[str]:
+    """One a model; a part that several have is described with the first."""
+    told: set[str] = set()
+    for model in CONTENTS.values():
+        yield _document_section(model, told)
+
+
+def _document_section(model: type[ResultDocument], told: set[str]) -> str:
+    schema = model.model_json_schema(mode="serialization")
+    parts = schema.pop("$defs", {})
+    title = model.title[0].upper() + model.title[1:]
+    about = _one_line(schema["description"])
+    text = f"\n## {title}\n\n`{model.kind}`. {about}\n\n{_fields_table(schema)}"
+    for name, part in parts.items():
+        if "properties" in part and name not in told:
+            told.add(name)
+            text += f"\n`{name}`: {_one_line(part['description'])}\n\n{_fields_table(part)}"
+    return text
+
+
+def _fields_table(schema: Mapping[str, Any]) -> str:
+    rows = (
+        f"| `{name}` | {_type_of(told)}{'' if name in schema.get('required', ()) else ', optional'}"
+        f" | {_one_line(told.get('description', ''))} |\n"
+        for name, told in schema["properties"].items()
+    )
+    return f"| field | type | |\n| --- | --- | --- |\n{''.join(rows)}"
+
+
+def _type_of(told: Mapping[str, Any]) -> str:
+    """A field's type in words, from its JSON schema."""
+    if "$ref" in told:
+        return f"`{told['$ref'].rsplit('/', 1)[1]}`"
+    if "anyOf" in told:
+        return " or ".join(_type_of(one) for one in told["anyOf"])
+    if "enum" in told:
+        return " or ".join(f"`{value}`" for value in told["enum"])
+    if told["type"] == "array":
+        return f"list of {_type_of(told['items'])}"
+    if told["type"] == "object":
+        return f"map of text to {_type_of(told['additionalProperties'])}"
+    plain: str = told["type"]
+    return {"string": "text", "boolean": "true or false"}.get(plain, plain)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
 def terraform_table() -> str:
     """terraform/pipeline.json: what is deployed, what it consumes, and its limits."""
     table = {
@@ -161,6 +227,7 @@ PAGES = {
     "pipeline.md": pipeline_page,
     "api.md": api_page,
     "errors.md": errors_page,
+    "documents.md": documents_page,
     "../terraform/pipeline.json": terraform_table,
 }
 

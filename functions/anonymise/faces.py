@@ -10,7 +10,6 @@ they may show or name who is to be hidden.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +23,8 @@ from pydantic import model_validator
 from functions.anonymise.blur import PRESETS, Blurrer, Shape
 from functions.anonymise.coverage import Doubt, doubts_about, least_confident, report
 from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks
-from shared.contracts.region_summary import RegionSummary, read_summary
+from shared.contracts.coverage_report import CoverageReport
+from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
     Backend,
@@ -94,7 +94,7 @@ def backend() -> Backend:
 def run(job: Job, params: FacesParams, backend: Backend) -> Result:
     """Cover and report. Raises ``ValidationError`` for a summary that is not of this recording."""
     found = summary_of(job)
-    summary = read_summary(found.path.read_bytes())
+    summary = RegionSummary.read(found.path)
     _check_same(job, summary)
     chosen = chosen_tracks(summary, params)
     holds = Holds(
@@ -264,7 +264,7 @@ class _Work:
         path = self.job.workdir / "coverage.json"
         body = {**self._common_meta(), "rendered": bool(shown)}
         body |= report(self.summary, self.covers, self.doubts, self.frames_covered)
-        path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        CoverageReport.model_validate(body).write(path)
         parents = (self.found.artifact_id,)
         meta = {**self._common_meta(), "rendered": bool(shown)}
         made = Output("video_coverage_report", "coverage", path, "application/json", meta, parents)

@@ -147,7 +147,7 @@ def _clips(home: Home) -> APIRouter:
     def clip(request: Request, ctx: Caller, body: Clip) -> Response:
         """Register a window of a recording; the same again is the same id."""
         clip_id = register_clip(home.documents, ctx, body)
-        links = {"timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
+        links = {"semantic_timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
         content = {"clip_id": clip_id, **body.model_dump(mode="json"), "links": links}
         return answer(request, content, status=201, Location=f"/clips/{clip_id}")
 

@@ -14,6 +14,7 @@ from functions.api import shapes
 from functions.api.answers import STATUS
 from functions.api.steps import Asked
 from functions.wiring import engine_of
+from shared.contracts.artifact_contents import CONTENTS
 from shared.contracts.timeline import Timeline
 from shared.pipeline import step_named
 
@@ -62,12 +63,15 @@ def document(app: FastAPI) -> Schema:
         shapes.ErrorAnswer,
         shapes.StepAnswer,
         *shapes.ANSWERS.values(),
+        *CONTENTS.values(),
     ]
     for model in models:
         _add_model(components, model)
     components["Timeline"] = _params_schema(components, Timeline)
     schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"token": []}, {}]
+    content = schema["paths"]["/artifacts/{artifact_id}/content"]["get"]["responses"]["200"]
+    content["content"] = _artifact_content()
     for path, method, operation in _operations(schema):
         _describe_body(components, operation)
         _describe_answers(path, method, operation)
@@ -107,6 +111,18 @@ def _step_body(components: Schema, step: str, fixed: list[str]) -> Schema:
         }
         del body["required"]
     return body
+
+
+def _artifact_content() -> Schema:
+    """A document of a known kind, another JSON, or any other file."""
+    known: list[Schema] = [
+        {"$ref": _REF.format(model=model.__name__)} for model in CONTENTS.values()
+    ]
+    other: Schema = {"type": "object", "description": "Of another kind."}
+    return {
+        "application/json": {"schema": {"anyOf": [*known, other]}},
+        "*/*": {"schema": {"type": "string", "format": "binary"}},
+    }
 
 
 def _params_schema(components: Schema, model: type[BaseModel]) -> Schema:

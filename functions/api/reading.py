@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -12,9 +10,10 @@ from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
 from shared.contracts.artifact import Artifact
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.ids import NAME_PATTERN
 from shared.contracts.step import Run
-from shared.editing.clips import load_clip, timeline_by_clip
+from shared.editing.clips import load_clip, semantic_timeline_by_clip
 from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
@@ -158,7 +157,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     def subtitles(request: Request, ctx: Caller, artifact_id: Id) -> Response:
         """The subtitles of a transcript."""
         written = FORMATS[request.url.path.rsplit("/", 1)[-1]]
-        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)))
+        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)).cues)
         body = text.encode()
         return tagged(
             request, body, etag_of(body), media_type=f"{written.content_type}; charset=utf-8"
@@ -174,7 +173,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     def clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
         """One clip."""
         found = load_clip(documents, ctx, clip_id)
-        links = {"timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
+        links = {"semantic_timeline": f"/audio/semantic-timeline/by-clip/{clip_id}"}
         return answer(
             request, {"clip_id": clip_id, **found.model_dump(mode="json"), "links": links}
         )
@@ -182,7 +181,7 @@ def _texts(router: APIRouter, home: Home) -> None:
     @router.get("/audio/semantic-timeline/by-clip/{clip_id}", tags=["clips"])
     def by_clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
         """The clip's part of its recording's newest semantic timeline."""
-        return answer(request, timeline_by_clip(documents, home.objects, ctx, clip_id))
+        return answer(request, semantic_timeline_by_clip(documents, home.objects, ctx, clip_id))
 
     @router.get("/ready", tags=["health"])
     def ready(request: Request) -> Response:
@@ -205,8 +204,7 @@ def _texts(router: APIRouter, home: Home) -> None:
         return answer(request, {"status": "ok", "dependencies": reports})
 
 
-def _transcript(home: Home, artifact: Artifact) -> Mapping[str, Any]:
-    if artifact.kind != "asr_transcript":
+def _transcript(home: Home, artifact: Artifact) -> Transcript:
+    if artifact.kind != Transcript.kind:
         raise NotFound("transcript", artifact.artifact_id)
-    content: Mapping[str, Any] = json.loads(b"".join(home.objects.read(artifact.key)))
-    return content
+    return Transcript.read_from(home.objects.read(artifact.key))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
+from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.messages.webhooks import Delivery
 
@@ -114,6 +115,17 @@ class RunsAnswer(BaseModel):
     next: str | None
 
 
+class ClipSemanticsAnswer(BaseModel):
+    """A clip's part of its recording's newest semantic timeline."""
+
+    clip_id: str
+    audio_semantic_artifact_id: str
+    """The semantic timeline that it is a part of."""
+    uri: str
+    summary: SemanticTimeline
+    """In the clip's own time."""
+
+
 class DeliveriesAnswer(BaseModel):
     """A page of what webhooks were told."""
 
@@ -122,6 +134,7 @@ class DeliveriesAnswer(BaseModel):
 
 
 ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
+    ("get", "/audio/semantic-timeline/by-clip/{clip_id}"): ClipSemanticsAnswer,
     ("get", "/assets"): AssetsAnswer,
     ("get", "/assets/{asset_id}"): AssetAnswer,
     ("get", "/assets/{asset_id}/artifacts"): ArtifactsAnswer,

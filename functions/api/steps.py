@@ -24,6 +24,7 @@ from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
 from shared.contracts.row import Step
+from shared.contracts.shot_list import ShotList
 from shared.contracts.step import StepRequest, StepState
 from shared.editing.timelines import first_asset, load_timeline
 from shared.errors import ValidationError
@@ -218,8 +219,8 @@ def _as_of_old(step: str, result: Mapping[str, Any] | None) -> dict[str, Any]:
             "meta": result["meta"],
         }
     if step == "render.origin":
-        content = result.get("content") or {}
-        return {"shots": content.get("shots", []), "meta": content.get("meta", {})}
+        found = ShotList.model_validate(result["content"]).content() if "content" in result else {}
+        return {"shots": found.get("shots", []), "meta": found.get("meta", {})}
     return {}
 
 

@@ -10,16 +10,13 @@ The transcript comes from a semantic timeline among the job's inputs; without on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, model_validator
-from pydantic import ValidationError as PydanticError
+from pydantic import model_validator
 
 from functions.detect.segments import (
     Detection,
@@ -29,16 +26,15 @@ from functions.detect.segments import (
     fade,
     real_or_stub,
 )
+from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
-from shared.errors import ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_probabilities, speech_spans
 
 _PIECE = 2_048 * FRAME_SAMPLES
 _BEHIND, _AHEAD = 312 * FRAME_SAMPLES, 94 * FRAME_SAMPLES
 """The network remembers 10 s, and judges the level by 3 s to come."""
-TIMELINE = "audio_semantic_timeline"
 
 
 class PhrasesParams(SegmentParams):
@@ -86,7 +82,7 @@ def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
     """Find and cut. Raises ``UnsupportedMedia`` where nothing can be decoded."""
     voice = listen(job, judge=not backend.stub)
     spans = regular_spans(voice) if backend.stub else phrase_spans(voice, params)
-    words = timeline_words(job)
+    words = words_said(job)
     with audio_blocks(job.source, job.media) as blocks:
         rate = blocks.sample_rate_hz
         phrases = [_phrase(voice, span, words, rate) for span in spans if not voice.silent]
@@ -243,7 +239,8 @@ def _phrase(
     return Segment(start, stop, confidence * loudness, confidence, more)
 
 
-class Spoken(BaseModel):
+@dataclass(frozen=True)
+class Spoken:
     """A word, or a whole event's text, of a semantic timeline."""
 
     start_ms: float
@@ -253,45 +250,28 @@ class Spoken(BaseModel):
     word: bool = True
 
 
-class _Event(BaseModel):
-    kind: str
-    start_ms: float
-    end_ms: float
-    transcription: str | None = None
-    words: list[Spoken] = []
-
-
-class _Timeline(BaseModel):
-    events: list[_Event]
-
-
-def timeline_words(job: Job) -> list[Spoken] | None:
+def words_said(job: Job) -> list[Spoken] | None:
     """What is said and when, by the job's semantic timeline; ``None`` without one.
 
-    Raises ``ValidationError`` for an input that is not a timeline.
+    Raises ``ValidationError`` for an input that is no semantic timeline.
     """
     for inputs in job.inputs.values():
         for each in inputs:
-            if each.kind == TIMELINE:
-                return _read_timeline(each.path)
+            if each.kind == SemanticTimeline.kind:
+                return sorted(
+                    _spoken(SemanticTimeline.read(each.path)),
+                    key=lambda word: (word.start_ms, word.end_ms),
+                )
     return None
 
 
-def _read_timeline(path: Path) -> list[Spoken]:
-    try:
-        timeline = _Timeline.model_validate(json.loads(path.read_bytes()))
-    except (ValueError, PydanticError) as error:
-        raise ValidationError(TIMELINE, f"cannot be read: {error}") from None
-    found: list[Spoken] = []
-    for event in timeline.events:
-        if event.words:
-            found += event.words
-        elif event.transcription:
+def _spoken(semantics: SemanticTimeline) -> Iterator[Spoken]:
+    for event in semantics.events:
+        for word in event.words:
+            yield Spoken(float(word.start_ms), float(word.end_ms), word.text, word.joined)
+        if event.transcription and not event.words:
             text = event.transcription.strip()
-            found.append(
-                Spoken(start_ms=event.start_ms, end_ms=event.end_ms, text=text, word=False)
-            )
-    return sorted(found, key=lambda word: (word.start_ms, word.end_ms))
+            yield Spoken(float(event.start_ms), float(event.end_ms), text, word=False)
 
 
 def _said(words: Sequence[Spoken], start_ms: float, end_ms: float) -> Mapping[str, Any]:

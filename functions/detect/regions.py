@@ -111,9 +111,9 @@ def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
     tracks = named(seen.tracker.finish())
     summary = summarise(job, params, seen, tracks, "stub" if backend.stub else MODEL)
     path = job.workdir / "regions.json"
-    path.write_text(summary.model_dump_json() + "\n", encoding="utf-8")
+    summary.write(path)
     meta = {
-        **summary.model_dump(mode="json", exclude={"frames", "tracks", "cuts_ms", "unsure"}),
+        **summary.content(without={"frames", "tracks", "cuts_ms", "unsure"}),
         "face_count": len(tracks),
         "unsure_count": len(summary.unsure),
         "sample_count": len(seen.tracker.samples),

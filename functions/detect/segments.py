@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
+from shared.contracts.detections import SUMMARIES
 from shared.contracts.step_engine import Backend, Job, Output, StepParams, check_range
 from shared.errors import ValidationError
 from shared.media.outline import draw_outline
@@ -202,7 +202,7 @@ class Detection:
         head = {"duration_ms": self.duration_ms, "segment_count": len(rows)}
         path = job.workdir / f"{self.thing}s.json"
         body = {**head, **self.about, "segments": rows}
-        path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        SUMMARIES[self.thing].model_validate(body).write(path)
         short = {name: value for name, value in self.about.items() if not isinstance(value, list)}
         kind = f"audio_{self.thing}s"
         return Output(kind, f"{self.thing}s", path, "application/json", {**head, **short})

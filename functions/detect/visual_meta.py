@@ -76,8 +76,8 @@ def run(job: Job, params: VisualMetaParams, backend: Backend) -> Result:
         seen.look()
         meta, pictures = seen.described(model), seen.pictures
     path = job.workdir / "visual_meta.json"
-    path.write_text(meta.model_dump_json() + "\n", encoding="utf-8")
-    short = meta.model_dump(mode="json", exclude={"shots", "samples"})
+    meta.write(path)
+    short = meta.content(without={"shots", "samples"})
     short |= {"shot_count": len(meta.shots), "sample_count": len(meta.samples)}
     summary = Output("visual_meta", "visual_meta", path, "application/json", short)
     return Result([summary, _contact_sheet(job, meta, pictures)])

@@ -10,23 +10,20 @@ speaks in it, and from there to the nearest beat or pause where that is asked fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic import ValidationError as PydanticError
 
 from shared.contracts.ids import Name
+from shared.contracts.semantic_timeline import SemanticTimeline
+from shared.contracts.shot_list import ShotList, ShotListMeta, ShotMeta, VideoShot
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
-from shared.errors import NotFound, UnsupportedMedia, ValidationError
+from shared.errors import NotFound, ValidationError
 
 VERSION = "origin-1"
 MOST_CLIPS = 10_000
-
-Timeline = Mapping[str, Any]
-"""A semantic timeline's JSON."""
 
 
 class OriginClip(BaseModel):
@@ -64,41 +61,15 @@ class OriginParams(StepParams):
     snap_within_ms: int = Field(500, ge=0, le=10_000)
     """What is farther away is left alone."""
     missing_semantics: Literal["error", "notice"] = "error"
-    """A clip whose asset has no timeline: refuse, or leave it where it is and say so."""
-
-
-class VideoShot(BaseModel):
-    """A window of a source, and where it stands in the edit."""
-
-    model_config = ConfigDict(frozen=True)
-
-    clip_id: str | None
-    source_asset_id: str
-    source_start_ms: int
-    source_end_ms: int
-    target_start_ms: int
-    target_duration_ms: int
-    meta: dict[str, Any]
-    """``semantic_offset_ms, semantic_version, semantic_cache_key, snapped_to, snap_ms, notices``, and
-    the clip's own ``asset_id``, ``start_ms``, ``speed`` and upstream ``source_*``."""
-
-
-class ShotListResult(BaseModel):
-    """All shots in the clips' order."""
-
-    model_config = ConfigDict(frozen=True)
-
-    shots: list[VideoShot]
-    meta: dict[str, Any]
-    """``semantic_version`` and ``semantic_cache_key`` as last seen (``null``: none), ``notices``."""
+    """A clip whose asset has no semantic timeline: refuse, or leave it where it is and say so."""
 
 
 def map_origins(
-    params: OriginParams, timelines: Mapping[str, Timeline], asset_id: str = ""
-) -> ShotListResult:
-    """The shots of ``params.clips``; ``timelines`` maps assets to their newest semantic timelines.
+    params: OriginParams, semantics: Mapping[str, SemanticTimeline], asset_id: str = ""
+) -> ShotList:
+    """The shots of ``params.clips``; ``semantics`` maps assets to their newest semantic timelines.
 
-    ``asset_id`` is that of clips which name none. Raises ``NotFound`` for a missing timeline where
+    ``asset_id`` is that of clips which name none. Raises ``NotFound`` for a missing one where
     ``missing_semantics`` is ``error``, and ``ValidationError`` for a clip behind its asset's end.
     """
     shots: list[VideoShot] = []
@@ -106,30 +77,33 @@ def map_origins(
     for index, clip in enumerate(params.clips):
         named = clip.model_copy(update={"asset_id": clip.asset_id or asset_id})
         at_ms = target_ms if clip.target_start_ms is None else clip.target_start_ms
-        shots.append(_shot(named, index, timelines.get(named.asset_id or ""), params, at_ms))
+        shots.append(_shot(named, index, semantics.get(named.asset_id or ""), params, at_ms))
         target_ms = at_ms + shots[-1].target_duration_ms
-    seen = [shot.meta for shot in shots if shot.meta["semantic_cache_key"]]
-    last = seen[-1] if seen else {}
-    meta = {
-        "semantic_version": last.get("semantic_version"),
-        "semantic_cache_key": last.get("semantic_cache_key"),
-        "notices": sorted({notice for shot in shots for notice in shot.meta["notices"]}),
-    }
-    return ShotListResult(shots=shots, meta=meta)
+    seen = [shot.meta for shot in shots if shot.meta.semantic_cache_key]
+    meta = ShotListMeta(
+        semantic_version=seen[-1].semantic_version if seen else None,
+        semantic_cache_key=seen[-1].semantic_cache_key if seen else None,
+        notices=tuple(sorted({notice for shot in shots for notice in shot.meta.notices})),
+    )
+    return ShotList(shots=tuple(shots), meta=meta)
 
 
 def _shot(
-    clip: OriginClip, index: int, timeline: Timeline | None, params: OriginParams, at_ms: int
+    clip: OriginClip,
+    index: int,
+    semantics: SemanticTimeline | None,
+    params: OriginParams,
+    at_ms: int,
 ) -> VideoShot:
     place = _Placed(clip)
-    if timeline is not None:
-        place.move(timeline, params, index)
+    if semantics is not None:
+        place.move(semantics, params, index)
     elif params.missing_semantics == "error":
         raise NotFound("semantic timeline of asset", clip.asset_id or "")
     else:
         place.notices.append(f"asset {clip.asset_id} has no semantic timeline: its clips stay put")
     moved_ms = clip.source_start_ms + place.offset_ms + place.snap_ms
-    meta = timeline["meta"] if timeline else {}
+    analysis = semantics.meta if semantics else None
     return VideoShot(
         clip_id=clip.clip_id,
         source_asset_id=clip.source_asset_id or clip.asset_id or "",
@@ -137,16 +111,19 @@ def _shot(
         source_end_ms=place.end_ms + moved_ms,
         target_start_ms=at_ms,
         target_duration_ms=round((place.end_ms - clip.start_ms) / clip.speed),
-        meta={
-            **clip.model_dump(include={"asset_id", "start_ms", "speed"}),
-            **clip.model_dump(include={"source_asset_id", "source_start_ms"}),
-            "semantic_offset_ms": place.offset_ms,
-            "semantic_version": meta.get("semantic_version"),
-            "semantic_cache_key": meta.get("audio_semantic_cache_key"),
-            "snapped_to": params.snap if place.snapped else None,
-            "snap_ms": place.snap_ms,
-            "notices": place.notices,
-        },
+        meta=ShotMeta(
+            asset_id=clip.asset_id,
+            start_ms=clip.start_ms,
+            speed=clip.speed,
+            source_asset_id=clip.source_asset_id,
+            source_start_ms=clip.source_start_ms,
+            semantic_offset_ms=place.offset_ms,
+            semantic_version=analysis.semantic_version if analysis else None,
+            semantic_cache_key=analysis.audio_semantic_cache_key if analysis else None,
+            snapped_to=params.snap if place.snapped else None,
+            snap_ms=place.snap_ms,
+            notices=tuple(place.notices),
+        ),
     )
 
 
@@ -164,27 +141,27 @@ class _Placed:
         self.end_ms = self.clip.end_ms
         """Of the clip; earlier where the moved shot would reach over its source's end."""
 
-    def move(self, timeline: Timeline, params: OriginParams, index: int) -> None:
+    def move(self, semantics: SemanticTimeline, params: OriginParams, index: int) -> None:
         """To the first speech, to the nearest beat or pause, and back inside the recording."""
-        duration_ms: int = timeline["duration_ms"]
+        duration_ms: int = semantics.duration_ms
         if self.clip.start_ms >= duration_ms:
             raise ValidationError(f"clips.{index}.start_ms", "is behind the recording's end")
         if params.to_speech:
-            self.offset_ms = _to_speech(timeline, self.clip, self.notices)
+            self.offset_ms = _to_speech(semantics, self.clip, self.notices)
         if params.snap != "none":
-            self._snap(timeline, params)
+            self._snap(semantics, params)
         beyond_ms = self.end_ms + self.offset_ms + self.snap_ms - duration_ms
         if beyond_ms > 0:
             self.end_ms -= beyond_ms
             self.notices.append("a shot is cut short at its source's end")
 
-    def _snap(self, timeline: Timeline, params: OriginParams) -> None:
+    def _snap(self, semantics: SemanticTimeline, params: OriginParams) -> None:
         at_ms = self.clip.start_ms + self.offset_ms
-        moves = sorted(_MOVES[params.snap](timeline, at_ms), key=lambda move: (abs(move), move))
+        moves = sorted(_MOVES[params.snap](semantics, at_ms), key=lambda move: (abs(move), move))
         near = [
             move
             for move in moves
-            if abs(move) <= params.snap_within_ms and 0 <= at_ms + move < timeline["duration_ms"]
+            if abs(move) <= params.snap_within_ms and 0 <= at_ms + move < semantics.duration_ms
         ]
         if near:
             self.snap_ms, self.snapped = near[0], True
@@ -192,31 +169,31 @@ class _Placed:
             self.notices.append(f"no {params.snap} is near enough to a clip's start")
 
 
-def _to_speech(timeline: Timeline, clip: OriginClip, notices: list[str]) -> int:
+def _to_speech(semantics: SemanticTimeline, clip: OriginClip, notices: list[str]) -> int:
     """From the clip's start to the first speech in its window, 0 where it begins with speech."""
-    for event in timeline["events"]:
-        if event["kind"] == "speech" and event["end_ms"] > clip.start_ms:
-            if event["start_ms"] < clip.end_ms:
-                return max(0, int(event["start_ms"]) - clip.start_ms)
+    for event in semantics.events:
+        if event.kind == "speech" and event.end_ms > clip.start_ms:
+            if event.start_ms < clip.end_ms:
+                return max(0, event.start_ms - clip.start_ms)
             break
     notices.append("nobody speaks in a clip: it is not moved to speech")
     return 0
 
 
-def _beat_moves(timeline: Timeline, at_ms: int) -> Sequence[int]:
-    return [beat["time_ms"] - at_ms for beat in timeline["beats"]]
+def _beat_moves(semantics: SemanticTimeline, at_ms: int) -> Sequence[int]:
+    return [beat.time_ms - at_ms for beat in semantics.beats]
 
 
-def _pause_moves(timeline: Timeline, at_ms: int) -> Sequence[int]:
+def _pause_moves(semantics: SemanticTimeline, at_ms: int) -> Sequence[int]:
     """Into each silence by the shortest way."""
     return [
-        min(max(at_ms, event["start_ms"]), event["end_ms"]) - at_ms
-        for event in timeline["events"]
-        if event["kind"] == "silence"
+        min(max(at_ms, event.start_ms), event.end_ms) - at_ms
+        for event in semantics.events
+        if event.kind == "silence"
     ]
 
 
-_MOVES: Mapping[str, Callable[[Timeline, int], Sequence[int]]] = {
+_MOVES: Mapping[str, Callable[[SemanticTimeline, int], Sequence[int]]] = {
     "beat": _beat_moves,
     "pause": _pause_moves,
 }
@@ -228,47 +205,18 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: OriginParams, backend: Backend) -> Result:
-    """Map the clips of one asset onto its own timeline. Raises as ``map_origins`` does."""
+    """Map the clips of one asset onto its own semantic timeline. Raises as ``map_origins`` does."""
     others = {clip.asset_id for clip in params.clips} - {None, job.asset_id}
     if others:
         raise ValidationError("clips", "name another asset than the one the step works on")
     found = job.inputs.get("transcribe.semantics", ())
-    timelines = {job.asset_id: _read_timeline(found[-1].path.read_bytes())} if found else {}
-    result = map_origins(params, timelines, job.asset_id)
+    semantics = {job.asset_id: SemanticTimeline.read(found[-1].path)} if found else {}
+    result = map_origins(params, semantics, job.asset_id)
     path = job.workdir / "shots.json"
-    body = result.model_dump(mode="json")
-    path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    meta = {**result.meta, "shot_count": len(result.shots)}
+    result.write(path)
+    meta = {**result.meta.model_dump(mode="json"), "shot_count": len(result.shots)}
     parents = tuple(one.artifact_id for one in found[-1:])
     return Result([Output("video_shot_list", "shots", path, "application/json", meta, parents)])
-
-
-class _Event(BaseModel):
-    kind: str
-    start_ms: int
-    end_ms: int
-
-
-class _Beat(BaseModel):
-    time_ms: int
-
-
-class _Stored(BaseModel):
-    """What of a stored timeline is needed here."""
-
-    duration_ms: int
-    events: list[_Event]
-    beats: list[_Beat]
-    meta: dict[str, Any]
-
-
-def _read_timeline(data: bytes) -> Timeline:
-    try:
-        return _Stored.model_validate_json(data).model_dump()
-    except PydanticError as error:
-        raise UnsupportedMedia(
-            f"its semantic timeline cannot be read ({error.errors()[0]['msg']})"
-        ) from None
 
 
 ENGINE = Engine(params=OriginParams, backend=backend, run=run)

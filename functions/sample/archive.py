@@ -51,7 +51,7 @@ class Pack:
             length_ms = max(1000 * blocks.frames / blocks.sample_rate_hz, 1e-3)
         rows = {
             name: [
-                (member.about["start_ms"] / length_ms, member.about["end_ms"] / length_ms)
+                (member.segment.start_ms / length_ms, member.segment.end_ms / length_ms)
                 for member in self.members
                 if member.sort is sort
             ]

@@ -12,6 +12,7 @@ import numpy as np
 from functions.sample.chunks import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 from functions.sample.pitch import LISTENS_S, Pitch, note_name, pitch_of
 from shared.contracts.artifact import COMMON_META
+from shared.contracts.detections import DetectedSegment, HitSegment, LoopSegment, PhraseSegment
 from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia
 
@@ -28,17 +29,23 @@ class Sort:
     folder: str
     digits: int
     """Of the index in file names, at least."""
+    segment: type[DetectedSegment]
+    """How its segments are described."""
 
     @property
     def kind(self) -> str:
         """Of its segments' artifacts."""
         return f"audio_{self.thing}"
 
+    def read(self, file: InputFile) -> DetectedSegment:
+        """What the detection said of a segment; raises ``ValidationError`` for another meta."""
+        return self.segment.of_meta(self.kind, file.meta)
+
 
 SORTS: Mapping[str, Sort] = {
-    "hits": Sort("hit", "detect.hits", "Hits", 3),
-    "loops": Sort("loop", "detect.loops", "Loops", 2),
-    "phrases": Sort("phrase", "detect.phrases", "Phrases", 2),
+    "hits": Sort("hit", "detect.hits", "Hits", 3, HitSegment),
+    "loops": Sort("loop", "detect.loops", "Loops", 2, LoopSegment),
+    "phrases": Sort("phrase", "detect.phrases", "Phrases", 2, PhraseSegment),
 }
 
 
@@ -51,15 +58,17 @@ class Member:
     """Its path in the pack: ``Hits/hit_001_C#3.wav``."""
     artifact_id: str
     samples: int
-    about: Mapping[str, Any]
-    """What the detection said of it: ``start_ms``, ``score``..."""
+    segment: DetectedSegment
+    """What the detection said of it."""
+    meta: Mapping[str, Any]
+    """The same and what else its artifact's meta says of it, for the manifest."""
     pitch: Pitch | None = None
 
     def described(self) -> dict[str, Any]:
         """Its row in the manifest."""
         row = {"file": self.file, "kind": self.sort.thing, "artifact_id": self.artifact_id}
         pitch = {"pitch": self.pitch.described() if self.pitch else None}
-        return {**row, **self.about, **(pitch if self.sort.thing == "hit" else {})}
+        return {**row, **self.meta, **(pitch if self.sort.thing == "hit" else {})}
 
 
 def packed(sort: Sort, segment: InputFile, index: int, count: int) -> tuple[Member, bytes]:
@@ -67,67 +76,67 @@ def packed(sort: Sort, segment: InputFile, index: int, count: int) -> tuple[Memb
 
     Raises ``UnsupportedMedia`` for a file that is no WAV.
     """
-    about = {key: value for key, value in segment.meta.items() if key not in _NOT_OF_THE_SEGMENT}
+    meta = {key: value for key, value in segment.meta.items() if key not in _NOT_OF_THE_SEGMENT}
+    about = sort.read(segment)
     data = segment.path.read_bytes()
-    rate, samples, pitch = _heard(sort, data, about)
+    rate, samples, pitch = _heard(data, about)
     number = f"{sort.thing}_{index:0{max(sort.digits, len(str(count)))}d}"
-    file = f"{sort.folder}/{number}{_description(sort, about, pitch)}.wav"
-    member = Member(sort, file, segment.artifact_id, samples, about, pitch)
+    file = f"{sort.folder}/{number}{_description(about, pitch)}.wav"
+    member = Member(sort, file, segment.artifact_id, samples, about, meta, pitch)
     return member, with_chunks(data, *_chunks(member, rate))
 
 
-def _heard(sort: Sort, wav: bytes, about: Mapping[str, Any]) -> tuple[int, int, Pitch | None]:
+def _heard(wav: bytes, about: DetectedSegment) -> tuple[int, int, Pitch | None]:
     """Sample rate in Hz, length in samples, and a hit's pitch."""
     import soundfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(wav)) as file:
             rate, samples = file.samplerate, file.frames
-            if sort.thing != "hit":
+            if not isinstance(about, HitSegment):
                 return rate, samples, None
-            file.seek(min(_in_file(about["onset_ms"], about, rate), samples))
+            file.seek(min(_in_file(about.onset_ms, about, rate), samples))
             sound = file.read(round(LISTENS_S * rate), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise UnsupportedMedia(f"a segment cannot be read: {error}") from None
     return rate, samples, pitch_of(np.nan_to_num(sound), rate)
 
 
-def _description(sort: Sort, about: Mapping[str, Any], pitch: Pitch | None) -> str:
-    if sort.thing == "loop":
-        bars = about["bars"]
-        return f"_{round(about['bpm'], 1):g}bpm_{bars}bar{'' if bars == 1 else 's'}"
+def _description(about: DetectedSegment, pitch: Pitch | None) -> str:
+    if isinstance(about, LoopSegment):
+        return f"_{round(about.bpm, 1):g}bpm_{about.bars}bar{'' if about.bars == 1 else 's'}"
     return f"_{note_name(pitch.note)}" if pitch else ""
 
 
 def _chunks(member: Member, sample_rate_hz: int) -> list[bytes]:
-    about = member.about
+    about = member.segment
     unity_note = member.pitch.note if member.pitch else MIDDLE_C
-    loop = (0, member.samples) if member.sort.thing == "loop" else None
-    marks = _marks(member)
+    marks = _marks(about)
     last = max(member.samples - 1, 0)
     places = [min(_in_file(at, about, sample_rate_hz), last) for at, _ in marks]
     cues = [Cue(place, label) for place, (_, label) in zip(places, marks, strict=True)]
-    chunks = [smpl_chunk(sample_rate_hz, unity_note, loop), cue_chunks(cues)]
-    if loop is not None:
-        beats = len(about["beats_ms"])
-        chunks.append(acid_chunk(about["bpm"], beats, about["beats_per_bar"]))
-    return chunks
+    if not isinstance(about, LoopSegment):
+        return [smpl_chunk(sample_rate_hz, unity_note, None), cue_chunks(cues)]
+    looped = smpl_chunk(sample_rate_hz, unity_note, (0, member.samples))
+    tempo = acid_chunk(about.bpm, len(about.beats_ms), about.beats_per_bar)
+    return [looped, cue_chunks(cues), tempo]
 
 
-def _marks(member: Member) -> Sequence[tuple[float, str]]:
+def _marks(about: DetectedSegment) -> Sequence[tuple[float, str]]:
     """Times in the recording, in ms, and what is there."""
-    about = member.about
-    if member.sort.thing == "hit":
-        return [(about["onset_ms"], "onset")]
-    if member.sort.thing == "phrase":
-        return [(word["start_ms"], word["text"]) for word in about.get("words", ())]
-    per_bar = about["beats_per_bar"]
-    return [
-        (at, f"{index // per_bar + 1}.{index % per_bar + 1}")
-        for index, at in enumerate(about["beats_ms"])
-    ]
+    if isinstance(about, HitSegment):
+        return [(about.onset_ms, "onset")]
+    if isinstance(about, PhraseSegment):
+        return [(word.start_ms, word.text) for word in about.words]
+    if isinstance(about, LoopSegment):
+        per_bar = about.beats_per_bar
+        return [
+            (at, f"{index // per_bar + 1}.{index % per_bar + 1}")
+            for index, at in enumerate(about.beats_ms)
+        ]
+    return []
 
 
-def _in_file(at_ms: float, about: Mapping[str, Any], sample_rate_hz: int) -> int:
+def _in_file(at_ms: float, about: DetectedSegment, sample_rate_hz: int) -> int:
     """The segment's own sample at a time of the recording."""
-    return int(max(0, round((at_ms - about["start_ms"]) * sample_rate_hz / 1000)))
+    return int(max(0, round((at_ms - about.start_ms) * sample_rate_hz / 1000)))

@@ -158,15 +158,14 @@ def choose(job: Job, sort: Sort, params: PackParams) -> list[InputFile]:
     """The segments of one sort that go into the pack, in the recording's order."""
     if f"{sort.thing}s" not in params.include:
         return []
-    return sorted(
-        (
-            segment
-            for segment in _segments(job, sort)
-            if segment.meta["score"] >= params.quality
-            and params.within(segment.meta["start_ms"], segment.meta["end_ms"])
-        ),
-        key=lambda segment: (segment.meta["start_ms"], segment.meta["end_ms"]),
-    )
+    read = [(sort.read(file), file) for file in _segments(job, sort)]
+    good = [
+        (about, file)
+        for about, file in read
+        if about.score >= params.quality and params.within(about.start_ms, about.end_ms)
+    ]
+    good.sort(key=lambda one: (one[0].start_ms, one[0].end_ms))
+    return [file for _, file in good]
 
 
 def _segments(job: Job, sort: Sort) -> list[InputFile]:
@@ -227,13 +226,13 @@ def _meta(pack: Pack) -> dict[str, Any]:
 
 def best(members: Sequence[Member], count: int) -> list[Member]:
     """The ``count`` that score highest, in the pack's order."""
-    order = sorted(range(len(members)), key=lambda index: (-members[index].about["score"], index))
+    order = sorted(range(len(members)), key=lambda index: (-members[index].segment.score, index))
     return [members[index] for index in sorted(order[:count])]
 
 
 def _short(member: Member) -> dict[str, Any]:
-    told = ("start_ms", "end_ms", "score", "confidence")
-    return {"file": member.file, **{name: member.about[name] for name in told}}
+    told = {"start_ms", "end_ms", "score", "confidence"}
+    return {"file": member.file, **member.segment.model_dump(include=told)}
 
 
 def _parents(job: Job, pack: Pack) -> Iterator[str]:

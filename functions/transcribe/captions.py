@@ -6,29 +6,26 @@ instead, without listening again.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as PydanticError
 
 from functions.transcribe.backends import stub_backend, weights_name, whisper_backend
 from functions.transcribe.listening import listen_to_voices
 from functions.transcribe.recognise import Recogniser
-from functions.transcribe.transcript import Transcript, edit_cue, make_transcript
+from functions.transcribe.transcript import edit_cue, make_transcript
 from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model, model_name
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.editing.subtitles import FORMATS
-from shared.errors import UnsupportedMedia, ValidationError
+from shared.errors import ValidationError
 from shared.settings import settings
 
 BACKEND_VERSION = "captions_whisper_v1"
 STUB_VERSION = "captions_stub_v1"
 _MIN_SILENCE_MS = 300
-_MOST_TRANSCRIPT_BYTES = 256 << 20
 
 
 class CueEdit(BaseModel):
@@ -72,15 +69,15 @@ def backend() -> Backend:
 def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
     """Transcribe, or edit. Raises as ``listen_to_voices`` and ``edit_cue`` do, and ``BackendFailed``."""
     if job.source.suffix == ".json":
-        return _edit(job, params, backend)
+        return _edit(job, params)
     if params.edits:
         raise ValidationError("edits", "are of a transcript, so artifact_id must name one")
     if backend.stub:
-        return Result(_outputs(job, backend, _stub_transcript(job, params)))
+        return Result(_outputs(job, _stub_transcript(job, params)))
     lacking = backend.dependencies[weights_name(settings().captions_model)]
     transcript = transcribe(job, params, weights=lacking.available)
-    made = _outputs(job, backend, transcript)
-    if lacking.available or not transcript["speech"]:
+    made = _outputs(job, transcript)
+    if lacking.available or not transcript.speech:
         return Result(made)
     # Subtitles without a word would pass for those of a recording in which nobody speaks.
     reason = f"speech is found but not transcribed: {lacking.error}"
@@ -107,90 +104,43 @@ def transcribe(job: Job, params: CaptionsParams, *, weights: bool) -> Transcript
         spoken = recogniser.recognise(
             voices.samples, voiced, lambda done: job.progress(0.2 + 0.75 * done)
         )
-    return make_transcript(spoken, voiced, params.language, voices.duration_ms)
+    model = model_name(settings().captions_model)
+    return make_transcript(spoken, voiced, params.language, voices.duration_ms, model)
 
 
-def _edit(job: Job, params: CaptionsParams, backend: Backend) -> Result:
-    transcript = _read_transcript(job)
+def _edit(job: Job, params: CaptionsParams) -> Result:
+    transcript = Transcript.read(job.source)
     if not params.edits:
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
     for edit in params.edits:
         transcript = edit_cue(transcript, edit.cue, edit.text)
-    return Result(_outputs(job, backend, transcript))
-
-
-def _read_transcript(job: Job) -> Transcript:
-    if job.source.stat().st_size > _MOST_TRANSCRIPT_BYTES:
-        raise UnsupportedMedia("it is no transcript: too large")
-    try:
-        return _Stored.model_validate_json(job.source.read_bytes()).model_dump(exclude_none=True)
-    except PydanticError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnsupportedMedia(f"it is no transcript ({where}: {first['msg']})") from None
-
-
-class _StoredWord(BaseModel):
-    start_ms: int
-    end_ms: int
-    text: str
-    probability: float
-    timing: Literal["aligned", "interpolated"]
-    joined: bool | None = None
-    speaker_id: str | None = None
-
-
-class _StoredCue(BaseModel):
-    index: int
-    start_ms: int
-    end_ms: int
-    text: str
-    first_word: int
-    word_count: int
-    speaker_id: str | None = None
-
-
-class _Stored(BaseModel):
-    """A transcript as an earlier run stored it."""
-
-    version: int
-    duration_ms: int
-    language: str
-    model_used: str
-    languages: dict[str, int]
-    words: list[_StoredWord]
-    cues: list[_StoredCue]
-    speech: list[dict[str, float]]
-    suppressed_words: int
-    edits: list[dict[str, Any]]
+    return Result(_outputs(job, transcript))
 
 
 def _stub_transcript(job: Job, params: CaptionsParams) -> Transcript:
     """Nobody listened: no words."""
     language = params.language if params.language != "auto" else "und"
-    return make_transcript(None, [], language, job.media.duration_ms or 0)
+    return make_transcript(None, [], language, job.media.duration_ms or 0, "stub")
 
 
-def _outputs(job: Job, backend: Backend, transcript: Mapping[str, Any]) -> list[Output]:
-    model = "stub" if backend.stub else model_name(settings().captions_model)
-    body = {**transcript, "model_used": transcript.get("model_used", model)}
+def _outputs(job: Job, transcript: Transcript) -> list[Output]:
     meta = {
-        "model_used": body["model_used"],
-        "duration_ms": body["duration_ms"],
-        "language": body["language"],
-        "version": body["version"],
-        "word_count": len(body["words"]),
-        "cue_count": len(body["cues"]),
-        "interpolated_words": sum(word["timing"] == "interpolated" for word in body["words"]),
-        "suppressed_words": body["suppressed_words"],
+        "model_used": transcript.model_used,
+        "duration_ms": transcript.duration_ms,
+        "language": transcript.language,
+        "version": transcript.version,
+        "word_count": len(transcript.words),
+        "cue_count": len(transcript.cues),
+        "interpolated_words": sum(word.timing == "interpolated" for word in transcript.words),
+        "suppressed_words": transcript.suppressed_words,
     }
     path = job.workdir / "transcript.json"
-    path.write_text(json.dumps(body, indent=1, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
-    made = [Output("asr_transcript", "transcript", path, "application/json", meta)]
+    transcript.write(path)
+    made = [Output(Transcript.kind, "transcript", path, "application/json", meta)]
     for name, written in FORMATS.items():
         file = job.workdir / f"captions.{written.extension}"
-        file.write_text(written.write(body), "utf-8")
-        about = {"language": body["language"], "format": name, "transcript": "transcript"}
+        file.write_text(written.write(transcript.cues), "utf-8")
+        about = {"language": transcript.language, "format": name, "transcript": "transcript"}
         made.append(Output("captions", name, file, written.content_type, about, ("transcript",)))
     job.progress(1.0)
     return made

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from functions.transcribe.words import Word, text_of
+from shared.contracts.asr_transcript import TranscriptCue
+from shared.contracts.spoken_word import SpokenWord, text_of
 
 LINE_CHARS, LINES = 42, 2
 SHORTEST_MS, LONGEST_MS = 1000, 7000
@@ -49,20 +50,21 @@ class Cue:
     word_count: int
     speaker_id: str | None = None
 
-    def to_json(self, index: int) -> dict[str, Any]:
+    def written(self, index: int) -> TranscriptCue:
         """As transcripts hold it; ``index`` counts from 1."""
-        row = {
-            "index": index,
-            "start_ms": self.start_ms,
-            "end_ms": self.end_ms,
-            "text": "\n".join(self.lines),
-            "first_word": self.first_word,
-            "word_count": self.word_count,
-        }
-        return row if self.speaker_id is None else {**row, "speaker_id": self.speaker_id}
+        known: dict[str, Any] = {} if self.speaker_id is None else {"speaker_id": self.speaker_id}
+        return TranscriptCue(
+            index=index,
+            start_ms=self.start_ms,
+            end_ms=self.end_ms,
+            text="\n".join(self.lines),
+            first_word=self.first_word,
+            word_count=self.word_count,
+            **known,
+        )
 
 
-def make_cues(words: Sequence[Word], duration_ms: int) -> list[Cue]:
+def make_cues(words: Sequence[SpokenWord], duration_ms: int) -> list[Cue]:
     """All words in cues, in order; ``words`` are in order of their starts."""
     cues: list[Cue] = []
     for first, last in _stretches(words):
@@ -75,7 +77,7 @@ def make_cues(words: Sequence[Word], duration_ms: int) -> list[Cue]:
     return _timed(cues, duration_ms)
 
 
-def _stretches(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+def _stretches(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
     """Words ``[first, last)`` of one speaker without a long pause."""
     first = 0
     for index in range(1, len(words) + 1):
@@ -86,19 +88,19 @@ def _stretches(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
             first = index
 
 
-def _pause_ms(words: Sequence[Word], index: int) -> int:
+def _pause_ms(words: Sequence[SpokenWord], index: int) -> int:
     return words[index].start_ms - words[index - 1].end_ms
 
 
-def _changes(words: Sequence[Word], index: int) -> bool:
+def _changes(words: Sequence[SpokenWord], index: int) -> bool:
     return words[index].speaker_id != words[index - 1].speaker_id
 
 
-def _until(words: Sequence[Word], last: int, duration_ms: int) -> int:
+def _until(words: Sequence[SpokenWord], last: int, duration_ms: int) -> int:
     return words[last].start_ms if last < len(words) else duration_ms
 
 
-def _partition(words: Sequence[Word], until_ms: int) -> list[tuple[int, int]]:
+def _partition(words: Sequence[SpokenWord], until_ms: int) -> list[tuple[int, int]]:
     """The cheapest way to part one stretch into cues; what follows begins at ``until_ms``."""
     best: list[tuple[float, int]] = [(0.0, 0)]
     for last in range(1, len(words) + 1):
@@ -117,11 +119,11 @@ def _partition(words: Sequence[Word], until_ms: int) -> list[tuple[int, int]]:
     return list(zip(cuts[:0:-1], cuts[-2::-1], strict=True))
 
 
-def _possible(part: Sequence[Word]) -> bool:
+def _possible(part: Sequence[SpokenWord]) -> bool:
     return part[-1].end_ms - part[0].start_ms <= LONGEST_MS and len(break_lines(part)) <= LINES
 
 
-def _cost(part: Sequence[Word], after_ms: int) -> float:
+def _cost(part: Sequence[SpokenWord], after_ms: int) -> float:
     """Of a cue by itself: too short, too much to read, sentences and pauses inside."""
     chars = len(text_of(part))
     room_ms = min(max(after_ms, part[-1].end_ms) - part[0].start_ms, LONGEST_MS)
@@ -137,7 +139,7 @@ def _cost(part: Sequence[Word], after_ms: int) -> float:
     return cost
 
 
-def _break_cost(words: Sequence[Word], index: int) -> float:
+def _break_cost(words: Sequence[SpokenWord], index: int) -> float:
     """Of ending a cue before ``words[index]``."""
     if index == len(words):
         return 0.0
@@ -150,7 +152,7 @@ def _break_cost(words: Sequence[Word], index: int) -> float:
     return 1.4 if opens else 2.5
 
 
-def break_lines(words: Sequence[Word]) -> tuple[str, ...]:
+def break_lines(words: Sequence[SpokenWord]) -> tuple[str, ...]:
     """One line where it fits, otherwise the fewest; of two, evenly long and parted at a clause."""
     text = text_of(words)
     if len(text) <= LINE_CHARS:
@@ -173,7 +175,7 @@ def break_lines(words: Sequence[Word]) -> tuple[str, ...]:
     return tuple(_filled(words))
 
 
-def _filled(words: Sequence[Word]) -> Iterator[str]:
+def _filled(words: Sequence[SpokenWord]) -> Iterator[str]:
     """Line by line as full as they get; a word longer than a line is cut."""
     line = ""
     for word in words:

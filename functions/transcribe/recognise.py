@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from functions.transcribe.spans import Voiced
 from functions.transcribe.windows import LEAD_MS, Part, length_ms, pack, samples_of
-from functions.transcribe.words import Raw, Timing, Word, with_times
+from functions.transcribe.words import Raw, Timing, marked, with_times
+from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _WORTH_A_LOOK_MS = 300
 class Spoken:
     """What was recognised."""
 
-    words: list[Word]
+    words: list[SpokenWord]
     language: str
     """Of most of the words; the one asked for, or detected."""
     languages: dict[str, int]
@@ -49,7 +50,7 @@ class Spoken:
 
 @dataclass
 class _Found:
-    words: list[Word] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
     languages: Counter[str] = field(default_factory=Counter)
     suppressed: int = 0
 
@@ -105,7 +106,7 @@ class Recogniser:
                 alone = Part(part.phrase, part.start_ms, part.end_ms, 0)
                 self._found.words += self._words(voices, [alone])
 
-    def _words(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Word]:
+    def _words(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[SpokenWord]:
         lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
         segments, info = self._model.transcribe(
             _sound(voices[window[0].phrase.voice], window, lead_ms),
@@ -116,7 +117,7 @@ class Recogniser:
             word_timestamps=True,
         )
         speaker = f"channel_{window[0].phrase.voice + 1}" if len(voices) > 1 else None
-        words: list[Word] = []
+        words: list[SpokenWord] = []
         for segment in segments:
             raw = _raw_words(segment, lead_ms / 1000)
             circling = segment.compression_ratio > _CIRCLING
@@ -136,7 +137,7 @@ def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
     return np.concatenate([before, *parts, after])
 
 
-def _placed(word: Raw, window: Sequence[Part], speaker_id: str | None) -> Word | None:
+def _placed(word: Raw, window: Sequence[Part], speaker_id: str | None) -> SpokenWord | None:
     """The word at its time in the recording; ``None`` where nobody speaks.
 
     A word over a join belongs where its middle is.
@@ -154,7 +155,14 @@ def _placed(word: Raw, window: Sequence[Part], speaker_id: str | None) -> Word |
     high = max(min(high, part.phrase.end_ms), low + _LEAST_MS)
     timing: Timing = "interpolated" if word.interpolated else "aligned"
     joined = not word.text.startswith(" ")
-    return Word(low, high, word.text.strip(), word.probability, timing, joined, speaker_id)
+    placed = SpokenWord(
+        start_ms=low,
+        end_ms=high,
+        text=word.text.strip(),
+        probability=word.probability,
+        timing=timing,
+    )
+    return marked(placed, joined=joined, speaker_id=speaker_id)
 
 
 def _raw_words(segment: Segment, lead_s: float) -> list[Raw]:
@@ -179,7 +187,7 @@ def _raw_words(segment: Segment, lead_s: float) -> list[Raw]:
     return with_times(spoken, float(segment.start) - lead_s, float(segment.end) - lead_s)
 
 
-def _covered(phrase: Voiced, words: Sequence[Word]) -> bool:
+def _covered(phrase: Voiced, words: Sequence[SpokenWord]) -> bool:
     return any(_near(phrase, (word.start_ms + word.end_ms) // 2) for word in words)
 
 

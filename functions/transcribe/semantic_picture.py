@@ -1,10 +1,12 @@
-"""A picture of the timeline for people: what sounds when, how loud, and the beats."""
+"""A picture of the semantic timeline for people: what sounds when, how loud, and the beats."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from shared.contracts.semantic_timeline import SemanticTimeline, WindowLoudness
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -15,30 +17,30 @@ _COLOURS = {"speech": "#7fb2e5", "music": "#f2b46d", "silence": "#eeeeee", "othe
 _SOFTEST_LUFS, _LOUDEST_LUFS = -60.0, 0.0
 
 
-def draw_timeline(path: Path, body: Mapping[str, Any]) -> None:
-    """A PNG, 1600 by 300, of a timeline's ``events``, ``beats`` and ``loudness``."""
+def draw_semantic_timeline(path: Path, semantics: SemanticTimeline) -> None:
+    """A PNG, 1600 by 300, of its ``events``, ``beats`` and ``loudness``."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
     draw = ImageDraw.Draw(image)
-    per_ms = _WIDTH / max(body["duration_ms"], 1)
-    for event in body["events"]:
-        left, right = event["start_ms"] * per_ms, event["end_ms"] * per_ms
-        draw.rectangle((left, _TOP, right, _BOTTOM), fill=_COLOURS[event["kind"]])
-    _draw_loudness(draw, body.get("loudness"), per_ms)
-    for beat in body["beats"]:
-        height = 14 if beat["subdivision"] == 1 else 7
-        at = beat["time_ms"] * per_ms
+    per_ms = _WIDTH / max(semantics.duration_ms, 1)
+    for event in semantics.events:
+        left, right = event.start_ms * per_ms, event.end_ms * per_ms
+        draw.rectangle((left, _TOP, right, _BOTTOM), fill=_COLOURS[event.kind])
+    _draw_loudness(draw, semantics.loudness, per_ms)
+    for beat in semantics.beats:
+        height = 14 if beat.subdivision == 1 else 7
+        at = beat.time_ms * per_ms
         draw.line((at, _BOTTOM, at, _BOTTOM + height), fill="#222222")
-    _draw_legend(draw, body["duration_ms"])
+    _draw_legend(draw, semantics.duration_ms)
     image.save(path, format="PNG")
 
 
-def _draw_loudness(draw: ImageDraw, loudness: Mapping[str, Any] | None, per_ms: float) -> None:
-    if not loudness or not loudness["lufs"]:
+def _draw_loudness(draw: ImageDraw, loudness: WindowLoudness | None, per_ms: float) -> None:
+    if loudness is None or not loudness.lufs:
         return
-    step = loudness["window_ms"] * per_ms
-    draw.line(_steps(loudness["lufs"], step), fill="#a03020", width=2)
+    step = loudness.window_ms * per_ms
+    draw.line(_steps(loudness.lufs, step), fill="#a03020", width=2)
 
 
 def _steps(lufs: Sequence[float | None], step: float) -> list[tuple[float, float]]:

@@ -9,7 +9,6 @@ the beats     in what is music                                          (beats)
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,13 +19,23 @@ from functions.transcribe.backends import stub_backend, weights_name, whisper_ba
 from functions.transcribe.beat_grid import Beat, Tempo, find_beats
 from functions.transcribe.listening import Heard, listen
 from functions.transcribe.recognise import Recogniser, Spoken
-from functions.transcribe.semantic_picture import draw_timeline
+from functions.transcribe.semantic_picture import draw_semantic_timeline
 from functions.transcribe.spans import Span, find_spans, span_loudness, trimmed, window_loudness
-from functions.transcribe.stub import stub_timeline
+from functions.transcribe.stub import stub_semantic_timeline
 from functions.transcribe.voices import find_voiced, without_instruments
 from functions.transcribe.whisper import find_model, load_model, model_name
-from functions.transcribe.words import Word, text_of
 from shared.contracts.context import RequestContext
+from shared.contracts.semantic_timeline import (
+    SPEED_CHANGE_LIMIT,
+    SemanticBeat,
+    SemanticEvent,
+    SemanticMeta,
+    SemanticTempo,
+    SemanticTimeline,
+    SpanMeta,
+    WindowLoudness,
+)
+from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.settings import settings
@@ -34,8 +43,6 @@ from shared.settings import settings
 BACKEND_VERSION = "whisper_librosa_v2"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
-SPEED_CHANGE_LIMIT = 1.05
-"""Up to this speed, and down to its inverse, sliced times are still musically true."""
 SILENCE_MS = (50, 5_000)
 LOUDNESS_MS = (100, 10_000)
 
@@ -99,7 +106,7 @@ def cache_key(
 
 
 @dataclass(frozen=True)
-class Timeline:
+class Analysis:
     """What was heard."""
 
     heard: Heard
@@ -113,21 +120,21 @@ class Timeline:
 def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
     """Hear it all. Raises ``UnsupportedMedia``, ``TimedOut``, ``BackendFailed``, ``ValidationError``."""
     if backend.stub:
-        body = stub_timeline(
+        stub = stub_semantic_timeline(
             job.media.duration_ms or 0, settings().semantic_seed, params.include_beats
         )
-        return Result(_outputs(job, params, backend, body))
+        return Result(_outputs(job, params, backend, stub))
     lacking = backend.dependencies[weights_name(settings().semantic_model)]
-    timeline = hear(job, params, transcribe=lacking.available)
-    made = _outputs(job, params, backend, _body(timeline, params))
-    speech = sum(span.kind == "speech" for span in timeline.spans)
+    analysis = hear(job, params, transcribe=lacking.available)
+    made = _outputs(job, params, backend, _described(analysis, params))
+    speech = sum(span.kind == "speech" for span in analysis.spans)
     if lacking.available or not speech:
         return Result(made)
     reason = f"{speech} stretches of speech are not transcribed: {lacking.error}"
     return Result(made, StepState.DEGRADED, reason)
 
 
-def hear(job: Job, params: SemanticsParams, *, transcribe: bool) -> Timeline:
+def hear(job: Job, params: SemanticsParams, *, transcribe: bool) -> Analysis:
     """All that can be heard in the recording, decoded once."""
     by_channel = params.speakers == "by_channel" and params.include_speech_music
     heard = listen(job, by_channel=by_channel, progress=lambda done: job.progress(0.3 * done))
@@ -149,73 +156,73 @@ def hear(job: Job, params: SemanticsParams, *, transcribe: bool) -> Timeline:
         spoken = recogniser.recognise(
             heard.voices, voiced, lambda done: job.progress(0.4 + 0.55 * done)
         )
-    return Timeline(heard, spans, beats, tempi, spoken)
+    return Analysis(heard, spans, beats, tempi, spoken)
 
 
-def _body(timeline: Timeline, params: SemanticsParams) -> dict[str, Any]:
-    """The timeline as JSON, but for its meta."""
-    heard, spoken = timeline.heard, timeline.spoken
+def _described(analysis: Analysis, params: SemanticsParams) -> SemanticTimeline:
+    """As the semantic timeline has it, but for where it is from and its meta."""
+    heard, spoken = analysis.heard, analysis.spoken
     window_ms = params.loudness_window_ms
-    words = spoken.words if spoken else []
-    events = [_event(heard, span, words if spoken else None, window_ms) for span in timeline.spans]
+    words = spoken.words if spoken else None
+    events = [_event(heard, span, words, window_ms) for span in analysis.spans]
     if not params.include_speech_music:
         events = [
-            {**event, "kind": "other"} if event["kind"] == "music" else event for event in events
+            event.model_copy(update={"kind": "other"}) if event.kind == "music" else event
+            for event in events
         ]
-    return {
-        "duration_ms": heard.duration_ms,
-        "language": spoken.language if spoken else None,
-        "languages": spoken.languages if spoken else {},
-        "suppressed_words": spoken.suppressed if spoken else 0,
-        "damage": heard.damage,
-        "events": events,
-        "beats": [vars(beat) for beat in timeline.beats],
-        "tempi": [vars(tempo) for tempo in timeline.tempi],
-        "loudness": {"window_ms": window_ms, "lufs": window_loudness(heard, window_ms)},
-    }
+    return SemanticTimeline(
+        duration_ms=heard.duration_ms,
+        language=spoken.language if spoken else None,
+        languages=spoken.languages if spoken else {},
+        suppressed_words=spoken.suppressed if spoken else 0,
+        damage=heard.damage,
+        events=tuple(events),
+        beats=tuple(SemanticBeat(**vars(beat)) for beat in analysis.beats),
+        tempi=tuple(SemanticTempo(**vars(tempo)) for tempo in analysis.tempi),
+        loudness=WindowLoudness(window_ms=window_ms, lufs=tuple(window_loudness(heard, window_ms))),
+    )
 
 
 def _event(
-    heard: Heard, span: Span, words: Sequence[Word] | None, window_ms: int
-) -> dict[str, Any]:
-    event: dict[str, Any] = {
-        "kind": span.kind,
-        "start_ms": span.start_ms,
-        "end_ms": span.end_ms,
-        "loudness_lufs": span_loudness(heard, span, window_ms),
-        "confidence": round(span.confidence, 4),
-    }
+    heard: Heard, span: Span, words: Sequence[SpokenWord] | None, window_ms: int
+) -> SemanticEvent:
+    known: dict[str, Any] = {}
     if span.music_score is not None:
-        event["meta"] = {"music_score": round(span.music_score, 4)}
+        known["meta"] = SpanMeta(music_score=round(span.music_score, 4))
     if span.kind == "speech" and span.voice is not None and len(heard.voices) > 1:
-        event["speaker_id"] = f"channel_{span.voice + 1}"
+        known["speaker_id"] = f"channel_{span.voice + 1}"
     if span.kind == "speech" and words is not None:
-        speaker = event.get("speaker_id")
+        speaker = known.get("speaker_id")
         inside = [word for word in words if word.speaker_id == speaker and _within(word, span)]
-        event["transcription"] = text_of(inside)
-        event["words"] = [word.to_json() for word in inside]
-    return event
+        known |= {"transcription": text_of(inside), "words": tuple(inside)}
+    return SemanticEvent(
+        kind=span.kind,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        loudness_lufs=span_loudness(heard, span, window_ms),
+        confidence=round(span.confidence, 4),
+        **known,
+    )
 
 
-def _within(word: Word, span: Span) -> bool:
+def _within(word: SpokenWord, span: Span) -> bool:
     """Does its middle lie in the stretch, or in the silence that it reaches into?"""
     return span.start_ms <= (word.start_ms + word.end_ms) // 2 < span.end_ms
 
 
 def _outputs(
-    job: Job, params: SemanticsParams, backend: Backend, body: Mapping[str, Any]
+    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
 ) -> list[Output]:
-    meta = _meta(job, params, backend, body)
-    whole = {"asset_id": job.asset_id, "artifact_id": job.artifact_id, **body, "meta": meta}
+    meta = _meta(job, params, backend, semantics)
+    placed = {"asset_id": job.asset_id, "artifact_id": job.artifact_id, "meta": meta}
     path = job.workdir / "timeline.json"
-    path.write_text(
-        json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False) + "\n", "utf-8"
-    )
+    semantics.model_copy(update=placed).write(path)
     picture = job.workdir / "timeline.png"
-    draw_timeline(picture, body)
+    draw_semantic_timeline(picture, semantics)
     job.progress(1.0)
+    described = meta.model_dump(mode="json", exclude_unset=True)
     return [
-        Output("audio_semantic_timeline", "timeline", path, "application/json", meta),
+        Output(SemanticTimeline.kind, "timeline", path, "application/json", described),
         Output(
             "preview",
             "preview",
@@ -228,25 +235,25 @@ def _outputs(
 
 
 def _meta(
-    job: Job, params: SemanticsParams, backend: Backend, body: Mapping[str, Any]
-) -> dict[str, Any]:
+    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
+) -> SemanticMeta:
     model = settings().semantic_model
     weights = backend.dependencies.get(weights_name(model))
-    return {
-        "semantic_version": STUB_VERSION if backend.stub else SEMANTIC_VERSION,
-        "model_used": "stub" if backend.stub else model_name(model),
-        "transcribed": bool(weights and weights.available and params.include_speech_music),
-        "backend": backend.name,
-        "backend_type": backend.type,
-        "backend_version": backend.version,
+    return SemanticMeta(
+        semantic_version=STUB_VERSION if backend.stub else SEMANTIC_VERSION,
+        model_used="stub" if backend.stub else model_name(model),
+        transcribed=bool(weights and weights.available and params.include_speech_music),
+        backend=backend.name,
+        backend_type=backend.type,
+        backend_version=backend.version,
         **params.model_dump(mode="json"),
-        "seed": settings().semantic_seed,
-        "speed_change_limit": SPEED_CHANGE_LIMIT,
-        "audio_semantic_cache_key": job.cache_key,
-        "duration_ms": body["duration_ms"],
-        "event_count": len(body["events"]),
-        "beat_count": len(body["beats"]),
-    }
+        seed=settings().semantic_seed,
+        speed_change_limit=SPEED_CHANGE_LIMIT,
+        audio_semantic_cache_key=job.cache_key,
+        duration_ms=semantics.duration_ms,
+        event_count=len(semantics.events),
+        beat_count=len(semantics.beats),
+    )
 
 
 ENGINE = Engine(params=SemanticsParams, backend=backend, run=run, cache_key=cache_key)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
-_CYCLE = (("speech", 2000), ("music", 2000), ("silence", 1000))
+from shared.contracts.semantic_timeline import SemanticBeat, SemanticEvent, SemanticTimeline
+
+_CYCLE: tuple[tuple[Literal["speech", "music", "silence"], int], ...] = (
+    ("speech", 2000),
+    ("music", 2000),
+    ("silence", 1000),
+)
 _BEAT_MS = 500
 
 
-def stub_timeline(duration_ms: int, seed: int, include_beats: bool) -> dict[str, Any]:
+def stub_semantic_timeline(duration_ms: int, seed: int, include_beats: bool) -> SemanticTimeline:
     """Speech, music and silence in turns, beats at 120 BPM; nothing of it was heard."""
-    events: list[dict[str, Any]] = []
+    events: list[SemanticEvent] = []
     at = 0
     while at < duration_ms:
         kind, length = _CYCLE[(len(events) + seed) % len(_CYCLE)]
         end = min(at + length, duration_ms)
-        events.append({"kind": kind, "start_ms": at, "end_ms": end, "confidence": 0.0})
+        events.append(SemanticEvent(kind=kind, start_ms=at, end_ms=end, confidence=0.0))
         at = end
     times = range(0, duration_ms, _BEAT_MS) if include_beats else ()
     beats = [
-        {"time_ms": at, "beat_index": n, "bar_index": n // 4, "subdivision": n % 4 + 1}
+        SemanticBeat(time_ms=at, beat_index=n, bar_index=n // 4, subdivision=n % 4 + 1)
         for n, at in enumerate(times)
     ]
-    return {"duration_ms": duration_ms, "events": events, "beats": beats}
+    return SemanticTimeline(duration_ms=duration_ms, events=tuple(events), beats=tuple(beats))

@@ -6,42 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from shared.contracts.spoken_word import SpokenWord
+
 Timing = Literal["aligned", "interpolated"]
 
 LEAST_WORD_S = 0.02
 """A word that the aligner gave less than this has no time of its own."""
 
 
-@dataclass(frozen=True)
-class Word:
-    """One word, ``[start_ms, end_ms)``."""
-
-    start_ms: int
-    end_ms: int
-    text: str
-    probability: float
-    timing: Timing = "aligned"
-    joined: bool = False
-    """No space stands before it (Chinese, Japanese, ...)."""
-    speaker_id: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As transcripts and timelines hold it; ``joined`` and ``speaker_id`` only where known."""
-        row: dict[str, Any] = {
-            "start_ms": self.start_ms,
-            "end_ms": self.end_ms,
-            "text": self.text,
-            "probability": self.probability,
-            "timing": self.timing,
-        }
-        if self.joined:
-            row["joined"] = True
-        return row if self.speaker_id is None else {**row, "speaker_id": self.speaker_id}
-
-
-def text_of(words: Sequence[Word]) -> str:
-    """The words as a sentence."""
-    return "".join(f"{'' if word.joined else ' '}{word.text}" for word in words).strip()
+def marked(word: SpokenWord, *, joined: bool = False, speaker_id: str | None = None) -> SpokenWord:
+    """The word, which names ``joined`` and ``speaker_id`` only where there is something to say."""
+    known: dict[str, Any] = {"joined": True} if joined else {}
+    if speaker_id is not None:
+        known["speaker_id"] = speaker_id
+    return word.model_copy(update=known)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.transform.loudness import Loudness, meter, metered
+from functions.transform.loudness import meter, metered
 from functions.transform.sound import WAV_ARGS, Sound
 from shared.audio.limiter import Limiter, Signal
 from shared.audio.loudnorm import Notes
+from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.decode import BLOCK_FRAMES, AudioBlocks, audio_blocks

@@ -8,17 +8,17 @@ range by tens of LU.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from functions.transform.sound import TIMING, Sound, ffmpeg_backend, open_sound
+from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import started
@@ -41,19 +41,6 @@ class LoudnessParams(StepParams):
     """There is nothing to choose: the standard says how to measure."""
 
 
-@dataclass(frozen=True)
-class Loudness:
-    """What was measured; also the artifact's JSON."""
-
-    integrated_lufs: float | None
-    """``None``: undefined, ``undefined`` says why."""
-    loudness_range_lu: float | None
-    """``None``: shorter than 3 s, or nothing above the gates."""
-    true_peak_dbtp: float | None
-    """To 0.1 dB; ``None``: digital silence."""
-    undefined: Literal["silent", "shorter than 400 ms"] | None = None
-
-
 def backend() -> Backend:
     """ffmpeg's ebur128; raises ``MissingDependency``."""
     return ffmpeg_backend("loudness-2")
@@ -61,10 +48,11 @@ def backend() -> Backend:
 
 def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:
     """Measure the first sound stream."""
-    measured = asdict(measure(open_sound(job)))
+    measured = measure(open_sound(job))
     path = job.workdir / "loudness.json"
-    path.write_text(json.dumps(measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return Result([Output("audio_loudness", "loudness", path, "application/json", measured)])
+    measured.write(path)
+    meta = measured.content()
+    return Result([Output("audio_loudness", "loudness", path, "application/json", meta)])
 
 
 def measure(sound: Sound) -> Loudness:
@@ -143,10 +131,24 @@ class Reading:
         true_peak_dbtp = parse_true_peak(last_words)
         range_lu = loudness_range_lu(self.short_term_lufs)
         if integrated_lufs > GATE_LUFS:
-            return Loudness(round(integrated_lufs, 2), range_lu, true_peak_dbtp)
+            return _measured(round(integrated_lufs, 2), range_lu, true_peak_dbtp)
         short = self.frames <= SHORTEST_FRAMES and true_peak_dbtp is not None
         why: Literal["silent", "shorter than 400 ms"] = "shorter than 400 ms" if short else "silent"
-        return Loudness(None, None, true_peak_dbtp, why)
+        return _measured(None, None, true_peak_dbtp, why)
+
+
+def _measured(
+    integrated_lufs: float | None,
+    range_lu: float | None,
+    true_peak_dbtp: float | None,
+    undefined: Literal["silent", "shorter than 400 ms"] | None = None,
+) -> Loudness:
+    return Loudness(
+        integrated_lufs=integrated_lufs,
+        loudness_range_lu=range_lu,
+        true_peak_dbtp=true_peak_dbtp,
+        undefined=undefined,
+    )
 
 
 def _short_term_lufs(value: bytes) -> float:

@@ -13,14 +13,13 @@ what was done, and how far it went.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from functions.transform.limiting import Limiting, noted
-from functions.transform.loudness import Loudness, measure
+from functions.transform.loudness import measure
 from functions.transform.sound import (
     SAMPLE_FORMATS,
     TIMING,
@@ -31,9 +30,10 @@ from functions.transform.sound import (
     open_sound,
 )
 from shared.audio.loudnorm import find_gain_db
+from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
-from shared.errors import BackendFailed, ValidationError
+from shared.errors import BackendFailed
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg_filters import check_filters, number
 
@@ -135,12 +135,10 @@ def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
 
 def norm_stats(settled: Settled, made: Normalised) -> dict[str, Any]:
     """What was done, in numbers."""
-    numbers = {"before": asdict(settled.before), "after": asdict(made.after)}
-    for values in numbers.values():
-        del values["undefined"]
     integrated_lufs = made.after.integrated_lufs or 0.0
     return {
-        **numbers,
+        "before": settled.before.content(without={"undefined"}),
+        "after": made.after.content(without={"undefined"}),
         "after_is": "measured" if made.measured else "computed from the gain",
         "mode": made.mode,
         "gain_db": round(made.gain_db, 2),
@@ -152,12 +150,8 @@ def norm_stats(settled: Settled, made: Normalised) -> dict[str, Any]:
 
 def earlier_measurement(job: Job) -> Loudness | None:
     """What ``transform.loudness`` found, where it ran before."""
-    for file in job.inputs.get("transform.loudness", ()):
-        try:
-            return Loudness(**json.loads(file.path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            raise ValidationError("audio_loudness", "is not a measurement") from None
-    return None
+    found = job.inputs.get("transform.loudness", ())
+    return Loudness.read(found[0].path) if found else None
 
 
 def _make(
@@ -187,9 +181,9 @@ def _linear(job: Job, sound: Sound, settled: Settled, gain_db: float, path: Path
     before = settled.before
     assert before.integrated_lufs is not None and before.true_peak_dbtp is not None
     after = Loudness(
-        round(before.integrated_lufs + gain_db, 2),
-        before.loudness_range_lu,
-        round(before.true_peak_dbtp + gain_db, 1),
+        integrated_lufs=round(before.integrated_lufs + gain_db, 2),
+        loudness_range_lu=before.loudness_range_lu,
+        true_peak_dbtp=round(before.true_peak_dbtp + gain_db, 1),
     )
     mode: Literal["linear", "stopped_short"] = "stopped_short" if settled.excess_db else "linear"
     return Normalised(mode, gain_db, after, measured=False)

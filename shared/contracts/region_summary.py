@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from shared.errors import ValidationError
+from shared.contracts.result_document import Part, ResultDocument
 
 Origin = Literal["detected", "interpolated", "held"]
 """``held``: after the last detection, to the end of the shot."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Region(_Part):
+class Region(Part):
     """One box in one frame, in pixels of the upright picture, inside it."""
 
     track_id: str
@@ -30,7 +24,7 @@ class Region(_Part):
     origin: Origin = "detected"
 
 
-class RegionFrame(_Part):
+class RegionFrame(Part):
     """One frame of the recording, shown from ``time_ms`` on."""
 
     frame: int
@@ -40,14 +34,14 @@ class RegionFrame(_Part):
     regions: tuple[Region, ...]
 
 
-class Gap(_Part):
+class Gap(Part):
     """A stretch of a track without a detection, between two with one."""
 
     start_ms: float
     end_ms: float
 
 
-class RegionTrack(_Part):
+class RegionTrack(Part):
     """One thing followed through one shot."""
 
     track_id: str
@@ -64,7 +58,7 @@ class RegionTrack(_Part):
     """Samples were taken there, and it was not found."""
 
 
-class Unsure(_Part):
+class Unsure(Part):
     """A weak detection that belongs to no track, in pixels of the upright picture."""
 
     frame: int
@@ -76,8 +70,12 @@ class Unsure(_Part):
     confidence: float
 
 
-class RegionSummary(_Part):
-    """The whole recording. ``frames`` has a row for every frame of it."""
+class RegionSummary(ResultDocument):
+    """Where faces are in a recording's picture; ``frames`` has a row for every frame of it."""
+
+    kind: ClassVar[str] = "video_region_summary"
+    title: ClassVar[str] = "region summary"
+    compact: ClassVar[bool] = True
 
     duration_ms: int
     width: int
@@ -95,12 +93,3 @@ class RegionSummary(_Part):
     frames: tuple[RegionFrame, ...]
     unsure: tuple[Unsure, ...] = ()
     """What may be a thing that was looked for, too weak to start a track; the surest ones, in order."""
-
-
-def read_summary(text: bytes) -> RegionSummary:
-    """The summary in a JSON file; raises ``ValidationError`` for another file."""
-    try:
-        return RegionSummary.model_validate_json(text)
-    except ValueError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValidationError("summary", f"is no region summary: {reason}") from None

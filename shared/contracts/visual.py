@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from shared.errors import ValidationError
+from shared.contracts.result_document import Part, ResultDocument
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Shot(_Part):
+class Shot(Part):
     """Frames ``[first_frame, last_frame]``, shown in ``[start_ms, end_ms)``."""
 
     start_ms: float
@@ -22,7 +16,7 @@ class Shot(_Part):
     last_frame: int
 
 
-class VisualSample(_Part):
+class VisualSample(Part):
     """What one frame shows."""
 
     frame: int
@@ -42,8 +36,12 @@ class VisualSample(_Part):
     """Mean length of the optical flow to the frame before, in picture widths a second; 0 at a cut."""
 
 
-class VisualMeta(_Part):
-    """The whole recording."""
+class VisualMeta(ResultDocument):
+    """What a recording's picture shows and when it changes."""
+
+    kind: ClassVar[str] = "visual_meta"
+    title: ClassVar[str] = "visual meta"
+    compact: ClassVar[bool] = True
 
     duration_ms: int
     width: int
@@ -56,12 +54,3 @@ class VisualMeta(_Part):
     damage: str | None
     shots: tuple[Shot, ...]
     samples: tuple[VisualSample, ...]
-
-
-def read_visual_meta(text: bytes) -> VisualMeta:
-    """The visual meta in a JSON file; raises ``ValidationError`` for another file."""
-    try:
-        return VisualMeta.model_validate_json(text)
-    except ValueError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValidationError("visual_meta", f"is no visual meta: {reason}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any
 
@@ -10,12 +9,11 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import checked_name, digest
-from shared.editing.slices import slice_timeline
+from shared.contracts.semantic_timeline import SemanticTimeline
+from shared.editing.slices import slice_semantic_timeline
 from shared.errors import Conflict, NotFound
 from shared.homes.documents import Documents
 from shared.homes.objects import Objects
-
-TIMELINE = "audio_semantic_timeline"
 
 
 def register_clip(documents: Documents, ctx: RequestContext, clip: Clip) -> str:
@@ -36,9 +34,9 @@ def load_clip(documents: Documents, ctx: RequestContext, identifier: str) -> Cli
     return Clip.model_validate(document.data)
 
 
-def latest_timeline(documents: Documents, ctx: RequestContext, asset_id: str) -> Artifact:
+def latest_semantic_timeline(documents: Documents, ctx: RequestContext, asset_id: str) -> Artifact:
     """The asset's newest semantic timeline; raises ``NotFound`` where it has none."""
-    where = {"asset_id": asset_id, "kind": TIMELINE}
+    where = {"asset_id": asset_id, "kind": SemanticTimeline.kind}
     found = list(documents.list(f"{ctx.document_prefix}artifacts", where=where))
     if not found:
         raise NotFound("semantic timeline of asset", asset_id)
@@ -46,26 +44,21 @@ def latest_timeline(documents: Documents, ctx: RequestContext, asset_id: str) ->
     return Artifact.model_validate(newest.data)
 
 
-def read_timeline(objects: Objects, artifact: Artifact) -> dict[str, Any]:
-    """The timeline's JSON."""
-    body: dict[str, Any] = json.loads(b"".join(objects.read(artifact.key)))
-    return body
-
-
-def timeline_by_clip(
+def semantic_timeline_by_clip(
     documents: Documents, objects: Objects, ctx: RequestContext, clip_id: str
 ) -> dict[str, Any]:
-    """``{clip_id, audio_semantic_artifact_id, uri, summary}``: the clip's part of its timeline.
+    """``{clip_id, audio_semantic_artifact_id, uri, summary}``: the clip's part of its semantic timeline.
 
     Raises ``NotFound`` for the clip or where its asset has not been analysed yet.
     """
     clip = load_clip(documents, ctx, clip_id)
-    artifact = latest_timeline(documents, ctx, clip.asset_id)
+    artifact = latest_semantic_timeline(documents, ctx, clip.asset_id)
+    whole = SemanticTimeline.read_from(objects.read(artifact.key))
     return {
         "clip_id": clip_id,
         "audio_semantic_artifact_id": artifact.artifact_id,
         "uri": artifact.uri,
-        "summary": slice_timeline(read_timeline(objects, artifact), clip),
+        "summary": slice_semantic_timeline(whole, clip).content(),
     }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+
+from shared.contracts.asr_transcript import ShownCue, TranscriptCue
+
+Cues = Sequence[ShownCue | TranscriptCue]
 
 
 @dataclass(frozen=True)
@@ -15,35 +18,35 @@ class Format:
 
     extension: str
     content_type: str
-    write: Callable[[Mapping[str, Any]], str]
-    """Transcript -> the file's text."""
+    write: Callable[[Cues], str]
+    """A transcript's cues -> the file's text."""
 
 
-def transcript_to_srt(transcript: Mapping[str, Any]) -> str:
+def cues_to_srt(cues: Cues) -> str:
     """SubRip: numbered cues, times to the millisecond with a comma."""
     import srt
 
     subtitles = [
         srt.Subtitle(
             index,
-            timedelta(milliseconds=cue["start_ms"]),
-            timedelta(milliseconds=cue["end_ms"]),
-            _clean(cue["text"]),
+            timedelta(milliseconds=cue.start_ms),
+            timedelta(milliseconds=cue.end_ms),
+            _clean(cue.text),
         )
-        for index, cue in enumerate(transcript["cues"], 1)
+        for index, cue in enumerate(cues, 1)
     ]
     return str(srt.compose(subtitles, reindex=False))
 
 
-def transcript_to_vtt(transcript: Mapping[str, Any]) -> str:
+def cues_to_vtt(cues: Cues) -> str:
     """WebVTT; speakers that are told apart become voice tags (``<v channel_1>``)."""
     import webvtt
 
     captions = webvtt.WebVTT()
-    for cue in transcript["cues"]:
-        start, end = _vtt_time(cue["start_ms"]), _vtt_time(cue["end_ms"])
-        text = _escaped(_clean(cue["text"]))
-        speaker = cue.get("speaker_id")
+    for cue in cues:
+        start, end = _vtt_time(cue.start_ms), _vtt_time(cue.end_ms)
+        text = _escaped(_clean(cue.text))
+        speaker = cue.speaker_id
         captions.captions.append(
             webvtt.Caption(start, end, f"<v {_escaped(speaker)}>{text}" if speaker else text)
         )
@@ -51,8 +54,8 @@ def transcript_to_vtt(transcript: Mapping[str, Any]) -> str:
 
 
 FORMATS: Mapping[str, Format] = {
-    "srt": Format("srt", "application/x-subrip", transcript_to_srt),
-    "vtt": Format("vtt", "text/vtt", transcript_to_vtt),
+    "srt": Format("srt", "application/x-subrip", cues_to_srt),
+    "vtt": Format("vtt", "text/vtt", cues_to_vtt),
 }
 """Every format that captions are written in."""
 

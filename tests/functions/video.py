@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.region_summary import RegionSummary, read_summary
+from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.media.probe import probe
 from shared.pipeline import KINDS
@@ -159,7 +159,7 @@ class Ran:
 
     @property
     def summary(self) -> RegionSummary:
-        return read_summary(self.of("video_region_summary")[0].path.read_bytes())
+        return RegionSummary.read(self.of("video_region_summary")[0].path)
 
     def as_input(self, kind: str) -> InputFile:
         """As the runtime hands it to the next step."""

@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.burning import moved, read_cues, write_ass, write_srt
+from functions.render.video.burning import moved, write_ass, write_srt
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
 from functions.render.video.reframe import CropPath, crop_path
@@ -30,8 +30,9 @@ from functions.render.video.video_plan import (
     VideoRenderParams,
     make_plan,
 )
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
-from shared.contracts.visual import VisualMeta, read_visual_meta
+from shared.contracts.visual import VisualMeta
 from shared.media.encode import PictureWriter, Planes, Written, passing_format
 from shared.media.ffmpeg import timeout_for
 from shared.media.frames import PictureFormat, first_video, picture_format
@@ -112,7 +113,7 @@ class _Rendering:
         stream = first_video(self.job.media)
         meta: VisualMeta | None = None
         if VISUAL_STEP in self.plan.used:
-            meta = read_visual_meta(self.plan.used[VISUAL_STEP].path.read_bytes())
+            meta = VisualMeta.read(self.plan.used[VISUAL_STEP].path)
         return crop_path((stream.width, stream.height), self.plan.crop, meta)
 
     def _written(self, path: Path, crop: Planes, form: PictureFormat) -> Written:
@@ -152,14 +153,14 @@ class _Rendering:
         file = self.plan.used.get(CAPTIONS_STEP)
         if file is None:
             return _Captions()
-        language, cues = read_cues(file.path.read_bytes())
-        shown = moved(cues, self.plan.windows)
+        transcript = Transcript.read(file.path)
+        shown = moved(transcript.cues, self.plan.windows)
         if not shown:
             return _Captions()
         if self.plan.params.captions == "track":
             track = self.job.workdir / "captions.srt"
             write_srt(track, shown)
-            return _Captions(track=track, language=_three_letters(language))
+            return _Captions(track=track, language=_three_letters(transcript.language))
         drawn = self.job.workdir / "captions.ass"
         write_ass(drawn, shown, STYLES[self.plan.params.caption_style], self.plan.size)
         return _Captions(filters=(f"ass=filename={_escaped(str(drawn))}",))

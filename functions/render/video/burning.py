@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from functions.render.video.caption_styles import Style
 from functions.render.video.video_plan import Window
-from shared.errors import ValidationError
+from shared.contracts.asr_transcript import ShownCue, TranscriptCue
 
 SHORTEST_MS = 200.0
 """Less of a cue than this is not shown."""
@@ -26,24 +25,7 @@ class Cue(BaseModel):
     text: str
 
 
-class _Transcript(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    language: str = "und"
-    cues: tuple[Cue, ...]
-
-
-def read_cues(text: bytes) -> tuple[str, tuple[Cue, ...]]:
-    """Language and cues of a transcript's JSON; raises ``ValidationError`` for another file."""
-    try:
-        found = _Transcript.model_validate_json(text)
-    except ValueError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValidationError("captions", f"is no transcript: {reason}") from None
-    return found.language, found.cues
-
-
-def moved(cues: Sequence[Cue], windows: Sequence[Window]) -> list[Cue]:
+def moved(cues: Sequence[Cue | TranscriptCue], windows: Sequence[Window]) -> list[Cue]:
     """The cues as they fall into the windows, in the rendering's time."""
     found = []
     for window in windows:
@@ -52,20 +34,21 @@ def moved(cues: Sequence[Cue], windows: Sequence[Window]) -> list[Cue]:
             end_ms = min(cue.end_ms, window.source_end_ms)
             if end_ms - start_ms >= min(SHORTEST_MS, cue.end_ms - cue.start_ms) > 0:
                 shift_ms = window.start_ms - window.source_start_ms
-                times = {"start_ms": start_ms + shift_ms, "end_ms": end_ms + shift_ms}
-                found.append(cue.model_copy(update=times))
+                found.append(
+                    Cue(start_ms=start_ms + shift_ms, end_ms=end_ms + shift_ms, text=cue.text)
+                )
     return sorted(found, key=lambda cue: (cue.start_ms, cue.end_ms, cue.text))
 
 
 def write_srt(path: Path, cues: Sequence[Cue]) -> None:
     """As SubRip, for a track of the rendering."""
-    from shared.editing.subtitles import transcript_to_srt
+    from shared.editing.subtitles import cues_to_srt
 
-    rows: list[dict[str, Any]] = [
-        {"start_ms": round(cue.start_ms), "end_ms": round(cue.end_ms), "text": _harmless(cue.text)}
+    shown = [
+        ShownCue(start_ms=round(cue.start_ms), end_ms=round(cue.end_ms), text=_harmless(cue.text))
         for cue in cues
     ]
-    path.write_text(transcript_to_srt({"cues": rows}), encoding="utf-8")
+    path.write_text(cues_to_srt(shown), encoding="utf-8")
 
 
 def write_ass(path: Path, cues: Sequence[Cue], style: Style, size: tuple[int, int]) -> None:

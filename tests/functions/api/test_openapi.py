@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from functions.api.app import build
 from functions.api.openapi import document
 from functions.wiring import engine_of
+from shared.contracts.artifact_contents import CONTENTS
 from shared.contracts.context import RequestContext
 from shared.homes.home import open_home
 from shared.pipeline import STEPS
@@ -86,6 +87,24 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
 
     for ref in refs(described):
         assert ref.rsplit("/", 1)[1] in described["components"]["schemas"], ref
+
+
+def test_documents_are_described_each_under_a_name_of_its_own(described: dict[str, Any]) -> None:
+    operation = described["paths"]["/artifacts/{artifact_id}/content"]["get"]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    *known, other = schema["anyOf"]
+    assert [one["$ref"].rsplit("/", 1)[1] for one in known] == [
+        model.__name__ for model in CONTENTS.values()
+    ]
+    assert other["type"] == "object"
+    components = described["components"]["schemas"]
+    for model in CONTENTS.values():
+        own = model.model_json_schema(
+            ref_template="#/components/schemas/{model}", mode="serialization"
+        )
+        parts = own.pop("$defs", {})
+        for name, part in {**parts, model.__name__: own}.items():
+            assert components[name] == part, f"{name} is also something else"
 
 
 @pytest.mark.heavy

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from functions.detect import phrases
 from functions.detect.phrases import ENGINE, PhrasesParams, mono, pieces, split, widened
+from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, InputFile
 from shared.errors import ValidationError
@@ -132,39 +133,41 @@ def test_pauses_join_and_part(tmp_path: Path) -> None:
     assert lengths_s.max() <= 4.001
 
 
-def _timeline(folder: Path, event: dict[str, Any]) -> dict[str, list[InputFile]]:
+def _semantic_timeline(folder: Path, event: dict[str, Any]) -> dict[str, list[InputFile]]:
     path = folder / "timeline.json"
-    path.write_text(json.dumps({"events": [{"kind": "music", "start_ms": 0, "end_ms": 9}, event]}))
-    return {"transcribe.semantics": [InputFile("a", phrases.TIMELINE, path, {})]}
+    events = [{"kind": "music", "start_ms": 0, "end_ms": 9}, event]
+    path.write_text(json.dumps({"duration_ms": 9000, "events": events}))
+    return {"transcribe.semantics": [InputFile("a", SemanticTimeline.kind, path, {})]}
 
 
 @pytest.mark.parametrize("with_words", [True, False])
-def test_transcripts_come_from_the_timeline(with_words: bool, tmp_path: Path) -> None:
+def test_transcripts_come_from_the_semantic_timeline(with_words: bool, tmp_path: Path) -> None:
     samples, spans = conversation(tmp_path, None)
     start_ms, end_ms = (round(1000 * edge) for edge in spans[1])
     event: dict[str, Any] = {"kind": "speech", "start_ms": start_ms, "end_ms": end_ms}
     event["transcription"] = " recorded in the field"
     if with_words:
         word = {"start_ms": start_ms, "end_ms": start_ms + 300, "text": "Recorded"}
+        word |= {"probability": 0.9, "timing": "aligned"}
         event["words"] = [word, {**word, "start_ms": start_ms + 9, "text": "in"}]
     source = write(tmp_path / "in.wav", samples, RATE_HZ)
-    inputs = _timeline(tmp_path, event)
+    inputs = _semantic_timeline(tmp_path, event)
     rows = run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs).body["segments"]
     said = "Recorded in" if with_words else "recorded in the field"
     assert [row["transcript"] for row in rows] == [None, said, None, None]
     assert len(rows[1]["words"]) == (2 if with_words else 0)
 
 
-def test_without_a_timeline_there_is_no_transcript(tmp_path: Path) -> None:
+def test_without_a_semantic_timeline_there_is_no_transcript(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", conversation(tmp_path, None)[0], RATE_HZ)
     ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
     assert {row["transcript"] for row in ran.body["segments"]} == {None}
 
 
-def test_a_broken_timeline_is_an_error(tmp_path: Path) -> None:
-    inputs = _timeline(tmp_path, {"kind": "speech", "start_ms": "soon"})
+def test_a_broken_semantic_timeline_is_an_error(tmp_path: Path) -> None:
+    inputs = _semantic_timeline(tmp_path, {"kind": "speech", "start_ms": "soon"})
     source = write(tmp_path / "in.wav", synth.drums(bars=1).samples, 44_100)
-    with pytest.raises(ValidationError, match=phrases.TIMELINE):
+    with pytest.raises(ValidationError, match=SemanticTimeline.kind):
         run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs)
 
 

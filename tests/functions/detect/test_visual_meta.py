@@ -10,7 +10,7 @@ import pytest
 from functions.detect import visual_meta
 from functions.detect.visual_meta import ENGINE, VisualMetaParams
 from shared.contracts.step_engine import Backend, Dependency
-from shared.contracts.visual import VisualMeta, read_visual_meta
+from shared.contracts.visual import VisualMeta
 from shared.errors import ValidationError
 from tests.functions import video
 
@@ -20,7 +20,7 @@ STUB = Backend("stub", "visual_meta-stub-1", stub=True)
 
 
 def described(ran: video.Ran) -> VisualMeta:
-    return read_visual_meta(ran.of("visual_meta")[0].path.read_bytes())
+    return VisualMeta.read(ran.of("visual_meta")[0].path)
 
 
 def test_the_broll_clip_has_four_shots(tmp_path: Path) -> None:

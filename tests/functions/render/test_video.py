@@ -36,7 +36,12 @@ WORDS = [
 
 def transcript(folder: Path, **meta: Any) -> InputFile:
     path = folder / "transcript.json"
-    path.write_text(json.dumps({"language": "en", "cues": WORDS}))
+    cues = [
+        {**cue, "index": index, "first_word": 0, "word_count": 0}
+        for index, cue in enumerate(WORDS, 1)
+    ]
+    head = {"duration_ms": 4000, "language": "en", "model_used": "tiny", "words": []}
+    path.write_text(json.dumps({**head, "cues": cues}))
     known = {"backend_type": "whisper", "backend_version": "captions-1", "cue_count": 2, **meta}
     return InputFile("art-captions", "asr_transcript", path, {**known, "cache_key": "key"})
 

@@ -6,10 +6,11 @@ import pytest
 
 from functions.transcribe.captions import ENGINE, CaptionsParams
 from functions.transcribe.transcript import edit_cue
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
-from shared.errors import NotFound, UnsupportedMedia, ValidationError
+from shared.errors import NotFound, ValidationError
 from shared.settings import settings
 from tests.functions.transcribe.harness import Ran, run
 from tests.functions.transcribe.sounds import (
@@ -172,16 +173,17 @@ def test_an_edit_makes_the_next_version_without_listening(
 
 
 def test_an_edit_is_checked(captioned: Ran) -> None:
+    transcript = Transcript.read(captioned.named("transcript").path)
     for text in ("", " \n ", "word " * 40, "a\x07b"):
         with pytest.raises(ValidationError, match="text"):
-            edit_cue(captioned.body, 1, text)
+            edit_cue(transcript, 1, text)
     with pytest.raises(NotFound, match="cue"):
-        edit_cue(captioned.body, 3, "hello")
+        edit_cue(transcript, 3, "hello")
 
 
 def test_a_file_that_is_no_transcript_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text('{"words": "none"}')
-    with pytest.raises(UnsupportedMedia, match="no transcript"):
+    with pytest.raises(ValidationError, match="no transcript"):
         edited(tmp_path / "in.json", tmp_path / "edit", (1, "hello"))
 
 

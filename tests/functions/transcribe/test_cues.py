@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.transcribe.cues import LINE_CHARS, LINES, LONGEST_MS, SHORTEST_MS, Cue, make_cues
-from functions.transcribe.words import Word
+from shared.contracts.spoken_word import SpokenWord
 
 SPEECH = (
     "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for"
@@ -13,13 +13,27 @@ SPEECH = (
 )
 
 
-def said(text: str, *, ms_a_letter: int = 60, speaker: str | None = None) -> list[Word]:
+def word(
+    start_ms: int, end_ms: int, text: str, *, joined: bool = False, speaker: str | None = None
+) -> SpokenWord:
+    return SpokenWord(
+        start_ms=start_ms,
+        end_ms=end_ms,
+        text=text,
+        probability=0.9,
+        timing="aligned",
+        joined=joined,
+        speaker_id=speaker,
+    )
+
+
+def said(text: str, *, ms_a_letter: int = 60, speaker: str | None = None) -> list[SpokenWord]:
     """As a calm speaker says it: a breath after each clause."""
     words, at = [], 300
-    for word in text.split():
-        end = at + 60 + ms_a_letter * len(word)
-        words.append(Word(at, end, word, 0.9, speaker_id=speaker))
-        at = end + (350 if word[-1] in ".,!?" else 30)
+    for each in text.split():
+        end = at + 60 + ms_a_letter * len(each)
+        words.append(word(at, end, each, speaker=speaker))
+        at = end + (350 if each[-1] in ".,!?" else 30)
     return words
 
 
@@ -45,7 +59,7 @@ def test_cues_end_where_sentences_and_clauses_do() -> None:
 
 def test_a_long_pause_parts_cues() -> None:
     early, late = said("hello world"), said("music media")
-    words = [*early, *(Word(w.start_ms + 9000, w.end_ms + 9000, w.text, 1.0) for w in late)]
+    words = [*early, *(word(w.start_ms + 9000, w.end_ms + 9000, w.text) for w in late)]
     cues = make_cues(words, 12_000)
     assert shown(cues) == ["hello world", "music media"]
     assert cues[0].end_ms < 9000
@@ -54,19 +68,19 @@ def test_a_long_pause_parts_cues() -> None:
 def test_speakers_never_share_a_cue() -> None:
     one = said("hello world", speaker="channel_1")
     other = [
-        Word(w.start_ms + 1500, w.end_ms + 1500, w.text, 1.0, speaker_id="channel_2")
+        word(w.start_ms + 1500, w.end_ms + 1500, w.text, speaker="channel_2")
         for w in said("music media")
     ]
     assert [cue.speaker_id for cue in make_cues([*one, *other], 5000)] == ["channel_1", "channel_2"]
 
 
 def test_a_short_word_is_shown_for_a_second() -> None:
-    cue = make_cues([Word(4900, 5000, "Stop!", 1.0)], 5000)[0]
+    cue = make_cues([word(4900, 5000, "Stop!")], 5000)[0]
     assert (cue.start_ms, cue.end_ms) == (4000, 5000)
 
 
 def test_words_without_spaces_are_joined() -> None:
-    words = [Word(200 * n, 200 * n + 200, "字", 1.0, joined=n > 0) for n in range(50)]
+    words = [word(200 * n, 200 * n + 200, "字", joined=n > 0) for n in range(50)]
     lines = [line for cue in make_cues(words, 11_000) for line in cue.lines]
     assert "".join(lines) == "字" * 50 and max(map(len, lines)) <= LINE_CHARS
 
@@ -90,7 +104,7 @@ spoken_words = st.lists(
 def test_always_readable(drawn: list[tuple[str, int, int]], rest_ms: int) -> None:
     words, at = [], 0
     for text, length_ms, pause_ms in drawn:
-        words.append(Word(at + pause_ms, at + pause_ms + length_ms, text, 1.0))
+        words.append(word(at + pause_ms, at + pause_ms + length_ms, text))
         at = words[-1].end_ms
     duration_ms = max(at + rest_ms, 1000 * len(words))
     cues = make_cues(words, duration_ms)

@@ -1,4 +1,4 @@
-"""From an upload on: phrases say what the timeline heard, and a transcript is edited, not heard again."""
+"""From an upload on: phrases say what the semantic timeline heard; a transcript is edited unheard."""
 
 from __future__ import annotations
 

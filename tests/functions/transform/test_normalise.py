@@ -200,7 +200,7 @@ def test_an_earlier_measurement_is_believed(tmp_path: Path) -> None:
     assert result.outputs[0].meta["norm_stats"]["gain_db"] == 10
 
     file.write_text("[1]")
-    with pytest.raises(ValidationError, match="is not a measurement"):
+    with pytest.raises(ValidationError, match="no measurement of loudness"):
         engine.run(job_of(path, tmp_path, inputs), engine.params(), engine.backend())
 
 

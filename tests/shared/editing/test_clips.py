@@ -9,7 +9,7 @@ from pydantic import ValidationError as PydanticError
 from functions.wiring import engine_of
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
-from shared.editing.clips import load_clip, register_clip, timeline_by_clip
+from shared.editing.clips import load_clip, register_clip, semantic_timeline_by_clip
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home, open_home
 from shared.settings import Settings
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-def store_timeline(home: Home, identifier: str, backend: str) -> None:
+def store_semantic_timeline(home: Home, identifier: str, backend: str) -> None:
     key = f"{CTX.object_prefix}media_v2/ast_1/audio_semantic_timeline/{identifier}.json"
     source = home.settings.data / "timeline.json"
     source.write_text(json.dumps({**SUMMARY, "meta": {"backend": backend}}))
@@ -44,10 +44,10 @@ def test_the_same_clip_is_one_document(home: Home) -> None:
     assert register_clip(home.documents, CTX, CLIP) == register_clip(home.documents, CTX, CLIP)
 
 
-def test_a_slice_of_the_newest_timeline(home: Home) -> None:
-    store_timeline(home, "art_b", "old")
-    store_timeline(home, "art_a", "new")
-    answer = timeline_by_clip(
+def test_a_slice_of_the_newest_semantic_timeline(home: Home) -> None:
+    store_semantic_timeline(home, "art_b", "old")
+    store_semantic_timeline(home, "art_a", "new")
+    answer = semantic_timeline_by_clip(
         home.documents, home.objects, CTX, register_clip(home.documents, CTX, CLIP)
     )
     assert answer["audio_semantic_artifact_id"] == "art_a"
@@ -59,8 +59,8 @@ def test_what_is_not_there_is_not_found(home: Home) -> None:
     with pytest.raises(NotFound, match="asset"):
         register_clip(home.documents, CTX, CLIP.model_copy(update={"asset_id": "ast_2"}))
     clip_id = register_clip(home.documents, CTX, CLIP)
-    with pytest.raises(NotFound, match="timeline"):
-        timeline_by_clip(home.documents, home.objects, CTX, clip_id)
+    with pytest.raises(NotFound, match="semantic timeline"):
+        semantic_timeline_by_clip(home.documents, home.objects, CTX, clip_id)
     with pytest.raises(NotFound, match="clip"):
         load_clip(home.documents, OTHER, clip_id)
     with pytest.raises(ValidationError, match="clip_id"):

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.clip import Clip
-from shared.editing.slices import slice_timeline
+from shared.contracts.semantic_timeline import SemanticTimeline
+from shared.editing.slices import slice_semantic_timeline
 from shared.errors import ValidationError
 
 
 def word(start_ms: int, end_ms: int, text: str) -> dict[str, Any]:
-    return {"start_ms": start_ms, "end_ms": end_ms, "text": text}
+    times = {"start_ms": start_ms, "end_ms": end_ms}
+    return {**times, "text": text, "probability": 0.9, "timing": "aligned"}
 
 
 SUMMARY: dict[str, Any] = {
@@ -41,9 +43,8 @@ SUMMARY: dict[str, Any] = {
 
 
 def cut(start_ms: int, end_ms: int, speed: float = 1.0) -> dict[str, Any]:
-    return slice_timeline(
-        SUMMARY, Clip(asset_id="ast_1", start_ms=start_ms, end_ms=end_ms, speed=speed)
-    )
+    clip = Clip(asset_id="ast_1", start_ms=start_ms, end_ms=end_ms, speed=speed)
+    return slice_semantic_timeline(SemanticTimeline.model_validate(SUMMARY), clip).content()
 
 
 def test_events_words_and_beats_are_cut_at_the_window() -> None:

@@ -1,4 +1,4 @@
-// One recording: its picture, its timeline with layers, and panels for what can be done with it.
+// One recording: its picture, its time axis with layers, and panels for what can be done with it.
 
 import { call, contentOf, downloadOf, mediaOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
@@ -19,7 +19,7 @@ import { Player } from "./player.js";
 import { StepStrip, StepsPanel } from "./steps.js";
 import { kept, useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
-import { Timeline } from "./timeline.js";
+import { TimeAxis } from "./time-axis.js";
 import { toast, toastError } from "./toast.js";
 import { TranscriptPanel } from "./transcript.js";
 import { Transport } from "./transport.js";
@@ -117,7 +117,7 @@ function Loaded({ data }) {
       <${Inspector} item=${selected} data=${data} player=${player} onPick=${pick} onClear=${() => setSelected(null)} />
     </div>
     ${lanes.length > 0 && html`<${LayerSwitches} lanes=${lanes} switched=${switched} onToggle=${toggleLayer} />`}
-    ${durationMs > 0 && html`<${Timeline} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? note : "no sound"} player=${player}
+    ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? note : "no sound"} player=${player}
       selected=${selected} onPick=${pick} onSelect=${select} filmUrl=${hasVideo ? mediaOf(asset.asset_id) : null} />`}
     <${Tabs} label="Panels" name="panel" tabs=${tabs} />
     <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId} />

@@ -5,7 +5,7 @@ import { Film } from "./film.js";
 import { inWindow, packed } from "./layers.js";
 import { cx, html, useMemo, useRef } from "./lib.js";
 import { prepare } from "./peaks.js";
-import { useDrawing } from "./timeline.js";
+import { useDrawing } from "./time-axis.js";
 
 const LEAST_PX = 2;
 const ROW_PX = 22;
@@ -87,7 +87,7 @@ function reveal(item, body, view, durationMs) {
 }
 
 function moveLane(body, by) {
-  const lists = [...body.closest(".timeline").querySelectorAll("[role=listbox]")];
+  const lists = [...body.closest(".time-axis").querySelectorAll("[role=listbox]")];
   lists[lists.indexOf(body) + by]?.focus();
 }
 

@@ -1,4 +1,4 @@
-// Artifacts' JSON -> lanes of the timeline. A lane is `{id, title, form, color, items, note}`;
+// Artifacts' JSON -> lanes of the time axis. A lane is `{id, title, form, color, items, note}`;
 // an item `{id, lane, startMs, endMs, label, title, score, artifact, facts}`, times in ms of the recording.
 
 import { decimal, length, percent, time } from "./format.js";

@@ -8,7 +8,7 @@ import { track } from "./live.js";
 import { Mix } from "./mix.js";
 import { drawPeaks, peaksOf } from "./peaks.js";
 import { useStore } from "./store.js";
-import { useDrawing } from "./timeline.js";
+import { useDrawing } from "./time-axis.js";
 import { toast, toastError } from "./toast.js";
 
 /** `[{id, title, apart, tracks: [{artifact, name, master}]}]`; `apart`: it has a time axis of its own. */

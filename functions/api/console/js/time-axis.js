@@ -1,4 +1,4 @@
-// The timeline: ruler, waveform and lanes over one time axis, in one scroller, under one playhead.
+// The time axis: ruler, waveform and lanes over one time axis, in one scroller, under one playhead.
 
 import { length, time } from "./format.js";
 import { Icon } from "./icons.js";
@@ -13,7 +13,7 @@ const STEPS_S = [0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
  * `peaks`: of the recording, or null while they are read. `onPick(item)` plays one.
  * The window that is on screen is `view`: `{widthPx, headPx, zoom, leftPx}`.
  */
-export function Timeline({ durationMs, lanes, peaks, peaksNote, player, selected, onPick, onSelect, filmUrl }) {
+export function TimeAxis({ durationMs, lanes, peaks, peaksNote, player, selected, onPick, onSelect, filmUrl }) {
   const scroller = useRef();
   const [view, setView] = useState({ widthPx: 800, headPx: 140, zoom: 1, leftPx: 0 });
   const bodyPx = view.widthPx * view.zoom;
@@ -82,7 +82,7 @@ export function Timeline({ durationMs, lanes, peaks, peaksNote, player, selected
 
   const scrub = useScrub(player, pxPerMs, durationMs);
   const strongBeats = lanes.find((lane) => lane.id === "beats")?.items ?? [];
-  return html`<section class="timeline" aria-label="Timeline">
+  return html`<section class="time-axis" aria-label="Time axis">
     <div class="tl-scroll" ref=${scroller} onScroll=${onScroll}>
       <div class="tl-content" style=${{ width: `${view.headPx + bodyPx}px`, "--head": `${view.headPx}px` }}>
         <div class="tl-row tl-ruler">

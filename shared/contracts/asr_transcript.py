@@ -1,0 +1,81 @@
+"""The transcript: what ``transcribe.captions`` writes, edits and renders to subtitles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.contracts.result_document import Part, ResultDocument
+from shared.contracts.spoken_word import SpokenWord
+
+
+class TranscriptCue(Part):
+    """What is shown together."""
+
+    index: int
+    """From 1."""
+    start_ms: int
+    end_ms: int
+    text: str
+    """One or two lines of at most 42 characters."""
+    first_word: int
+    """Index of its first word in ``words``, from 0."""
+    word_count: int
+    speaker_id: str | None = None
+    """``channel_1``, ... where speakers are told apart."""
+
+
+class ShownCue(Part):
+    """A text on the screen, of a transcript or moved with a cut of it."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    speaker_id: str | None = None
+
+
+class VoicedStretch(Part):
+    """Where somebody is heard, transcribed or not."""
+
+    start_ms: int
+    end_ms: int
+    confidence: float
+    """Voice activity's, 0 to 1."""
+
+
+class CueChange(Part):
+    """One edit of a person's."""
+
+    cue: int
+    """The cue's index, from 1."""
+    was: str
+    """Its text before."""
+
+
+class Transcript(ResultDocument):
+    """What is said in a recording, for people to read."""
+
+    kind: ClassVar[str] = "asr_transcript"
+    title: ClassVar[str] = "transcript"
+
+    version: int = 1
+    """Grows with each edit, from 1."""
+    duration_ms: int
+    language: str
+    """Of most of the words; ``und`` where none is known."""
+    languages: Mapping[str, int] = Field(default_factory=dict)
+    """Language -> how many words, where it was detected."""
+    words: tuple[SpokenWord, ...]
+    """In order."""
+    cues: tuple[TranscriptCue, ...]
+    """In order; none overlaps the next of its speaker."""
+    speech: tuple[VoicedStretch, ...] = ()
+    """In order."""
+    suppressed_words: int = 0
+    """Words dropped because nobody spoke there, or because they repeated without end."""
+    edits: tuple[CueChange, ...] = ()
+    """In the order in which they were made."""
+    model_used: str
+    """Whisper's size, or ``stub``."""

@@ -1,0 +1,24 @@
+"""The loudness: what ``transform.loudness`` measures, and ``transform.normalise`` reads."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from shared.contracts.result_document import ResultDocument
+
+
+class Loudness(ResultDocument):
+    """How loud a recording is, after EBU R 128."""
+
+    kind: ClassVar[str] = "audio_loudness"
+    title: ClassVar[str] = "measurement of loudness"
+    largest_bytes: ClassVar[int] = 1 << 20
+
+    integrated_lufs: float | None
+    """None: undefined, ``undefined`` says why."""
+    loudness_range_lu: float | None
+    """None: shorter than 3 s, or nothing above the gates."""
+    true_peak_dbtp: float | None
+    """To 0.1 dB; none: digital silence."""
+    undefined: Literal["silent", "shorter than 400 ms"] | None = None
+    """Why there is no loudness."""

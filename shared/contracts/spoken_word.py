@@ -1,0 +1,29 @@
+"""A word of speech, as transcripts and semantic timelines hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from shared.contracts.result_document import Part
+
+
+class SpokenWord(Part):
+    """One word, ``[start_ms, end_ms)``."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+    """The recogniser's, 0 to 1; 1 where a person wrote it."""
+    timing: Literal["aligned", "interpolated"]
+    """``interpolated``: it shares the time between its neighbours."""
+    joined: bool = False
+    """No space stands before it (Chinese, Japanese, ...)."""
+    speaker_id: str | None = None
+    """``channel_1``, ... where speakers are told apart."""
+
+
+def text_of(words: Sequence[SpokenWord]) -> str:
+    """The words as a sentence."""
+    return "".join(f"{'' if word.joined else ' '}{word.text}" for word in words).strip()
