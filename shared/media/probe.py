@@ -19,7 +19,7 @@ from typing import Any
 
 from shared.contracts.asset import AudioStream, MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
-from shared.media.decode import AudioBlocks, first_blocks
+from shared.media.decode import AudioBlocks, part_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
 from shared.media.packets import StreamTimes, walk_packets
@@ -161,7 +161,7 @@ class _Probing:
             self.failures.append(f"it claims {channels} channels at {rate} Hz")
             return None
         peak = 0.0
-        with first_blocks(self.path, self.demuxer, stream, seconds=LISTEN_S) as blocks:
+        with part_blocks(self.path, self.demuxer, stream, from_s=0, seconds=LISTEN_S) as blocks:
             try:
                 for block in blocks:
                     peak = max(peak, float(abs(block).max(initial=0.0)))
