@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.transcribe.features import RATE_HZ, FeatureMeter, Features
-from shared.audio.metrics import LoudnessMeter
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.probe import probe
+from shared.sound.loudness import LoudnessMeter
 
 Floats = NDArray[np.float32]
 

@@ -320,7 +320,5 @@ def part_blocks(
     path: Path, demuxer: str, stream: AudioStream, *, from_s: float, seconds: float
 ) -> AudioBlocks:
     """A part of a stream, without regard to time stamps: what probing listens to."""
-    track = Track(
-        path, demuxer, stream, stream.sample_rate_hz, seek_s=from_s, seconds=seconds
-    )
+    track = Track(path, demuxer, stream, stream.sample_rate_hz, seek_s=from_s, seconds=seconds)
     return AudioBlocks([track], BLOCK_FRAMES, timeout_for(0))

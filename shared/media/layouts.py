@@ -47,9 +47,9 @@ _LAYOUTS: Mapping[str, str] = {
     "downmix": "DL DR",
     "22.2": "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR LFE2 TSL TSR BFC BFL BFR",
 }
-_LEFT = frozenset("FL FLC BL SL TFL TBL TSL WL BFL DL".split())
-_RIGHT = frozenset("FR FRC BR SR TFR TBR TSR WR BFR DR".split())
-_FRONT = frozenset("FL FR DL DR".split())
+_LEFT = frozenset(["FL", "FLC", "BL", "SL", "TFL", "TBL", "TSL", "WL", "BFL", "DL"])
+_RIGHT = frozenset(["FR", "FRC", "BR", "SR", "TFR", "TBR", "TSR", "WR", "BFR", "DR"])
+_FRONT = frozenset(["FL", "FR", "DL", "DR"])
 LFE = frozenset({"LFE", "LFE2"})
 _MINUS_3_DB = 0.5**0.5
 

@@ -124,7 +124,11 @@ class _Probing:
         if ends_s > MAX_DURATION_S:
             raise UnsupportedMedia(f"its time stamps go beyond {MAX_DURATION_S // 3600} hours")
         claimed_s = _number(header["format"].get("duration"))
-        if claimed_s is not None and not counted and any(_agree(claimed_s, other) for other in (ends_s, span_s)):
+        if (
+            claimed_s is not None
+            and not counted
+            and any(_agree(claimed_s, other) for other in (ends_s, span_s))
+        ):
             return _ms(claimed_s)
         return _ms(ends_s)
 

@@ -1,8 +1,8 @@
 """WAV headers that ffmpeg 5.1 takes for something else.
 
-    RIFX                       the byte order of RIFF turned around; ffmpeg reads its samples as RIFF's
-    24 bits in 32 (extensible) taken for a floating-point format of the nineties; the samples stand in
-                               the upper bits (Microsoft, "Multiple channel audio data and WAVE files")
+RIFX                       the byte order of RIFF turned around; ffmpeg reads its samples as RIFF's
+24 bits in 32 (extensible) taken for a floating-point format of the nineties; the samples stand in
+                           the upper bits (Microsoft, "Multiple channel audio data and WAVE files")
 """
 
 from __future__ import annotations

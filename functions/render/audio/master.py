@@ -21,7 +21,7 @@ from functions.render.audio.mix_plan import Plan
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
 from shared.audio.limiter import Limiter, PeakMeter
 from shared.audio.loudnorm import Notes, find_gain_db
-from shared.audio.metrics import LoudnessMeter
+from shared.sound.loudness import LoudnessMeter
 
 BLOCK_FRAMES = 1 << 16
 CLOSE_ENOUGH_LU = 0.1
