@@ -100,9 +100,10 @@ class Child:
     """How long, in all, its caller will wait for it. A caller's own time between chunks is free."""
     hide: Mapping[str, str] = field(default_factory=dict)
     """Paths of this machine -> the words that stand for them in errors."""
-    heeding: Callable[[bytes], bytes] | None = None
-    """Takes each piece of standard error, and gives what of it is to be kept for errors."""
     limits: Limits = field(default_factory=Limits)
+    heeding: Callable[[bytes], bytes] | None = None
+    """Takes each piece of standard error, and gives what of it is to be kept for errors; set before
+    anything is read."""
     _tail: bytes = b""
     _waited_s: float = 0.0
 
@@ -197,7 +198,6 @@ def started(
     limits: Limits | None = None,
     hide: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
-    heeding: Callable[[bytes], bytes] | None = None,
 ) -> Iterator[Child]:
     """Start a tool; on leaving, however that happens, it and its whole group are gone.
 
@@ -219,7 +219,7 @@ def started(
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     try:
-        yield Child(tool or Path(program).name, process, timeout_s, hide or {}, heeding, limits)
+        yield Child(tool or Path(program).name, process, timeout_s, hide or {}, limits)
     finally:
         _end(process)
 

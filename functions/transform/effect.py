@@ -1,7 +1,7 @@
 """A recording through a filter graph into a WAV, with excerpts of before and after.
 
-the recording -> timing -> [ effects in float ] -> WAV -> read back
-                    '--> excerpts "before"                excerpts "after"
+the recording's sound -> [ effects in float ] -> WAV -> read back
+                      '--> excerpts "before"            excerpts "after"
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 
 from functions.transform.sound import (
     NO_NUMBERS,
-    TIMING,
     WAV_ARGS,
     WINDOW_FRAMES,
     Sound,
@@ -53,25 +52,24 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
         "asetpts=N/SR/TB"
     )
     effects = joined([chain or "anull", samples])
-    graph = (
-        f"{sound.label}{TIMING},{samples},asplit[heard][src];[src]{excerpt}[before];"
-        f"[heard]{effects}[out]"
-    )
+    graph = f"[0:0]{samples},asplit[heard][src];[src]{excerpt}[before];[heard]{effects}[out]"
 
     def write(codec: str, path: Path) -> None:
-        run(
-            [
-                *("-y", "-v", "info", *sound.args, "-filter_complex", graph),
-                *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
-                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", excerpts),
-            ],
-            timeout_s=sound.timeout_s,
-            duration_ms=sound.duration_ms,
-            progress=lambda fraction: job.progress(0.9 * fraction),
-        )
+        with sound.fed() as (source_fd, source):
+            run(
+                [
+                    *("-y", "-v", "info", *source, "-filter_complex", graph),
+                    *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
+                    *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", excerpts),
+                ],
+                timeout_s=sound.timeout_s,
+                pass_fds=(source_fd,),
+                duration_ms=sound.duration_ms,
+                progress=lambda fraction: job.progress(0.9 * fraction),
+            )
 
     audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
-    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.stream.channels)
+    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.channels)
     excerpts.unlink()
     if not np.isfinite(before).all():
         raise UnsupportedMedia(NO_NUMBERS)

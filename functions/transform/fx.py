@@ -46,7 +46,7 @@ class FxParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("fx-2")
+    return ffmpeg_backend("fx-3")
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:
@@ -77,8 +77,8 @@ def make(job: Job, stages: list[Stage], mix: Mix, clamps: Clamps, made: Made) ->
         "gain_db": mix.gain_db,
         "tail_ms": mix.tail_ms,
         "clamped": clamps.report,
-        "sample_rate_hz": sound.stream.sample_rate_hz,
-        "channels": sound.stream.channels,
+        "sample_rate_hz": sound.sample_rate_hz,
+        "channels": sound.channels,
         **rendered.audio.meta,
     }
     audio = Output(f"audio_{made.name}", made.name, rendered.audio.path, "audio/wav", meta)

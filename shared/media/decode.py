@@ -20,6 +20,7 @@ are used up; only a recording that gives nothing at all is an error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -45,6 +46,10 @@ SampleType = Literal["float32", "float64"]
 _RAW = {"float32": ("flt", "f32le", 4), "float64": ("dbl", "f64le", 8)}
 """numpy's name -> ffmpeg's sample format, its raw format, bytes a sample."""
 _SILENCE_FRAMES = 1 << 14
+_ITS_FAULT = re.compile(
+    r"(?i)invalid|matches no streams|end of file|not found|not (yet )?(supp|impl)"
+)
+"""Words of ffmpeg's that blame the file, not the machine."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +175,12 @@ class _Reader:
             try:
                 child.check()
             except BackendFailed as error:
-                if not self._given:
+                if not self._given and _ITS_FAULT.search(child.stderr_tail):
                     raise UnsupportedMedia(
                         f"its sound cannot be decoded ({error.message})"
                     ) from None
+                if not self._given:
+                    raise
             self.damage = child.last_words or None
 
     def _ready(self, pending: bytearray) -> Iterator[Samples]:
@@ -274,20 +281,19 @@ def audio_blocks(
     sample_rate_hz: int | None = None,
     channels: int | None = None,
     block_frames: int = BLOCK_FRAMES,
-    stream: int | None = None,
     sample_type: SampleType = "float32",
 ) -> AudioBlocks:
-    """Decode what is worked on of the recording's sound (or its ``stream``-th stream, from 0).
+    """Decode what is worked on of the recording's sound (``MediaInfo.with_stream`` takes another).
 
     ``sample_rate_hz`` and ``channels``: resampled and mixed to these; ``None`` keeps the sound's
     own. One channel is an even mix of those that sound, and never of two that cancel each other; two
     follow the layout where one is named. Memory is bounded by ``block_frames``. Raises
-    ``UnsupportedMedia`` where there is no such stream, and while iterating ``UnsupportedMedia``,
+    ``UnsupportedMedia`` where there is no sound, and while iterating ``UnsupportedMedia``,
     ``TimedOut``, ``MissingDependency``, or ``Unavailable`` where ffmpeg was killed.
     """
     if not media.audio:
         raise UnsupportedMedia("it has no sound")
-    heard = media.heard if stream is None else media.with_stream(stream).heard
+    heard = media.heard
     rate = sample_rate_hz or heard.sample_rate_hz
     tracks = [
         replace(

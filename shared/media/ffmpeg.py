@@ -102,8 +102,8 @@ def started(
             limits=_limits(timeout_s),
             hide=_names(args),
             pass_fds=pass_fds,
-            heeding=heeding,
         ) as child:
+            child.heeding = heeding
             yield child
     except FileNotFoundError as error:
         if error.args != (tool,):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.asset import AudioStream, HeardSound
-from shared.errors import UnsupportedMedia
+from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.decode import BLOCK_FRAMES, AudioBlocks, Track, part_blocks
 from shared.media.ffmpeg import timeout_for
 from shared.media.formats import MOV
@@ -118,9 +118,9 @@ class Listening:
         times = self._times[header["index"]]
         walked_s = times.end_s - max(times.start_s, self._begins_s)
         claimed_s = _number(header.get("duration"))
-        if claimed_s is not None and not self.counted:
-            if abs(claimed_s - walked_s) <= _HEADER_TOLERANCE_S:
-                return _ms(claimed_s)
+        believed = claimed_s is not None and not self.counted
+        if believed and claimed_s is not None and abs(claimed_s - walked_s) <= _HEADER_TOLERANCE_S:
+            return _ms(claimed_s)
         return _ms(walked_s)
 
     def _possible(self, stream: AudioStream) -> bool:
@@ -176,7 +176,7 @@ class Listening:
             try:
                 for block in blocks:
                     ear.add(block)
-            except UnsupportedMedia as error:
+            except (UnsupportedMedia, BackendFailed) as error:
                 self._failures.append(error.message)
 
     def _too_little(self, index: int, blocks: AudioBlocks, *, whole: bool) -> bool:
