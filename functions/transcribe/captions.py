@@ -20,12 +20,12 @@ from functions.transcribe.transcript import Transcript, edit_cue, make_transcrip
 from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.editing.subtitles import FORMATS
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.settings import settings
 
-BACKEND_VERSION = "captions_whisper_v1"
+BACKEND_VERSION = "captions_whisper_v2"
 STUB_VERSION = "captions_stub_v1"
 _MIN_SILENCE_MS = 300
 _MOST_TRANSCRIPT_BYTES = 256 << 20
@@ -41,7 +41,7 @@ class CueEdit(BaseModel):
     text: str
 
 
-class CaptionsParams(StepParams):
+class CaptionsParams(SoundParams):
     """What the speech is, and how speakers are told apart."""
 
     language: str = Field(

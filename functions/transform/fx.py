@@ -12,10 +12,10 @@ from functions.transform.fx_chain import Mix, Stage, chain_of
 from functions.transform.presets import preset_named
 from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta, open_sound
 from functions.transform.spectrum import preview
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 
 
-class EffectParams(StepParams):
+class EffectParams(SoundParams):
     """What every effect lets its user set.
 
     Numbers beyond their range are clamped when the effect is made, and its meta says so under

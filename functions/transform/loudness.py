@@ -16,14 +16,14 @@ from shared.contracts.step_engine import (
     Output,
     Progress,
     Result,
-    StepParams,
+    SoundParams,
 )
 from shared.sound.loudness import FullMeter, Loudness
 from shared.watch.health import dependency, require
 
 
-class LoudnessParams(StepParams):
-    """There is nothing to choose: the standard says how to measure."""
+class LoudnessParams(SoundParams):
+    """There is nothing else to choose: the standard says how to measure."""
 
 
 def backend() -> Backend:

@@ -26,7 +26,7 @@ from functions.transform.loudness import measure, meter_backend
 from functions.transform.sound import SAMPLE_FORMATS, Clamps, Sound, open_sound
 from shared.audio.loudnorm import find_gain_db
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import BackendFailed, ValidationError
 from shared.sound.loudness import GATE_LUFS, Loudness
 
@@ -46,7 +46,7 @@ _ROUNDING_DB = 0.005
 """True peaks are told to 0.01 dB."""
 
 
-class NormaliseParams(StepParams):
+class NormaliseParams(SoundParams):
     """How loud, and what may happen at the ceiling."""
 
     target_lufs: float = -16.0
@@ -112,7 +112,7 @@ def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
     settled = Settled(
         clamps.take("target_lufs", params.target_lufs, *TARGET_RANGE_LUFS),
         clamps.take("ceiling_dbtp", params.ceiling_dbtp, *CEILING_RANGE_DBTP),
-        earlier_measurement(job) or measure(sound, partial(_tell_measuring, job)),
+        earlier_measurement(job, sound) or measure(sound, partial(_tell_measuring, job)),
     )
     if settled.before.undefined:
         reason = f"{settled.before.undefined} recording: it has no loudness to set"
@@ -162,9 +162,12 @@ def norm_stats(settled: Settled, made: Normalised) -> dict[str, Any]:
     }
 
 
-def earlier_measurement(job: Job) -> Loudness | None:
-    """What ``transform.loudness`` found, where it ran before."""
+def earlier_measurement(job: Job, sound: Sound) -> Loudness | None:
+    """What ``transform.loudness`` found, where it ran before, on the same streams."""
+    streams = list(sound.media.heard.streams)
     for file in job.inputs.get("transform.loudness", ()):
+        if file.meta.get("sound", {}).get("streams", streams) != streams:
+            continue
         try:
             return Loudness(**json.loads(file.path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
@@ -201,7 +204,11 @@ def _limited(job: Job, sound: Sound, settled: Settled, path: Path) -> Normalised
         after = Gain(gain_db, threshold_dbtp).write(sound, path, partial(_tell, job, rounds))
         made = Normalised("limited", gain_db, after, rounds)
         peak_dbtp = after.true_peak_dbtp
-        over_db = 0.0 if peak_dbtp is None else max(0.0, peak_dbtp + METERS_DIFFER_DB - settled.ceiling_dbtp)
+        over_db = (
+            0.0
+            if peak_dbtp is None
+            else max(0.0, peak_dbtp + METERS_DIFFER_DB - settled.ceiling_dbtp)
+        )
         missing_lu = made.missing_lu(settled.target_lufs)
         spent = gain_db >= notes.most_gain_db(threshold_dbtp) and missing_lu > 0
         if not over_db and (spent or abs(missing_lu) <= CLOSE_ENOUGH_LU):

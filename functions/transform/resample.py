@@ -20,7 +20,7 @@ from functions.transform.sound import (
     open_sound,
     written,
 )
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import ValidationError
 from shared.media.decode import BLOCK_FRAMES, SampleType
 from shared.media.feed import Samples, fed, raw_input
@@ -35,7 +35,7 @@ MOST_TOGETHER = 8
 """So many channels Rubber Band keeps in phase with each other; with more it ends by SIGSEGV."""
 
 
-class ResampleParams(StepParams):
+class ResampleParams(SoundParams):
     """How much faster, how much higher, how well."""
 
     tempo: float = 1.0

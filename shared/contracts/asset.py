@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.ids import Name
-from shared.errors import UnsupportedMedia
+from shared.errors import ValidationError
 
 PATTERN_CONTAINERS = ("pattern", "midi")
 
@@ -134,11 +134,11 @@ class MediaInfo(BaseModel):
     def with_stream(self, stream: int) -> MediaInfo:
         """The same, with the ``stream``-th sound stream (from 0) worked on, whatever was chosen.
 
-        Raises ``UnsupportedMedia`` where there is no such stream.
+        Raises ``ValidationError`` where there is no such stream.
         """
         if not 0 <= stream < len(self.audio):
-            raise UnsupportedMedia(
-                f"no sound stream {stream}: it has {len(self.audio)}, counted from 0"
+            raise ValidationError(
+                "stream", f"no sound stream {stream}: there are {len(self.audio)}, from 0 on"
             )
         if self.sound is not None and self.sound.streams == (stream,):
             return self

@@ -190,7 +190,9 @@ def test_rate_channels_and_length_are_kept(subtype: str, channels: int, tmp_path
     assert after.shape == read(path).shape
 
 
-def test_an_earlier_measurement_is_where_it_begins_and_the_result_is_measured(tmp_path: Path) -> None:
+def test_an_earlier_measurement_is_where_it_begins_and_the_result_is_measured(
+    tmp_path: Path,
+) -> None:
     path = write(tmp_path, noise(3))
     file = tmp_path / "loudness.json"
     file.write_text('{"integrated_lufs": -40.0, "loudness_range_lu": 2.0, "true_peak_dbtp": -30.0}')
