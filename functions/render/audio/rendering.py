@@ -94,10 +94,8 @@ class _Rendering:
         wav.unlink()
         if done.true_peak_dbtp is None:  # an encoder's dither is no sound
             return path, done
-        told = {"true_peak_dbtp": peak_dbtp}
-        if heard.undefined is None:
-            told["integrated_lufs"] = heard.integrated_lufs
-        return path, replace(done, **told)
+        lufs = done.integrated_lufs if heard.undefined else heard.integrated_lufs
+        return path, replace(done, true_peak_dbtp=peak_dbtp, integrated_lufs=lufs)
 
     def _master_progress(self, part: float) -> None:
         # A second master begins where the first one ended.
