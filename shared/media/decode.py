@@ -84,8 +84,10 @@ class Track:
         words = layout_words(self.stream.channel_layout, self.stream.channels)
         samples, raw, _ = _RAW[self.sample_type]
         layouts = f":channel_layouts={words}" if words else ""
+        # Where stereo follows mono, both sides are as loud as their mean; floats cannot clip.
+        even = ":rematrix_maxval=1" if self.stream.channels == 1 else ""
         chain = (
-            f"aresample={self.sample_rate_hz}:rematrix_maxval=1,"
+            f"aresample={self.sample_rate_hz}{even},"
             f"aformat=sample_fmts={samples}{layouts},{STAMPING}"
         )
         kept = ["-channel_layout", words] if words else ["-ac", str(self.stream.channels)]
@@ -307,7 +309,7 @@ def audio_blocks(
 
 
 def _track(path: Path, media: MediaInfo, stream: AudioStream, rate: int) -> Track:
-    clock = clock_of(media.container, stream.codec, stream.start_ms)
+    clock = clock_of(media.container, stream)
     return Track(path, media.container, stream, rate, clock=clock)
 
 

@@ -27,6 +27,8 @@ LISTEN_S = 30.0
 _HEADER_TOLERANCE_S = 0.25
 _PADDING_S = 0.1
 """An edit list hides at most so much of the last packet."""
+_UNSTAMPED_LOSSY = ("mp3", "aac", "ac3", "eac3")
+_COUNTED_S = 300.0
 _ASIDE = ("comment", "hearing_impaired", "visual_impaired", "karaoke", "lyrics")
 
 Header = Mapping[str, Any]
@@ -133,7 +135,7 @@ class Listening:
     def _listened(self, stream: AudioStream, header: Header) -> bool:
         """Listen; ``False`` where too little can be decoded."""
         ear = Ear(stream.channels)
-        odd = self._odd(header)
+        odd = bool(stream.decoder) or self._odd(header) or self._short(stream)
         blocks = self._whole(stream) if odd else self._beginning(stream)
         self._hear(blocks, ear)
         if self._too_little(stream.index, blocks, whole=odd):
@@ -149,6 +151,11 @@ class Listening:
             self._count(stream, blocks)
         self._tell(stream, blocks)
         return True
+
+    def _short(self, stream: AudioStream) -> bool:
+        """Is it worth to count the samples of a format that cannot tell its length to the sample?"""
+        times = self._times.get(stream.index)
+        return self._demuxer in _UNSTAMPED_LOSSY and times is not None and times.end_s <= _COUNTED_S
 
     def _odd(self, header: Header) -> bool:
         """Do its time stamps begin again, or does its header promise what its packets do not hold?"""
@@ -166,7 +173,7 @@ class Listening:
         return part_blocks(self._path, self._demuxer, stream, from_s=0, seconds=LISTEN_S)
 
     def _whole(self, stream: AudioStream) -> AudioBlocks:
-        clock = clock_of(self._demuxer, stream.codec, stream.start_ms)
+        clock = clock_of(self._demuxer, stream)
         track = Track(self._path, self._demuxer, stream, stream.sample_rate_hz, clock=clock)
         length_ms = _ms(self._times[stream.index].end_s)
         return AudioBlocks([track], BLOCK_FRAMES, timeout_for(max(length_ms, 60_000)))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.media.formats import MATROSKA, RESTARTED, TIMED_FROM_ZERO
+from shared.contracts.asset import AudioStream
+from shared.media.formats import MATROSKA, RESTARTED, STAMPED, TIMED_FROM_ZERO
 
 _JITTER_S = 0.1
 _RESET_S = 10.0
@@ -83,6 +84,10 @@ class Placing:
             return Place()
         assert self._offset is not None
         ahead = pts + self._offset - self.position
+        if self._ogg and self.restarts and ahead > 0:
+            # A link's stamps are told in ticks of the first link's sample rate.
+            self._offset -= ahead
+            return Place()
         if ahead > self._jitter and not (self._resets and ahead > self._reset):
             return Place(silence=ahead)
         if abs(ahead) <= self._jitter:
@@ -93,7 +98,12 @@ class Placing:
         return Place(skip=before)
 
 
-def clock_of(container: str, codec: str, start_ms: int) -> Clock:
-    """ffmpeg's Vorbis decoder stamps its first samples one block late: in Matroska, too."""
-    late = codec == "vorbis" and container == MATROSKA and start_ms == 0
-    return Clock("" if late else container, start_ms)
+def clock_of(container: str, stream: AudioStream) -> Clock | None:
+    """``None`` where the file has no time stamps of its own: the samples alone count.
+
+    ffmpeg's Vorbis decoder stamps its first samples one block late: in Matroska, too.
+    """
+    if container not in STAMPED:
+        return None
+    late = stream.codec == "vorbis" and container == MATROSKA and stream.start_ms == 0
+    return Clock("" if late else container, stream.start_ms)
