@@ -6,11 +6,13 @@ the recording's sound -> [ effects in float ] -> WAV -> read back
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from functions.transform.groups import Group, fed_group, groups_of, side_by_side
 from functions.transform.sound import (
     NO_NUMBERS,
     WAV_ARGS,
@@ -25,6 +27,8 @@ from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.ffmpeg import run
 from shared.media.ffmpeg_filters import check_filters, joined
+
+Words = tuple[str | Path, ...]
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,33 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     effects = joined([chain or "anull", samples])
     graph = f"[0:0]{samples},asplit[heard][src];[src]{excerpt}[before];[heard]{effects}[out]"
 
+    def made(opened: tuple[int, list[str]], out: Words, before: Path) -> None:
+        source_fd, source = opened
+        run(
+            [
+                *("-y", "-v", "info", *source, "-filter_complex", graph, "-map", "[out]", *out),
+                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", before),
+            ],
+            timeout_s=sound.timeout_s,
+            pass_fds=(source_fd,),
+            duration_ms=sound.duration_ms,
+            progress=lambda fraction: job.progress(0.9 * fraction),
+        )
+
     def write(codec: str, path: Path) -> None:
-        with sound.fed() as (source_fd, source):
-            run(
-                [
-                    *("-y", "-v", "info", *source, "-filter_complex", graph),
-                    *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
-                    *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", excerpts),
-                ],
-                timeout_s=sound.timeout_s,
-                pass_fds=(source_fd,),
-                duration_ms=sound.duration_ms,
-                progress=lambda fraction: job.progress(0.9 * fraction),
-            )
+        wav = ("-c:a", codec, *WAV_ARGS, path)
+        groups = [] if copied else groups_of(sound, job.workdir)
+        if not groups:
+            with sound.fed() as opened:
+                made(opened, wav, excerpts)
+            return
+        for group in groups:
+            with fed_group(sound, group) as opened:
+                made(opened, group.out, group.path.with_suffix(".before"))
+        _join_excerpts(groups, excerpts)
+        with sound.fed_with(side_by_side(groups)) as (source_fd, source):
+            out = ("-y", *source, "-map", "0:0", *wav)
+            run(out, timeout_s=sound.timeout_s, pass_fds=(source_fd,))
 
     audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
     before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.channels)
@@ -74,3 +92,12 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     if not np.isfinite(before).all():
         raise UnsupportedMedia(NO_NUMBERS)
     return Rendered(audio, as_windows(before))
+
+
+def _join_excerpts(groups: Sequence[Group], path: Path) -> None:
+    parts = []
+    for group in groups:
+        part = group.path.with_suffix(".before")
+        parts.append(np.fromfile(part, "<f4").reshape(-1, group.channels))
+        part.unlink()
+    np.concatenate(parts, axis=1).tofile(path)

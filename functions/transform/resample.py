@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 from pydantic import model_validator
 
+from functions.transform.groups import fed_group, groups_of, side_by_side
 from functions.transform.sound import (
     WAV_ARGS,
     Clamps,
     Sound,
-    all_numbers,
     ffmpeg_backend,
     frame_count,
     open_sound,
@@ -22,8 +20,6 @@ from functions.transform.sound import (
 )
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import ValidationError
-from shared.media.decode import BLOCK_FRAMES, SampleType
-from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg import timeout_for
 from shared.media.stretch import Quality, stretch_filters, timed
@@ -31,8 +27,6 @@ from shared.media.stretch import Quality, stretch_filters, timed
 TEMPO_RANGE = (0.5, 2.0)
 PITCH_RANGE_ST = (-12.0, 12.0)
 _REALTIME_FACTOR = 12.0
-MOST_TOGETHER = 8
-"""So many channels Rubber Band keeps in phase with each other; with more it ends by SIGSEGV."""
 
 
 class ResampleParams(SoundParams):
@@ -91,15 +85,17 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
 
 def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:
     def write(codec: str, path: Path) -> None:
-        if not filters or sound.channels <= MOST_TOGETHER:
+        wav = ("-c:a", codec, *WAV_ARGS, path)
+        groups = groups_of(sound, job.workdir) if filters else []
+        if not groups:
             with sound.fed() as opened:
-                _run(job, sound, opened, filters, ("-c:a", codec, *WAV_ARGS, path))
+                _run(job, sound, opened, filters, wav)
             return
-        groups = list(_stretched_groups(job, sound, filters))
-        with sound.fed_with(_interleaved(groups)) as opened:
-            _run(job, sound, opened, "", ("-c:a", codec, *WAV_ARGS, path))
         for group in groups:
-            group.path.unlink()
+            with fed_group(sound, group) as opened:
+                _run(job, sound, opened, filters, group.out)
+        with sound.fed_with(side_by_side(groups)) as opened:
+            _run(job, sound, opened, "", wav)
 
     return write
 
@@ -120,40 +116,6 @@ def _run(
         duration_ms=sound.duration_ms,
         progress=job.progress,
     )
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Some of the channels, stretched: raw samples on disk."""
-
-    path: Path
-    channels: int
-    sample_type: SampleType
-
-
-def _stretched_groups(job: Job, sound: Sound, filters: str) -> Iterator[_Group]:
-    """Rubber Band breaks down on more than eight channels: as many at a time."""
-    raw = {"float32": "f32le", "float64": "f64le"}[sound.sample_type]
-    for first in range(0, sound.channels, MOST_TOGETHER):
-        columns = slice(first, min(first + MOST_TOGETHER, sound.channels))
-        count = columns.stop - columns.start
-        path = job.workdir / f"channels_{first}.raw"
-        with sound.blocks() as blocks:
-            part = (block[:, columns] for block in all_numbers(blocks))
-            shape = (sound.sample_rate_hz, count)
-            with fed(part) as fd:
-                opened = (fd, raw_input(fd, shape, None, sound.sample_type))
-                _run(job, sound, opened, filters, ("-c:a", f"pcm_{raw}", "-f", raw, path))
-        yield _Group(path, count, sound.sample_type)
-
-
-def _interleaved(groups: Sequence[_Group]) -> Iterator[Samples]:
-    parts = [
-        np.memmap(group.path, dtype=group.sample_type, mode="r").reshape(-1, group.channels)
-        for group in groups
-    ]
-    for first in range(0, len(parts[0]), BLOCK_FRAMES):
-        yield np.concatenate([part[first : first + BLOCK_FRAMES] for part in parts], axis=1)
 
 
 ENGINE = Engine(params=ResampleParams, backend=backend, run=run)

@@ -56,16 +56,11 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("suffix", "codec", "one", "other", "rate", "next_rate"), CHANGES)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_joined_parts_follow_each_other(
-    suffix: str,
-    codec: tuple[str, ...],
-    one: int,
-    other: int,
-    rate: int,
-    next_rate: int,
-    tmp_path: Path,
+    change: tuple[str, tuple[str, ...], int, int, int, int], tmp_path: Path
 ) -> None:
+    suffix, codec, one, other, rate, next_rate = change
     source = write_raw_wav(tmp_path / "a.wav", bursts(3.0))
     forms = (("-ac", str(one), "-ar", str(rate)), ("-ac", str(other), "-ar", str(next_rate)))
     parts = [
