@@ -33,6 +33,11 @@ class Group:
     sample_type: SampleType
 
     @property
+    def layout(self) -> str:
+        """The borrowed one."""
+        return _BORROWED[self.channels - 1]
+
+    @property
     def out(self) -> tuple[str | Path, ...]:
         """ffmpeg's words that write the raw file."""
         raw = {"float32": "f32le", "float64": "f64le"}[self.sample_type]
@@ -56,10 +61,9 @@ def groups_of(sound: Sound, folder: Path) -> list[Group]:
 def fed_group(sound: Sound, group: Group) -> Iterator[tuple[int, list[str]]]:
     """As ``Sound.fed``, for the group's channels."""
     columns = slice(group.first, group.first + group.channels)
-    layout = _BORROWED[group.channels - 1]
     with sound.blocks() as blocks, fed(block[:, columns] for block in all_numbers(blocks)) as fd:
         shape = (sound.sample_rate_hz, group.channels)
-        yield fd, raw_input(fd, shape, layout, sound.sample_type)
+        yield fd, raw_input(fd, shape, group.layout, sound.sample_type)
 
 
 def side_by_side(groups: Sequence[Group]) -> Iterator[Samples]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-_LAYOUTS: Mapping[str, str] = {
+LAYOUTS: Mapping[str, str] = {
     "mono": "FC",
     "stereo": "FL FR",
     "2.1": "FL FR LFE",
@@ -59,7 +59,7 @@ def channel_names(layout: str | None, channels: int) -> tuple[str, ...] | None:
     if layout is None:
         return {1: ("FC",), 2: ("FL", "FR")}.get(channels)
     listed = re.search(r"\(([A-Z0-9]+(?:\+[A-Z0-9]+)+)\)$", layout)
-    names = listed[1].split("+") if listed else _LAYOUTS.get(layout, "").split()
+    names = listed[1].split("+") if listed else LAYOUTS.get(layout, "").split()
     return tuple(names) if len(names) == channels else None
 
 
@@ -68,7 +68,7 @@ def layout_words(layout: str | None, channels: int) -> str | None:
     names = channel_names(layout, channels)
     if names is None:
         return None
-    return layout if layout in _LAYOUTS else "+".join(names)
+    return layout if layout in LAYOUTS else "+".join(names)
 
 
 def even_mono(layout: str | None, channels: int, taken: Sequence[int] = ()) -> Matrix:
