@@ -50,6 +50,8 @@ class Listening:
         self._failures = failures
         self._ears: dict[int, Ear] = {}
         self._told: dict[int, list[str]] = {}
+        self.joined = False
+        """A stream changes or begins again: a header's promise is one part's, or a guess."""
         self.counted = False
         """A stream's length was counted: the file's header and time stamps mislead."""
 
@@ -204,6 +206,7 @@ class Listening:
 
     def _tell(self, stream: AudioStream, blocks: AudioBlocks) -> None:
         told = self._told[stream.index] = []
+        self.joined = self.joined or bool(blocks.changes or self._times[stream.index].restarts)
         if blocks.changes:
             told.append(
                 f"its channels or sample rate change in mid-stream: all is brought to "

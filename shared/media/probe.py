@@ -58,7 +58,7 @@ def probe(path: Path) -> MediaInfo:
     kept_video = tuple(stream for stream in video if stream)
     kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
     duration_ms = probing.duration_ms(header, kept, counted=listening.counted)
-    promised_s = _number(header["format"].get("duration"))
+    promised_s = None if listening.joined else _number(header["format"].get("duration"))
     missing = cut_off(path) or falls_short(demuxer, promised_s, duration_ms)
     return MediaInfo(
         container=demuxer,

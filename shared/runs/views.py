@@ -88,12 +88,14 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
 
 
 def _notices(home: Home, ctx: RequestContext, run: Run) -> list[str]:
-    """What probing has to tell of the recording: which sound was taken, what was left out."""
+    """What probing has to tell of the recording: what is missing, which sound was taken."""
     if run.asset_id is None:
         return []
     document = home.documents.get(f"{ctx.document_prefix}assets/{run.asset_id}")
     media = Asset.model_validate(document.data).media if document is not None else None
-    return list(media.sound.notices) if media is not None and media.sound is not None else []
+    if media is None:
+        return []
+    return [*media.notices, *(media.sound.notices if media.sound else ())]
 
 
 def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared.messages.worker import settle
 
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
-from shared.messages.worker import settle
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
