@@ -15,7 +15,7 @@ from shared.contracts.asset import HeardSound
 from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.layouts import even_mono
-from shared.sound.loudness import LoudnessMeter
+from shared.sound.loudness_meter import LoudnessMeter
 
 Floats = NDArray[np.float32]
 

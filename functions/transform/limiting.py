@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from functions.transform.sound import WAV_ARGS, Sound, all_numbers
-from shared.audio.limiter import Limiter, Signal
+from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes
 from shared.media.decode import BLOCK_FRAMES
 from shared.media.feed import Samples
 from shared.media.ffmpeg import run as run_ffmpeg
-from shared.sound.loudness import FullMeter, Loudness
+from shared.sound.loudness_meter import FullMeter, Loudness
+from shared.sound.true_peak import Signal
 
 Progress = Callable[[float], None]
 

@@ -1,4 +1,4 @@
-"""``transform.loudness``: EBU R 128 in numbers (see ``shared.sound.loudness``). Measured once, it
+"""``transform.loudness``: EBU R 128 in numbers (see ``shared.sound.loudness_meter``). Measured once, it
 serves every target."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.contracts.step_engine import (
     Result,
     SoundParams,
 )
-from shared.sound.loudness import FullMeter, Loudness
+from shared.sound.loudness_meter import FullMeter, Loudness
 from shared.watch.health import dependency, require
 
 

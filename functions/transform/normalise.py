@@ -28,7 +28,7 @@ from shared.audio.loudnorm import find_gain_db
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import BackendFailed, ValidationError
-from shared.sound.loudness import GATE_LUFS, Loudness
+from shared.sound.loudness_meter import GATE_LUFS, Loudness
 
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)

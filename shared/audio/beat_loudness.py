@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shared.audio.metrics import power_db
 from shared.audio.tempo import TempoMap
-from shared.sound.loudness import LoudnessMeter, energy_lufs
+from shared.sound.loudness_meter import LoudnessMeter, energy_lufs
 
 PEAK_HOLD_S = 2.0
 

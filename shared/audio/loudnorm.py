@@ -14,12 +14,12 @@ from shared.audio.limiter import (
     MARGIN_DB,
     RELEASE_HALF_S,
     Floats,
-    Signal,
     fallen,
     held,
     smoothed,
 )
-from shared.sound.loudness import LoudnessMeter, gated_lufs
+from shared.sound.loudness_meter import LoudnessMeter, gated_lufs
+from shared.sound.true_peak import Signal
 
 MOST_GAIN_DB = 60.0
 """What is quieter is noise: it is not lifted further."""

@@ -1,4 +1,4 @@
-"""How loud it is: RMS, crest factor, peak hold; and loudness, by ``shared.sound.loudness``.
+"""How loud it is: RMS, crest factor, peak hold; and loudness, by ``shared.sound.loudness_meter``.
 
 All take float audio ``(samples,)`` or ``(samples, channels)``, full scale at 1. Silence is ``-inf``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.sound.loudness import LoudnessMeter, integrated_lufs
+from shared.sound.loudness_meter import LoudnessMeter, integrated_lufs
 
 __all__ = [
     "LoudnessMeter",

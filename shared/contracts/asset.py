@@ -127,6 +127,11 @@ class MediaInfo(BaseModel):
         return bool(self.audio)
 
     @property
+    def every_notice(self) -> tuple[str, ...]:
+        """What there is to tell of the file as a whole and of its sound."""
+        return (*self.notices, *(self.sound.notices if self.sound else ()))
+
+    @property
     def heard(self) -> HeardSound:
         """The sound that is worked on; there must be some. Where nobody chose, the first stream."""
         return self.sound or self._alone(0)

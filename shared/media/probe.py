@@ -21,9 +21,9 @@ from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
-from shared.media.listening import Listening
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
+from shared.media.sound_probe import Listening
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600

@@ -93,9 +93,7 @@ def _notices(home: Home, ctx: RequestContext, run: Run) -> list[str]:
         return []
     document = home.documents.get(f"{ctx.document_prefix}assets/{run.asset_id}")
     media = Asset.model_validate(document.data).media if document is not None else None
-    if media is None:
-        return []
-    return [*media.notices, *(media.sound.notices if media.sound else ())]
+    return list(media.every_notice) if media is not None else []
 
 
 def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:

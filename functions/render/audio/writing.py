@@ -13,7 +13,7 @@ from shared.contracts.asset import AudioStream, MediaInfo
 from shared.media.decode import audio_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import MOV
-from shared.sound.loudness import FullMeter, Loudness
+from shared.sound.loudness_meter import FullMeter, Loudness
 
 _BITEXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shared.messages.worker import settle
 
+from functions.wiring import engine_of
+from infra.local.worker import settle
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
 from shared.runs.intake import Wishes
@@ -33,7 +34,7 @@ def processed(home: Home, source: Path, **params: Any) -> dict[str, Any]:
 
 
 def test_what_was_taken_is_told_and_a_param_takes_another(tmp_path: Path) -> None:
-    home = open_home(Settings(data=tmp_path / "data"))
+    home = open_home(Settings(data=tmp_path / "data"), engine_of)
     sound = pair(bursts(1.0, rate=48_000))
     path = tracks_in(tmp_path / "a.mkv", np.zeros((48_000, 2)), sound, words=("-c:a", "flac"))
     run = processed(home, path)

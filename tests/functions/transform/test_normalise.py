@@ -18,7 +18,7 @@ from shared.contracts.artifact import KIND_META
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Engine, InputFile
 from shared.errors import UnsupportedMedia, ValidationError
-from shared.sound.loudness import loudness_range_lu
+from shared.sound.loudness_meter import loudness_range_lu
 from tests.functions.transform.support import (
     RATE,
     Sound,

@@ -7,7 +7,7 @@
     integrated       blocks of 400 ms every 100 ms, gated at -70 LUFS and 10 LU below their mean
     range            10th to 95th percentile of the full windows of 3 s above -70 LUFS and 20 LU below
                      their mean: windows that are not full yet would widen a short recording's range
-    true peak        four times oversampled (annex 2; see ``shared.audio.limiter``)
+    true peak        four times oversampled (annex 2; see ``shared.sound.true_peak``)
 
 All take float audio ``(samples,)`` or ``(samples, channels)``, full scale at 1, without an upper
 end: sound far above full scale has its loudness, too. Silence is ``-inf``.
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.media.layouts import LFE, channel_names
+from shared.sound.true_peak import PeakMeter
 
 Audio = NDArray[np.floating]
 
@@ -133,8 +134,6 @@ class FullMeter:
     """Integrated loudness, range and true peak, in one pass."""
 
     def __init__(self, sample_rate: int, channels: int, layout: str | None = None) -> None:
-        from shared.audio.limiter import PeakMeter
-
         self.loudness_meter = LoudnessMeter(sample_rate, channels, layout)
         self._peaks = PeakMeter(channels)
 

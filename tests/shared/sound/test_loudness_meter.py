@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from shared.sound.loudness import FullMeter, channel_weights, integrated_lufs
+from shared.sound.loudness_meter import FullMeter, channel_weights, integrated_lufs
 
 RATE = 48_000
 
