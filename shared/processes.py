@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,6 +40,15 @@ _ISOLATE_TIMEOUT_S = 5.0
 _IF_CALLED_BY = '[ "$PPID" = "$0" ] && exec "$@"'
 _REPEATED = "Last message repeated"
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that no tool sends to itself, and that nobody here sends to one that is still heard."""
+_MEMORY_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_NO_LIMIT_BYTES = 1 << 60
+_CPU_GRACE_S = 5
 
 _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"),
@@ -72,7 +81,8 @@ class Limits:
         limits = {
             "data": self.data_bytes,
             "fsize": self.file_bytes,
-            "cpu": self.cpu_s,
+            # Past the first SIGXCPU comes; SIGKILL, past the second, would look like one from outside.
+            "cpu": None if self.cpu_s is None else f"{self.cpu_s}:{self.cpu_s + _CPU_GRACE_S}",
             "nofile": self.open_files,
         }
         words = [f"--{name}={value}" for name, value in limits.items() if value is not None]
@@ -90,6 +100,10 @@ class Child:
     """How long, in all, its caller will wait for it. A caller's own time between chunks is free."""
     hide: Mapping[str, str] = field(default_factory=dict)
     """Paths of this machine -> the words that stand for them in errors."""
+    limits: Limits = field(default_factory=Limits)
+    heeding: Callable[[bytes], bytes] | None = None
+    """Takes each piece of standard error, and gives what of it is to be kept for errors; set before
+    anything is read."""
     _tail: bytes = b""
     _waited_s: float = 0.0
 
@@ -106,19 +120,35 @@ class Child:
                     elif key.fileobj is self._stdout:
                         yield chunk
                     else:
-                        self._tail = (self._tail + chunk)[-STDERR_TAIL_BYTES:]
+                        said = self.heeding(chunk) if self.heeding else chunk
+                        self._tail = (self._tail + said)[-STDERR_TAIL_BYTES:]
         self._wait()
 
     def check(self) -> None:
-        """Raise ``BackendFailed``, or ``Unavailable`` for a full disk, unless it exited with 0."""
+        """Raise unless it exited with 0.
+
+        ``Unavailable`` for a full disk, and where a signal from outside ended it, which says nothing
+        of its input (a kernel out of memory sends SIGKILL); otherwise ``BackendFailed``.
+        """
         code, tail = self.process.returncode, self.stderr_tail
         if _DISK_FULL in tail:  # which ffmpeg finds nothing wrong with, if it was the last block
             raise Unavailable("disk", f"{self.tool} found no space left on it")
         if code == 0:
             return
+        if -code in _FROM_OUTSIDE:
+            raise Unavailable(self.tool, self._killed(signal.Signals(-code)))
         ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         reason = f"{ended}: {self.last_words}" if self.last_words else ended
         raise BackendFailed(self.tool, reason, exit_code=code, stderr_tail=tail)
+
+    def _killed(self, by: signal.Signals) -> str:
+        if by is not signal.SIGKILL:
+            return f"it was ended by {by.name} from outside"
+        own, machine = self.limits.data_bytes, memory_limit_bytes()
+        bounds = [f"{own >> 20:,} MiB for each tool"] if own else []
+        bounds += [f"{machine >> 20:,} MiB here in all"] if machine else []
+        within = f" (memory is limited to {' and '.join(bounds)})" if bounds else ""
+        return f"it was killed from outside, most likely for want of memory{within}"
 
     @property
     def stderr_tail(self) -> str:
@@ -189,9 +219,22 @@ def started(
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     try:
-        yield Child(tool or Path(program).name, process, timeout_s, hide or {})
+        yield Child(tool or Path(program).name, process, timeout_s, hide or {}, limits)
     finally:
         _end(process)
+
+
+def memory_limit_bytes() -> int | None:
+    """What this container, or machine, has in all; ``None`` where that is not told."""
+    for path in _MEMORY_LIMITS:
+        try:
+            told = path.read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if told.isdigit() and int(told) < _NO_LIMIT_BYTES:
+            return int(told)
+    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return pages * page_bytes if pages > 0 and page_bytes > 0 else None
 
 
 def collect(child: Child) -> bytes:

@@ -86,7 +86,7 @@ class Onset:
 
 def backend() -> Backend:
     """librosa's onset detection (see ``onsets``), or the stub where librosa is missing."""
-    return real_or_stub("hits", "librosa", 1)
+    return real_or_stub("hits", "librosa", 2)
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:

@@ -95,7 +95,7 @@ class Candidate:
 
 def backend() -> Backend:
     """librosa's onset strength and beat tracking (see ``onsets``, ``beats``), or the stub."""
-    return real_or_stub("loops", "librosa", 1)
+    return real_or_stub("loops", "librosa", 2)
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
@@ -297,7 +297,7 @@ def measure(
         for side, edge in enumerate((candidate.start, candidate.stop))
     )
     seen: dict[tuple[int, int], Edge] = {}
-    with audio_blocks(job.source, job.media) as blocks:
+    with audio_blocks(job.source, job.media, channels=1) as blocks:
         ranges = [(first, last) for first, last, _, _ in wanted]
         for (first, _, index, side), window in zip(wanted, windows(blocks, ranges), strict=True):
             near = (chosen[index].start, chosen[index].stop)[side]

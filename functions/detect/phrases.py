@@ -75,7 +75,7 @@ class Voice:
 
 def backend() -> Backend:
     """Silero's voice activity out of faster-whisper's wheel, or the stub without it."""
-    return real_or_stub("phrases", "faster-whisper", 1)
+    return real_or_stub("phrases", "faster-whisper", 2)
 
 
 def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
@@ -108,8 +108,8 @@ def listen(job: Job, *, judge: bool) -> Voice:
     peaks: list[NDArray[np.float32]] = []
     expected = max(1, (job.media.duration_ms or 0) * RATE_HZ // 1000)
     done = 0
-    with audio_blocks(job.source, job.media, sample_rate_hz=RATE_HZ) as blocks:
-        for piece, first, last in pieces(mono(block) for block in blocks):
+    with audio_blocks(job.source, job.media, sample_rate_hz=RATE_HZ, channels=1) as blocks:
+        for piece, first, last in pieces(block[:, 0] for block in blocks):
             own = piece[first:last]
             frames = -(-len(own) // FRAME_SAMPLES)
             padded = np.pad(own, (0, frames * FRAME_SAMPLES - len(own)))
@@ -121,14 +121,6 @@ def listen(job: Job, *, judge: bool) -> Voice:
             job.progress(min(0.55, 0.55 * done / expected))
     nothing = np.zeros(0, np.float32)
     return Voice(done, np.concatenate([nothing, *probabilities]), np.concatenate([nothing, *peaks]))
-
-
-def mono(block: Samples) -> NDArray[np.float32]:
-    """The channels' mean; the first one where they cancel each other (a wrongly wired pair)."""
-    mean: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
-    if np.square(mean).sum() < 0.02 * np.square(block).sum() / block.shape[1]:
-        return block[:, 0]
-    return mean
 
 
 def pieces(

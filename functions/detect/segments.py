@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from shared.contracts.detections import SUMMARIES
-from shared.contracts.step_engine import Backend, Job, Output, StepParams, check_range
+from shared.contracts.step_engine import Backend, Job, Output, SoundParams, check_range
 from shared.errors import ValidationError
 from shared.media.outline import draw_outline
 from shared.watch.health import report
@@ -26,7 +26,7 @@ SHORTEST_MS = 500
 LONGEST_MS = 30_000
 
 
-class SegmentParams(StepParams):
+class SegmentParams(SoundParams):
     """What every detection lets its user set."""
 
     min_duration_ms: int = SHORTEST_MS

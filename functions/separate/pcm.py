@@ -49,15 +49,15 @@ class Plain:
 
 
 def decode(job: Job) -> Plain:
-    """The recording at its own rate, with its own channels.
+    """The recording at its own rate, with its own channels; more than eight are mixed to one.
 
-    Raises ``UnsupportedMedia`` where there is no sound or too many channels, ``ValidationError`` for
+    Raises ``UnsupportedMedia`` where there is no sound, ``ValidationError`` for
     one that is too long, and what decoding raises.
     """
     path = job.workdir / "source.f32"
-    with audio_blocks(job.source, job.media) as blocks, path.open("wb") as file:
-        if blocks.channels > MOST_CHANNELS:
-            raise UnsupportedMedia(f"it has {blocks.channels} channels, more than {MOST_CHANNELS}")
+    many = job.media.has_audio and job.media.heard.channels > MOST_CHANNELS
+    channels = 1 if many else None
+    with audio_blocks(job.source, job.media, channels=channels) as blocks, path.open("wb") as file:
         most = longest_frames(blocks.sample_rate_hz, blocks.channels)
         for block in blocks:
             if blocks.frames > most:

@@ -44,13 +44,13 @@ from shared.contracts.step_engine import (
     Job,
     Output,
     Result,
-    StepParams,
+    SoundParams,
     check_range,
 )
 from shared.errors import BackendFailed, MissingDependency
 from shared.watch.health import report
 
-REVISION = "stems-1"
+REVISION = "stems-2"
 STUB_VERSION = "stems-stub-1"
 PIECE_S = 45.0
 """Of sound through one model: some 45 s of work for the default model on two cores of a CPU."""
@@ -64,7 +64,7 @@ _WRITING = 0.04
 Samples = NDArray[np.float32]
 
 
-class StemsParams(StepParams):
+class StemsParams(SoundParams):
     """Which model, and how carefully."""
 
     model: str = DEFAULT_MODEL

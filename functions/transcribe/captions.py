@@ -18,12 +18,12 @@ from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.editing.subtitles import FORMATS
 from shared.errors import ValidationError
 from shared.settings import settings
 
-BACKEND_VERSION = "captions_whisper_v1"
+BACKEND_VERSION = "captions_whisper_v2"
 STUB_VERSION = "captions_stub_v1"
 _MIN_SILENCE_MS = 300
 
@@ -38,7 +38,7 @@ class CueEdit(BaseModel):
     text: str
 
 
-class CaptionsParams(StepParams):
+class CaptionsParams(SoundParams):
     """What the speech is, and how speakers are told apart."""
 
     language: str = Field(

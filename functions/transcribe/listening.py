@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.transcribe.features import RATE_HZ, FeatureMeter, Features
-from shared.audio.metrics import LoudnessMeter
-from shared.contracts.asset import MediaInfo
+from shared.contracts.asset import HeardSound
 from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
-from shared.media.probe import probe
+from shared.media.layouts import even_mono
+from shared.sound.loudness_meter import LoudnessMeter
 
 Floats = NDArray[np.float32]
 
@@ -42,17 +42,12 @@ class Heard:
     """What the decoder said where it could not decode all."""
 
 
-def media_of(job: Job) -> MediaInfo:
-    """What the source holds. Of an artifact, which may be of another form than its asset, probed."""
-    return probe(job.source) if job.artifact_id else job.media
-
-
 def listen(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> Heard:
     """Decode the recording once. Raises ``UnsupportedMedia``, ``TimedOut``, ``MissingDependency``."""
-    media = media_of(job)
+    media = job.media
     with audio_blocks(job.source, media) as blocks:
         split = by_channel and 1 < blocks.channels <= MOST_CHANNELS
-        meters = _Meters(blocks, job.workdir, blocks.channels if split else 1)
+        meters = _Meters(blocks, media.heard, job.workdir, blocks.channels if split else 1)
         expected = max(1, (media.duration_ms or 0) * blocks.sample_rate_hz // 1000)
         for block in blocks:
             meters.add(block)
@@ -76,8 +71,8 @@ class Voices:
 
 def listen_to_voices(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> Voices:
     """Decode the recording once, for its words alone: ffmpeg resamples. Raises as ``listen``."""
-    media = media_of(job)
-    channels = media.audio[0].channels if media.audio else 1
+    media = job.media
+    channels = media.heard.channels if media.audio else 1
     count = channels if by_channel and 1 < channels <= MOST_CHANNELS else 1
     expected = max(1, (media.duration_ms or 0) * RATE_HZ // 1000)
     paths = [job.workdir / f"voice_{index}.f32" for index in range(count)]
@@ -98,9 +93,11 @@ def listen_to_voices(job: Job, *, by_channel: bool, progress: Callable[[float], 
 class _Meters:
     """All that listens, fed block by block."""
 
-    def __init__(self, blocks: AudioBlocks, folder: Path, voices: int) -> None:
+    def __init__(self, blocks: AudioBlocks, heard: HeardSound, folder: Path, voices: int) -> None:
         self._rate_hz = blocks.sample_rate_hz
-        self._loudness = LoudnessMeter(blocks.sample_rate_hz, blocks.channels)
+        layout = heard.channel_layout
+        self._loudness = LoudnessMeter(blocks.sample_rate_hz, blocks.channels, layout)
+        self._to_mono = even_mono(layout, blocks.channels, heard.mono_channels)[:, 0]
         self._features = FeatureMeter()
         self._to_16k = _Resampler(blocks.sample_rate_hz, voices)
         self._paths = [folder / f"voice_{index}.f32" for index in range(voices)]
@@ -110,7 +107,7 @@ class _Meters:
     def add(self, block: Floats) -> None:
         self._energy.add(self._loudness.add(block))
         many = len(self._files) > 1
-        self._take(self._to_16k.add(block if many else _mixed(block)[:, None]))
+        self._take(self._to_16k.add(block if many else self._mixed(block)[:, None]))
 
     def finish(self, duration_ms: int, damage: str | None) -> Heard:
         self._take(self._to_16k.finish())
@@ -124,12 +121,12 @@ class _Meters:
     def _take(self, voices: Floats) -> None:
         for index, file in enumerate(self._files):
             file.write(np.ascontiguousarray(voices[:, index], "<f4").tobytes())
-        self._features.add(_mixed(voices))
+        many = len(self._files) > 1
+        self._features.add(self._mixed(voices) if many else voices[:, 0])
 
-
-def _mixed(block: Floats) -> Floats:
-    """The channels' mean: as a product, six times as fast as numpy's mean along the short axis."""
-    return np.asarray(block @ np.full(block.shape[1], 1 / block.shape[1], np.float32))
+    def _mixed(self, block: Floats) -> Floats:
+        """To one channel, as ``shared.media.streams`` chose."""
+        return np.asarray(block @ self._to_mono.astype(np.float32))
 
 
 def _mapped(path: Path) -> Floats:

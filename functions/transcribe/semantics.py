@@ -37,17 +37,17 @@ from shared.contracts.semantic_timeline import (
 )
 from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.settings import settings
 
-BACKEND_VERSION = "whisper_librosa_v2"
+BACKEND_VERSION = "whisper_librosa_v3"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
 LOUDNESS_MS = (100, 10_000)
 
 
-class SemanticsParams(StepParams):
+class SemanticsParams(SoundParams):
     """What is looked for. The two durations are clamped to what makes sense."""
 
     include_beats: bool = True
@@ -91,13 +91,15 @@ def cache_key(
 ) -> str:
     """``tenant|env|asset|artifact|beats|speech_music|min_silence|window|backend_version|user``.
 
-    A language that is asked for, and speakers by channel, stand behind the backend version.
+    A language or stream that is asked for, and speakers by channel, stand behind the backend version.
     """
     version = backend_version
     if params.language != "auto":
         version += f"+{params.language}"
     if params.speakers != "mixed":
         version += f"+{params.speakers}"
+    if params.stream is not None:
+        version += f"+stream_{params.stream}"
     flags = (params.include_beats, params.include_speech_music)
     sizes = (params.min_silence_ms, params.loudness_window_ms)
     place = (ctx.tenant_id, ctx.env, asset_id, artifact_id)

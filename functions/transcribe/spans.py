@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from functions.transcribe.listening import BINS_PER_S, Heard
 from functions.transcribe.music import music_scores
-from shared.audio.metrics import energy_lufs
+from shared.sound.loudness_meter import energy_lufs
 
 Kind = Literal["speech", "music", "silence", "other"]
 

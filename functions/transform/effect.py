@@ -1,19 +1,20 @@
 """A recording through a filter graph into a WAV, with excerpts of before and after.
 
-the recording -> timing -> [ effects in float ] -> WAV -> read back
-                    '--> excerpts "before"                excerpts "after"
+the recording's sound -> [ effects in float ] -> WAV -> read back
+                      '--> excerpts "before"            excerpts "after"
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from functions.transform.groups import Group, fed_group, groups_of, side_by_side
 from functions.transform.sound import (
     NO_NUMBERS,
-    TIMING,
     WAV_ARGS,
     WINDOW_FRAMES,
     Sound,
@@ -26,6 +27,10 @@ from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.ffmpeg import run
 from shared.media.ffmpeg_filters import check_filters, joined
+from shared.media.layouts import LAYOUTS
+
+Words = tuple[str | Path, ...]
+Opened = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -47,32 +52,68 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     excerpts = job.workdir / f"{name}.before"
     copied = sound.lossless and not chain
     # Said on both sides: otherwise the excerpts' format decides for all.
-    samples = f"aformat=sample_fmts={sound.exact_format if copied else sound.working_format}"
-    excerpt = (
-        f"asetnsamples=n={WINDOW_FRAMES},aselect='not(mod(n\\,{sound.window_step}))',"
-        "asetpts=N/SR/TB"
-    )
-    effects = joined([chain or "anull", samples])
-    graph = (
-        f"{sound.label}{TIMING},{samples},asplit[heard][src];[src]{excerpt}[before];"
-        f"[heard]{effects}[out]"
-    )
+    samples = sound.exact_format if copied else sound.working_format
 
-    def write(codec: str, path: Path) -> None:
+    def made(opened: Opened, layout: str | None, out: Words, before: Path) -> None:
+        source_fd, source = opened
+        graph = _graph(sound, chain, samples, layout)
         run(
             [
-                *("-y", "-v", "info", *sound.args, "-filter_complex", graph),
-                *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
-                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", excerpts),
+                *("-y", "-v", "info", *source, "-filter_complex", graph, "-map", "[out]", *out),
+                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", before),
             ],
             timeout_s=sound.timeout_s,
+            pass_fds=(source_fd,),
             duration_ms=sound.duration_ms,
             progress=lambda fraction: job.progress(0.9 * fraction),
         )
 
+    def write(codec: str, path: Path) -> None:
+        wav = ("-c:a", codec, *WAV_ARGS, path)
+        groups = [] if copied else groups_of(sound, job.workdir)
+        if not groups:
+            with sound.fed() as opened:
+                made(opened, sound.layout, wav, excerpts)
+            return
+        for group in groups:
+            with fed_group(sound, group) as opened:
+                made(opened, group.layout, group.out, group.path.with_suffix(".before"))
+        _join_excerpts(groups, excerpts)
+        with sound.fed_with(side_by_side(groups)) as (source_fd, source):
+            run(
+                ["-y", *source, "-map", "0:0", *wav],
+                timeout_s=sound.timeout_s,
+                pass_fds=(source_fd,),
+            )
+
     audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
-    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.stream.channels)
+    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.channels)
     excerpts.unlink()
     if not np.isfinite(before).all():
         raise UnsupportedMedia(NO_NUMBERS)
     return Rendered(audio, as_windows(before))
+
+
+def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None) -> str:
+    """Effects, and excerpts of what goes into them.
+
+    Format and layout are said on both sides: otherwise the excerpts' format decides for all, and a
+    filter that knows mono makes all mono.
+    """
+    words = layout if layout in LAYOUTS else None
+    form = f"aformat=sample_fmts={sample_format}" + (f":channel_layouts={words}" if words else "")
+    excerpt = (
+        f"asetnsamples=n={WINDOW_FRAMES},aselect='not(mod(n\\,{sound.window_step}))',"
+        "asetpts=N/SR/TB"
+    )
+    effects = joined([chain or "anull", form])
+    return f"[0:0]{form},asplit[heard][src];[src]{excerpt}[before];[heard]{effects}[out]"
+
+
+def _join_excerpts(groups: Sequence[Group], path: Path) -> None:
+    parts = []
+    for group in groups:
+        part = group.path.with_suffix(".before")
+        parts.append(np.fromfile(part, "<f4").reshape(-1, group.channels))
+        part.unlink()
+    np.concatenate(parts, axis=1).tofile(path)

@@ -12,10 +12,10 @@ from functions.transform.fx_chain import Mix, Stage, chain_of
 from functions.transform.presets import preset_named
 from functions.transform.sound import Clamps, ffmpeg_backend, knob_meta, open_sound
 from functions.transform.spectrum import preview
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 
 
-class EffectParams(StepParams):
+class EffectParams(SoundParams):
     """What every effect lets its user set.
 
     Numbers beyond their range are clamped when the effect is made, and its meta says so under
@@ -46,7 +46,7 @@ class FxParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("fx-2")
+    return ffmpeg_backend("fx-3")
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:
@@ -77,8 +77,8 @@ def make(job: Job, stages: list[Stage], mix: Mix, clamps: Clamps, made: Made) ->
         "gain_db": mix.gain_db,
         "tail_ms": mix.tail_ms,
         "clamped": clamps.report,
-        "sample_rate_hz": sound.stream.sample_rate_hz,
-        "channels": sound.stream.channels,
+        "sample_rate_hz": sound.sample_rate_hz,
+        "channels": sound.channels,
         **rendered.audio.meta,
     }
     audio = Output(f"audio_{made.name}", made.name, rendered.audio.path, "audio/wav", meta)

@@ -79,9 +79,9 @@ class Preset:
 
     def check_sound(self, sound: Sound) -> None:
         """Raise ``UnsupportedMedia`` for a recording that it cannot work on."""
-        if self.stereo and sound.stream.channels != 2:
+        if self.stereo and sound.channels != 2:
             raise UnsupportedMedia(
-                f"{self.preset_id} works on stereo, the recording has {sound.stream.channels} channel(s)"
+                f"{self.preset_id} works on stereo, the recording has {sound.channels} channel(s)"
             )
         if self.longest_s is None:
             return
@@ -139,8 +139,7 @@ class Mix:
 
 def chain_of(stages: Sequence[Stage], mix: Mix, sound: Sound) -> str:
     """The whole piece of graph; empty where nothing would change."""
-    stream = sound.stream
-    scene = Scene(stream.sample_rate_hz, stream.channels)
+    scene = Scene(sound.sample_rate_hz, sound.channels)
     heard = [stage for stage in stages if stage.wet > 0] if mix.dry_wet > 0 else []
     for stage in heard:
         stage.preset.check_sound(sound)
@@ -148,7 +147,7 @@ def chain_of(stages: Sequence[Stage], mix: Mix, sound: Sound) -> str:
     effect = joined(pieces)
     if effect and mix.dry_wet < 1:
         effect = mixed(effect, mix.dry_wet, "all")
-    tail_samples = round(mix.tail_ms * stream.sample_rate_hz / 1000) if effect else 0
+    tail_samples = round(mix.tail_ms * sound.sample_rate_hz / 1000) if effect else 0
     return joined(
         [
             f"apad=pad_len={tail_samples}" if tail_samples else "",

@@ -1,7 +1,7 @@
-"""A recording at a gain, through the limiter, into a WAV, measured on the way.
+"""A recording at a gain, through the limiter where one is wanted, into a WAV, measured on the way.
 
     the recording -> decoded in blocks -> gain -> shared.audio's limiter -> ffmpeg -> WAV
-                                                                              '--> ebur128
+                                                                       '--> shared.sound's meter
 
 It is decoded once to be noted, millisecond by millisecond (``shared.audio.loudnorm``), which tells
 the gain, and once more for each try. Samples are limited in single precision.
@@ -9,94 +9,112 @@ the gain, and once more for each try. Samples are limited in single precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from functions.transform.loudness import meter, metered
-from functions.transform.sound import WAV_ARGS, Sound
-from shared.audio.limiter import Limiter, Signal
+from functions.transform.sound import WAV_ARGS, Sound, all_numbers
+from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes
 from shared.contracts.audio_loudness import Loudness
-from shared.contracts.step_engine import Job
-from shared.errors import UnsupportedMedia
-from shared.media.decode import BLOCK_FRAMES, AudioBlocks, audio_blocks
-from shared.media.feed import fed, raw_input
-from shared.media.ffmpeg_filters import check_filters
+from shared.media.decode import BLOCK_FRAMES
+from shared.media.feed import Samples
+from shared.media.ffmpeg import run as run_ffmpeg
+from shared.sound.loudness_meter import FullMeter
+from shared.sound.true_peak import Signal
 
 Progress = Callable[[float], None]
 
-_METER_OUT = ("-map", "[meter]", "-f", "null", "-")
 
-
-def noted(job: Job, progress: Progress) -> Notes:
+def noted(sound: Sound, progress: Progress) -> Notes:
     """What finding the gain needs to know of the recording."""
-    stream = job.media.audio[0]
-    notes = Notes(stream.sample_rate_hz, stream.channels)
-    duration_frames = (job.media.duration_ms or 0) * stream.sample_rate_hz / 1000
-    with audio_blocks(job.source, job.media) as blocks:
-        for block in blocks:
+    notes = Notes(sound.sample_rate_hz, sound.channels, sound.layout)
+    duration_frames = (sound.duration_ms or 0) * sound.sample_rate_hz / 1000
+    with sound.blocks("float32") as blocks:
+        for block in all_numbers(blocks):
             notes.add(block.T)
             progress(min(1.0, notes.frames / max(duration_frames, notes.frames, 1)))
-    if blocks.replaced:
-        raise UnsupportedMedia("its sound holds values that are not numbers")
     return notes
 
 
 @dataclass(frozen=True)
-class Limiting:
+class Gain:
     """How loud it gets, and where the limiter stands."""
 
     gain_db: float
-    threshold_dbtp: float
-    frames: int
+    threshold_dbtp: float | None = None
+    """``None``: no limiter."""
 
-    def write(self, job: Job, sound: Sound, path: Path, progress: Progress) -> Loudness:
-        """Write the limited recording; returns how loud ffmpeg finds it."""
-        rate, channels = sound.stream.sample_rate_hz, sound.stream.channels
-        graph = f"[0:0]asplit[out][heard];[heard]{meter(rate)}[meter]"
-        check_filters(graph)
+    def write(self, sound: Sound, path: Path, progress: Progress) -> Loudness:
+        """Write the recording so; returns how loud it is then."""
+        meter = FullMeter(sound.sample_rate_hz, sound.channels, sound.layout)
+        expected = max(1.0, (sound.duration_ms or 0) * sound.sample_rate_hz / 1000)
+
+        def made(blocks: Iterable[Samples]) -> Iterator[Samples]:
+            for block in self._applied(blocks, sound.sample_rate_hz):
+                meter.add(block)
+                progress(min(1.0, meter.loudness_meter.frames / expected))
+                yield block.astype(sound.sample_type, copy=False)
+
+        sample_type = sound.sample_type if self.threshold_dbtp is None else "float32"
         with (
-            audio_blocks(job.source, job.media) as blocks,
-            fed(self._limited(blocks)) as source_fd,
+            sound.blocks(sample_type) as blocks,
+            sound.fed_with(made(all_numbers(blocks))) as (source_fd, source),
         ):
-            source = raw_input(source_fd, (rate, channels), sound.stream.channel_layout)
-            out = ("-map", "[out]", "-c:a", sound.codec, *WAV_ARGS, path)
-            return metered(
-                ["-y", "-v", "info", *source, "-filter_complex", graph, *out, *_METER_OUT],
+            run_ffmpeg(
+                ["-y", *source, "-map", "0:0", "-c:a", sound.codec, *WAV_ARGS, path],
                 timeout_s=3 * sound.timeout_s,
                 pass_fds=(source_fd,),
-                heard=lambda seconds: progress(min(1.0, seconds * rate / self.frames)),
             )
+        return meter.result()
 
-    def _limited(self, blocks: AudioBlocks) -> Iterator[Signal]:
-        ahead = _Ahead(blocks, 10.0 ** (self.gain_db / 20.0))
-        limiter = Limiter(ahead.read, self.threshold_dbtp, blocks.sample_rate_hz)
-        for first in range(0, self.frames, BLOCK_FRAMES):
-            yield limiter.process(first, min(first + BLOCK_FRAMES, self.frames))
+    def _applied(self, blocks: Iterable[Samples], rate_hz: int) -> Iterator[Samples]:
+        factor = 10.0 ** (self.gain_db / 20.0)
+        if self.threshold_dbtp is None:
+            for block in blocks:
+                yield block * block.dtype.type(factor) if self.gain_db else block
+            return
+        ahead = _Ahead(blocks, factor)
+        limiter = Limiter(ahead.read, self.threshold_dbtp, rate_hz)
+        first = 0
+        while count := ahead.ready(first, BLOCK_FRAMES):
+            yield limiter.process(first, first + count).T
+            first += count
 
 
 class _Ahead:
     """Blocks that come one after the other, for a reader that looks ahead and a little back."""
 
-    def __init__(self, blocks: AudioBlocks, factor: float) -> None:
+    def __init__(self, blocks: Iterable[Samples], factor: float) -> None:
         self._blocks = iter(blocks)
         self._factor = np.float32(factor)
-        self._kept: Signal = np.zeros((blocks.channels, 0), np.float32)
+        self._kept: Signal | None = None
         self._first = 0
         """Which frame is the first that is kept."""
 
+    def ready(self, first: int, most: int) -> int:
+        """How many frames there are from ``first`` on, ``most`` at most."""
+        self._fill(first + most)
+        there = 0 if self._kept is None else self._first + self._kept.shape[1] - first
+        return max(0, min(most, there))
+
     def read(self, first: int, stop: int) -> Signal:
         """Frames ``[first, stop)``, zeros outside the recording; ``first`` never falls."""
+        self._fill(stop)
+        assert self._kept is not None
         past = max(0, first - self._first)
         self._kept, self._first = self._kept[:, past:], self._first + past
-        while self._first + self._kept.shape[1] < stop:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            self._kept = np.concatenate([self._kept, block.T * self._factor], axis=1)
         signal = self._kept[:, max(0, first) - self._first : stop - self._first]
         before = max(0, -first)
         return np.pad(signal, ((0, 0), (before, stop - first - before - signal.shape[1])))
+
+    def _fill(self, stop: int) -> None:
+        while self._kept is None or self._first + self._kept.shape[1] < stop:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            made = block.T * self._factor
+            kept = self._kept
+            self._kept = made if kept is None else np.concatenate([kept, made], axis=1)

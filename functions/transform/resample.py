@@ -8,8 +8,8 @@ from typing import Self
 
 from pydantic import model_validator
 
+from functions.transform.groups import fed_group, groups_of, side_by_side
 from functions.transform.sound import (
-    TIMING,
     WAV_ARGS,
     Clamps,
     Sound,
@@ -18,7 +18,7 @@ from functions.transform.sound import (
     open_sound,
     written,
 )
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import ValidationError
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg import timeout_for
@@ -29,7 +29,7 @@ PITCH_RANGE_ST = (-12.0, 12.0)
 _REALTIME_FACTOR = 12.0
 
 
-class ResampleParams(StepParams):
+class ResampleParams(SoundParams):
     """How much faster, how much higher, how well."""
 
     tempo: float = 1.0
@@ -50,7 +50,7 @@ class ResampleParams(StepParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-2")
+    return ffmpeg_backend("resample-3")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
@@ -59,7 +59,7 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
     tempo = clamps.take("tempo", params.tempo, *TEMPO_RANGE)
     pitch = clamps.take("pitch", params.pitch, *PITCH_RANGE_ST)
     sound = open_sound(job)
-    rate = sound.stream.sample_rate_hz
+    rate = sound.sample_rate_hz
     filters = stretch_filters(tempo, pitch, params.quality, rate, params.preserve_formants)
     frames = frame_count(sound)
     frames_out = round(frames / tempo)
@@ -77,28 +77,45 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
         "frames_in": frames,
         "frames_out": frames_out,
         "sample_rate_hz": rate,
-        "channels": sound.stream.channels,
+        "channels": sound.channels,
         **audio.meta,
     }
     return Result([Output("audio_resampled", "resampled", audio.path, "audio/wav", meta)])
 
 
 def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:
-    chain = f"aformat=sample_fmts={sound.working_format},{filters}" if filters else "anull"
-    graph = f"{sound.label}{TIMING},{chain}[out]"
-
     def write(codec: str, path: Path) -> None:
-        run_ffmpeg(
-            [
-                *(*sound.args, "-filter_complex", graph),
-                *("-map", "[out]", "-c:a", codec, *WAV_ARGS, path),
-            ],
-            timeout_s=timeout_for(sound.duration_ms, realtime_factor=_REALTIME_FACTOR),
-            duration_ms=sound.duration_ms,
-            progress=job.progress,
-        )
+        wav = ("-c:a", codec, *WAV_ARGS, path)
+        groups = groups_of(sound, job.workdir) if filters else []
+        if not groups:
+            with sound.fed() as opened:
+                _run(job, sound, opened, filters, wav)
+            return
+        for group in groups:
+            with fed_group(sound, group) as opened:
+                _run(job, sound, opened, filters, group.out)
+        with sound.fed_with(side_by_side(groups)) as opened:
+            _run(job, sound, opened, "", wav)
 
     return write
+
+
+def _run(
+    job: Job,
+    sound: Sound,
+    opened: tuple[int, list[str]],
+    filters: str,
+    out: tuple[str | Path, ...],
+) -> None:
+    source_fd, source = opened
+    chain = f"aformat=sample_fmts={sound.working_format},{filters}" if filters else "anull"
+    run_ffmpeg(
+        ["-y", *source, "-filter_complex", f"[0:0]{chain}[out]", "-map", "[out]", *out],
+        timeout_s=timeout_for(sound.duration_ms, realtime_factor=_REALTIME_FACTOR),
+        pass_fds=(source_fd,),
+        duration_ms=sound.duration_ms,
+        progress=job.progress,
+    )
 
 
 ENGINE = Engine(params=ResampleParams, backend=backend, run=run)

@@ -1,5 +1,7 @@
-"""What the transforms share: how a recording's sound is read, and how what came of it is written.
+"""What the transforms share: how a recording's sound reaches ffmpeg, and how what came of it is written.
 
+The sound is what ``shared.media.decode`` gives, the same for all steps, in single precision, or in
+double where the recording has more than 24 bits. ffmpeg's filters get it through a pipe.
 Results are WAV, with the recording's sample rate and channels. Integer and lossy recordings give
 24 bits (32 where the recording has more than 24), float recordings give float. Where a result goes
 beyond full scale and integers would clip it, it is written as float instead, and its meta says so.
@@ -11,22 +13,22 @@ excerpts of the audition picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.asset import AudioStream
+from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Job
 from shared.errors import BackendFailed, UnsupportedMedia
-from shared.media.ffmpeg import input_args, started, timeout_for
-from shared.media.formats import TIMED_FROM_ZERO
+from shared.media.decode import AudioBlocks, SampleType, audio_blocks
+from shared.media.feed import Samples, fed, raw_input
+from shared.media.ffmpeg import timeout_for
 from shared.watch.health import dependency, require
 
-TIMING = "aresample=async=1:first_pts=0"
-"""As ``shared.media.decode``: silence before a late stream and in its gaps, never stretching."""
 WINDOW_FRAMES = 4096
 _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
@@ -60,13 +62,57 @@ Windows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Sound:
-    """The recording's first sound stream, and how ffmpeg is told to read it."""
+    """The sound that is worked on."""
 
-    args: tuple[str, ...]
-    label: str
-    """The stream in a filter graph: ``[0:1]``."""
-    stream: AudioStream
-    duration_ms: int | None
+    path: Path
+    media: MediaInfo
+
+    @property
+    def stream(self) -> AudioStream:
+        """The stream that it comes from, or the first of several that are mixed."""
+        return self.media.audio[self.media.heard.streams[0]]
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Its own."""
+        return self.media.heard.sample_rate_hz
+
+    @property
+    def channels(self) -> int:
+        """Its own."""
+        return self.media.heard.channels
+
+    @property
+    def layout(self) -> str | None:
+        """ffmpeg's name of it, where the recording names one."""
+        return self.media.heard.channel_layout
+
+    @property
+    def duration_ms(self) -> int | None:
+        """The recording's."""
+        return self.media.duration_ms
+
+    @property
+    def sample_type(self) -> SampleType:
+        """What holds its samples exactly."""
+        return "float64" if self.codec in ("pcm_s32le", "pcm_f64le") else "float32"
+
+    def blocks(self, sample_type: SampleType | None = None) -> AudioBlocks:
+        """Decode it, ``(samples, channels)`` at a time."""
+        return audio_blocks(self.path, self.media, sample_type=sample_type or self.sample_type)
+
+    @contextmanager
+    def fed(self) -> Iterator[tuple[int, list[str]]]:
+        """The end of a pipe that gives it, and ffmpeg's words that open it."""
+        with self.blocks() as blocks, self.fed_with(all_numbers(blocks)) as opened:
+            yield opened
+
+    @contextmanager
+    def fed_with(self, blocks: Iterable[Samples]) -> Iterator[tuple[int, list[str]]]:
+        """The same for what was made of it: blocks of its rate, channels and sample type."""
+        shape = (self.sample_rate_hz, self.channels)
+        with fed(iter(blocks)) as fd:
+            yield fd, raw_input(fd, shape, self.layout, self.sample_type)
 
     @property
     def codec(self) -> str:
@@ -105,7 +151,7 @@ class Sound:
     def window_step(self) -> int:
         """Every so many windows one is kept for the picture."""
         seconds = (self.duration_ms or 3_600_000) / 1000
-        return max(1, int(seconds * self.stream.sample_rate_hz / WINDOW_FRAMES / _WINDOWS))
+        return max(1, int(seconds * self.sample_rate_hz / WINDOW_FRAMES / _WINDOWS))
 
 
 @dataclass(frozen=True)
@@ -154,10 +200,20 @@ def open_sound(job: Job) -> Sound:
     """Raises ``UnsupportedMedia`` where there is none."""
     if not job.media.audio:
         raise UnsupportedMedia("it has no sound")
-    stream = job.media.audio[0]
-    clock = ("-copyts",) if job.media.container in TIMED_FROM_ZERO else ()
-    args = (*clock, *input_args(job.source, job.media.container))
-    return Sound(args, f"[0:{stream.index}]", stream, job.media.duration_ms)
+    return Sound(job.source, job.media)
+
+
+def all_numbers(blocks: AudioBlocks) -> Iterator[Samples]:
+    """The blocks.
+
+    Raises ``UnsupportedMedia`` for samples that are not numbers, ``BackendFailed`` where no sound came.
+    """
+    for block in blocks:
+        yield block
+        if blocks.replaced:
+            raise UnsupportedMedia(NO_NUMBERS)
+    if not blocks.frames:
+        raise BackendFailed("ffmpeg", blocks.damage or "no sound came out of it")
 
 
 def written(
@@ -215,13 +271,8 @@ def as_windows(samples: NDArray[np.float32]) -> Windows:
 
 def frame_count(sound: Sound) -> int:
     """How many samples each channel has, by decoding it all."""
-    graph = f"{sound.label}{TIMING},pan=mono|c0=c0[out]"
-    one_byte_each = ("-map", "[out]", "-c:a", "pcm_u8", "-f", "u8", "pipe:1")
-    args = [*sound.args, "-filter_complex", graph, *one_byte_each]
-    with started(args, timeout_s=sound.timeout_s) as child:
-        count = sum(len(chunk) for chunk in child.chunks())
-        child.check()
-    return count
+    with sound.blocks() as blocks:
+        return sum(len(block) for block in all_numbers(blocks))
 
 
 def knob_meta(values: Mapping[str, float]) -> dict[str, float]:

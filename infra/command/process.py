@@ -122,6 +122,7 @@ def _outcome(desk: Desk, file: str, begun: str | RushesError) -> dict[str, Any]:
         "asset_id": None,
         "run_id": None,
         "state": "failed",
+        "notices": [],
         "steps": [],
         "error": begun.to_json(),
     }
@@ -141,6 +142,8 @@ def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
     if "error" in run:
         yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
         return
+    for notice in run["notices"]:
+        yield f"  [dim]notice[/dim]   {escape(notice)}"
     for step in run["steps"]:
         if step["step"] != PROBE:
             yield from _step_lines(step)

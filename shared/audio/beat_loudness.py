@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio.metrics import LoudnessMeter, energy_lufs, power_db
+from shared.audio.metrics import power_db
 from shared.audio.tempo import TempoMap
+from shared.sound.loudness_meter import LoudnessMeter, energy_lufs
 
 PEAK_HOLD_S = 2.0
 

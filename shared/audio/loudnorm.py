@@ -14,12 +14,12 @@ from shared.audio.limiter import (
     MARGIN_DB,
     RELEASE_HALF_S,
     Floats,
-    Signal,
     fallen,
     held,
     smoothed,
 )
-from shared.audio.metrics import LoudnessMeter, gated_lufs
+from shared.sound.loudness_meter import LoudnessMeter, gated_lufs
+from shared.sound.true_peak import Signal
 
 MOST_GAIN_DB = 60.0
 """What is quieter is noise: it is not lifted further."""
@@ -33,8 +33,8 @@ _TRIES = 12
 class Notes:
     """What is noted of a sound that comes in blocks."""
 
-    def __init__(self, rate: int, channels: int) -> None:
-        self.meter = LoudnessMeter(rate, channels)
+    def __init__(self, rate: int, channels: int, layout: str | None = None) -> None:
+        self.meter = LoudnessMeter(rate, channels, layout)
         self.frames = 0
         self._step = max(1, round(rate / _STEPS_PER_S))
         self._rest = np.zeros((2, 0))

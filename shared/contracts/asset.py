@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.ids import Name
+from shared.errors import ValidationError
 
 PATTERN_CONTAINERS = ("pattern", "midi")
 
@@ -22,13 +23,54 @@ class AudioStream(BaseModel):
     sample_rate_hz: int
     channels: int
     channel_layout: str | None = None
+    """ffmpeg's name of it; ``None``: the file names none, and the channels are equals."""
     bit_depth: int | None = None
+    decoder: str | None = None
+    """What must decode it where its header misleads ffmpeg (see ``shared.media.wav_headers``)."""
+    language: str | None = None
+    """As the file says it: ``eng``."""
+    title: str | None = None
+    default: bool = False
+    """The file's author marked it as the one to play."""
+    aside: bool = False
+    """It is marked as a comment, or made for people who hear or see badly: not the programme."""
+    frames: int | None = None
+    """How many samples of each channel are played, where an edit list says so exactly."""
     start_ms: int = 0
     duration_ms: int | None = None
     peak_dbfs: float | None = None
     """The highest sample of the part that probing decoded; ``None`` for digital silence."""
     silent: bool = False
-    """Nothing in the part that probing decoded rises above -60 dBFS."""
+    """Nothing in the part that probing decoded rises above -60 dBFS, a constant offset aside."""
+    channel_peaks_dbfs: tuple[float | None, ...] = ()
+    """Each channel's, in the part that probing decoded, a constant offset aside."""
+
+
+class HeardSound(BaseModel):
+    """What of a recording's sound every step works on, and why; see ``shared.media.streams``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    streams: tuple[int, ...]
+    """Places in ``MediaInfo.audio``. Several: mono tracks of one camera, mixed to one channel."""
+    sample_rate_hz: int
+    channels: int
+    channel_layout: str | None = None
+    mono_channels: tuple[int, ...] = ()
+    """Which channels are mixed, evenly, where one is wanted: those that sound and do not cancel
+    each other. Empty: all but what the layout names as LFE."""
+    notices: tuple[str, ...] = ()
+    """What was taken and what was left out, in words, where there was a choice."""
+
+    def to_meta(self) -> dict[str, Any]:
+        """For an artifact's meta."""
+        return {
+            "streams": list(self.streams),
+            "channels": self.channels,
+            "channel_layout": self.channel_layout,
+            "mono_channels": list(self.mono_channels),
+            "notices": list(self.notices),
+        }
 
 
 class VideoStream(BaseModel):
@@ -71,6 +113,8 @@ class MediaInfo(BaseModel):
     """How many subtitle streams there are."""
     notices: tuple[str, ...] = ()
     """What is wrong with the file as a whole, in words: that it is cut off."""
+    sound: HeardSound | None = None
+    """The sound that is worked on; ``None`` where nobody chose: see ``heard``."""
 
     @property
     def is_pattern(self) -> bool:
@@ -81,6 +125,40 @@ class MediaInfo(BaseModel):
     def has_audio(self) -> bool:
         """Is there sound?"""
         return bool(self.audio)
+
+    @property
+    def every_notice(self) -> tuple[str, ...]:
+        """What there is to tell of the file as a whole and of its sound."""
+        return (*self.notices, *(self.sound.notices if self.sound else ()))
+
+    @property
+    def heard(self) -> HeardSound:
+        """The sound that is worked on; there must be some. Where nobody chose, the first stream."""
+        return self.sound or self._alone(0)
+
+    def with_stream(self, stream: int) -> MediaInfo:
+        """The same, with the ``stream``-th sound stream (from 0) worked on, whatever was chosen.
+
+        Raises ``ValidationError`` where there is no such stream.
+        """
+        if not 0 <= stream < len(self.audio):
+            raise ValidationError(
+                "stream", f"no sound stream {stream}: there are {len(self.audio)}, from 0 on"
+            )
+        if self.sound is not None and self.sound.streams == (stream,):
+            return self
+        return self.model_copy(update={"sound": self._alone(stream)})
+
+    def _alone(self, stream: int) -> HeardSound:
+        chosen = self.audio[stream]
+        said = (f"sound stream {stream} was asked for",) if self.sound is not None else ()
+        return HeardSound(
+            streams=(stream,),
+            sample_rate_hz=chosen.sample_rate_hz,
+            channels=chosen.channels,
+            channel_layout=chosen.channel_layout,
+            notices=said,
+        )
 
     @property
     def has_video(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.asset import MediaInfo
 from shared.contracts.context import RequestContext
@@ -28,6 +28,13 @@ class StepParams(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SoundParams(StepParams):
+    """Base of the params of steps that work on a recording's sound."""
+
+    stream: int | None = Field(default=None, ge=0, lt=64)
+    """Which sound stream, counted from 0; ``None``: what probing chose (``MediaInfo.sound``)."""
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -89,7 +89,7 @@ def lengths_ms(home: Home, ctx: RequestContext, timeline: Timeline) -> Mapping[s
 def _recorded_ms(asset: Asset) -> float:
     if not asset.media.audio:
         raise ValidationError("timeline", f"{asset.asset_id} has no sound")
-    stream = asset.media.audio[0]
+    stream = asset.media.audio[asset.media.heard.streams[0]]
     return float(stream.start_ms + (stream.duration_ms or asset.media.duration_ms or 0))
 
 

@@ -1,31 +1,40 @@
-"""Sound that is made here, on its way into an ffmpeg through a pipe: float32."""
+"""Sound that is made here, on its way into an ffmpeg through a pipe: float."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Signal = NDArray[np.float32]
-"""``(channels, frames)``."""
+from shared.media.layouts import layout_words
+
+Samples = NDArray[Any]
+"""``(samples, channels)``, float32 or float64."""
+
+_RAW = {"float32": "f32le", "float64": "f64le"}
 
 
-def raw_input(fd: int, shape: tuple[int, int], layout: str | None = None) -> list[str]:
-    """ffmpeg's words that open what ``fed`` gives; ``shape``: sample rate and channels."""
+def raw_input(
+    fd: int, shape: tuple[int, int], layout: str | None = None, sample_type: str = "float32"
+) -> list[str]:
+    """ffmpeg's words that open what ``fed`` gives; ``shape``: sample rate and channels.
+
+    Without a layout more than two channels are equals: ffmpeg must not guess an LFE among them.
+    """
     rate, channels = shape
-    known = re.fullmatch(r"[0-9a-z.()]+", layout or "")
-    kept = ("-channel_layout", str(layout)) if known else ("-ac", f"{channels}")
-    raw = ("-f", "f32le", "-ar", f"{rate}", *kept)
+    words = layout_words(layout, channels)
+    kept = ("-channel_layout", words) if words else ("-ac", f"{channels}")
+    raw = ("-guess_layout_max", "2", "-f", _RAW[sample_type], "-ar", f"{rate}", *kept)
     return ["-protocol_whitelist", "pipe", *raw, "-i", f"pipe:{fd}"]
 
 
 @contextmanager
-def fed(blocks: Iterator[Signal]) -> Iterator[int]:
+def fed(blocks: Iterator[Samples]) -> Iterator[int]:
     """The end of a pipe from which a child reads the blocks, interleaved.
 
     Raises what went wrong in making them rather than what the child made of their lack.
@@ -42,9 +51,9 @@ def fed(blocks: Iterator[Signal]) -> Iterator[int]:
                 raise error
 
 
-def _feed(blocks: Iterator[Signal], fd: int) -> None:
+def _feed(blocks: Iterator[Samples], fd: int) -> None:
     with open(fd, "wb", buffering=0) as pipe:
-        for signal in blocks:
-            left = np.ascontiguousarray(signal.T).data.cast("B")
+        for block in blocks:
+            left = np.ascontiguousarray(block).data.cast("B")
             while left:
                 left = left[pipe.write(left) :]

@@ -88,10 +88,12 @@ def started(
     timeout_s: float,
     tool: Tool = "ffmpeg",
     pass_fds: Sequence[int] = (),
+    heeding: Callable[[bytes], bytes] | None = None,
 ) -> Iterator[Child]:
     """Start the tool, for a caller that reads its output in chunks; gone when the block is left.
 
-    Raises ``MissingDependency``; reading raises ``TimedOut``, and ``check()`` the rest.
+    ``heeding`` takes what it says on standard error and gives what is to be kept for errors. Raises
+    ``MissingDependency``; reading raises ``TimedOut``, and ``check()`` the rest.
     """
     try:
         with start_child(
@@ -101,6 +103,7 @@ def started(
             hide=_names(args),
             pass_fds=pass_fds,
         ) as child:
+            child.heeding = heeding
             yield child
     except FileNotFoundError as error:
         if error.args != (tool,):

@@ -83,6 +83,10 @@ TIMED_FROM_ZERO = frozenset({MOV, MATROSKA})
 """Whose time 0 means something: a clip may be made to start at 0.8 s. Elsewhere the first time
 stamp is an accident of encoding or broadcasting, and the recording starts with it."""
 
+STAMPED = TIMED_FROM_ZERO | {"ogg", "asf", "avi", "flv", "mpegts", "mpeg", "mxf", "dv"}
+"""Whose packets carry time stamps. Elsewhere ffmpeg counts them itself, by the first packet's sample
+rate: where that changes, the stamps are wrong and the samples alone count."""
+
 RESTARTED = frozenset({"mpegts", "mpeg", "ogg"})
 """Whose clock ffmpeg sets to 0 at the first packet of those streams alone that are decoded: how much
 later than the recording these begin must be added again."""

@@ -14,6 +14,7 @@ _EVEN_S = 0.0011
 """Containers that count milliseconds put even frames at most this far from the median spacing."""
 _BASE_TIMEOUT_S = 10.0
 _BYTES_PER_S = 20e6
+_BACK_S, _LEAP_S = 0.1, 10.0
 
 
 @dataclass
@@ -27,6 +28,10 @@ class StreamTimes:
     """With packets that the edit list hides."""
     first_s: list[float] = field(default_factory=list)
     """Presentation times of the first frames, in stored order."""
+    restarts: int = 0
+    """How often time began again, or leapt by more than 10 s: joined files, chained streams. (Of
+    sound, whose packets are stored as they are heard.)"""
+    _last_end_s: float | None = None
 
     def add(self, at_s: float, duration_s: float, *, hidden: bool) -> None:
         """Take one packet in."""
@@ -34,6 +39,9 @@ class StreamTimes:
         if hidden:
             return
         self.packets += 1
+        if self._last_end_s is not None:
+            self.restarts += not -_BACK_S <= at_s - self._last_end_s <= _LEAP_S
+        self._last_end_s = at_s + duration_s
         self.start_s = min(self.start_s, at_s)
         self.end_s = max(self.end_s, at_s + duration_s)
         if len(self.first_s) < FRAMES_JUDGED:

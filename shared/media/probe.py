@@ -17,21 +17,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.asset import AudioStream, MediaInfo, VideoStream
+from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
-from shared.media.decode import AudioBlocks, first_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
+from shared.media.sound_probe import Listening
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
-MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 768_000
-MAX_CHANNELS = 64
 HEADER_TIMEOUT_S = 10.0
-LISTEN_S = 30.0
-SILENCE_DBFS = -60.0
 _HEADER_TOLERANCE_S = 0.25
 """A header's duration is believed, for it is more exact, where the packets agree within this."""
 
@@ -53,15 +49,16 @@ def probe(path: Path) -> MediaInfo:
     begins_s = 0.0 if demuxer in TIMED_FROM_ZERO else _number(header["format"].get("start_time"))
     probing = _Probing(path, demuxer, times, begins_s or 0.0)
     streams = header["streams"]
-    audio = [probing.audio(s) for s in streams if s.get("codec_type") == "audio"]
+    listening = Listening(path, demuxer, times, probing.begins_s, probing.failures)
+    audio = [listening.audio(s) for s in streams if s.get("codec_type") == "audio"]
     video = [probing.video(s) for s in streams if _is_moving(s)]
     if not any([*audio, *video]):
         raise UnsupportedMedia(explained(path) or probing.why_not())
     kept_audio = tuple(stream for stream in audio if stream)
     kept_video = tuple(stream for stream in video if stream)
     kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
-    duration_ms = probing.duration_ms(header, kept)
-    promised_s = _number(header["format"].get("duration"))
+    duration_ms = probing.duration_ms(header, kept, counted=listening.counted)
+    promised_s = None if listening.joined else _number(header["format"].get("duration"))
     missing = cut_off(path) or falls_short(demuxer, promised_s, duration_ms)
     return MediaInfo(
         container=demuxer,
@@ -71,6 +68,7 @@ def probe(path: Path) -> MediaInfo:
         cover_art=any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
         notices=(missing,) if missing else (),
+        sound=listening.chosen(kept_audio),
     )
 
 
@@ -85,25 +83,6 @@ class _Probing:
         self.times = times
         self.begins_s = begins_s
         self.failures: list[str] = []
-
-    def audio(self, stream: Header) -> AudioStream | None:
-        """The stream, or ``None`` where too little of it can be decoded."""
-        claimed = AudioStream(
-            index=stream["index"],
-            codec=stream.get("codec_name", "unknown"),
-            sample_rate_hz=int(stream.get("sample_rate") or 0),
-            channels=int(stream.get("channels") or 0),
-            channel_layout=stream.get("channel_layout"),
-            bit_depth=_bit_depth(stream),
-            start_ms=self._start_ms(stream),
-            duration_ms=self._stream_duration_ms(stream),
-        )
-        peak = self._peak(claimed)
-        if peak is None:
-            return None
-        peak_dbfs = round(20 * math.log10(peak), 2) if peak else None
-        silent = peak_dbfs is None or peak_dbfs <= SILENCE_DBFS
-        return claimed.model_copy(update={"peak_dbfs": peak_dbfs, "silent": silent})
 
     def video(self, stream: Header) -> VideoStream | None:
         """The stream, or ``None`` where no frame of it can be decoded."""
@@ -130,9 +109,10 @@ class _Probing:
             interlaced=stream.get("field_order") in ("tt", "bb", "tb", "bt"),
         )
 
-    def duration_ms(self, header: Header, kept: list[int]) -> int | None:
+    def duration_ms(self, header: Header, kept: list[int], *, counted: bool) -> int | None:
         """To the end of the last stream; the header's where its packets bear it out.
 
+        ``counted``: sound was listened to from end to end, for its header or time stamps mislead.
         Packets that an edit list hides count for that, sound and picture that nobody can decode, and
         subtitles, don't.
         """
@@ -144,7 +124,11 @@ class _Probing:
         if ends_s > MAX_DURATION_S:
             raise UnsupportedMedia(f"its time stamps go beyond {MAX_DURATION_S // 3600} hours")
         claimed_s = _number(header["format"].get("duration"))
-        if claimed_s is not None and any(_agree(claimed_s, other) for other in (ends_s, span_s)):
+        if (
+            claimed_s is not None
+            and not counted
+            and any(_agree(claimed_s, other) for other in (ends_s, span_s))
+        ):
             return _ms(claimed_s)
         return _ms(ends_s)
 
@@ -153,31 +137,6 @@ class _Probing:
         if not self.failures:
             return "there is neither sound nor picture in it"
         return f"nothing in it can be decoded ({self.failures[0]})"
-
-    def _peak(self, stream: AudioStream) -> float | None:
-        """The highest absolute sample of the beginning; ``None`` where too little can be decoded."""
-        rate, channels = stream.sample_rate_hz, stream.channels
-        if not (MIN_SAMPLE_RATE_HZ <= rate <= MAX_SAMPLE_RATE_HZ and 0 < channels <= MAX_CHANNELS):
-            self.failures.append(f"it claims {channels} channels at {rate} Hz")
-            return None
-        peak = 0.0
-        with first_blocks(self.path, self.demuxer, stream, seconds=LISTEN_S) as blocks:
-            try:
-                for block in blocks:
-                    peak = max(peak, float(abs(block).max(initial=0.0)))
-            except UnsupportedMedia as error:
-                self.failures.append(error.message)
-        if self._too_little(stream.index, blocks):
-            self.failures.append(blocks.damage or "no sound comes out of it")
-            return None
-        return peak
-
-    def _too_little(self, index: int, blocks: AudioBlocks) -> bool:
-        """Is there nothing, or errors and less than half of what the packets promise?"""
-        if not blocks.frames or index not in self.times:
-            return True
-        promised_s = min(LISTEN_S, self.times[index].end_s - self.times[index].start_s)
-        return bool(blocks.damage) and blocks.frames < promised_s * blocks.sample_rate_hz / 2
 
     def _shows_a_frame(self, index: int) -> bool:
         small = ["-frames:v", "1", "-vf", "scale=16:16", "-pix_fmt", "gray", "-f", "rawvideo"]
@@ -254,11 +213,6 @@ def _is_cover(stream: Header) -> bool:
 
 def _is_moving(stream: Header) -> bool:
     return stream.get("codec_type") == "video" and not _is_cover(stream)
-
-
-def _bit_depth(stream: Header) -> int | None:
-    raw = stream.get("bits_per_raw_sample") or stream.get("bits_per_sample") or 0
-    return int(raw) or None
 
 
 def _frame_rate(stream: Header, times: StreamTimes) -> float | None:

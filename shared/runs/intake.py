@@ -199,7 +199,7 @@ class _Intake:
         with trace.span("publish"):
             planning.start(self.home, self.upload.ctx, run, asset)
         with trace.span("settle"):
-            told = " ".join(asset.media.notices) or None
+            told = "; ".join(asset.media.every_notice) or None
             return lease.settle_done("done", asset_id=asset.asset_id, reason=told)
 
     def _superseded(self) -> str | None:

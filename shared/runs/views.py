@@ -79,11 +79,21 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
         "asset_id": run.asset_id,
         "run_id": run.run_id,
         "state": run_state(steps),
+        "notices": _notices(home, ctx, run),
         "steps": [_step_object(home, ctx, record) for record in steps],
     }
     if PROBE in records and records[PROBE].error:
         shown["error"] = records[PROBE].error
     return shown
+
+
+def _notices(home: Home, ctx: RequestContext, run: Run) -> list[str]:
+    """What probing has to tell of the recording: what is missing, which sound was taken."""
+    if run.asset_id is None:
+        return []
+    document = home.documents.get(f"{ctx.document_prefix}assets/{run.asset_id}")
+    media = Asset.model_validate(document.data).media if document is not None else None
+    return list(media.every_notice) if media is not None else []
 
 
 def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:

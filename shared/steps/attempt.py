@@ -201,7 +201,10 @@ class Attempt:
                 self.ctx,
                 lease,
                 subject=_made_from(job),
-                common_meta=describe_backend(self.row.name, work.backend, lease.claim.cache_key),
+                common_meta={
+                    **describe_backend(self.row.name, work.backend, lease.claim.cache_key),
+                    **self._describe_sound(job),
+                },
             )
             try:
                 with trace.span("store"):
@@ -216,6 +219,12 @@ class Attempt:
             except NotFound:  # erased since it was taken up: nothing of it may stay
                 writer.discard()
                 raise
+
+    def _describe_sound(self, job: Job) -> dict[str, Any]:
+        """What of the recording's sound was worked on, and what was left out."""
+        if self.row.takes != "audio" or not job.media.has_audio:
+            return {}
+        return {"sound": job.media.heard.to_meta()}
 
     def _where(self, backend: Backend) -> tuple[str, str, str]:
         return self.row.name, backend.name, backend.version

@@ -22,6 +22,7 @@ from shared.contracts.step_engine import (
     Job,
     Progress,
     Scratch,
+    SoundParams,
     SourceRef,
     StepParams,
 )
@@ -134,7 +135,7 @@ class Work:
         source = self._source(folder)
         return Job(
             source=source,
-            media=self._media(source),
+            media=self._chosen(self._media(source)),
             workdir=workdir,
             progress=progress,
             inputs={name: self._inputs(name, folder) for name in self._read_steps},
@@ -181,6 +182,11 @@ class Work:
         if self.request.artifact_id:
             found = load_artifact(self.home.documents, self.ctx, self.request.artifact_id)
         return self._fetch(found, folder / f"source{_suffix(found.key)}")
+
+    def _chosen(self, media: MediaInfo) -> MediaInfo:
+        """With the sound stream that the params ask for."""
+        stream = self.params.stream if isinstance(self.params, SoundParams) else None
+        return media if stream is None else media.with_stream(stream)
 
     def _media(self, source: Path) -> MediaInfo:
         """What is in the source: known of the recording, to be looked at in an artifact that plays."""

@@ -14,7 +14,9 @@ ROOTS = ("shared", "functions", "infra")
 FLOORS = (
     ("shared.errors",),
     ("shared.settings", "shared.processes", "shared.folders", "shared.contracts"),
-    ("shared.pipeline", "shared.media", "shared.sound", "shared.audio"),
+    ("shared.pipeline", "shared.media"),
+    ("shared.sound",),
+    ("shared.audio",),
     ("shared.watch",),
     ("shared.homes",),
     ("shared.steps",),

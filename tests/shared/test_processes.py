@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from shared import processes
-from shared.errors import BackendFailed
+from shared.errors import BackendFailed, Unavailable
 from shared.media import ffmpeg
 from shared.processes import Limits, collect, started, tied_to_caller, without_network
 from tests.toy import wait_until
@@ -155,3 +155,23 @@ def test_without_the_network_it_still_ends_with_its_caller(
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     wait_until(lambda: not psutil.pid_exists(child))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_a_signal_from_outside_says_nothing_of_the_input(sent: signal.Signals) -> None:
+    kills_itself = f"import os; os.kill(os.getpid(), {int(sent)})"
+    with pytest.raises(Unavailable) as caught:
+        tell(kills_itself, Limits(data_bytes=512 * MIB))
+    assert caught.value.transient
+    if sent is signal.SIGKILL:
+        assert "memory" in caught.value.message and "512 MiB" in caught.value.message
+
+
+def test_a_crash_of_its_own_is_its_own() -> None:
+    with pytest.raises(BackendFailed, match="SIGSEGV"):
+        tell("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Limits())
+
+
+def test_too_much_processor_time_is_no_kill_from_outside() -> None:
+    with pytest.raises(BackendFailed, match="SIGXCPU"):
+        tell("while True: pass", Limits(cpu_s=1))

@@ -26,7 +26,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
-REVISION = "mix-2"
+REVISION = "mix-3"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
 
 

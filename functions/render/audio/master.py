@@ -19,9 +19,10 @@ import numpy as np
 from functions.render.audio.envelopes import Signal
 from functions.render.audio.mix_plan import Plan
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
-from shared.audio.limiter import Limiter, PeakMeter
+from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes, find_gain_db
-from shared.audio.metrics import LoudnessMeter
+from shared.sound.loudness_meter import LoudnessMeter
+from shared.sound.true_peak import PeakMeter
 
 BLOCK_FRAMES = 1 << 16
 CLOSE_ENOUGH_LU = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Plan, PlannedBus, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
-from functions.render.audio.writing import ENCODERS, encode, heard_peak_dbtp
+from functions.render.audio.writing import ENCODERS, encode, heard_loudness
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
@@ -83,14 +84,18 @@ class _Rendering:
             if plan.export.format == "wav":
                 return wav, done
             path = encode(wav, plan, tags)
-            peak_dbtp = heard_peak_dbtp(path, plan)
-            over_db = peak_dbtp - plan.export.preset.limiter_thresh
+            heard = heard_loudness(path, plan)
+            peak_dbtp = heard.true_peak_dbtp
+            over_db = -math.inf if peak_dbtp is None else peak_dbtp
+            over_db -= plan.export.preset.limiter_thresh
             if over_db <= 0 or plan.export.format == "flac":
                 break
             room_db += over_db + 0.05
         wav.unlink()
-        heard = round(peak_dbtp, 2) if done.true_peak_dbtp is not None else None
-        return path, replace(done, true_peak_dbtp=heard)
+        if done.true_peak_dbtp is None:  # an encoder's dither is no sound
+            return path, done
+        lufs = done.integrated_lufs if heard.undefined else heard.integrated_lufs
+        return path, replace(done, true_peak_dbtp=peak_dbtp, integrated_lufs=lufs)
 
     def _master_progress(self, part: float) -> None:
         # A second master begins where the first one ended.

@@ -21,10 +21,11 @@ from functions.render.audio.mix_plan import PlannedClip
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import UnsupportedMedia
 from shared.media.decode import audio_blocks
-from shared.media.feed import fed, raw_input
+from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import started, timeout_for
 from shared.media.probe import probe
 from shared.media.stretch import stretch_filters, timed
+from shared.media.wav_headers import misread_form
 
 _KEPT_S = 20.0
 _KEPT_BYTES = 64 << 20
@@ -46,12 +47,12 @@ class Source:
     @property
     def rate(self) -> int:
         """Its own sample rate."""
-        return self.media.audio[0].sample_rate_hz
+        return self.media.heard.sample_rate_hz
 
     @property
     def channels(self) -> int:
         """One or two; more are mixed to two."""
-        return min(2, self.media.audio[0].channels)
+        return min(2, self.media.heard.channels)
 
 
 def inspect(path: Path) -> Source:
@@ -62,7 +63,8 @@ def inspect(path: Path) -> Source:
     media = probe(path)
     if not media.audio:
         raise UnsupportedMedia("it has no sound")
-    length_ms = media.audio[0].start_ms + (media.audio[0].duration_ms or media.duration_ms or 0)
+    streams = [media.audio[place] for place in media.heard.streams]
+    length_ms = max(one.start_ms + (one.duration_ms or media.duration_ms or 0) for one in streams)
     return Source(path, media, float(length_ms), pcm_wav=False)
 
 
@@ -78,7 +80,7 @@ def _inspect_wav(path: Path) -> Source | None:
         info = soundfile.info(path)
     except soundfile.LibsndfileError:
         return None
-    if info.subtype not in _PCM or info.channels > 2 or not info.frames:
+    if info.subtype not in _PCM or info.channels > 2 or not info.frames or misread_form(path):
         return None
     stream = AudioStream(
         index=0, codec="pcm", sample_rate_hz=info.samplerate, channels=info.channels
@@ -236,11 +238,11 @@ class _Stretched:
         self._chunks = self._child.chunks()
         self._rest = bytearray()
 
-    def _source(self) -> Iterator[Signal]:
+    def _source(self) -> Iterator[Samples]:
         while self._left:
             count = min(_CHUNK_FRAMES, self._left)
             self._left -= count
-            yield self._reader.read(count)
+            yield self._reader.read(count).T
 
     def read(self, frames: int) -> Signal:
         size = 4 * self._channels * frames

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from functions.render.audio.export_presets import Format
 from functions.render.audio.mix_plan import Plan
-from shared.audio.limiter import PeakMeter
 from shared.contracts.asset import AudioStream, MediaInfo
+from shared.contracts.audio_loudness import Loudness
 from shared.media.decode import audio_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import MOV
+from shared.sound.loudness_meter import FullMeter
 
 _BITEXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1")
 
@@ -63,8 +64,9 @@ def encode(wav: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
     return path
 
 
-def heard_peak_dbtp(path: Path, plan: Plan) -> float:
-    """The true peak of what a player makes of the file: lossy encoders lift peaks by a decibel or so."""
+def heard_loudness(path: Path, plan: Plan) -> Loudness:
+    """What a player makes of the file: lossy encoders lift peaks by a decibel or so, and take away
+    what they think nobody hears."""
     channels = plan.export.channels
     stream = AudioStream(
         index=0, codec="encoded", sample_rate_hz=plan.sample_rate_hz, channels=channels
@@ -72,11 +74,11 @@ def heard_peak_dbtp(path: Path, plan: Plan) -> float:
     media = MediaInfo(
         container=ENCODERS[plan.export.format].demuxer, duration_ms=None, audio=(stream,)
     )
-    meter = PeakMeter(channels)
+    meter = FullMeter(plan.sample_rate_hz, channels)
     with audio_blocks(path, media) as blocks:
         for block in blocks:
-            meter.add(block.T)
-    return meter.dbtp
+            meter.add(block)
+    return meter.result()
 
 
 def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:

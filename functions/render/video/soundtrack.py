@@ -22,7 +22,7 @@ def write_sound(path: Path, source: Path, media: MediaInfo, windows: Sequence[Wi
 
     Each window has exactly its length: where the recording's sound ends earlier, silence follows.
     """
-    channels = min(2, media.audio[0].channels)
+    channels = min(2, media.heard.channels)
     with path.open("wb") as file:
         for group in ascending(windows):
             _write_group(file, source, media, group, channels)

@@ -24,7 +24,7 @@ from tests.functions.detect.harness import Ran, run, write
 
 pytestmark = pytest.mark.heavy
 
-REAL = Backend("librosa", "hits-1+librosa-0", dependencies={"librosa": Dependency(True, "0")})
+REAL = Backend("librosa", "hits-2+librosa-0", dependencies={"librosa": Dependency(True, "0")})
 STUB = Backend("stub", "hits-stub-1", stub=True)
 
 
@@ -230,7 +230,7 @@ def test_quality_is_clamped(score: float) -> None:
 
 @pytest.mark.parametrize(
     ("status", "version", "expected"),
-    [("ok", "0.11.0", "hits-1+librosa-0.11.0"), ("missing", None, "hits-stub-1")],
+    [("ok", "0.11.0", "hits-2+librosa-0.11.0"), ("missing", None, "hits-stub-1")],
 )
 def test_backend(
     status: str, version: str | None, expected: str, monkeypatch: pytest.MonkeyPatch

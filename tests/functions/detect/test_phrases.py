@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from functions.detect import phrases
-from functions.detect.phrases import ENGINE, PhrasesParams, mono, pieces, split, widened
+from functions.detect.phrases import ENGINE, PhrasesParams, pieces, split, widened
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, InputFile
@@ -234,12 +234,6 @@ def test_widened_spans_have_the_least_length(widths: list[int], gap: int) -> Non
     for start, stop in widened(spans, total, 2_000, 40_000):
         assert 0 <= start < stop <= total
         assert stop - start >= min(2_000, total)
-
-
-def test_channels_that_cancel_are_still_heard() -> None:
-    voice = np.random.default_rng(0).standard_normal((999, 1)).astype(np.float32)
-    np.testing.assert_array_equal(mono(np.hstack([voice, -voice])), voice[:, 0])
-    np.testing.assert_allclose(mono(np.hstack([voice, 0 * voice])), voice[:, 0] / 2)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import pytest
 import soundfile
 
 from functions.render.audio.wav import Rounding
-from shared.audio.limiter import Limiter, held, smoothed, true_peaks
+from shared.audio.limiter import Limiter, held, smoothed
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
+from shared.sound.true_peak import true_peaks
 from tests.functions.render.rig import (
     RATE,
     Mixed,

@@ -122,7 +122,7 @@ def test_the_second_stream_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "two.mka"
     first, second = write_noise(tmp_path / "1.wav"), write_noise(tmp_path / "2.wav", channels=1)
     ffmpeg("-i", first, "-i", second, "-map", "0", "-map", "1", "-c:a", "pcm_s24le", path)
-    decoded = np.concatenate(list(audio_blocks(path, probe(path), stream=1)))
+    decoded = np.concatenate(list(audio_blocks(path, probe(path).with_stream(1))))
     assert np.array_equal(decoded, noise(4800, 1))
 
 

@@ -1,0 +1,78 @@
+"""Channels that ffmpeg's filters take only a few at a time, or only under a layout's name.
+
+Rubber Band ends by SIGSEGV on more than eight channels, and filters that mix refuse channels without a
+layout. Such sound goes through in groups of up to eight, under a borrowed layout, into raw files; put
+side by side again, the channels have no layout, as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from functions.transform.sound import Sound, all_numbers
+from shared.media.decode import BLOCK_FRAMES, SampleType
+from shared.media.feed import Samples, fed, raw_input
+
+MOST_TOGETHER = 8
+_BORROWED = ("mono", "stereo", "3.0", "quad", "5.0", "hexagonal", "7.0", "octagonal")
+"""For one channel, two, ...: none has an LFE."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some neighbouring channels, and the raw file for what is made of them."""
+
+    first: int
+    channels: int
+    path: Path
+    sample_type: SampleType
+
+    @property
+    def layout(self) -> str:
+        """The borrowed one."""
+        return _BORROWED[self.channels - 1]
+
+    @property
+    def out(self) -> tuple[str | Path, ...]:
+        """ffmpeg's words that write the raw file."""
+        raw = {"float32": "f32le", "float64": "f64le"}[self.sample_type]
+        return ("-c:a", f"pcm_{raw}", "-f", raw, self.path)
+
+
+def groups_of(sound: Sound, folder: Path) -> list[Group]:
+    """The groups; none where all channels can go through together."""
+    count = sound.channels
+    if count <= 2 or (sound.layout and count <= MOST_TOGETHER):
+        return []
+    return [
+        Group(
+            first, min(MOST_TOGETHER, count - first), folder / f"group_{first}", sound.sample_type
+        )
+        for first in range(0, count, MOST_TOGETHER)
+    ]
+
+
+@contextmanager
+def fed_group(sound: Sound, group: Group) -> Iterator[tuple[int, list[str]]]:
+    """As ``Sound.fed``, for the group's channels."""
+    columns = slice(group.first, group.first + group.channels)
+    with sound.blocks() as blocks, fed(block[:, columns] for block in all_numbers(blocks)) as fd:
+        shape = (sound.sample_rate_hz, group.channels)
+        yield fd, raw_input(fd, shape, group.layout, sound.sample_type)
+
+
+def side_by_side(groups: Sequence[Group]) -> Iterator[Samples]:
+    """All channels of what was made, in blocks; the files go when they are read."""
+    parts = [
+        np.memmap(group.path, dtype=group.sample_type, mode="r").reshape(-1, group.channels)
+        for group in groups
+    ]
+    for first in range(0, min(map(len, parts)), BLOCK_FRAMES):
+        yield np.concatenate([part[first : first + BLOCK_FRAMES] for part in parts], axis=1)
+    for group in groups:
+        group.path.unlink()

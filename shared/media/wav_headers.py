@@ -1,0 +1,70 @@
+"""WAV headers that ffmpeg 5.1 takes for something else.
+
+RIFX                       the byte order of RIFF turned around; ffmpeg reads its samples as RIFF's
+24 bits in 32 (extensible) taken for a floating-point format of the nineties; the samples stand in
+                           the upper bits (Microsoft, "Multiple channel audio data and WAVE files")
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_MOST_CHUNKS = 64
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+
+
+@dataclass(frozen=True)
+class WavForm:
+    """How a WAV file's samples must be read."""
+
+    decoder: str
+    """ffmpeg's name."""
+    bits: int
+    """Those that count."""
+
+
+def misread_form(path: Path) -> WavForm | None:
+    """How to read the samples where ffmpeg would not; ``None``: it knows, or it is no such file."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        order = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}.get(head[:4])
+        if order is None or head[8:] != b"WAVE":
+            return None
+        for _ in range(_MOST_CHUNKS):
+            name, size = file.read(4), file.read(4)
+            if len(size) < 4:
+                return None
+            (length,) = struct.unpack(f"{order}I", size)
+            if name == b"fmt ":
+                return _form(file.read(min(length, 40)), order)
+            file.seek(length + length % 2, 1)
+    return None
+
+
+def _form(fmt: bytes, order: str) -> WavForm | None:
+    if len(fmt) < 16:
+        return None
+    tag, channels, _, _, frame_bytes, bits = struct.unpack(f"{order}HHIIHH", fmt[:16])
+    valid = bits
+    extensible = tag == _EXTENSIBLE and len(fmt) >= 40
+    if extensible:
+        valid, _, tag = struct.unpack(f"{order}HIH", fmt[18:26])
+        if order == "<" and fmt[26:40] != _GUID_TAIL:
+            return None
+    size = frame_bytes // channels if channels else 0
+    turned = order == ">"
+    if not (turned or (extensible and tag == _PCM and 8 * size != valid)):
+        return None
+    decoder = _decoder(tag, size, "be" if turned else "le")
+    return WavForm(decoder, valid or bits) if decoder else None
+
+
+def _decoder(tag: int, size: int, order: str) -> str | None:
+    if tag == _PCM and size in (1, 2, 3, 4, 8):
+        return "pcm_u8" if size == 1 else f"pcm_s{8 * size}{order}"
+    if tag == _FLOAT and size in (4, 8):
+        return f"pcm_f{8 * size}{order}"
+    return None

@@ -1,0 +1,1 @@
+"""What sound is measured by, once for all steps: the loudness meter."""
