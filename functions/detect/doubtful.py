@@ -18,6 +18,8 @@ UNSURE, UNSURE_AT_EDGE = 0.4, 0.3
 MOST_UNSURE = 1000
 _EDGE_PART = 0.02
 """So near to the picture's edge (in parts of its side) a face comes in or goes out."""
+_WHILE_MS, _LOOKS = 500.0, 4
+"""A weak detection at the edge counts where there are so many within so long before and after."""
 _MOST_FRAMES, _MOST_SPANS = 1500, 300
 """So many are looked at between samples, the most doubtful first."""
 
@@ -32,7 +34,10 @@ def at_edge(box: NDArray[np.float64], size: tuple[int, int]) -> bool:
     return not (inside and box[0] + box[2] < size[0] - wide and box[1] + box[3] < size[1] - high)
 
 
-def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[tuple[Sample, NDArray[np.float64]]]:
+Weak = tuple[Sample, NDArray[np.float64]]
+
+
+def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
     """The detections that are in no track and may yet be a face, the surest ones first."""
     found = [
         pair
@@ -40,7 +45,32 @@ def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[tuple[Sample, ND
         if pair[1][4] >= (UNSURE_AT_EDGE if at_edge(pair[1], size) else UNSURE)
     ]
     found.sort(key=lambda pair: (-pair[1][4], pair[0].frame, *pair[1][:2]))
-    return found[:MOST_UNSURE]
+    return found
+
+
+def lasting(weak: Sequence[Weak], tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
+    """Those to be told of: at the edge, only what was there for a while.
+
+    A mirrored edge makes a face of many a thing for a picture or two: a lamp, a galaxy.
+    """
+    times_ms = [sample.time_ms for sample in tracker.samples]
+    kept = []
+    for sample, box in weak:
+        looks = sum(abs(time_ms - sample.time_ms) <= _WHILE_MS for time_ms in times_ms)
+        if at_edge(box, size) and looks >= _LOOKS:
+            again = sum(
+                abs(other.time_ms - sample.time_ms) <= _WHILE_MS and _near(box, seen)
+                for other, seen in weak
+            )
+            if again < _LOOKS:
+                continue
+        kept.append((sample, box))
+    return kept[:MOST_UNSURE]
+
+
+def _near(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    apart = np.abs(box[:2] + box[2:4] / 2 - other[:2] - other[2:4] / 2)
+    return bool((apart <= np.maximum(box[2:4], other[2:4])).all())
 
 
 def doubtful_spans(seen: Seen, tracks: Sequence[Track], size: tuple[int, int]) -> list[Span]:

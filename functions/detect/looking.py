@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.detect.centerface import SURE, Boxes, FaceDetector, Picture
-from functions.detect.doubtful import doubtful_spans, weak_boxes
+from functions.detect.doubtful import doubtful_spans, lasting, weak_boxes
 from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker
 from shared.contracts.asset import VideoStream
@@ -91,7 +91,8 @@ def look_at(job: Job, close: Closeness, detector: FaceDetector | None) -> tuple[
 
 def unsure(seen: Seen, stream: VideoStream) -> list[tuple[Sample, NDArray[np.float64]]]:
     """What may be a thing that was looked for, and is in no track."""
-    return weak_boxes(seen.tracker, (stream.width, stream.height))
+    size = (stream.width, stream.height)
+    return lasting(weak_boxes(seen.tracker, size), seen.tracker, size)
 
 
 class _Looking:

@@ -275,8 +275,8 @@ class VideoFrames:
         wanted, form = self.wanted, self.format
         filters = ["yadif=deint=interlaced"] if wanted.as_seen and form.field_order else []
         filters += _turning(first_video(self._media))
-        # ffmpeg makes the filters anew where a size changes in the stream: each picture is fitted by
-        # its own shape. One that is right already passes through.
+        # Each picture is fitted by its own shape; one that is right already passes through. ffmpeg
+        # makes the filters anew where a size changes in the stream, but not for the pixels' shape.
         filters += [_fitted(first_video(self._media), wanted)]
         if wanted.as_seen and form.hdr:
             tags = f"colorspace={form.color_space}:color_primaries={form.color_primaries}"
@@ -297,13 +297,13 @@ def _fitted(stream: VideoStream, wanted: Wanted) -> str:
     own = "(iw/ih*if(between(sar,0.063,15.9),sar,1))"  # as ``pixel_aspect`` reads it
     wide = f"max(1,round({wanted.width}*min(1,{own}/{shape})))"
     high = f"max(1,round({wanted.height}*min(1,{shape}/{own})))"
-    return f"scale=w='{wide}':h='{high}':flags={wanted.scaler}"
+    return f"scale=w='{wide}':h='{high}':eval=frame:flags={wanted.scaler}"
 
 
 def _padded(stream: VideoStream, wanted: Wanted) -> list[str]:
     """In the wanted pixel format, black where a fitted picture leaves something of the size free."""
     final = f"format={wanted.pixel_format}"
-    pad = f"pad={wanted.width}:{wanted.height}:-1:-1"
+    pad = f"pad={wanted.width}:{wanted.height}:-1:-1:eval=frame"
     odd = (wanted.width % 2 or wanted.height % 2) and "444" not in wanted.pixel_format
     if not odd or wanted.pixel_format == "bgr24":
         return [final, pad]

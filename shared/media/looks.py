@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,7 @@ Orientation = tuple[int, bool]
 """Degrees clockwise to turn a picture upright, and whether it is flipped left to right after that."""
 
 UPRIGHT: Orientation = (0, False)
+_ORIENTATION = 274
 _EXIF: Mapping[int, Orientation] = {
     2: (0, True),
     3: (180, False),
@@ -32,6 +34,7 @@ _EXIF: Mapping[int, Orientation] = {
     7: (270, True),
     8: (270, False),
 }
+_KEEPING_BACK = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
 _TIMEOUT_S = 30.0
 """Of looking at key frames: what comes later in a long recording is fitted all the same, but not told."""
 _OBLONG = 16
@@ -72,11 +75,13 @@ class Looks:
     orientation_changes: bool
 
 
-def key_frames(path: Path, demuxer: str, index: int) -> list[Look]:
+def key_frames(path: Path, demuxer: str, index: int, codec: str) -> list[Look]:
     """Each look that differs from the one before it, in order; empty where none can be decoded."""
+    # A decoder of MPEG-2 keeps each frame back until the next one: a part's only key frame would be lost.
+    skipped = "bidir" if codec in _KEEPING_BACK else "nokey"
     entries = "frame=width,height,sample_aspect_ratio:frame_tags=Orientation"
     entries += ":frame_side_data=displaymatrix,rotation"
-    args = ["-skip_frame", "nokey", "-select_streams", f"{index}", "-show_frames"]
+    args = ["-skip_frame", skipped, "-select_streams", f"{index}", "-show_frames"]
     args += ["-show_entries", entries, "-of", "default", *input_args(path, demuxer)]
     looks: list[Look] = []
     try:
@@ -109,6 +114,17 @@ def _look(row: str) -> Look | None:
     if orientation is None:
         orientation = exif_orientation(said.get("Orientation"))
     return Look(width, height, pixel_aspect(said.get("sample_aspect_ratio")), orientation)
+
+
+def still_orientation(path: Path) -> Orientation | None:
+    """A photograph's, by its EXIF; ffmpeg reads only that of JPEG and WebP. ``None``: it says nothing."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return exif_orientation(f"{image.getexif().get(_ORIENTATION, '')}")
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error):
+        return None  # whether it is a picture at all is decided elsewhere
 
 
 def pixel_aspect(text: str | None) -> Fraction:

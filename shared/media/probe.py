@@ -14,6 +14,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.decode import AudioBlocks, first_blocks
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
-from shared.media.looks import Candidate, films, key_frames, notices, shown
+from shared.media.looks import Candidate, films, key_frames, notices, shown, still_orientation
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 
@@ -116,15 +117,19 @@ class _Probing:
 
     def video(self, stream: Header) -> VideoStream | None:
         """The stream, or ``None`` where no frame of it can be decoded."""
-        looks = key_frames(self.path, self.demuxer, stream["index"])
+        codec = stream.get("codec_name", "unknown")
+        looks = key_frames(self.path, self.demuxer, stream["index"], codec)
         if not looks and not self._shows_a_frame(stream["index"]):
             return None
         still = self.demuxer in PICTURES
+        if still and all(look.orientation is None for look in looks):
+            said = still_orientation(self.path)
+            looks = [replace(look, orientation=said) for look in looks]
         seen = shown(stream, looks)
         times = self.times.get(stream["index"], StreamTimes())
         return VideoStream(
             index=stream["index"],
-            codec=stream.get("codec_name", "unknown"),
+            codec=codec,
             width=seen.width,
             height=seen.height,
             rotation_deg=seen.orientation[0],

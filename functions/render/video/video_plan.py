@@ -204,7 +204,9 @@ def make_plan(job: Job, params: VideoRenderParams) -> Plan:
     """Decide everything. Raises ``ValidationError`` for cuts outside the recording."""
     stream = first_video(job.media)
     used, notices = _choose(job, params)
-    crop = crop_size(stream.shown_size, params.aspect)
+    standard = params.size == "standard" and params.aspect in STANDARD_SIZES
+    scaled = standard or params.height is not None
+    crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
     size = _size(crop, params)
     rate = stream.frame_rate or 25.0
     return Plan(params, make_windows(job, params), crop, size, used, notices, rate)
@@ -240,15 +242,20 @@ def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
     return windows
 
 
-def crop_size(size: tuple[int, int], aspect: str) -> tuple[int, int]:
-    """The largest even rectangle of this shape in the picture; ``source`` leaves odd sizes alone."""
+def crop_size(size: tuple[int, int], aspect: str, *, scaled: bool = False) -> tuple[int, int]:
+    """The largest rectangle of this shape in the picture; ``source`` leaves all of it.
+
+    It is even, unless it is ``scaled`` afterwards: then it is as near to the shape as can be.
+    """
     shape = ASPECTS[aspect]
     if shape is None:
         return size
     wide, high = size
     over, under = shape
-    width = min(wide, high * over // under)
-    height = min(high, wide * under // over)
+    width = min(wide, round(high * over / under))
+    height = min(high, round(wide * under / over))
+    if scaled:
+        return max(1, width), max(1, height)
     return max(1, width - width % 2), max(1, height - height % 2)
 
 

@@ -177,7 +177,7 @@ def test_a_size_that_changes_is_made_one(tmp_path: Path) -> None:
     both.write_bytes(b"".join(part.read_bytes() for part in parts))
     found, _ = read(both)
     assert len(found) > 40
-    assert {frame.data.size for frame in found} == {3 * 64 * 48}
+    assert {frame.data.size for frame in found} == {3 * 96 * 48}
 
 
 def test_hdr_is_mapped_to_a_screen(tmp_path: Path) -> None:
