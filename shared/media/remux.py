@@ -72,7 +72,8 @@ def kept_sound(source: Path, media: MediaInfo) -> KeptSound:
         for number, stream in enumerate(media.audio)
         for word in (f"-c:a:{number}", _how(stream))
     ]
-    return KeptSound(inputs, [*maps, *coded], clock)
+    # ffmpeg 5 and 6 call FLAC in MP4 experimental; players have read it for years.
+    return KeptSound(inputs, [*maps, *coded, "-strict", "-2"], clock)
 
 
 def _how(stream: AudioStream) -> str:
