@@ -71,7 +71,10 @@ def probe(path: Path) -> MediaInfo:
         video=kept_video,
         cover_art=thumbnails or any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
-        notices=(missing,) if missing else (),
+        notices=(
+            *((missing,) if missing else ()),
+            *(kept_video[0].notices if kept_video else ()),
+        ),
     )
 
 
