@@ -43,12 +43,21 @@ _LEAST_CELL = 4
 class Blurrer:
     """Covers boxes of the pictures of one recording."""
 
-    def __init__(self, planes: Planes, preset: Preset, shape: Shape, *, full_range: bool) -> None:
+    def __init__(
+        self,
+        planes: Planes,
+        preset: Preset,
+        shape: Shape,
+        *,
+        full_range: bool = False,
+        rgb: bool = False,
+    ) -> None:
         self.planes = planes
         self.preset = preset
         self.shape = shape
         one = 4 if PLANAR[planes.pixel_format][1] == 2 else 1
-        self._black = ((0 if full_range else 16) * one, 128 * one, 128 * one)
+        grey = 0 if rgb else 128 * one
+        self._black = (0 if full_range or rgb else 16 * one, grey, grey)
 
     def cover(self, data: NDArray[np.uint8], boxes: Sequence[NDArray[np.float64]]) -> None:
         """Cover each box (left, top, right, bottom in luma pixels) of the picture in ``data``."""

@@ -48,6 +48,12 @@ def _of_recording(summary: RegionSummary) -> list[Doubt]:
     reasons = []
     if summary.damage:
         reasons.append("the recording is damaged: some of it could not be looked at")
+    if summary.fitted:
+        reasons.append("the picture's size changes on the way: parts of it were looked at smaller")
+    if summary.turned:
+        reasons.append(
+            "the picture's orientation changes on the way: parts of it may lie on their side"
+        )
     if summary.frame_sample_interval_ms > _COARSE_MS:
         reasons.append(f"it was looked at only every {summary.frame_sample_interval_ms:g} ms")
     if summary.min_confidence > _UNSURE:
@@ -114,7 +120,7 @@ def least_confident(summary: RegionSummary) -> list[tuple[int, float, Region]]:
 def report(
     summary: RegionSummary, covers: Sequence[Cover], doubts: Sequence[Doubt], frames_covered: int
 ) -> dict[str, Any]:
-    """The report's JSON."""
+    """The report's JSON; ``covers`` are those of tracks."""
     covered = {cover.track.track_id: cover for cover in covers}
     return {
         "frame_count": summary.frame_count,
@@ -128,6 +134,7 @@ def report(
             for frame, time_ms, region in least_confident(summary)
         ],
         "damage": summary.damage,
+        "notices": list(summary.notices),
     }
 
 

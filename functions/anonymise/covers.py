@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.region_summary import RegionSummary, RegionTrack
+from shared.contracts.region_summary import RegionSummary, RegionTrack, Unsure
 
 Boxes = NDArray[np.float64]
 """``(frames, 4)``: left, top, right, bottom in pixels."""
@@ -61,6 +61,62 @@ def cover_tracks(summary: RegionSummary, track_ids: Collection[str], holds: Hold
         for track in summary.tracks
         if track.track_id in track_ids
     ]
+
+
+def cover_unsure(
+    summary: RegionSummary, kept_ids: Collection[str], covers: Sequence[Cover], holds: Holds
+) -> list[Cover]:
+    """Covers of weak detections that lie under none of ``covers``, and in no track that is kept.
+
+    Each stands still, for as long before and after it as a face that is seen but once.
+    """
+    times_ms = np.array([frame.time_ms for frame in summary.frames])
+    covered, made = by_frame(covers), []
+    for number, row in enumerate(summary.unsure, 1):
+        box = np.array([row.x, row.y, row.x + row.width, row.y + row.height])
+        middle = (box[:2] + box[2:]) / 2
+        kept = [
+            np.array([one.x, one.y, one.x + one.width, one.y + one.height])
+            for one in summary.frames[row.frame].regions
+            if one.track_id in kept_ids
+        ]
+        if any(_holds(other, middle) for other in [*covered.get(row.frame, ()), *kept]):
+            continue
+        first, last = _hold(summary, times_ms, row.frame, holds)
+        boxes = _dilated(np.repeat(box[None], last - first + 1, axis=0), holds.dilation)
+        made.append(Cover(_track_of(row, number), first, boxes))
+    return made
+
+
+def _holds(box: NDArray[np.float64], point: NDArray[np.float64]) -> bool:
+    return bool((box[:2] <= point).all() and (point <= box[2:]).all())
+
+
+def _hold(
+    summary: RegionSummary, times_ms: NDArray[np.float64], frame: int, holds: Holds
+) -> tuple[int, int]:
+    """First and last frame of a cover that is held around one frame, in its shot."""
+    first = int(np.searchsorted(times_ms, times_ms[frame] - holds.before_ms))
+    last = int(np.searchsorted(times_ms, times_ms[frame] + holds.after_ms, "right")) - 1
+    return (
+        max(first, _shot(summary, times_ms, frame)),
+        max(frame, min(last, _shot_end(summary, times_ms, frame))),
+    )
+
+
+def _track_of(row: Unsure, number: int) -> RegionTrack:
+    return RegionTrack(
+        track_id=f"unsure_{number:03d}",
+        kind="face",
+        start_ms=row.time_ms,
+        end_ms=row.time_ms,
+        first_frame=row.frame,
+        last_frame=row.frame,
+        detections=1,
+        mean_confidence=row.confidence,
+        least_confidence=row.confidence,
+        gaps=(),
+    )
 
 
 def by_frame(covers: Sequence[Cover]) -> dict[int, list[NDArray[np.float64]]]:

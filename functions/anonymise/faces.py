@@ -1,11 +1,12 @@
 """``anonymise.faces``: the recording again, with its faces covered, and a report of how surely.
 
-    decode -> cover, in the pictures' own pixel format -> encode, each frame at its own time
+    decode -> cover -> encode, each frame at its own time
 
 Nothing is detected here: the region summary says where the faces are, and the same summary serves
-any number of renderings. Outside the covers a picture goes through untouched, but for the encoder.
-Sound is copied. Other picture streams, cover art, subtitles, chapters and tags are left out, for
-they may show or name who is to be hidden.
+any number of renderings. Weak detections, which may be faces, are covered, too, and told as doubts.
+What comes out is what every player shows, and otherwise untouched outside the covers. Sound is
+copied, or becomes PCM where no container holds its codec. Other picture streams, cover art,
+subtitles, chapters and tags are left out, for they may show or name who is to be hidden.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pydantic import model_validator
 
 from functions.anonymise.blur import PRESETS, Blurrer, Shape
 from functions.anonymise.coverage import Doubt, doubts_about, least_confident, report
-from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks
+from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks, cover_unsure
 from shared.contracts.coverage_report import CoverageReport
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step import StepState
@@ -37,19 +38,36 @@ from shared.contracts.step_engine import (
     check_range,
 )
 from shared.errors import MissingDependency, ValidationError
-from shared.media.encode import PictureWriter, Planes, Written, passing_format
+from shared.media.encode import (
+    PLAYABLE,
+    PictureWriter,
+    Planes,
+    Written,
+    evened,
+    for_everyone,
+    passing_format,
+)
 from shared.media.ffmpeg import timeout_for
-from shared.media.frames import Frame, VideoFrames, Wanted, first_video, picture_format
+from shared.media.formats import PICTURES
+from shared.media.frames import (
+    Frame,
+    PictureFormat,
+    VideoFrames,
+    Wanted,
+    first_video,
+    picture_format,
+)
 from shared.media.remux import check_written, kept_sound, place_for
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
+from shared.media.stills import write_still
 from shared.watch.health import dependency, require
 
 REVISION = 4
 SUMMARY_STEP = "detect.regions"
 _SHOWN = 12
 _SLOW = 30.0
-_STILL_MS = 40.0
-"""A picture that is no recording is shown for so long."""
+_ONE_MS = 40.0
+"""A recording's only picture is shown for so long."""
 
 
 class FacesParams(StepParams):
@@ -70,6 +88,11 @@ class FacesParams(StepParams):
     """Tracks of the summary that are to stay visible."""
     blur_track_ids: tuple[str, ...] | None = None
     """The only tracks that are covered; ``None``: all but ``keep_track_ids``."""
+    cover_unsure: bool = True
+    """Cover weak detections, too, though they may be no faces; not where ``blur_track_ids`` is given."""
+    pixels: Literal["playable", "source"] = "playable"
+    """H.264 with 8 bits and 4:2:0, HDR mapped to an ordinary screen, which everything plays; or the
+    recording's own bits, chroma and HDR, which some players refuse."""
     fail_closed: bool = False
     """Deliver the report but no video where the coverage is in doubt."""
 
@@ -100,22 +123,47 @@ def run(job: Job, params: FacesParams, backend: Backend) -> Result:
     holds = Holds(
         params.hold_before_ms, params.hold_after_ms, params.bridge_ms, params.mask_dilation
     )
-    work = _Work(job, params, found, summary, cover_tracks(summary, chosen, holds))
+    covers = cover_tracks(summary, chosen, holds)
+    weak = _weak_covers(summary, params, chosen, covers, holds)
+    work = _Work(job, params, found, summary, covers, weak)
     if work.doubts and params.fail_closed:
         made = work.report({})
         reason = f"coverage is in doubt, so no video is delivered: {work.doubts[0].reason}"
         return Result(made, StepState.DEGRADED, reason)
-    if not chosen:
-        return Result((), StepState.SKIPPED, _nothing_to_cover(summary))
+    if not chosen and not weak:
+        return _nothing_to_cover(work)
     video, shown = work.render()
     return Result([video, *work.report(shown)])
 
 
-def _nothing_to_cover(summary: RegionSummary) -> str:
-    """Why there is no video. What renders from the original relies on these very words."""
+def _weak_covers(
+    summary: RegionSummary,
+    params: FacesParams,
+    chosen: Sequence[str],
+    covers: Sequence[Cover],
+    holds: Holds,
+) -> Sequence[Cover]:
+    if not params.cover_unsure or params.blur_track_ids is not None:
+        return ()
+    kept = {track.track_id for track in summary.tracks} - set(chosen)
+    return cover_unsure(summary, kept, covers, holds)
+
+
+def _nothing_to_cover(work: _Work) -> Result:
+    """Why there is no video. What renders from the original relies on these very words.
+
+    A face that may be there is no "no faces": then there is a report, and nothing renders from the
+    original unless it is told to.
+    """
+    summary = work.summary
     if summary.tracks:
-        return "every face is set to be kept"
-    return "no faces found, but the recording is damaged" if summary.damage else "no faces"
+        return Result((), StepState.SKIPPED, "every face is set to be kept")
+    if summary.damage:
+        return Result((), StepState.SKIPPED, "no faces found, but the recording is damaged")
+    if summary.unsure or summary.fitted or summary.turned:
+        reason = f"no faces found, but that is in doubt: {work.doubts[0].reason}"
+        return Result(work.report({}), StepState.DEGRADED, reason)
+    return Result((), StepState.SKIPPED, "no faces")
 
 
 def summary_of(job: Job) -> InputFile:
@@ -162,21 +210,28 @@ class _Work:
     found: InputFile
     summary: RegionSummary
     covers: Sequence[Cover]
+    """Of tracks."""
+    weak: Sequence[Cover]
+    """Of weak detections that are in none."""
 
     @property
     def doubts(self) -> list[Doubt]:
         return doubts_about(self.summary, self.covers)
 
     @property
+    def all_covers(self) -> list[Cover]:
+        return [*self.covers, *self.weak]
+
+    @property
     def frames_covered(self) -> int:
-        return len(by_frame(self.covers))
+        return len(by_frame(self.all_covers))
 
     def render(self) -> tuple[Output, dict[int, NDArray[np.uint8]]]:
-        """The video, and small pictures (brightness alone) of the frames that the report shows."""
+        """The video, and small pictures of the frames that the report shows."""
+        if self.job.media.container in PICTURES:
+            return self._still()
         job, form = self.job, picture_format(self.job.source, self.job.media)
-        stream = first_video(job.media)
-        kept = passing_format(form.pixel_format, stream.width, stream.height)
-        planes = Planes(stream.width, stream.height, kept)
+        planes, form, mapped = self._shape(form)
         place = place_for(job.media)
         path = job.workdir / f"anonymised.{place.extension}"
         sound = kept_sound(job.source, job.media)
@@ -188,24 +243,32 @@ class _Work:
             sound.inputs,
             sound.streams,
             sound.clock,
+            filters=evened(planes.width, planes.height) if planes.pixel_format == PLAYABLE else (),
             end_s=_end_s(job, self.summary),
             count=self.summary.frame_count,
             timeout_s=timeout_s,
         )
         with PictureWriter(written) as writer:
-            ticks, shown = self._cover_all(writer, planes, form.color_range == "pc")
+            ticks, shown = self._cover_all(writer, planes, form.color_range == "pc", mapped=mapped)
         check_written(path, ticks, form, job.media)
         return self._video(path, place.content_type), shown
 
+    def _shape(self, form: PictureFormat) -> tuple[Planes, PictureFormat, bool]:
+        """The pictures as they are written, their tags, and whether HDR is mapped."""
+        size = (self.summary.width, self.summary.height)
+        if self.params.pixels == "source":
+            return Planes(*size, passing_format(form.pixel_format, *size)), form, False
+        return Planes(*size, PLAYABLE), for_everyone(form), form.hdr
+
     def _cover_all(
-        self, writer: PictureWriter, planes: Planes, full_range: bool
+        self, writer: PictureWriter, planes: Planes, full_range: bool, *, mapped: bool
     ) -> tuple[list[int], dict[int, NDArray[np.uint8]]]:
         preset = PRESETS[self.params.preset]
         blurrer = Blurrer(planes, preset, self.params.shape, full_range=full_range)
-        boxes, shown_frames = by_frame(self.covers), set(self._shown_frames())
+        boxes, shown_frames = by_frame(self.all_covers), set(self._shown_frames())
         shown: dict[int, NDArray[np.uint8]] = {}
         wanted = Wanted(
-            planes.width, planes.height, planes.pixel_format, planes.size_bytes, as_seen=False
+            planes.width, planes.height, planes.pixel_format, planes.size_bytes, as_seen=mapped
         )
         with VideoFrames(self.job.source, self.job.media, wanted) as frames:
             for frame in frames:
@@ -219,6 +282,20 @@ class _Work:
                 found = f"{len(frames.ticks)} frames, not {self.summary.frame_count}"
                 raise ValidationError("summary", f"is of another recording: this one has {found}")
             return frames.ticks, shown
+
+    def _still(self) -> tuple[Output, dict[int, NDArray[np.uint8]]]:
+        """A photograph, again as one."""
+        wide, high = self.summary.width, self.summary.height
+        with VideoFrames(self.job.source, self.job.media, Wanted(wide, high)) as frames:
+            frame = next(iter(frames))
+        picture = frame.data.reshape(high, wide, 3)
+        colours = np.ascontiguousarray(np.moveaxis(picture, 2, 0)).ravel()
+        planes = Planes(wide, high, "yuv444p")
+        blurrer = Blurrer(planes, PRESETS[self.params.preset], self.params.shape, rgb=True)
+        blurrer.cover(colours, by_frame(self.all_covers).get(0, ()))
+        covered = np.moveaxis(colours.reshape(3, high, wide), 0, 2)
+        place = write_still(self.job.workdir / "anonymised", covered, self.job.media)
+        return self._video(*place), {0: thumbnail(np.ascontiguousarray(covered))}
 
     def _check_known(self, frame: Frame, time_ms: float) -> None:
         """Does the summary speak of this frame? One that it does not know might show a face."""
@@ -235,6 +312,8 @@ class _Work:
             "face_count": len(self.summary.tracks),
             "faces_covered": len(self.covers),
             "frames_covered": self.frames_covered,
+            "unsure_covered": len(self.weak),
+            "pixels": self.params.pixels,
             "frame_count": self.summary.frame_count,
             "kept_track_ids": self._kept(),
         }
@@ -264,6 +343,7 @@ class _Work:
         path = self.job.workdir / "coverage.json"
         body = {**self._common_meta(), "rendered": bool(shown)}
         body |= report(self.summary, self.covers, self.doubts, self.frames_covered)
+        body["unsure_covered"] = len(self.weak)
         CoverageReport.model_validate(body).write(path)
         parents = (self.found.artifact_id,)
         meta = {**self._common_meta(), "rendered": bool(shown)}
@@ -283,7 +363,7 @@ class _Work:
     def _tile(self, frame: int, picture: NDArray[np.uint8]) -> Tile:
         wide, high = self.summary.width, self.summary.height
         marks = []
-        for number, cover in enumerate(self.covers):
+        for number, cover in enumerate(self.all_covers):
             if cover.first <= frame <= cover.last:
                 left, top, right, bottom = cover.boxes[frame - cover.first]
                 where = left / wide, top / high, (right - left) / wide, (bottom - top) / high
@@ -306,7 +386,7 @@ def _end_s(job: Job, summary: RegionSummary) -> Fraction:
     spacing_ms = last_ms - before_ms if len(summary.frames) > 1 else 0.0
     told_ms = stream.start_ms + (stream.duration_ms or 0) - last_ms
     lasting_ms = told_ms if told_ms > 1.5 * spacing_ms else spacing_ms
-    return Fraction(round(1000 * (last_ms + (lasting_ms or _STILL_MS))), 1_000_000)
+    return Fraction(round(1000 * (last_ms + (lasting_ms or _ONE_MS))), 1_000_000)
 
 
 def _grey(planes: Planes, data: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -36,6 +36,10 @@ _ALSO_SMALL = 2.2
 """A look so many times larger than the small one leaves very large faces to that."""
 SURE = 0.5
 _STRIDE = 32
+_MARGIN = 16
+"""Pixels: so much of the picture is mirrored beyond its edges, for a head that is cut by one to look
+whole."""
+_LEAST_INSIDE = 0.4
 _CELL = 4
 _OVERLAP = 0.3
 _OUTPUTS = ("537", "538", "539", "540")
@@ -101,17 +105,33 @@ class FaceDetector:
     def _look(self, picture: Picture, scale: float) -> Boxes:
         import cv2
 
-        height, width = picture.shape[:2]
-        size = tuple(
-            max(_STRIDE, -(-round(side * scale) // _STRIDE) * _STRIDE) for side in (width, height)
-        )
-        blob = cv2.dnn.blobFromImage(picture, 1.0, size, (0, 0, 0), swapRB=True, crop=False)
-        self.net.setInput(blob)
+        high, wide = (max(1, round(side * scale)) for side in picture.shape[:2])
+        small = cv2.resize(picture, (wide, high), interpolation=cv2.INTER_LINEAR)
+        left, right = _margins(wide)
+        top, bottom = _margins(high)
+        mirrored = cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_REFLECT)
+        self.net.setInput(cv2.dnn.blobFromImage(mirrored, 1.0, swapRB=True))
         heat, extent, offset, _ = self.net.forward(_OUTPUTS)
-        boxes = _decoded(heat[0, 0], extent[0], offset[0])
-        boxes[:, [0, 2]] *= width / size[0]
-        boxes[:, [1, 3]] *= height / size[1]
+        boxes = _decoded(heat[0, 0], extent[0], offset[0]) - (left, top, 0, 0, 0)
+        boxes = _inside(boxes, wide, high)
+        boxes[:, [0, 2]] *= picture.shape[1] / wide
+        boxes[:, [1, 3]] *= picture.shape[0] / high
         return boxes
+
+
+def _margins(side: int) -> tuple[int, int]:
+    """Before and behind a side, at least ``_MARGIN`` each, so that the whole fits the network."""
+    whole = -(-(side + 2 * _MARGIN) // _STRIDE) * _STRIDE
+    before = (whole - side) // 2
+    return before, whole - side - before
+
+
+def _inside(boxes: Boxes, width: int, height: int) -> Boxes:
+    """Without the mirror images of what is in the picture: they lie mostly beyond its edge."""
+    low = np.clip(boxes[:, :2], 0, (width, height))
+    high = np.clip(boxes[:, :2] + boxes[:, 2:4], 0, (width, height))
+    part = np.prod(high - low, axis=1) / np.maximum(np.prod(boxes[:, 2:4], axis=1), 1e-9)
+    return np.asarray(boxes[part >= _LEAST_INSIDE])
 
 
 def _decoded(

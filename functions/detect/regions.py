@@ -3,25 +3,24 @@
     decode, one picture each interval and at each cut -> CenterFace -> tracks -> a row for each frame
 
 A shot's first and last frames are looked at though their turn has not come, so that a face is known
-all through it, and so is one that differs much from the one before: the faster a picture changes, the
-more often it is looked at. Between two detections of a track its box moves in a
-straight line. ``frames`` of the summary has every frame of the recording with its presentation time.
+all through it, and so is one that differs much from the one before; where that leaves a doubt, every
+frame is (see ``looking``). Between two detections of a track its box moves in a straight line.
+``frames`` of the summary has every frame of the recording with its presentation time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from functions.detect.centerface import MODEL, SURE, Boxes, FaceDetector, Picture
-from functions.detect.shots import find_cuts
-from functions.detect.tracking import Sample, Track, Tracker, interpolated
+from functions.detect.centerface import MODEL, FaceDetector
+from functions.detect.looking import SHOWN, Closeness, Seen, look_at, unsure
+from functions.detect.tracking import Sample, Track, interpolated
+from shared.contracts.asset import VideoStream
 from shared.contracts.region_summary import (
     Gap,
     Origin,
@@ -41,25 +40,16 @@ from shared.contracts.step_engine import (
     check_range,
 )
 from shared.errors import ValidationError
-from shared.media.frames import VideoFrames, Wanted, first_video
-from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
+from shared.media.frames import first_video
+from shared.media.sheets import Mark, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 3
+REVISION = 4
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64
 """So many tracks, the longest, get a mask of their own."""
-_SHOWN = 8
-_THOROUGH = 3
-"""Each so many samples faces that are upside down are looked for although upright ones are there."""
-_GLANCE_SIDE = 48.0
-"""Pixels: faces so large are found at half the size, too."""
-_UNSURE, _MOST_UNSURE = 0.4, 100
-"""So sure of what starts no track a summary's ``unsure`` is at least; and so many it has at most."""
-_CUTS_PART = 0.15
-"""Of the work, as progress counts it."""
 
 
 class RegionsParams(StepParams):
@@ -93,6 +83,16 @@ class RegionsParams(StepParams):
         return self
 
 
+def closeness(params: RegionsParams) -> Closeness:
+    """As the looking takes it."""
+    return Closeness(
+        interval_ms=params.frame_sample_interval_ms,
+        min_confidence=params.min_confidence,
+        max_gap_ms=params.max_gap_ms,
+        longest_side=params.detection_side,
+    )
+
+
 def backend() -> Backend:
     """The backend that ``VIDEO_REGION_BACKEND`` names; the stub where OpenCV or the weights are missing."""
     name = settings().video_region_backend
@@ -107,13 +107,14 @@ def backend() -> Backend:
 
 def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
     """Look, follow, write. Raises ``UnsupportedMedia`` where no picture can be decoded."""
-    seen = _look_at(job, params, None if backend.stub else FaceDetector.load(params.detection_side))
-    tracks = named(seen.tracker.finish())
+    detector = None if backend.stub else FaceDetector.load(params.detection_side)
+    seen, found = look_at(job, closeness(params), detector)
+    tracks = named(found)
     summary = summarise(job, params, seen, tracks, "stub" if backend.stub else MODEL)
     path = job.workdir / "regions.json"
     summary.write(path)
     meta = {
-        **summary.content(without={"frames", "tracks", "cuts_ms", "unsure"}),
+        **summary.content(without={"frames", "tracks", "cuts_ms", "unsure", "fitted", "turned"}),
         "face_count": len(tracks),
         "unsure_count": len(summary.unsure),
         "sample_count": len(seen.tracker.samples),
@@ -122,106 +123,6 @@ def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
     outputs += draw_masks(job, summary)
     job.progress(0.97)
     return Result([*outputs, _preview(job, summary, seen, tracks)])
-
-
-@dataclass
-class Seen:
-    """What one pass over the recording leaves."""
-
-    tracker: Tracker
-    scale: float
-    """Pixels of the upright picture to one of those that were looked at."""
-    times_ms: list[float] = field(default_factory=list)
-    """Of every frame."""
-    damage: str | None = None
-    cuts: list[int] = field(default_factory=list)
-    """The first frame of each shot after the first."""
-    shown: list[tuple[int, Picture]] = field(default_factory=list)
-    """Some frames' numbers and small pictures, evenly spaced."""
-    crops: dict[int, tuple[float, Picture]] = field(default_factory=dict)
-    """By ``id`` of the track: its best look, and how good that is."""
-
-
-def _look_at(job: Job, params: RegionsParams, detector: FaceDetector | None) -> Seen:
-    stream = first_video(job.media)
-    scale = min(1.0, params.detection_side / max(stream.width, stream.height))
-    width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
-    seen = Seen(Tracker(params.min_confidence, params.max_gap_ms), stream.width / width)
-    edges: set[int] = set()
-    if detector:
-        seen.cuts, count = find_cuts(job.source, job.media)
-        edges = {*seen.cuts, *(cut - 1 for cut in seen.cuts), count - 1}
-    job.progress(_CUTS_PART)
-    wanted = Wanted(
-        width,
-        height,
-        every_ms=params.frame_sample_interval_ms,
-        at_changes=True,
-        at_frames=tuple(sorted(edges)),
-    )
-    duration_ms = max(1, job.media.duration_ms or 1)
-    last = 0
-    with VideoFrames(job.source, job.media, wanted) as frames:
-        for frame in frames:
-            picture = frame.data.reshape(height, width, 3)
-            time_ms = frames.ms(frame.ticks)
-            boxes = _found(detector, picture, seen, time_ms, at_edge=frame.index in edges)
-            inside = clipped(boxes, stream.width, stream.height)
-            cut = bisect(seen.cuts, last) < bisect(seen.cuts, frame.index)
-            seen.tracker.add(Sample(frame.index, time_ms, inside, cut))
-            last = frame.index
-            _keep_pictures(seen, picture, time_ms / duration_ms)
-            part = min(1.0, max(0.0, time_ms) / duration_ms)
-            job.progress(_CUTS_PART + (0.95 - _CUTS_PART) * part)
-        seen.times_ms = [frames.ms(ticks) for ticks in frames.ticks]
-        seen.damage = frames.damage
-    return seen
-
-
-def _found(
-    detector: FaceDetector | None, picture: Picture, seen: Seen, time_ms: float, *, at_edge: bool
-) -> Boxes:
-    """What is in the picture. Every other one is only glanced at, where that shows all that was there."""
-    if detector is None:
-        return np.zeros((0, 5))
-    number, scale = len(seen.tracker.samples), [seen.scale] * 4 + [1.0]
-    if number % 2 and not at_edge:
-        last = seen.tracker.going_on(number - 1)
-        if last and min(min(track.boxes[-1][2:4]) for track in last) >= _GLANCE_SIDE * seen.scale:
-            boxes = detector.glance(picture) * scale
-            if seen.tracker.accounted_for(boxes[boxes[:, 4] >= SURE], time_ms):
-                return boxes
-    return detector.find(picture, thorough=number % _THOROUGH == 0) * scale
-
-
-def clipped(boxes: Boxes, width: int, height: int) -> Boxes:
-    """The parts of the boxes that are in the picture; none that is smaller than a pixel."""
-    low = np.clip(boxes[:, :2], 0, (width, height))
-    high = np.clip(boxes[:, :2] + boxes[:, 2:4], 0, (width, height))
-    inside = np.concatenate([low, high - low, boxes[:, 4:]], axis=1)
-    return inside[(inside[:, 2] >= 1) & (inside[:, 3] >= 1)]
-
-
-def _keep_pictures(seen: Seen, picture: Picture, part: float) -> None:
-    """A small copy now and then, and of each track its best look so far."""
-    index = len(seen.tracker.samples) - 1
-    sample = seen.tracker.samples[index]
-    if len(seen.shown) < _SHOWN and part >= len(seen.shown) / _SHOWN:
-        seen.shown.append((sample.frame, thumbnail(picture)))
-    for track in seen.tracker.going_on(index):
-        box = track.boxes[-1]
-        worth = float(box[4] * min(box[2], box[3]))
-        if worth > seen.crops.get(id(track), (0.0, picture))[0]:
-            seen.crops[id(track)] = worth, _crop(picture, box[:4] / seen.scale)
-
-
-def _crop(picture: Picture, box: NDArray[np.float64]) -> Picture:
-    """The box and a third around it."""
-    height, width = picture.shape[:2]
-    edge = max(box[2], box[3]) / 3
-    left, right = (round(min(max(x, 0), width)) for x in (box[0] - edge, box[0] + box[2] + edge))
-    top, bottom = (round(min(max(y, 0), height)) for y in (box[1] - edge, box[1] + box[3] + edge))
-    return thumbnail(picture[top : max(bottom, top + 1), left : max(right, left + 1)], 128)
 
 
 def named(tracks: Sequence[Track]) -> dict[str, Track]:
@@ -250,15 +151,16 @@ def summarise(
         damage=seen.damage,
         tracks=tuple(_described(name, track, samples) for name, track in tracks.items()),
         frames=frames,
-        unsure=_unsure(seen),
+        unsure=_unsure(seen, stream),
+        notices=stream.notices,
+        fitted=bool(stream.other_sizes),
+        turned=stream.orientation_changes,
     )
 
 
-def _unsure(seen: Seen) -> tuple[Unsure, ...]:
-    found = [pair for pair in seen.tracker.left_over() if pair[1][4] >= _UNSURE]
-    found.sort(key=lambda pair: (-pair[1][4], pair[0].frame, *pair[1][:2]))
+def _unsure(seen: Seen, stream: VideoStream) -> tuple[Unsure, ...]:
     rows = []
-    for sample, box in found[:_MOST_UNSURE]:
+    for sample, box in unsure(seen, stream):
         x, y, width, height = (round(float(value), 1) for value in box[:4])
         place = {"x": x, "y": y, "width": width, "height": height}
         row = {"frame": sample.frame, "time_ms": sample.time_ms, **place}
@@ -367,10 +269,11 @@ def _preview(job: Job, summary: RegionSummary, seen: Seen, tracks: Mapping[str, 
         Tile(picture, _clock(summary.frames[frame].time_ms), _marks(summary, frame, number))
         for frame, picture in seen.shown
     ]
-    for name, track in list(tracks.items())[: 4 * _SHOWN]:
-        _, crop = seen.crops[id(track)]
+    for name, track in list(tracks.items())[: 4 * SHOWN]:
+        crop = seen.best_crop(track)
         span = f"{_clock(track.times_ms[0])} to {_clock(track.times_ms[-1])}"
-        tiles.append(Tile(crop, f"{name}, {span}"))
+        if crop is not None:
+            tiles.append(Tile(crop, f"{name}, {span}"))
     path = job.workdir / "preview.png"
     title = f"{len(tracks)} face track{'' if len(tracks) == 1 else 's'}"
     draw_sheet(path, title, tiles)

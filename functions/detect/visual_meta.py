@@ -30,7 +30,7 @@ from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 2
+REVISION = 3
 _SALIENCY = "spectral_residual"
 _FLOW_SIZE = (96, 54)
 _MAX_TILES = 40
@@ -111,9 +111,9 @@ class _Pass:
         """Go through all frames."""
         import cv2
 
-        stream = first_video(self.job.media)
-        scale = min(1.0, SMALL_SIDE / max(stream.width, stream.height))
-        width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
+        shown = first_video(self.job.media).shown_size
+        scale = min(1.0, SMALL_SIDE / max(shown))
+        width, height = (max(1, round(side * scale)) for side in shown)
         shots, duration_ms = ShotDetector(), max(1, self.job.media.duration_ms or 1)
         wanted = Wanted(width, height, scaler="fast_bilinear")
         before, due_ms = np.zeros((0, 0), np.uint8), float("-inf")

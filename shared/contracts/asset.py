@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -94,6 +95,29 @@ class VideoStream(BaseModel):
     pixel_format: str | None = None
     color_transfer: str | None = None
     interlaced: bool = False
+    pixel_aspect: str = "1:1"
+    """Width by height of one pixel of the upright picture."""
+    other_sizes: tuple[tuple[int, int], ...] = ()
+    """Upright sizes that parts of it have; their pictures are fitted into ``width`` by ``height``."""
+    orientation_changes: bool = False
+    """Parts of it say another orientation than its beginning, which all of it is shown in."""
+    notices: tuple[str, ...] = ()
+    """What is odd about it, and what was made of that, in words."""
+
+    @property
+    def pixel_shape(self) -> Fraction:
+        """Width by height of one pixel."""
+        return Fraction(*map(int, self.pixel_aspect.split(":")))
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height in square pixels, none of them fewer than are stored.
+
+        Pixels that are square but for a percent are taken for it: scaling would only blur.
+        """
+        shape = float(self.pixel_shape)
+        shape = 1.0 if abs(shape - 1) < 0.01 else shape
+        return round(self.width * max(shape, 1.0)), round(self.height / min(shape, 1.0))
 
 
 class MediaInfo(BaseModel):

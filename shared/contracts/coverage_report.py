@@ -57,6 +57,8 @@ class CoverageReport(ResultDocument):
     frame_count: int
     frames_covered: int
     """Frames with at least one cover."""
+    unsure_covered: int = 0
+    """Detections too weak to be a face for sure that were covered all the same."""
     face_count: int
     faces_covered: int
     tracks: tuple[CoveredTrack, ...]

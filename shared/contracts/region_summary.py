@@ -93,3 +93,9 @@ class RegionSummary(ResultDocument):
     frames: tuple[RegionFrame, ...]
     unsure: tuple[Unsure, ...] = ()
     """What may be a thing that was looked for, too weak to start a track; the surest ones, in order."""
+    notices: tuple[str, ...] = ()
+    """What is odd about the picture, and what was made of that."""
+    fitted: bool = False
+    """Parts of it have another size and were looked at smaller than they are."""
+    turned: bool = False
+    """Parts of it may not have been looked at upright."""

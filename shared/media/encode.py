@@ -13,7 +13,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +59,33 @@ def passing_format(pixel_format: str, width: int = 2, height: int = 2) -> str:
     if (narrow and width % 2) or (low and height % 2):
         return kept.replace("420", "444").replace("422", "444")
     return kept
+
+
+PLAYABLE = "yuv420p"
+"""The one pixel format that every player of H.264 shows."""
+
+
+def for_everyone(form: PictureFormat) -> PictureFormat:
+    """The tags of pictures that every screen shows right: HDR is mapped to an ordinary one."""
+    if not form.hdr:
+        return form
+    return replace(
+        form,
+        color_range="tv",
+        color_space="bt709",
+        color_primaries="bt709",
+        color_transfer="bt709",
+        field_order=None,
+    )
+
+
+def evened(width: int, height: int) -> list[str]:
+    """The filters that make odd sides of 4:2:0 even, for H.264 holds no others: the edge is repeated."""
+    wide, high = width + width % 2, height + height % 2
+    if (wide, high) == (width, height):
+        return []
+    smeared = f"fillborders=right={wide - width}:bottom={high - height}:mode=smear"
+    return [f"pad={wide}:{high}:0:0", smeared]
 
 
 def _kept_format(pixel_format: str) -> str:

@@ -10,6 +10,7 @@ who looks at each tenth frame still knows when all of them are shown. Memory hol
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import threading
@@ -26,6 +27,7 @@ from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, started, timeout_for
 from shared.media.formats import RESTARTED, TIMED_FROM_ZERO
+from shared.media.looks import HDR_TAGS
 from shared.processes import Child
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 CHANGED_SCORE = 0.15
 """ffmpeg's scene score from which on a frame differs much from the one before it."""
 _MOST_NUMBERS = 300
-"""Longer lists of frames would make ffmpeg's expression slow."""
+"""Longer lists of times would make ffmpeg's expression slow."""
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
 _TIME_WAIT_S = 60.0
@@ -81,7 +83,7 @@ def _probed_format(
     path: Path, _version: tuple[int, int], demuxer: str, stream: VideoStream
 ) -> PictureFormat:
     """Kept, because an engine asks several times for the same file."""
-    names = "index,time_base,pix_fmt,sample_aspect_ratio,field_order"
+    names = "index,time_base,pix_fmt,field_order"
     names += ",color_range,color_space,color_primaries,color_transfer"
     args = ["-show_entries", f"stream={names}", "-of", "json", *input_args(path, demuxer)]
     try:
@@ -90,19 +92,20 @@ def _probed_format(
         base = Fraction(found["time_base"])
     except (BackendFailed, ValueError, KeyError, StopIteration, ZeroDivisionError):
         raise UnsupportedMedia("its video stream's header cannot be read") from None
-    aspect = found.get("sample_aspect_ratio", "1:1")
     pixel_format = found.get("pix_fmt", "yuv420p")
     color_range, color_space = (_known(found.get(f"color_{name}")) for name in ("range", "space"))
     if color_space == "gbr" or _NO_YUV.match(pixel_format):
         color_range, color_space = "tv", "smpte170m"  # what ffmpeg turns it into
+    transfer = _known(found.get("color_transfer"))
+    completed = HDR_TAGS if transfer in HDR_TRANSFERS else {}
     return PictureFormat(
         time_base=base,
         pixel_format=pixel_format,
-        sample_aspect=_aspect(aspect, turned=stream.rotation_deg in (90, 270)),
-        color_range=color_range,
-        color_space=color_space,
-        color_primaries=_known(found.get("color_primaries")),
-        color_transfer=_known(found.get("color_transfer")),
+        sample_aspect=stream.pixel_shape,
+        color_range=color_range or completed.get("color_range"),
+        color_space=color_space or completed.get("color_space"),
+        color_primaries=_known(found.get("color_primaries")) or completed.get("color_primaries"),
+        color_transfer=transfer,
         field_order=found.get("field_order") if stream.interlaced else None,
     )
 
@@ -116,14 +119,6 @@ def first_video(media: MediaInfo) -> VideoStream:
 
 def _known(tag: str | None) -> str | None:
     return None if tag in (None, "unknown", "reserved") else tag
-
-
-def _aspect(text: str, *, turned: bool) -> Fraction:
-    over, _, under = text.partition(":")
-    if not (over.isdigit() and under.isdigit() and int(over) and int(under)):
-        return Fraction(1)
-    aspect = Fraction(int(over), int(under))
-    return 1 / aspect if turned else aspect
 
 
 @dataclass(frozen=True)
@@ -148,11 +143,13 @@ class Wanted:
     frame_bytes: int = 0
     """Of one picture; 0: three a pixel."""
     every_ms: float | None = None
-    """At least so far apart; ``None``: every frame."""
+    """At least so far apart; ``None``: every frame. Infinite: the first one, and what else is asked for."""
     at_changes: bool = False
     """Also each frame that differs much from the one before it: a cut, or fast motion."""
-    at_frames: tuple[int, ...] = ()
-    """Also the frames of these numbers (the first 300 of them)."""
+    at_ticks: tuple[int, ...] = ()
+    """Also the frames of these presentation times (the first 300 of them)."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Also all frames from the one time to the other, both included (the first 300 spans)."""
     as_seen: bool = True
     """Fields are joined, and HDR is mapped to an ordinary screen; otherwise both are left as they are."""
     scaler: str = "area"
@@ -247,7 +244,15 @@ class VideoFrames:
         picture = ["-c:v", "rawvideo", "-fps_mode", "passthrough"]
         picture += ["-pix_fmt", self.wanted.pixel_format, "-f", "rawvideo"]
         return [
-            *("-v", "error", *clock, *input_args(self._path, self._media.container)),
+            # Orientation is the stream's as probed: ffmpeg would turn the first picture alone where an
+            # SEI says it, and none by EXIF before its version 8.
+            *(
+                "-v",
+                "error",
+                *clock,
+                "-noautorotate",
+                *input_args(self._path, self._media.container),
+            ),
             *("-filter_complex", self._graph(base)),
             # The times come first: those of a frame are on their way before its picture is.
             *("-map", "[every]", *times, f"pipe:{every_fd}"),
@@ -259,33 +264,70 @@ class VideoFrames:
         index = first_video(self._media).index
         one_pixel = "crop=1:1:0:0:exact=1"
         shaped = ",".join(self._shaping())
-        chosen = f"{_selection(self.wanted)}{shaped},split=2[s][picture]"
+        chosen = f"{_selection(self.wanted, self._late_ticks)}{shaped},split=2[s][picture]"
         return (
             f"[0:{index}]settb={base},split=2[a][b];[a]{one_pixel}[every];"
             f"[b]{chosen};[s]{one_pixel}[chosen]"
         )
 
     def _shaping(self) -> list[str]:
-        """The filters that give each picture its size, range and pixel format."""
-        wanted = self.wanted
-        seen_fields = wanted.as_seen and self.format.field_order is not None
-        filters = ["yadif=deint=interlaced"] if seen_fields else []
-        # A size that is right already passes through; one that changes in the stream is made right.
-        filters.append(f"scale={wanted.width}:{wanted.height}:flags={wanted.scaler}")
-        if wanted.as_seen and self.format.hdr:
+        """The filters that give each picture its orientation, size, range and pixel format."""
+        wanted, form = self.wanted, self.format
+        filters = ["yadif=deint=interlaced"] if wanted.as_seen and form.field_order else []
+        filters += _turning(first_video(self._media))
+        # Each picture is fitted by its own shape; one that is right already passes through. ffmpeg
+        # makes the filters anew where a size changes in the stream, but not for the pixels' shape.
+        filters += [_fitted(first_video(self._media), wanted)]
+        if wanted.as_seen and form.hdr:
+            tags = f"colorspace={form.color_space}:color_primaries={form.color_primaries}"
+            filters.append(f"setparams={tags}:range={form.color_range}")
             filters += ["zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709"]
             filters += ["tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv"]
-        return [*filters, f"format={wanted.pixel_format}"]
+        return [*filters, *_padded(first_video(self._media), wanted)]
 
 
-def _selection(wanted: Wanted) -> str:
+def _turning(stream: VideoStream) -> list[str]:
+    turns = {90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}
+    return [*turns.get(stream.rotation_deg, []), *(["hflip"] if stream.mirrored else [])]
+
+
+def _fitted(stream: VideoStream, wanted: Wanted) -> str:
+    """As large as the wanted size and the picture's own shape allow, seen in the stream's shape."""
+    shape = f"{float(Fraction(stream.width, stream.height) * stream.pixel_shape):.9f}"
+    own = "(iw/ih*if(between(sar,0.063,15.9),sar,1))"  # as ``pixel_aspect`` reads it
+    wide = f"max(1,round({wanted.width}*min(1,{own}/{shape})))"
+    high = f"max(1,round({wanted.height}*min(1,{shape}/{own})))"
+    return f"scale=w='{wide}':h='{high}':eval=frame:flags={wanted.scaler}"
+
+
+def _padded(stream: VideoStream, wanted: Wanted) -> list[str]:
+    """In the wanted pixel format, black where a fitted picture leaves something of the size free."""
+    final = f"format={wanted.pixel_format}"
+    pad = f"pad={wanted.width}:{wanted.height}:-1:-1:eval=frame"
+    odd = (wanted.width % 2 or wanted.height % 2) and "444" not in wanted.pixel_format
+    if not odd or wanted.pixel_format == "bgr24":
+        return [final, pad]
+    if not stream.other_sizes:
+        return [final]
+    # ffmpeg pads by whole samples of chroma.
+    deep = "10le" if wanted.pixel_format.endswith("10le") else ""
+    return [f"format=yuv444p{deep}", pad, final]
+
+
+def _selection(wanted: Wanted, late_ticks: int) -> str:
     if wanted.every_ms is None:
         return ""
-    # Half a microsecond for times that are rounded.
-    due = f"gte(t-prev_selected_t,{wanted.every_ms / 1000 - 5e-7:.7f})"
+    due = []
+    if math.isfinite(wanted.every_ms):
+        # Half a microsecond for times that are rounded.
+        due.append(f"gte(t-prev_selected_t,{wanted.every_ms / 1000 - 5e-7:.7f})")
     more = [f"gt(scene,{CHANGED_SCORE})"] if wanted.at_changes else []
-    more += [f"eq(n,{number})" for number in wanted.at_frames[:_MOST_NUMBERS]]
-    return f"select='{'+'.join(['isnan(prev_selected_t)', due, *more])}',"
+    more += [f"eq(pts,{ticks - late_ticks})" for ticks in wanted.at_ticks[:_MOST_NUMBERS]]
+    more += [
+        f"between(pts,{first - late_ticks},{last - late_ticks})"
+        for first, last in wanted.spans[:_MOST_NUMBERS]
+    ]
+    return f"select='{'+'.join(['isnan(prev_selected_t)', *due, *more])}',"
 
 
 def _pictures(child: Child, size_bytes: int) -> Iterator[Bytes]:

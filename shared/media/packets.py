@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from shared.media.ffmpeg import input_args, started
+from shared.media.joins import JOINED, Clock
 
 FRAMES_JUDGED = 600
 _EVEN_S = 0.0011
@@ -67,6 +68,7 @@ class StreamTimes:
 def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
     """Stream index -> its times, of all packets that can be read; raises ``TimedOut``."""
     found: dict[int, StreamTimes] = {}
+    clocks: dict[int, Clock] | None = {} if demuxer in JOINED else None
     timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
     entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
     args = ["-show_entries", entries, "-of", "csv=p=0", *input_args(path, demuxer)]
@@ -75,11 +77,11 @@ def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
         for chunk in child.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                _take(line, found)
+                _take(line, found, clocks)
     return found
 
 
-def _take(line: bytes, found: dict[int, StreamTimes]) -> None:
+def _take(line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] | None) -> None:
     """One line: ``0,1.250000,1.240000,0.040000,K_``, each time perhaps ``N/A``."""
     fields = line.rstrip(b",").split(b",")
     if len(fields) != 5 or not fields[0].isdigit():
@@ -89,4 +91,8 @@ def _take(line: bytes, found: dict[int, StreamTimes]) -> None:
         return
     duration_s = 0.0 if fields[3] == b"N/A" else float(fields[3])
     times = found.setdefault(int(fields[0]), StreamTimes())
-    times.add(float(at), duration_s, hidden=b"D" in fields[4])
+    shift_s = 0.0
+    if clocks is not None:
+        dts_s = None if fields[2] == b"N/A" else float(fields[2])
+        shift_s = clocks.setdefault(int(fields[0]), Clock()).shift_s(dts_s, duration_s)
+    times.add(float(at) + shift_s, duration_s, hidden=b"D" in fields[4])

@@ -13,7 +13,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
+from shared.media.looks import Candidate, films, key_frames, notices, shown, still_orientation
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 from shared.media.sound_probe import Listening
@@ -51,11 +53,10 @@ def probe(path: Path) -> MediaInfo:
     streams = header["streams"]
     listening = Listening(path, demuxer, times, probing.begins_s, probing.failures)
     audio = [listening.audio(s) for s in streams if s.get("codec_type") == "audio"]
-    video = [probing.video(s) for s in streams if _is_moving(s)]
-    if not any([*audio, *video]):
+    kept_video, thumbnails = films(probing.candidates(streams))
+    if not any([*audio, *kept_video]):
         raise UnsupportedMedia(explained(path) or probing.why_not())
     kept_audio = tuple(stream for stream in audio if stream)
-    kept_video = tuple(stream for stream in video if stream)
     kept = [stream.index for stream in kept_audio] + [stream.index for stream in kept_video]
     duration_ms = probing.duration_ms(header, kept, counted=listening.counted)
     promised_s = None if listening.joined else _number(header["format"].get("duration"))
@@ -65,9 +66,12 @@ def probe(path: Path) -> MediaInfo:
         duration_ms=duration_ms,
         audio=kept_audio,
         video=kept_video,
-        cover_art=any(_is_cover(stream) for stream in streams),
+        cover_art=thumbnails or any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
-        notices=(missing,) if missing else (),
+        notices=(
+            *((missing,) if missing else ()),
+            *(kept_video[0].notices if kept_video else ()),
+        ),
         sound=listening.chosen(kept_audio),
     )
 
@@ -84,22 +88,34 @@ class _Probing:
         self.begins_s = begins_s
         self.failures: list[str] = []
 
+    def candidates(self, streams: Sequence[Header]) -> list[Candidate]:
+        """The video streams that can be decoded, covers apart."""
+        seen = [(self.video(stream), stream) for stream in streams if _is_moving(stream)]
+        return [
+            Candidate(video, stream, self.times.get(video.index, StreamTimes()).packets)
+            for video, stream in seen
+            if video
+        ]
+
     def video(self, stream: Header) -> VideoStream | None:
         """The stream, or ``None`` where no frame of it can be decoded."""
-        if not self._shows_a_frame(stream["index"]):
+        codec = stream.get("codec_name", "unknown")
+        looks = key_frames(self.path, self.demuxer, stream["index"], codec)
+        if not looks and not self._shows_a_frame(stream["index"]):
             return None
         still = self.demuxer in PICTURES
-        rotation_deg, mirrored = _orientation(stream)
-        size = (int(stream["width"]), int(stream["height"]))
-        width, height = size[::-1] if rotation_deg in (90, 270) else size
+        if still and all(look.orientation is None for look in looks):
+            said = still_orientation(self.path)
+            looks = [replace(look, orientation=said) for look in looks]
+        seen = shown(stream, looks)
         times = self.times.get(stream["index"], StreamTimes())
         return VideoStream(
             index=stream["index"],
-            codec=stream.get("codec_name", "unknown"),
-            width=width,
-            height=height,
-            rotation_deg=rotation_deg,
-            mirrored=mirrored,
+            codec=codec,
+            width=seen.width,
+            height=seen.height,
+            rotation_deg=seen.orientation[0],
+            mirrored=seen.orientation[1],
             frame_rate=None if still else _frame_rate(stream, times),
             frame_rate_kind="unknown" if still else times.frame_rate_kind(),
             start_ms=self._start_ms(stream),
@@ -107,6 +123,10 @@ class _Probing:
             pixel_format=stream.get("pix_fmt"),
             color_transfer=stream.get("color_transfer"),
             interlaced=stream.get("field_order") in ("tt", "bb", "tb", "bt"),
+            pixel_aspect=f"{seen.aspect.numerator}:{seen.aspect.denominator}",
+            other_sizes=tuple(size[:2] for size in seen.others),
+            orientation_changes=seen.orientation_changes,
+            notices=notices(seen, stream),
         )
 
     def duration_ms(self, header: Header, kept: list[int], *, counted: bool) -> int | None:
@@ -220,21 +240,6 @@ def _frame_rate(stream: Header, times: StreamTimes) -> float | None:
     if over.isdigit() and under.isdigit() and int(over) and int(under):
         return round(int(over) / int(under), 3)
     return times.frames_per_second()
-
-
-def _orientation(stream: Header) -> tuple[int, bool]:
-    """Degrees clockwise, and whether the picture is flipped left to right after that turn.
-
-    The matrix maps stored to shown pixels: x' = ax + cy, y' = bx + dy, with y downwards.
-    """
-    for side in stream.get("side_data_list", ()):
-        cells = re.findall(r"(-?\d+)(?!\d*:)", str(side.get("displaymatrix", "")))
-        if len(cells) == 9:
-            a, b, _, c, d = (int(cell) for cell in cells[:5])
-            mirrored = a * d - b * c < 0
-            turn = math.degrees(math.atan2(b, -a if mirrored else a))
-            return round(turn / 90) * 90 % 360, mirrored
-    return 0, False
 
 
 def _number(value: object) -> float | None:

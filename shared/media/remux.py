@@ -1,4 +1,4 @@
-"""What goes on beside rewritten pictures: the sound, copied; the container; the check afterwards."""
+"""What goes on beside rewritten pictures: the sound, kept; the container; the check afterwards."""
 
 from __future__ import annotations
 
@@ -6,30 +6,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.contracts.asset import MediaInfo
+from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import BackendFailed
 from shared.media.ffmpeg import input_args
 from shared.media.formats import MATROSKA, MOV, RESTARTED, TIMED_FROM_ZERO, FileType
 from shared.media.frames import PictureFormat, first_video
 from shared.media.packets import walk_packets
 
-_IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
-_IN_MOV = _IN_MP4 | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le", "pcm_s32le"}
+_IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
+_IN_MATROSKA = (
+    _IN_MP4 | _PCM | {"mp2", "vorbis", "dts", "truehd", "wavpack", "tta", "wmav1", "wmav2"}
+)
+_SHORT = frozenset(
+    {"pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw", "pcm_s16le_planar", "pcm_s16be_planar"}
+)
+
+
+def kept_codec(stream: AudioStream) -> str:
+    """The codec that the stream has afterwards: its own, or PCM where no container here holds that."""
+    if stream.codec in _IN_MATROSKA:
+        return stream.codec
+    if stream.codec.startswith(("pcm_f", "dsd")):
+        return "pcm_f32le"
+    whole = stream.codec.startswith("pcm_") and stream.codec not in _SHORT
+    deep = (stream.bit_depth or (24 if whole else 16)) > 16
+    return "pcm_s24le" if deep else "pcm_s16le"
 
 
 def place_for(media: MediaInfo) -> FileType:
-    """The container that takes H.264 beside the recording's own sound, as it is."""
-    codecs = {stream.codec for stream in media.audio}
-    if codecs <= _IN_MP4 and media.container != MATROSKA:
+    """The container that takes H.264 beside the recording's own sound: the one that most players open."""
+    codecs = {kept_codec(stream) for stream in media.audio}
+    if codecs <= _IN_MP4:
         return FileType("video/mp4", "mp4")
-    if codecs <= _IN_MOV and media.container == MOV:
+    if codecs <= _IN_MP4 | _PCM:
         return FileType("video/quicktime", "mov")
     return FileType("video/x-matroska", "mkv")
 
 
 @dataclass(frozen=True)
 class KeptSound:
-    """ffmpeg's words for copying the sound, at its own times."""
+    """ffmpeg's words for keeping the sound, at its own times."""
 
     inputs: Sequence[str]
     streams: Sequence[str]
@@ -37,7 +54,7 @@ class KeptSound:
 
 
 def kept_sound(source: Path, media: MediaInfo) -> KeptSound:
-    """All sound streams of the recording, copied, as input number 1."""
+    """All sound streams of the recording, copied where they can be, as input number 1."""
     timed = media.container in TIMED_FROM_ZERO
     # Elsewhere ffmpeg takes each input's first time for 0. The pictures', whose times say how much
     # later than the recording they begin, must not be moved by that.
@@ -50,7 +67,18 @@ def kept_sound(source: Path, media: MediaInfo) -> KeptSound:
     if media.container in RESTARTED:
         late = ["-itsoffset", f"{min(stream.start_ms for stream in media.audio) / 1000:.3f}"]
     inputs = [*late, *input_args(source, media.container)]
-    return KeptSound(inputs, [*maps, "-c:a", "copy"], clock)
+    coded = [
+        word
+        for number, stream in enumerate(media.audio)
+        for word in (f"-c:a:{number}", _how(stream))
+    ]
+    # ffmpeg 5 and 6 call FLAC in MP4 experimental; players have read it for years.
+    return KeptSound(inputs, [*maps, *coded, "-strict", "-2"], clock)
+
+
+def _how(stream: AudioStream) -> str:
+    kept = kept_codec(stream)
+    return "copy" if kept == stream.codec else kept
 
 
 def check_written(path: Path, ticks: Sequence[int], form: PictureFormat, media: MediaInfo) -> None:

@@ -33,7 +33,15 @@ from functions.render.video.video_plan import (
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.contracts.visual import VisualMeta
-from shared.media.encode import PictureWriter, Planes, Written, passing_format
+from shared.media.encode import (
+    PLAYABLE,
+    PictureWriter,
+    Planes,
+    Written,
+    evened,
+    for_everyone,
+    passing_format,
+)
 from shared.media.ffmpeg import timeout_for
 from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
@@ -42,6 +50,7 @@ from shared.watch.health import dependency, require
 REVISION = 4
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
+_SCALER = "lanczos+accurate_rnd+full_chroma_int"
 
 
 def backend() -> Backend:
@@ -99,27 +108,27 @@ class _Rendering:
         anonymised = self.plan.used.get(FACES_STEP)
         path = anonymised.path if anonymised else self.job.source
         media = probe(path) if anonymised else self.job.media
-        stream, form = first_video(media), picture_format(path, media)
-        kept = passing_format(form.pixel_format, *self.plan.crop)
-        if form.hdr:  # the frames are mapped to an ordinary screen
-            kept = passing_format("yuv420p", *self.plan.crop)
-            form = replace(form, color_range="tv", color_space="bt709")
-            form = replace(form, color_primaries="bt709", color_transfer="bt709")
-        planes = Planes(stream.width, stream.height, kept)
-        form = replace(form, time_base=_CLOCK, field_order=None)
-        return Source(path, media, planes), form
+        form = picture_format(path, media)
+        kept = PLAYABLE
+        if self.plan.params.pixels == "source" and not form.hdr:
+            kept = passing_format(form.pixel_format, *self.plan.size)
+        # A container may have rounded the pixels' shape: what is cut out must fit all the same.
+        shown = first_video(media).shown_size
+        size = max(shown[0], self.plan.crop[0]), max(shown[1], self.plan.crop[1])
+        form = replace(for_everyone(form), time_base=_CLOCK, field_order=None)
+        return Source(path, media, Planes(*size, kept)), replace(form, sample_aspect=Fraction(1))
 
     def _crop_path(self) -> CropPath:
-        stream = first_video(self.job.media)
+        shown = first_video(self.job.media).shown_size
         meta: VisualMeta | None = None
         if VISUAL_STEP in self.plan.used:
             meta = VisualMeta.read(self.plan.used[VISUAL_STEP].path)
-        return crop_path((stream.width, stream.height), self.plan.crop, meta)
+        return crop_path(shown, self.plan.crop, meta)
 
     def _written(self, path: Path, crop: Planes, form: PictureFormat) -> Written:
-        filters = []
-        if self.plan.size != self.plan.crop:
-            filters.append(f"scale={self.plan.size[0]}:{self.plan.size[1]}:flags=bicubic")
+        filters = [] if crop.pixel_format != PLAYABLE else evened(crop.width, crop.height)
+        if self.plan.size != (crop.width + crop.width % 2, crop.height + crop.height % 2):
+            filters = [f"scale={self.plan.size[0]}:{self.plan.size[1]}:flags={_SCALER}"]
         inputs, streams = self._sound()
         captions = self._captions()
         filters += captions.filters

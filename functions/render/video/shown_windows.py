@@ -52,7 +52,9 @@ class Source:
 def shown_pictures(source: Source, windows: Sequence[Window]) -> Iterator[Shown]:
     """All pictures of the rendering, in order."""
     planes = source.planes
-    wanted = Wanted(planes.width, planes.height, planes.pixel_format, planes.size_bytes)
+    wanted = Wanted(
+        planes.width, planes.height, planes.pixel_format, planes.size_bytes, scaler="lanczos"
+    )
     for group in ascending(windows):
         with VideoFrames(source.path, source.media, wanted) as frames:
             yield from _of_group(frames, group)

@@ -27,6 +27,7 @@ ASPECTS: Mapping[str, tuple[int, int] | None] = {
     "1:1": (1, 1),
     "16:9": (16, 9),
 }
+STANDARD_SIZES: Mapping[str, tuple[int, int]] = {"9:16": (1080, 1920)}
 FACES_STEP, VISUAL_STEP, CAPTIONS_STEP = (
     "anonymise.faces",
     "detect.visual_meta",
@@ -62,8 +63,13 @@ class VideoRenderParams(StepParams):
     faces: Literal["anonymised", "original"] = "anonymised"
     captions: Literal["none", "burn", "track"] = "none"
     caption_style: str = "clean"
+    size: Literal["standard", "source"] = "standard"
+    """``standard``: 9:16 is 1080 by 1,920, as phones' players want it; other shapes, and ``source``, are
+    as large as what is cut out."""
     height: int | None = None
-    """Of the rendered picture, 16 to 4,320, even; ``None``: as cut out."""
+    """Of the rendered picture, 16 to 4,320, even; ``None``: as ``size`` says."""
+    pixels: Literal["playable", "source"] = "playable"
+    """H.264 with 8 bits and 4:2:0, which everything plays; or the recording's own bits and chroma."""
     dry_run: bool = Field(False, strict=True)
     """The plan alone: nothing is rendered, and nothing made that it would lean on."""
 
@@ -129,7 +135,7 @@ class Plan:
     params: VideoRenderParams
     windows: Sequence[Window]
     crop: tuple[int, int]
-    """Width and height of what is cut out of the picture."""
+    """Width and height of what is cut out of the picture, in square pixels."""
     size: tuple[int, int]
     """Width and height of the rendering."""
     used: Mapping[str, InputFile]
@@ -198,12 +204,21 @@ def make_plan(job: Job, params: VideoRenderParams) -> Plan:
     """Decide everything. Raises ``ValidationError`` for cuts outside the recording."""
     stream = first_video(job.media)
     used, notices = _choose(job, params)
-    crop = crop_size((stream.width, stream.height), params.aspect)
-    size = crop
-    if params.height is not None:
-        size = (max(2, round(crop[0] * params.height / crop[1] / 2) * 2), params.height)
+    standard = params.size == "standard" and params.aspect in STANDARD_SIZES
+    scaled = standard or params.height is not None
+    crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
+    size = _size(crop, params)
     rate = stream.frame_rate or 25.0
     return Plan(params, make_windows(job, params), crop, size, used, notices, rate)
+
+
+def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:
+    """Width and height of the rendering, in square pixels; H.264 holds even ones alone."""
+    if params.height is not None:
+        return max(2, round(crop[0] * params.height / crop[1] / 2) * 2), params.height
+    if params.size == "standard" and params.aspect in STANDARD_SIZES:
+        return STANDARD_SIZES[params.aspect]
+    return crop[0] + crop[0] % 2, crop[1] + crop[1] % 2
 
 
 def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
@@ -227,15 +242,20 @@ def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
     return windows
 
 
-def crop_size(size: tuple[int, int], aspect: str) -> tuple[int, int]:
-    """The largest even rectangle of this shape in the picture; ``source`` leaves odd sizes alone."""
+def crop_size(size: tuple[int, int], aspect: str, *, scaled: bool = False) -> tuple[int, int]:
+    """The largest rectangle of this shape in the picture; ``source`` leaves all of it.
+
+    It is even, unless it is ``scaled`` afterwards: then it is as near to the shape as can be.
+    """
     shape = ASPECTS[aspect]
     if shape is None:
         return size
     wide, high = size
     over, under = shape
-    width = min(wide, high * over // under)
-    height = min(high, wide * under // over)
+    width = min(wide, round(high * over / under))
+    height = min(high, round(wide * under / over))
+    if scaled:
+        return max(1, width), max(1, height)
     return max(1, width - width % 2), max(1, height - height % 2)
 
 

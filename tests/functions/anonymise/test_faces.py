@@ -213,6 +213,25 @@ def test_fail_closed_refuses_where_something_may_be_a_face(
     assert (doubt["frame"], doubt["reason"]) == (9, "may be a face (confidence 0.45)")
 
 
+def test_what_may_be_a_face_is_covered_and_told(broll_clip: video.Ran, tmp_path: Path) -> None:
+    """Weak detections alone are never "no faces"."""
+    maybe = Unsure(frame=30, time_ms=1200, x=100, y=80, width=40, height=50, confidence=0.45)
+    unsure = with_changes(broll_clip, tmp_path, unsure=(maybe,))
+    ran = anonymised(video.BROLL_CLIP, unsure, tmp_path / "out", preset="solid")
+    assert ran.result.state is StepState.DONE
+    (output,) = ran.of("video_anonymised")
+    assert (output.meta["doubt_count"], output.meta["unsure_covered"]) == (1, 1)
+    found, (high, wide) = pictures(output.path)
+    dark = [frame.data.reshape(high, wide, 3)[90:120, 110:130].max() < 24 for frame in found]
+    first, last = dark.index(True), len(dark) - 1 - dark[::-1].index(True)
+    assert first <= 25
+    assert last >= 34  # where the next shot begins
+    ran = anonymised(video.BROLL_CLIP, unsure, tmp_path / "not", cover_unsure=False)
+    assert ran.result.state is StepState.DEGRADED
+    assert "in doubt: may be a face" in (ran.result.reason or "")
+    assert [output.kind for output in ran.result.outputs] == ["video_coverage_report"]
+
+
 def test_a_stub_summary_is_refused(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "short.mp4", 0.2)
     stub = video.run(regions.ENGINE, short, tmp_path / "regions", backend=STUB)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from functions.detect import regions
+from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step_engine import InputFile
 from shared.media.probe import probe
 from tests.functions import video
@@ -53,8 +54,9 @@ def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> Non
     late_ms = packet_times_ms(path)[0] if extension == "ts" else 0
     np.testing.assert_allclose([t - late_ms for t in packet_times_ms(path)], expected, atol=1.01)
     old, new = before.video[0], after.video[0]
-    assert (new.width, new.height, new.interlaced) == (old.width, old.height, old.interlaced)
-    assert new.pixel_format == old.pixel_format
+    even = tuple(side + side % 2 for side in (old.width, old.height))
+    assert (new.width, new.height, new.interlaced) == (*even, old.interlaced)
+    assert new.pixel_format == ("yuvj420p" if name == "full range" else "yuv420p")
     assert [stream.codec for stream in after.audio] == [stream.codec for stream in before.audio]
     for one, other in zip(before.audio, after.audio, strict=True):
         assert abs(one.start_ms - old.start_ms - (other.start_ms - new.start_ms)) <= 2
@@ -87,13 +89,78 @@ def test_recordings_in_rgb_or_grey_keep_their_colours(pixel_format: str, tmp_pat
     assert np.abs(old - new).mean() < 4
 
 
-def test_a_still_picture_is_covered_and_shown_for_a_frame(tmp_path: Path) -> None:
-    source = tmp_path / "in.png"
-    ffmpeg("-i", video.FACE_CLIP, "-frames:v", "1", source)
+@pytest.mark.parametrize(("name", "kind"), [("in.png", "image/png"), ("in.jpg", "image/jpeg")])
+def test_a_photograph_stays_one(name: str, kind: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    ffmpeg("-i", video.FACE_CLIP, "-frames:v", "1", "-vf", "scale=319:239", source)
+    summary = regions_of(source, tmp_path / "regions", **video.QUICK)
+    ran = anonymised(source, summary, tmp_path / "out", preset="solid")
+    (output,) = ran.of("video_anonymised")
+    assert output.meta["frames_covered"] == 1
+    assert (output.content_type, output.path.suffix) == (kind, source.suffix)
+    media = probe(output.path)
+    assert (media.video[0].width, media.video[0].height) == (319, 239)
+    assert media.duration_ms is None
+    box = RegionSummary.read(summary.path).frames[0].regions[0]
+    found, (high, wide) = pictures(output.path)
+    x, y = round(box.x + box.width / 2), round(box.y + box.height / 2)
+    assert found[0].data.reshape(high, wide, 3)[y - 5 : y + 5, x - 5 : x + 5].max() < 12
+
+
+@pytest.mark.parametrize("name", ["ten bits", "4:2:2", "odd"])
+def test_a_param_keeps_the_recordings_own_pixels(name: str, tmp_path: Path) -> None:
+    extension, words = INPUTS[name]
+    source = tmp_path / f"in.{extension}"
+    ffmpeg("-i", video.FACE_CLIP, "-t", "0.4", *words, source)
+    summary = regions_of(source, tmp_path / "regions", **video.QUICK)
+    ran = anonymised(source, summary, tmp_path / "out", pixels="source")
+    old, new = probe(source).video[0], probe(ran.of("video_anonymised")[0].path).video[0]
+    assert (new.width, new.height, new.pixel_format) == (old.width, old.height, old.pixel_format)
+
+
+PLAYABLE: dict[str, tuple[str, list[str], str]] = {
+    "gif": ("gif", ["-an", "-vf", "fps=10,scale=161:121"], ""),
+    "prores": ("mov", ["-c:v", "prores_ks", "-c:a", "pcm_s24le"], "pcm_s24le"),
+    "hdr": (
+        "mp4",
+        ["-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-color_trc", "smpte2084"],
+        "aac",
+    ),
+    "sixteen bits of rgb": (
+        "mkv",
+        ["-pix_fmt", "gbrp16le", "-c:v", "ffv1", "-c:a", "flac"],
+        "flac",
+    ),
+    "camera's sound": ("m2ts", ["-c:v", "libx264", "-c:a", "pcm_bluray"], "pcm_s24le"),
+    "telephone's sound": (
+        "mov",
+        ["-c:v", "libx264", "-ar", "8000", "-c:a", "pcm_alaw"],
+        "pcm_s16le",
+    ),
+    "webm": ("webm", ["-c:v", "libvpx", "-c:a", "libopus"], "opus"),
+    "dv": ("dv", ["-vf", "scale=720:576", "-r", "25", "-ar", "48000", "-ac", "2"], "pcm_s16le"),
+}
+
+
+@pytest.mark.parametrize("name", PLAYABLE)
+def test_what_leaves_plays_everywhere(name: str, tmp_path: Path) -> None:
+    extension, words, sound = PLAYABLE[name]
+    source = tmp_path / f"in.{extension}"
+    target = ["-target", "pal-dv"] if name == "dv" else []
+    ffmpeg("-i", video.FACE_CLIP, "-t", "0.6", *words, *target, source)
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     (output,) = anonymised(source, summary, tmp_path / "out").of("video_anonymised")
-    assert output.meta["frames_covered"] == 1
-    assert probe(output.path).duration_ms == 40
+    assert output.path.suffix in (".mp4", ".mov")
+    media = probe(output.path)
+    stream = media.video[0]
+    assert (stream.codec, stream.pixel_format) == ("h264", "yuv420p")
+    assert stream.color_transfer not in ("smpte2084", "arib-std-b67")
+    assert [heard.codec for heard in media.audio] == ([sound] if sound else [])
+    data = output.path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")  # faststart
+    expected = [t - packet_times_ms(source)[0] for t in packet_times_ms(source)]
+    times = packet_times_ms(output.path)
+    np.testing.assert_allclose([t - times[0] for t in times], expected, atol=1.01)
 
 
 def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:

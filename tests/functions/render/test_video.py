@@ -247,7 +247,7 @@ def test_the_subject_stays_in_the_new_shape(
     aspect: str, walker: tuple[Path, Inputs], tmp_path: Path
 ) -> None:
     source, inputs = walker
-    ran = render(tmp_path, inputs, source, faces="original", aspect=aspect)
+    ran = render(tmp_path, inputs, source, faces="original", aspect=aspect, size="source")
     (output,) = ran.of("video_render")
     width, height = SIDEWAYS[aspect]
     assert (output.meta["width"], output.meta["height"]) == (width, height)

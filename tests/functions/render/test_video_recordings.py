@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from functions.detect import visual_meta
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.test_video import render, shown
@@ -29,8 +30,8 @@ INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
     ),
     "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"], (320, 240)),
     "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"], (320, 240)),
-    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (319, 239)),
-    "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (1, 1)),
+    "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (320, 240)),
+    "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (2, 2)),
     "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct"], (320, 240)),
     "1,000 a second": ("mp4", ["-vf", "fps=1000,scale=160:120", "-t", "0.2"], (160, 120)),
     "rgb": ("mkv", ["-c:v", "ffv1", "-pix_fmt", "bgr0"], (320, 240)),
@@ -50,6 +51,7 @@ def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
     stream = probe(output.path).video[0]
     assert (stream.width, stream.height) == size
     assert not stream.interlaced
+    assert (stream.codec, stream.pixel_format) == ("h264", "yuv420p")
     # Some containers do not tell how long the last picture stands: then as long as the others.
     untold_ms = 40 if name in ("uneven", "stream") else 0
     told_ms = probe(source).duration_ms
@@ -79,3 +81,33 @@ def test_hdr_is_rendered_for_an_ordinary_screen(transfer: str, matrix: str, tmp_
     after = shown(output.path)[5][::8, ::8].astype(int)
     assert np.corrcoef(after.ravel(), before.ravel())[0, 1] > 0.9
     assert 0.5 < after.mean() / before.mean() < 1.5
+
+
+SHAPES = {"source": (1024, 576), "16:9": (1024, 576), "1:1": (576, 576), "9:16": (1080, 1920)}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("aspect", SHAPES)
+def test_wide_pixels_are_rendered_in_their_shown_shape(aspect: str, tmp_path: Path) -> None:
+    """A circle of a 720 by 576 recording in 16:9 is one in every rendering."""
+    source = tmp_path / "in.ts"
+    disc = "lte(hypot((X-360)*64/45\\,Y-288)\\,200)*255"
+    graph = f"color=black:s=720x576:r=25:d=0.2,geq=lum='{disc}':cb=128:cr=128,setsar=64/45"
+    words = ["-f", "lavfi", "-i", graph, "-c:v", "mpeg2video", "-q:v", "2", source]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    seen = video.run(visual_meta.ENGINE, source, tmp_path / "seen").as_input("visual_meta")
+    inputs = {"detect.visual_meta": [seen]}
+    ran = render(tmp_path / "out", inputs, source, faces="original", aspect=aspect)
+    (output,) = ran.of("video_render")
+    stream = probe(output.path).video[0]
+    assert (stream.width, stream.height, stream.pixel_aspect) == (*SHAPES[aspect], "1:1")
+    lit = shown(output.path)[2].max(axis=2) > 128
+    wide, high = int(lit.any(axis=0).sum()), int(lit.any(axis=1).sum())
+    expected = round(400 * SHAPES[aspect][1] / 576)
+    if aspect == "9:16":  # the disc is wider than what is cut out
+        assert high == pytest.approx(expected, rel=0.02)
+    else:
+        assert (wide, high) == (
+            pytest.approx(expected, rel=0.02),
+            pytest.approx(expected, rel=0.02),
+        )

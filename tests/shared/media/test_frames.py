@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -87,10 +88,15 @@ def test_samples_know_their_place(tmp_path: Path) -> None:
     assert (np.diff(times_ms) >= 150 - 0.001).all()
 
 
-def test_frames_are_had_by_number(tmp_path: Path) -> None:
+def test_frames_are_had_by_their_times(tmp_path: Path) -> None:
     path = uneven(tmp_path / "a.mp4")
-    some, _ = read(path, Wanted(64, 48, every_ms=10_000, at_frames=(3, 17)))
+    every, _ = read(path)
+    at = tuple(every[number].ticks for number in (3, 17))
+    some, _ = read(path, Wanted(64, 48, every_ms=10_000, at_ticks=at))
     assert [frame.index for frame in some] == [0, 3, 17]
+    span = (every[5].ticks, every[8].ticks)
+    some, _ = read(path, Wanted(64, 48, every_ms=math.inf, spans=(span,)))
+    assert [frame.index for frame in some] == [0, 5, 6, 7, 8]
 
 
 def test_a_cut_is_looked_at_at_once(tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def test_a_size_that_changes_is_made_one(tmp_path: Path) -> None:
     both.write_bytes(b"".join(part.read_bytes() for part in parts))
     found, _ = read(both)
     assert len(found) > 40
-    assert {frame.data.size for frame in found} == {3 * 64 * 48}
+    assert {frame.data.size for frame in found} == {3 * 96 * 48}
 
 
 def test_hdr_is_mapped_to_a_screen(tmp_path: Path) -> None:

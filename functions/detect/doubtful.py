@@ -1,0 +1,124 @@
+"""What a pass over samples leaves in doubt, and which frames would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.detect.tracking import Sample, Track, Tracker
+
+if TYPE_CHECKING:
+    from functions.detect.looking import Seen
+
+UNSURE, UNSURE_AT_EDGE = 0.4, 0.3
+"""So sure is told of what starts no track; less, where the picture's edge cuts off part of it."""
+MOST_UNSURE = 1000
+_EDGE_PART = 0.02
+"""So near to the picture's edge (in parts of its side) a face comes in or goes out."""
+_WHILE_MS, _LOOKS = 500.0, 4
+"""A weak detection at the edge counts where there are so many within so long before and after."""
+_MOST_FRAMES, _MOST_SPANS = 1500, 300
+"""So many are looked at between samples, the most doubtful first."""
+
+Span = tuple[int, int]
+"""First and last frame, both included."""
+
+
+def at_edge(box: NDArray[np.float64], size: tuple[int, int]) -> bool:
+    """Does the box (left, top, width, height) reach the picture's edge?"""
+    wide, high = size[0] * _EDGE_PART, size[1] * _EDGE_PART
+    inside = box[0] > wide and box[1] > high
+    return not (inside and box[0] + box[2] < size[0] - wide and box[1] + box[3] < size[1] - high)
+
+
+Weak = tuple[Sample, NDArray[np.float64]]
+
+
+def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
+    """The detections that are in no track and may yet be a face, the surest ones first."""
+    found = [
+        pair
+        for pair in tracker.left_over()
+        if pair[1][4] >= (UNSURE_AT_EDGE if at_edge(pair[1], size) else UNSURE)
+    ]
+    found.sort(key=lambda pair: (-pair[1][4], pair[0].frame, *pair[1][:2]))
+    return found
+
+
+def lasting(weak: Sequence[Weak], tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
+    """Those to be told of: at the edge, only what was there for a while.
+
+    A mirrored edge makes a face of many a thing for a picture or two: a lamp, a galaxy.
+    """
+    times_ms = [sample.time_ms for sample in tracker.samples]
+    kept = []
+    for sample, box in weak:
+        looks = sum(abs(time_ms - sample.time_ms) <= _WHILE_MS for time_ms in times_ms)
+        if at_edge(box, size) and looks >= _LOOKS:
+            again = sum(
+                abs(other.time_ms - sample.time_ms) <= _WHILE_MS and _near(box, seen)
+                for other, seen in weak
+            )
+            if again < _LOOKS:
+                continue
+        kept.append((sample, box))
+    return kept[:MOST_UNSURE]
+
+
+def _near(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    apart = np.abs(box[:2] + box[2:4] / 2 - other[:2] - other[2:4] / 2)
+    return bool((apart <= np.maximum(box[2:4], other[2:4])).all())
+
+
+def doubtful_spans(seen: Seen, tracks: Sequence[Track], size: tuple[int, int]) -> list[Span]:
+    """Frames that would settle what is in doubt.
+
+    In the order of doubt: tracks seen once, weak detections, gaps, ends in mid-picture. What is too
+    much is left out, and stays in doubt.
+    """
+    frames = [sample.frame for sample in seen.tracker.samples]
+    taken: list[Span] = []
+    for first, last in _wanted(seen, tracks, frames, size):
+        if last > first + 1:
+            tried = _joined([*taken, (first, last)])
+            if len(tried) <= _MOST_SPANS and sum(b - a + 1 for a, b in tried) <= _MOST_FRAMES:
+                taken = tried
+    known = set(frames)
+    return [(a, b) for a, b in taken if any(frame not in known for frame in range(a, b + 1))]
+
+
+def _wanted(
+    seen: Seen, tracks: Sequence[Track], frames: Sequence[int], size: tuple[int, int]
+) -> Iterator[Span]:
+    def around(before: int, after: int) -> Span:
+        """From one sample to another, by their numbers."""
+        return frames[max(0, before)], frames[min(len(frames) - 1, after)]
+
+    for track in tracks:
+        if len(track.samples) == 1:
+            yield around(track.samples[0] - 1, track.samples[0] + 1)
+    place = {frame: number for number, frame in enumerate(frames)}
+    for sample, _ in weak_boxes(seen.tracker, size):
+        yield around(place[sample.frame] - 1, place[sample.frame] + 1)
+    for track in tracks:
+        for one, other in zip(track.samples, track.samples[1:], strict=False):
+            if other > one + 1:
+                yield around(one, other)
+        if not at_edge(track.boxes[0], size):
+            yield around(track.samples[0] - 1, track.samples[0])
+        if not at_edge(track.boxes[-1], size):
+            yield around(track.samples[-1], track.samples[-1] + 1)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """In order, those that overlap or touch made one."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined
