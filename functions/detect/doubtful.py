@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.detect.seen import Seen
 from functions.detect.tracking import Sample, Track, Tracker
-
-if TYPE_CHECKING:
-    from functions.detect.looking import Seen
 
 UNSURE, UNSURE_AT_EDGE = 0.4, 0.3
 """So sure is told of what starts no track; less, where the picture's edge cuts off part of it."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from functions.detect.centerface import SURE, Boxes, FaceDetector, Picture
 from functions.detect.doubtful import doubtful_spans, lasting, weak_boxes
+from functions.detect.seen import Place, Seen, place_of
 from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker
 from shared.contracts.asset import VideoStream
@@ -46,35 +47,6 @@ class Closeness:
     max_gap_ms: float
     longest_side: int
     """Pixels of the pictures that are looked at."""
-
-
-Place = tuple[int, float, float]
-"""A detection: frame, left, top."""
-
-
-@dataclass
-class Seen:
-    """What all looks at the recording leave."""
-
-    tracker: Tracker
-    scale: NDArray[np.float64]
-    """Pixels of the upright picture to one of those that were looked at, across and down."""
-    ticks: list[int] = field(default_factory=list)
-    times_ms: list[float] = field(default_factory=list)
-    """Of every frame."""
-    damage: str | None = None
-    cuts: list[int] = field(default_factory=list)
-    """The first frame of each shot after the first."""
-    shown: list[tuple[int, Picture]] = field(default_factory=list)
-    """Some frames' numbers and small pictures, evenly spaced."""
-    crops: dict[Place, tuple[float, Picture]] = field(default_factory=dict)
-    """Good looks at things, and how good each is."""
-
-    def best_crop(self, track: Track) -> Picture | None:
-        """The best look at the track, if one was kept."""
-        places = (_place(self, at, box) for at, box in zip(track.samples, track.boxes, strict=True))
-        found = [self.crops[place] for place in places if place in self.crops]
-        return max(found, key=lambda item: item[0])[1] if found else None
 
 
 def look_at(job: Job, close: Closeness, detector: FaceDetector | None) -> tuple[Seen, list[Track]]:
@@ -203,7 +175,7 @@ class _Looking:
             if before is None or _worth(box) > seen.crops[before][0]:
                 if before is not None:
                     del seen.crops[before]
-                place = self._best[id(track)] = _place(seen, index, box)
+                place = self._best[id(track)] = place_of(seen, index, box)
                 seen.crops[place] = _worth(box), _crop(picture, box, seen.scale)
 
     def _keep_crops(self, picture: Picture, frame: int, boxes: Boxes) -> None:
@@ -211,10 +183,6 @@ class _Looking:
             if len(self.seen.crops) < len(self._best) + _MOST_CROPS:
                 place = (frame, float(box[0]), float(box[1]))
                 self.seen.crops[place] = _worth(box), _crop(picture, box, self.seen.scale)
-
-
-def _place(seen: Seen, index: int, box: NDArray[np.float64]) -> Place:
-    return seen.tracker.samples[index].frame, float(box[0]), float(box[1])
 
 
 def _worth(box: NDArray[np.float64]) -> float:

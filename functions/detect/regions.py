@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from functions.detect.centerface import MODEL, FaceDetector
-from functions.detect.looking import SHOWN, Closeness, Seen, look_at, unsure
+from functions.detect.looking import SHOWN, Closeness, look_at, unsure
+from functions.detect.seen import Seen
 from functions.detect.tracking import Sample, Track, interpolated
 from shared.contracts.asset import VideoStream
 from shared.contracts.region_summary import (
