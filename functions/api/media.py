@@ -15,7 +15,7 @@ from shared.runs.views import StoredFile
 
 ADDRESS_S = 900
 """How long a signed address may be used."""
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _SANDBOX = (
     "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
 )

@@ -41,7 +41,7 @@ _BLOCK_BYTES = 1 << 20
 _STALE_S = 48 * 3600.0
 KEPT_S = 30 * 86_400.0
 """So long a session is kept, where the document store removes what expires."""
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 
 UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
 

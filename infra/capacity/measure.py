@@ -51,6 +51,7 @@ REPEATS = 3
 
 _DOCUMENTS = {
     "get": "document_reads",
+    "get_all": "document_reads",
     "list": "document_reads",
     "list_group": "document_reads",
     "create": "document_writes",
@@ -80,6 +81,9 @@ class Counted:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             answer = found(*args, **kwargs)
+            if name == "get_all":
+                self._counts[self._names[name]] += len(args[0])
+                return answer
             if name in ("list", "list_group"):
                 return self._each(self._names[name], answer)
             self._counts[self._names[name]] += 1

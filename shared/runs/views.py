@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -74,13 +74,14 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     run = load_run(home.documents, ctx, run_id)
     records = load_records(home.documents, ctx, run_id)
     steps = [records[name] for name in run.planned if name in records]
+    stored = _stored_artifacts(home, ctx, steps)
     shown: dict[str, Any] = {
         "source": run.source,
         "asset_id": run.asset_id,
         "run_id": run.run_id,
         "state": run_state(steps),
         "notices": _notices(home, ctx, run),
-        "steps": [_step_object(home, ctx, record) for record in steps],
+        "steps": [_step_object(record, stored) for record in steps],
     }
     if PROBE in records and records[PROBE].error:
         shown["error"] = records[PROBE].error
@@ -96,8 +97,9 @@ def _notices(home: Home, ctx: RequestContext, run: Run) -> list[str]:
     return list(media.every_notice) if media is not None else []
 
 
-def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:
-    artifacts = [_stored_artifact(home, ctx, name) for name in record.artifact_ids]
+def _step_object(record: StepRecord, stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """``stored``: artifact id -> its document, of all that are there."""
+    artifacts = [stored[name] for name in record.artifact_ids if name in stored]
     return {
         "step": record.step,
         "state": record.state.value,
@@ -105,16 +107,18 @@ def _step_object(home: Home, ctx: RequestContext, record: StepRecord) -> dict[st
         "error": record.error,
         "progress": record.progress,
         "cache_key": record.cache_key,
-        "artifacts": [{**stored, "path": local_path(stored["uri"])} for stored in artifacts],
+        "artifacts": [{**one, "path": local_path(one["uri"])} for one in artifacts],
     }
 
 
-def _stored_artifact(home: Home, ctx: RequestContext, identifier: str) -> Mapping[str, Any]:
-    """As its document has it: a run may have hundreds, and checking each again costs most of a read."""
-    document = home.documents.get(artifact_path(ctx, identifier))
-    if document is None:
-        raise NotFound("artifact", identifier)
-    return document.data
+def _stored_artifacts(
+    home: Home, ctx: RequestContext, steps: Sequence[StepRecord]
+) -> dict[str, Mapping[str, Any]]:
+    """Artifact id -> its document as it stands: a run may have hundreds, which are read at once, and
+    checking each again would cost most of a read.
+    """
+    paths = [artifact_path(ctx, name) for record in steps for name in record.artifact_ids]
+    return {found.id: found.data for found in home.documents.get_all(paths).values()}
 
 
 def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:

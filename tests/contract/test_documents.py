@@ -63,6 +63,21 @@ def test_reads_what_was_created(documents: Documents) -> None:
     assert found.read_at >= found.updated_at > 1e9
 
 
+def test_many_are_read_at_once(documents: Documents) -> None:
+    folder = PATH.rsplit("/", 1)[0]
+    paths = [f"{folder}/ast_{number}" for number in range(450)]
+    for number in range(0, 450, 3):
+        documents.put(paths[number], {"number": number})
+    found = documents.get_all([*paths, paths[0]])
+    assert set(found) == set(paths[::3])
+    assert {path: document.data["number"] for path, document in found.items()} == {
+        path: number for number, path in enumerate(paths) if number % 3 == 0
+    }
+    assert documents.get_all([]) == {}
+    version = found[paths[3]].version
+    documents.update(paths[3], {"number": -1}, version=version)
+
+
 def test_of_many_creators_one_wins(documents: Documents) -> None:
     assert race(lambda racer: documents.create(PATH, {"racer": racer})) == 1
 

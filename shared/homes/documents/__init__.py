@@ -40,6 +40,9 @@ class Documents(Protocol):
     def get(self, path: str) -> Document | None:
         """The document, or ``None``."""
 
+    def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
+        """Path -> document, of those that exist: one call for as many as a run or a page has."""
+
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one. Of many racers, one wins."""
 

@@ -35,8 +35,16 @@ CREATE TABLE IF NOT EXISTS documents (
   data TEXT NOT NULL,
   updated_at REAL NOT NULL,
   UNIQUE (collection, id)
-)
+);
+CREATE INDEX IF NOT EXISTS by_asset
+  ON documents (collection, json_extract(data, '$."asset_id"'), id);
+CREATE INDEX IF NOT EXISTS by_state
+  ON documents (collection, json_extract(data, '$."state"'), id);
+CREATE INDEX IF NOT EXISTS by_creation
+  ON documents (collection, json_extract(data, '$."created_at"'), id)
 """
+INDEXED = ("asset_id", "state")
+"""Texts by which lists are asked for: found without reading what does not match."""
 
 
 class EmbeddedDocuments:
@@ -50,6 +58,13 @@ class EmbeddedDocuments:
         collection, name = split_path(path)
         with self._database.read() as connection:
             return _read(connection, collection, name)
+
+    def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
+        """Path -> document, of those that exist."""
+        parts = [split_path(path) for path in dict.fromkeys(paths)]
+        with self._database.read() as connection:
+            found = [_read(connection, collection, name) for collection, name in parts]
+        return {document.path: document for document in found if document is not None}
 
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one."""
@@ -111,17 +126,16 @@ class EmbeddedDocuments:
     ) -> Sequence[Document]:
         """The largest by the field ``by`` first; see ``Documents.newest``."""
         checked_collection(collection)
-        field = f'$."{checked_id(by)}"'
-        query = "SELECT id, json_extract(data, :field) AS value FROM documents"
-        query += " WHERE collection = :collection AND value IS NOT NULL"
-        values: dict[str, Any] = {"field": field, "collection": collection, "limit": limit}
+        value = _field(by)
+        query = f"SELECT id FROM documents WHERE collection = :collection AND {value} IS NOT NULL"
+        values: dict[str, Any] = {"collection": collection, "limit": limit}
         if after is not None:
             values["id"] = after
             values["last"] = checked_cursor(self.get(f"{collection}/{checked_id(after)}"), by)
-            query += " AND (value, id) < (:last, :id)"
-        query += " ORDER BY value DESC, id DESC LIMIT :limit"
+            query += f" AND ({value}, id) < (:last, :id)"
+        query += f" ORDER BY {value} DESC, id DESC LIMIT :limit"
         with self._database.read() as connection:
-            names = [name for name, _ in connection.execute(query, values).fetchall()]
+            names = [name for (name,) in connection.execute(query, values).fetchall()]
             found = [_read(connection, collection, name) for name in names]
         return [document for document in found if document is not None]
 
@@ -140,15 +154,18 @@ class EmbeddedDocuments:
         self, collection: str, after: str, where: Mapping[str, Scalar]
     ) -> Iterator[Document]:
         """A superset of what matches, read page by page, each with its own time of reading."""
-        texts = _texts_in(where)
+        indexed = {name: where[name] for name in INDEXED if isinstance(where.get(name), str)}
+        texts = _texts_in({name: value for name, value in where.items() if name not in indexed})
         query = (
             "SELECT version, data, updated_at, id FROM documents WHERE collection = ? AND id > ?"
+            + "".join(f" AND {_field(name)} = ?" for name in indexed)
             + " AND instr(data, ?)" * len(texts)
             + " ORDER BY id LIMIT ?"
         )
         while True:
             with self._database.read() as connection:
-                rows = connection.execute(query, (collection, after, *texts, PAGE)).fetchall()
+                told = (collection, after, *indexed.values(), *texts, PAGE)
+                rows = connection.execute(query, told).fetchall()
             read_at = time.time()
             for version, data, updated_at, name in rows:
                 path = f"{collection}/{name}"
@@ -176,6 +193,11 @@ def _write(connection: sqlite3.Connection, collection: str, name: str, text: str
         (collection, name, text, now),
     ).lastrowid
     return Document(f"{collection}/{name}", parsed(text), str(version), now, now)
+
+
+def _field(name: str) -> str:
+    """A field of the stored JSON, written as the indexes have it; the name is checked."""
+    return f"""json_extract(data, '$."{checked_id(name)}"')"""
 
 
 def _texts_in(where: Mapping[str, Scalar]) -> tuple[str, ...]:
