@@ -1,4 +1,4 @@
-"""What docs/mix.md says of presets, and its example, is so."""
+"""What docs/mix.md and docs/timeline.md say of presets, fields and the example is so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.interchange.edl import to_edl
 from shared.interchange.otio import from_otio, to_otio
 
 DOCS = Path(__file__).parents[3] / "docs"
-TEXT = (DOCS / "mix.md").read_text()
+TEXT = "\n\n".join((DOCS / name).read_text() for name in ("mix.md", "timeline.md"))
 LENGTHS = {"ast_host": 200_000.0, "art_theme": 180_000.0}
 
 
