@@ -19,11 +19,15 @@ from shared.errors import LeaseHeld, Scarce, Unavailable
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters, redrive
 from shared.messages.requests import handle_request
+from shared.pipeline import BY_NAME
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
+from shared.runs.planning import publish_request, request_for
+from shared.runs.records import load_run
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
+from shared.steps.attempt import Attempt
+from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 from shared.steps.storing import artifact_path
 from shared.steps.verifying import verify_artifact
@@ -255,6 +259,22 @@ def test_the_same_message_twenty_times_computes_once(home: Home, toy: Toy, tmp_p
     drain(home)
     assert toy.ran["toy.one"] == 1
     assert len(list(list_artifacts(home.documents, CTX, asset_id))) == 4
+
+
+@pytest.mark.parametrize(("whose", "told"), [("own", "done"), ("another's", "cached")])
+def test_a_result_of_its_own_run_is_told_as_done_and_not_as_cached(
+    home: Home, toy: Toy, tmp_path: Path, whose: str, told: str
+) -> None:
+    """A worker that died between settling and telling: its redelivery tells what it had made."""
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    run = load_run(home.documents, CTX, first["run_id"])
+    request = request_for(run, BY_NAME["toy.one"])
+    asset = load_asset(home, CTX, first["asset_id"])
+    run_id = first["run_id"] if whose == "own" else "run_another"
+    again = Attempt(home, BY_NAME["toy.one"], request, run_id, asset, Message("m", b"", {})).make()
+    assert (again.record.state, again.made) == (told, ())
+    assert again.record.artifact_ids == (first["steps"][1]["artifacts"][0]["artifact_id"],)
+    assert toy.ran["toy.one"] == 1
 
 
 def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(

@@ -13,6 +13,7 @@ import pytest
 
 from shared.contracts.context import RequestContext
 from shared.errors import LeaseHeld, LeaseLost, Scarce, Unavailable
+from shared.homes.documents import Document
 from shared.homes.documents.embedded_documents import EmbeddedDocuments
 from shared.steps.claims import Claim, Lease, claim_path, common_cache_key
 from tests.toy import CTX, wait_until
@@ -80,6 +81,26 @@ def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> No
     with pytest.raises(LeaseHeld) as held:
         Lease.take(documents, CTX, wanted())
     assert 50 < held.value.retry_after_s <= 60
+
+
+@pytest.mark.parametrize(("age_s", "alive"), [(59.9, True), (60.1, False)])
+def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
+    age_s: float, alive: bool
+) -> None:
+    document = Document("p", {}, version="1", updated_at=1000.0, read_at=1000.0 + age_s)
+    assert wanted().alive(document) is alive
+    assert not wanted(state="done").alive(document)
+
+
+def test_an_owner_renews_well_before_its_lease_lapses(documents: EmbeddedDocuments) -> None:
+    lease = take(documents, lease_s=3.0)
+    path = claim_path(CTX, "k")
+    taken = documents.get(path)
+    with lease.kept_alive(60):
+        wait_until(lambda: lease.claim.renewals)
+        renewed = documents.get(path)
+    assert taken is not None and renewed is not None
+    assert renewed.updated_at - taken.updated_at < 3.0, "by the store's clock"
 
 
 def test_a_stale_owner_can_neither_renew_nor_settle(documents: EmbeddedDocuments) -> None:
