@@ -32,7 +32,7 @@ def tried_afresh() -> Iterator[None]:
     without_network.cache_clear()
 
 
-def tell(code: str, limits: Limits, *, timeout_s: float = 20) -> str:
+def tell(code: str, limits: Limits, *, timeout_s: float = 120) -> str:
     """What a Python under these limits prints."""
     with started([sys.executable, "-c", code], timeout_s=timeout_s, limits=limits) as child:
         return collect(child).decode().strip()

@@ -49,7 +49,7 @@ def usual(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Separated:
 def no_child_left() -> Iterator[None]:
     """Fails where a model's own child process outlives its worker."""
     yield
-    wait_until(lambda: not _children_of_models(), at_most_s=10)
+    wait_until(lambda: not _children_of_models())
 
 
 def _children_of_models() -> list[int]:

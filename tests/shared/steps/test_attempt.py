@@ -31,7 +31,7 @@ from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 from shared.steps.storing import artifact_path
 from shared.steps.verifying import verify_artifact
-from tests.toy import CTX, Toy, drain, handle_upload, run_file, states
+from tests.toy import CTX, Toy, drain, embedded_home, handle_upload, run_file, states
 
 
 def reprocess(home: Home, asset_id: str, step: str, **changes: Any) -> dict[str, Any]:
@@ -297,7 +297,8 @@ def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
     assert list(dead_letters(home.documents, CTX)) == []
 
 
-def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_path: Path) -> None:
+def test_a_worker_told_to_stop_gives_its_claim_back(toy: Toy, tmp_path: Path) -> None:
+    home = embedded_home(tmp_path / "data", lease_s=1.0)
     stopping = iter([True])
 
     def during(_job: Any) -> None:
@@ -307,7 +308,7 @@ def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_pa
     toy.during = during
     with pytest.raises(SystemExit):
         run_file(home, tmp_path, steps=("toy.one",))
-    delivery = home.bus.pull(["steps-toy"], wait_s=10)
+    delivery = home.bus.pull(["steps-toy"], wait_s=60)
     assert delivery, "the message comes again when its deadline has passed"
     handle_request(delivery[0].message, home, "toy")
     assert toy.ran["toy.one"] == 2
