@@ -28,8 +28,6 @@ from shared.runs.views import list_artifacts, run_object
 from tests.functions import video
 from tests.toy import embedded_home
 
-pytestmark = pytest.mark.heavy
-
 MINE = RequestContext(tenant_id="t1", env="dev")
 THEIRS = RequestContext(tenant_id="t2", env="dev")
 HANDLERS: Mapping[str, Callable[[Message, Home], None]] = {
@@ -99,6 +97,7 @@ def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twi
     assert list(list_artifacts(home.documents, THEIRS)) == []
 
 
+@pytest.mark.heavy
 def test_a_dry_run_runs_nothing_but_the_plan(tmp_path: Path) -> None:
     home = embedded_home(tmp_path / "data", lease_s=30.0)
     wishes = Wishes(steps=("detect.visual_meta",))
