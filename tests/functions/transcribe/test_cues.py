@@ -69,10 +69,10 @@ def test_what_is_said_in_a_hurry_is_shown_while_the_speaker_slows_down() -> None
     """Parted after the hurried words, which is shorter in letters, they would be gone too soon."""
     words, at = [], 300
     for index, text in enumerate(["anything", "quick", "over", "the", "dogs"]):
-        words.append(Word(at, at + 25 * len(text), text, 1.0))
+        words.append(word(at, at + 25 * len(text), text))
         at = words[-1].end_ms + (20 if index < 4 else 150)
     for text in ["home", "seventeen", "again", "home", "the", "seventeen", "anything"]:
-        words.append(Word(at, at + 90 * len(text), text, 1.0))
+        words.append(word(at, at + 90 * len(text), text))
         at = words[-1].end_ms + 150
     for cue in make_cues(words, at + 500):
         assert 1000 * sum(map(len, cue.lines)) / (cue.end_ms - cue.start_ms) <= 20
