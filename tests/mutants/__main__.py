@@ -152,7 +152,8 @@ def _meaning(code: str) -> str | None:
             node.returns = None
         elif isinstance(node, ast.arguments):  # `/` and `*` in a signature say how it may be called
             node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
-            node.posonlyargs, node.kwonlyargs = [], []
+            node.defaults += [default for default in node.kw_defaults if default]
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(0)
         elif isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases):
