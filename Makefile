@@ -13,7 +13,7 @@ OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast test-older-processor check check-terraform format bench chaos console-vendor clean tools-demo tools-test
+.PHONY: help demo test test-fast test-older-processor check check-terraform format bench chaos mutants console-vendor clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emu
 bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
 	$(BIN)/python -m tests.bench
 
+mutants: .venv/mutants tools-test ## Mutate the core, a seeded sample, and count what its tests notice
+	$(BIN)/python -m tests.mutants
+
 console-vendor: ## Copy the console's libraries out of their packages, as package-lock.json names them
 	@$(call install,npm,npm)
 	cd functions/api/console && npm ci --ignore-scripts --silent && npm run --silent vendor && rm -rf node_modules
@@ -74,6 +77,10 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 
 .venv/lint: .venv/test
 	$(PIP) --editable '.[$(TEST_EXTRAS),lint]'
+	@touch $@
+
+.venv/mutants: .venv/test
+	$(PIP) --editable '.[$(TEST_EXTRAS),mutants]'
 	@touch $@
 
 .venv:

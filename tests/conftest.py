@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
+from shared.watch import health
 from shared.watch.log import configure
 
 _PROJECTS = itertools.count(1)
@@ -50,6 +51,14 @@ def no_error_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     logging.getLogger().removeHandler(errors)
     if not request.node.get_closest_marker("allow_error_logs"):
         assert errors.messages == [], "unexpected errors were logged"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_probes() -> Iterator[None]:
+    """Beside a dozen others on two cores, a package is not missing because it takes long to import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(health, "PROBE_TIMEOUT_S", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -132,8 +134,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Toy:
 
 
 def embedded_home(folder: Path, **changes: Any) -> Home:
-    """A home of its own, with leases short enough to lapse in a test."""
-    told: dict[str, Any] = {"lease_s": 5.0, "max_attempts": 3, **changes}
+    """A home of its own. Its leases outlive a busy machine: tests turn a clock on (``at_time``)."""
+    told: dict[str, Any] = {"lease_s": 60.0, "max_attempts": 3, **changes}
     return open_home(Settings(data=folder, **told), engine_of)
 
 
@@ -203,7 +205,15 @@ def states(run: dict[str, Any]) -> dict[str, str]:
     return {step["step"]: step["state"] for step in run["steps"]}
 
 
-def wait_until(condition: Any, *, at_most_s: float = 30.0) -> None:
+@contextmanager
+def at_time(unix_s: float) -> Iterator[None]:
+    """Let the embedded stores' clock stand at this time."""
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(time, "time", lambda: unix_s)
+        yield
+
+
+def wait_until(condition: Any, *, at_most_s: float = 120.0) -> None:
     """Wait for a condition; fails the test if it does not come true."""
     deadline = time.monotonic() + at_most_s
     while not condition():

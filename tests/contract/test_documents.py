@@ -399,6 +399,7 @@ def conflicts(documents: EmbeddedDocuments, number: int) -> bool:
     return False
 
 
+@pytest.mark.heavy
 def test_of_many_processes_one_wins(embedded: EmbeddedDocuments) -> None:
     with ProcessPoolExecutor(4, get_context("spawn")) as pool:
         wins = list(pool.map(create_all, [embedded] * 4))

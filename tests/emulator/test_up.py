@@ -32,5 +32,5 @@ def test_interrupting_it_leaves_no_process(tmp_path: Path, emulators: Emulators)
     assert told.endswith("stopped\n")
     assert sum("java" in child.name() for child in children if child.is_running()) == 0
     assert len(children) >= 5
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []

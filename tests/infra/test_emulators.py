@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from infra.local.emulators import Emulator, google_emulators
 from shared.errors import MissingDependency, Unavailable
+from tests.toy import wait_until
 
 ROOT = Path(__file__).parents[2]
 CALLER = """
@@ -25,7 +25,7 @@ with google_emulators(Path(sys.argv[1])) as running:
 
 
 def answers(host: str) -> bool:
-    connection = HTTPConnection(host, timeout=5)
+    connection = HTTPConnection(host, timeout=60)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 200
@@ -43,10 +43,7 @@ def java_runs(host: str) -> bool:
 
 
 def wait_until_gone(host: str) -> None:
-    deadline_s = time.monotonic() + 10
-    while java_runs(host):
-        assert time.monotonic() < deadline_s, f"Java for {host} lives on"
-        time.sleep(0.02)
+    wait_until(lambda: not java_runs(host))
 
 
 def program(folder: Path, name: str) -> Path:

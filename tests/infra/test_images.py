@@ -84,6 +84,7 @@ S3 = {"shared/homes/objects/s3.py"}
 """Only the API fetches from other stores."""
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("function", deployed_functions())
 def test_an_image_brings_all_that_its_code_imports(function: str) -> None:
     brought = installed(requirements(ROOT / "pyproject.toml", function))

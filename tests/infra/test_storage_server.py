@@ -3,9 +3,8 @@
 import gzip
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from google.cloud import storage
 
 from infra.local.storage_server import StorageServer, serve
 from shared.homes.objects.embedded_objects import EmbeddedObjects
+from tests.toy import wait_until
 
 BUCKET = "rushes-test"
 CHUNK = 256 << 10
@@ -40,13 +40,6 @@ class Topic:
         wait_until(lambda: len(self.messages) >= count)
         assert len(self.messages) == count
         return [attributes for _, attributes in self.messages]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        threading.Event().wait(0.01)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def tried_afresh() -> Iterator[None]:
     without_network.cache_clear()
 
 
-def tell(code: str, limits: Limits, *, timeout_s: float = 20) -> str:
+def tell(code: str, limits: Limits, *, timeout_s: float = 120) -> str:
     """What a Python under these limits prints."""
     with started([sys.executable, "-c", code], timeout_s=timeout_s, limits=limits) as child:
         return collect(child).decode().strip()
@@ -48,12 +48,14 @@ def test_it_gets_no_more_memory() -> None:
 def test_memory_in_many_pieces_and_threads_counts_together() -> None:
     code = (
         "import threading\n"
-        "held = []\n"
+        "held, started = [], threading.Barrier(9)\n"  # a thread that finds no memory to start hangs
         "def take():\n"
+        "    started.wait()\n"
         "    for _ in range(40): held.append(bytearray(1 << 20))\n"
         "try:\n"
         "    threads = [threading.Thread(target=take) for _ in range(8)]\n"
         "    for t in threads: t.start()\n"
+        "    started.wait()\n"
         "    for t in threads: t.join()\n"
         "except (RuntimeError, MemoryError): pass\n"
         "print(len(held))\n"

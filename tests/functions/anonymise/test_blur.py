@@ -92,3 +92,33 @@ def test_an_ellipse_in_the_dilated_box_holds_the_face_box() -> None:
     wide = np.concatenate([BOX[:2] - reach, BOX[2:] + reach])
     Blurrer(planes, PRESETS["solid"], "ellipse", full_range=True).cover(data, [wide])
     assert (planes.split(data)[0][10:50, 20:70] == 0).all()
+
+
+@pytest.mark.parametrize("box", [[20.3, 10.9, 70.1, 50.6], [30.5, 30.5, 34.2, 33.1]])
+def test_an_ellipse_covers_each_pixel_that_it_touches(box: list[float]) -> None:
+    """Those on its rim, too, of which it covers a corner; a little beyond it all is as it was."""
+    planes = Planes(*SIZE, "yuv444p")
+    data = np.full(planes.size_bytes, 200, np.uint8)
+    Blurrer(planes, PRESETS["solid"], "ellipse", full_range=True).cover(data, [np.array(box)])
+    covered = planes.split(data)[0] == 0
+    left, top, right, bottom = box
+    # 16 by 16 points of each pixel
+    x = (np.arange(16 * SIZE[0]) + 0.5) / 16 - (left + right) / 2
+    y = (np.arange(16 * SIZE[1]) + 0.5) / 16 - (top + bottom) / 2
+    radius = np.hypot(x[None] / ((right - left) / 2), y[:, None] / ((bottom - top) / 2))
+    nearest = radius.reshape(SIZE[1], 16, SIZE[0], 16).min(axis=(1, 3))
+    assert covered[nearest <= 1].all()
+    least = min(right - left, bottom - top) / 2
+    assert not covered[(nearest - 1) * least > 2].any()
+
+
+@pytest.mark.parametrize("preset", ["light", "pixelate"])
+def test_nothing_finer_than_four_pixels_is_left_of_a_small_face(preset: str) -> None:
+    """Twelve cells across a face of 16 pixels would be its pixels."""
+    planes = Planes(*SIZE, "yuv444p")
+    data = np.zeros(planes.size_bytes, np.uint8)
+    luma = planes.split(data)[0]
+    luma[...] = 200 * (np.indices(luma.shape).sum(axis=0) % 2)
+    box = np.array([20.0, 10.0, 36.0, 26.0])
+    Blurrer(planes, PRESETS[preset], "box", full_range=True).cover(data, [box])
+    assert np.ptp(luma[10:26, 20:36].astype(int)) <= 1

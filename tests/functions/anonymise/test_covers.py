@@ -60,6 +60,12 @@ def test_a_cover_is_held_before_and_after() -> None:
     np.testing.assert_allclose(cover.boxes, [[300, 150, 340, 190]] * 31)
 
 
+def test_before_and_after_are_held_for_their_own_times() -> None:
+    holds = Holds(before_ms=80, after_ms=400, bridge_ms=1000, dilation=0.0)
+    (cover,) = cover_tracks(summary({"a": (20, 40, 0)}), ["a"], holds)
+    assert (cover.first, cover.last) == (18, 50)
+
+
 def test_a_held_cover_moves_on() -> None:
     (cover,) = cover_tracks(summary({"a": (20, 40, 5)}), ["a"], HOLDS)
     assert cover.boxes[0][0] == pytest.approx(300 - 5 * 5)

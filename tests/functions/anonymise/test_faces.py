@@ -23,8 +23,6 @@ from shared.media.probe import probe
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms, read
 
-pytestmark = pytest.mark.heavy
-
 STUB = Backend("stub", "regions-stub-1", stub=True)
 
 
@@ -69,6 +67,19 @@ def leaked(path: Path, truth: list[video.Box | None]) -> list[float]:
     return parts
 
 
+def test_the_beginning_of_the_face_clip_is_covered(tmp_path: Path) -> None:
+    source = video.shortened(tmp_path / "a.mp4", 0.3)
+    summary = regions_of(source, tmp_path / "regions", **video.QUICK)
+    ran = anonymised(source, summary, tmp_path / "out", preset="solid")
+    (output,) = ran.of("video_anonymised")
+    assert output.meta["frames_covered"] == output.meta["frame_count"] > 5
+    frames = json.loads(summary.path.read_bytes())["frames"]
+    boxes = [frame["regions"][0] for frame in frames]
+    truth = [(b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]) for b in boxes]
+    assert max(leaked(output.path, truth)) == 0
+
+
+@pytest.mark.heavy
 def test_the_face_clip_is_covered_in_every_frame(
     face_regions: InputFile, hidden_face: video.Ran
 ) -> None:
@@ -95,6 +106,7 @@ def test_no_face_is_found_in_the_result(hidden_face: video.Ran) -> None:
         assert not (seen[:, 4] >= 0.5).any()
 
 
+@pytest.mark.heavy
 def test_times_length_and_sound_are_kept(hidden_face: video.Ran) -> None:
     path = hidden_face.of("video_anonymised")[0].path
     assert packet_times_ms(path) == packet_times_ms(video.FACE_CLIP)
@@ -177,6 +189,7 @@ def test_real_signers_are_found_in_every_frame_and_not_again(name: str, tmp_path
         assert not [box for box in sure if video.overlap(box, face) > 0.1]
 
 
+@pytest.mark.heavy
 def test_no_faces_renders_nothing_and_says_so(broll_clip: video.Ran, tmp_path: Path) -> None:
     ran = anonymised(video.BROLL_CLIP, broll_clip.as_input("video_region_summary"), tmp_path)
     assert (ran.result.state, ran.result.reason) == (StepState.SKIPPED, "no faces")
@@ -190,6 +203,7 @@ def with_changes(ran: video.Ran, folder: Path, **changes: Any) -> InputFile:
     return InputFile("art-changed", "video_region_summary", path, {})
 
 
+@pytest.mark.heavy
 def test_no_faces_in_a_damaged_recording_are_no_proof_of_none(
     broll_clip: video.Ran, tmp_path: Path
 ) -> None:
@@ -202,6 +216,7 @@ def test_no_faces_in_a_damaged_recording_are_no_proof_of_none(
     assert ran.body("video_coverage_report")["face_count"] == 0
 
 
+@pytest.mark.heavy
 def test_fail_closed_refuses_where_something_may_be_a_face(
     broll_clip: video.Ran, tmp_path: Path
 ) -> None:
@@ -213,6 +228,7 @@ def test_fail_closed_refuses_where_something_may_be_a_face(
     assert (doubt["frame"], doubt["reason"]) == (9, "may be a face (confidence 0.45)")
 
 
+@pytest.mark.heavy
 def test_what_may_be_a_face_is_covered_and_told(broll_clip: video.Ran, tmp_path: Path) -> None:
     """Weak detections alone are never "no faces"."""
     maybe = Unsure(frame=30, time_ms=1200, x=100, y=80, width=40, height=50, confidence=0.45)
@@ -244,6 +260,7 @@ def test_a_missing_summary_is_refused(tmp_path: Path) -> None:
         video.run(ENGINE, video.FACE_CLIP, tmp_path)
 
 
+@pytest.mark.heavy
 def test_another_recordings_summary_is_refused(face_regions: InputFile, tmp_path: Path) -> None:
     other = tmp_path / "other.mp4"
     ffmpeg(
@@ -265,6 +282,7 @@ def test_another_recordings_summary_is_refused(face_regions: InputFile, tmp_path
         anonymised(clip.path, face_regions, tmp_path / "out2")
 
 
+@pytest.mark.heavy
 def test_a_file_that_is_no_summary_is_refused(face_regions: InputFile, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps({"frames": []}))
@@ -284,6 +302,7 @@ def two_faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, InputFile
     return folder / "a.mp4", regions_of(folder / "a.mp4", folder / "regions")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("params", "shown"),
     [
@@ -305,6 +324,7 @@ def test_tracks_are_kept_or_covered_by_id(
     assert output.meta["faces_covered"] == shown.count(False)
 
 
+@pytest.mark.heavy
 def test_keeping_every_face_renders_nothing(
     two_faces: tuple[Path, InputFile], tmp_path: Path
 ) -> None:
@@ -315,11 +335,13 @@ def test_keeping_every_face_renders_nothing(
     )
 
 
+@pytest.mark.heavy
 def test_an_unknown_track_is_named(face_regions: InputFile, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="'face_009' is unknown; known: face_001"):
         anonymised(video.FACE_CLIP, face_regions, tmp_path, keep_track_ids=["face_009"])
 
 
+@pytest.mark.heavy
 def test_fail_closed_delivers_the_report_but_no_video(face_clip: video.Ran, tmp_path: Path) -> None:
     """Looked at only once a second, a recording is not known well enough."""
     summary = with_changes(face_clip, tmp_path, frame_sample_interval_ms=1000.0)
@@ -330,6 +352,7 @@ def test_fail_closed_delivers_the_report_but_no_video(face_clip: video.Ran, tmp_
     assert ran.body("video_coverage_report")["doubts"]
 
 
+@pytest.mark.heavy
 def test_fail_closed_delivers_what_is_sure(
     short_clip: tuple[Path, InputFile], tmp_path: Path
 ) -> None:

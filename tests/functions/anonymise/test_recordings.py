@@ -16,8 +16,6 @@ from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg, pictures, regions_of
 from tests.shared.media.test_frames import packet_times_ms
 
-pytestmark = pytest.mark.heavy
-
 INPUTS: dict[str, tuple[str, list[str]]] = {
     "late": ("mp4", ["-vf", "setpts=PTS+0.8/TB", "-c:v", "libx264", "-c:a", "copy"]),
     "uneven": ("mkv", ["-vf", "select='not(mod(n,4))+gt(n,30)*lt(n,45)'", "-fps_mode", "vfr"]),
@@ -37,6 +35,7 @@ INPUTS: dict[str, tuple[str, list[str]]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", INPUTS)
 def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> None:
     extension, words = INPUTS[name]
@@ -73,6 +72,7 @@ def colours(path: Path) -> str:
     return found.stdout.decode().split("\n")[0].replace("N/A", "1:1").replace("unknown,", "")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pixel_format", ["bgr0", "gray"])
 def test_recordings_in_rgb_or_grey_keep_their_colours(pixel_format: str, tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
@@ -89,6 +89,7 @@ def test_recordings_in_rgb_or_grey_keep_their_colours(pixel_format: str, tmp_pat
     assert np.abs(old - new).mean() < 4
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("name", "kind"), [("in.png", "image/png"), ("in.jpg", "image/jpeg")])
 def test_a_photograph_stays_one(name: str, kind: str, tmp_path: Path) -> None:
     source = tmp_path / name
@@ -107,6 +108,7 @@ def test_a_photograph_stays_one(name: str, kind: str, tmp_path: Path) -> None:
     assert found[0].data.reshape(high, wide, 3)[y - 5 : y + 5, x - 5 : x + 5].max() < 12
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["ten bits", "4:2:2", "odd"])
 def test_a_param_keeps_the_recordings_own_pixels(name: str, tmp_path: Path) -> None:
     extension, words = INPUTS[name]
@@ -142,6 +144,7 @@ PLAYABLE: dict[str, tuple[str, list[str], str]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", PLAYABLE)
 def test_what_leaves_plays_everywhere(name: str, tmp_path: Path) -> None:
     extension, words, sound = PLAYABLE[name]
@@ -163,6 +166,7 @@ def test_what_leaves_plays_everywhere(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose([t - times[0] for t in times], expected, atol=1.01)
 
 
+@pytest.mark.heavy
 def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     stands = "select='lt(n,30)+eq(n,100)',setpts='if(eq(N,30),1.2/TB,PTS)'"
@@ -179,6 +183,7 @@ def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:
     assert float(told) == pytest.approx((probe(source).duration_ms or 0) / 1000, abs=0.002)
 
 
+@pytest.mark.heavy
 def test_cover_art_and_tags_are_left_out(
     short_clip: tuple[Path, InputFile], tmp_path: Path
 ) -> None:
@@ -194,6 +199,7 @@ def test_cover_art_and_tags_are_left_out(
     assert b"Eileen" not in path.read_bytes()
 
 
+@pytest.mark.heavy
 def test_a_truncated_recording_is_covered_as_far_as_it_goes(tmp_path: Path) -> None:
     whole, source = tmp_path / "whole.mkv", tmp_path / "in.mkv"
     ffmpeg("-i", video.FACE_CLIP, "-c", "copy", whole)

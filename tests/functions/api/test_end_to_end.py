@@ -19,8 +19,6 @@ import pytest
 from tests.functions.webhooks.conftest import SECRET, Receiver, receiver  # noqa: F401
 from tests.toy import wait_until
 
-pytestmark = pytest.mark.heavy
-
 DEMO = Path(__file__).parents[3] / "infra" / "demo" / "demo.mp4"
 PIECE = 262_144
 
@@ -60,6 +58,7 @@ def read(address: str, path: str) -> Any:
     return json.loads(call(address, "GET", path)[2])
 
 
+@pytest.mark.heavy
 def test_a_recording_goes_in_and_its_hits_come_out(
     address: str,
     receiver: Receiver,  # noqa: F811
@@ -98,6 +97,7 @@ def test_a_recording_goes_in_and_its_hits_come_out(
     assert len(result["content"]["segments"]) == len(hits)
 
 
+@pytest.mark.heavy
 def test_page_and_documents_are_served(address: str) -> None:
     for path in ("/", "/docs", "/docs/page.js", "/openapi.json", "/health"):
         assert call(address, "GET", path)[0] == 200, path

@@ -128,6 +128,14 @@ def test_other_tokens_are_refused(client: TestClient, issuer: Issuer, claims: An
     assert refused.json()["error"]["code"] == "unauthenticated"
 
 
+@pytest.mark.parametrize(("ago_s", "status"), [(5, 200), (120, 401)])
+def test_clocks_may_differ_by_half_a_minute(
+    client: TestClient, issuer: Issuer, ago_s: float, status: int
+) -> None:
+    assert me(client, issuer.token(exp=time.time() - ago_s)).status_code == status
+    assert me(client, issuer.token(nbf=time.time() + ago_s)).status_code == status
+
+
 def test_forged_tokens_are_refused(client: TestClient, issuer: Issuer) -> None:
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     claims = jwt.decode(issuer.token(), options={"verify_signature": False})

@@ -84,6 +84,19 @@ def test_what_cannot_be_is_refused_before_anything_runs(
     assert desk.home.bus.pull(["steps-toy"]) == []
 
 
+def test_an_artifact_of_another_asset_is_refused(desk: Desk) -> None:
+    asset_id = desk.recording(steps=("toy.one",))["asset_id"]
+    other = desk.recording("another sound", steps=("toy.three",))
+    artifact_id = other["steps"][1]["artifacts"][0]["artifact_id"]
+    body = {"asset_id": asset_id, "artifact_id": artifact_id}
+    refused = desk.client.post("/steps/toy/one", json=body)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (422, "validation_error")
+    assert error["details"]["field"] == "artifact_id"
+    own = desk.client.post("/steps/toy/one", json={**body, "asset_id": other["asset_id"]})
+    assert own.status_code == 202
+
+
 def test_the_fields_of_old_are_accepted_where_they_are_the_callers(desk: Desk) -> None:
     asset_id = desk.recording(steps=("toy.one",))["asset_id"]
     body = {"asset_id": asset_id, "tenant_id": "t1", "env": "dev", "user_id": None}

@@ -16,8 +16,6 @@ from shared.messages.dead_letters import DeadLetter
 from shared.messages.webhooks import Delivery, delivery_path
 from tests.functions.api.conftest import Desk, shared_home
 
-pytestmark = pytest.mark.heavy
-
 SECRET = "only t1 may read this"
 OWN = {("get", "/presets/{preset_id}"), ("put", "/timelines/{timeline_id}")}
 """What may succeed with any id: it leads to nothing of another tenant's."""
@@ -73,6 +71,7 @@ def own(ctx_prefix: str, desk: Desk) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.heavy
 def test_every_operation_with_anothers_ids(desk: Desk, ids: Mapping[str, str]) -> None:
     stranger = desk.as_tenant("t2")
     before = own(desk.ctx.document_prefix, desk)
@@ -97,6 +96,7 @@ def test_every_operation_with_anothers_ids(desk: Desk, ids: Mapping[str, str]) -
     assert not any(ids["asset_id"] in path for path in made)
 
 
+@pytest.mark.heavy
 @settings(shared_home, max_examples=60)
 @given(data=st.data())
 def test_no_mixture_of_ids_crosses_over(desk: Desk, ids: Mapping[str, str], data: Any) -> None:

@@ -22,8 +22,6 @@ from shared.watch.health import HealthReport
 from tests.functions.detect import synth
 from tests.functions.detect.harness import Ran, run, write
 
-pytestmark = pytest.mark.heavy
-
 REAL = Backend("librosa", "hits-2+librosa-0", dependencies={"librosa": Dependency(True, "0")})
 STUB = Backend("stub", "hits-stub-1", stub=True)
 
@@ -37,6 +35,7 @@ def f_measure(truth: synth.Truth, ran: Ran) -> float:
     return float(mir_eval.onset.f_measure(truth.onsets_s, ran.seconds("start_ms"))[0])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("truth", "floor"),
     [
@@ -71,6 +70,7 @@ def test_attacks_are_whole(tmp_path: Path) -> None:
         np.testing.assert_allclose(cut[at : at + 2000], attack, atol=2**-22)
 
 
+@pytest.mark.heavy
 def test_a_hit_ends_when_it_has_decayed(tmp_path: Path) -> None:
     samples = np.zeros(44_100 * 6, np.float32)
     synth.place(samples, synth.note(44_100, 220, seconds=2.0), 44_100)
@@ -81,6 +81,7 @@ def test_a_hit_ends_when_it_has_decayed(tmp_path: Path) -> None:
     assert row["end_ms"] - row["start_ms"] == pytest.approx(600)
 
 
+@pytest.mark.heavy
 def test_every_hit_is_between_the_limits(tmp_path: Path) -> None:
     truth = synth.drums(bpm=175, lead_s=0.1)
     ran = hits_of(truth, tmp_path)
@@ -91,6 +92,7 @@ def test_every_hit_is_between_the_limits(tmp_path: Path) -> None:
         assert len(ran.audio(index, "audio_hit")) == round(milliseconds * 44.1)
 
 
+@pytest.mark.heavy
 def test_cuts_end_without_a_click(tmp_path: Path) -> None:
     ran = hits_of(synth.drums(bars=2), tmp_path)
     for index in range(ran.body["segment_count"]):
@@ -99,6 +101,7 @@ def test_cuts_end_without_a_click(tmp_path: Path) -> None:
         assert np.abs(cut[0]).max() < 1e-4
 
 
+@pytest.mark.heavy
 def test_duplicates_and_near_silence_score_low(tmp_path: Path) -> None:
     samples = np.zeros(44_100 * 8, np.float32)
     for second in range(4):
@@ -114,6 +117,7 @@ def test_duplicates_and_near_silence_score_low(tmp_path: Path) -> None:
     np.testing.assert_allclose(best.seconds("onset_ms"), [1.0, 5.0], atol=0.002)
 
 
+@pytest.mark.heavy
 def test_keeps_the_best_when_there_are_too_many(tmp_path: Path) -> None:
     truth = synth.drums(bars=4)
     every, few = hits_of(truth, tmp_path / "a"), hits_of(truth, tmp_path / "b", max_hits=3)
@@ -123,6 +127,7 @@ def test_keeps_the_best_when_there_are_too_many(tmp_path: Path) -> None:
     assert few.body["onset_count"] == every.body["onset_count"] >= 30
 
 
+@pytest.mark.heavy
 def test_says_what_a_hit_sounds_like(tmp_path: Path) -> None:
     samples = np.zeros(44_100 * 3, np.float32)
     synth.place(samples, synth.kick(44_100), 22_050)
@@ -134,6 +139,7 @@ def test_says_what_a_hit_sounds_like(tmp_path: Path) -> None:
     assert low["peak_dbfs"] == pytest.approx(20 * np.log10(np.abs(synth.kick(44_100)).max()), abs=1)
 
 
+@pytest.mark.heavy
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     loud = synth.drums(bars=2)
     loud = synth.Truth(3.0 * loud.samples, loud.rate_hz, loud.onsets_s, loud.beats_s)
@@ -163,6 +169,7 @@ def test_silence_is_skipped_and_says_so(peak: float, tmp_path: Path) -> None:
     assert ran.body["segments"] == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 48_000, 96_000, 192_000])
 @pytest.mark.parametrize("channels", [1, 2, 8])
 def test_any_rate_and_channels(rate_hz: int, channels: int, tmp_path: Path) -> None:
@@ -198,6 +205,7 @@ def _spoilt(kind: str) -> Samples:
     return samples
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "kind",
     ["NaN", "infinity", "huge", "DC offset", "clipped", "opposite channels", "10 ms", "one sample"],

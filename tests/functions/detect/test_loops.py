@@ -18,8 +18,6 @@ from shared.errors import ValidationError
 from tests.functions.detect import synth
 from tests.functions.detect.harness import REAL_MEDIA, Ran, run, write
 
-pytestmark = pytest.mark.heavy
-
 REAL = Backend("librosa", "loops-1+librosa-0", dependencies={"librosa": Dependency(True, "0")})
 STUB = Backend("stub", "loops-stub-1", stub=True)
 RATE_HZ = 44_100
@@ -44,6 +42,7 @@ def over_a_pad(truth: synth.Truth) -> synth.Truth:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("bpm", [86.0, 97.3, 120.0, 150.0, 171.0])
 def test_loops_are_whole_bars_at_the_true_tempo(bpm: float, tmp_path: Path) -> None:
     truth = synth.drums(bpm=bpm, bars=12, noise_dbfs=-50)
@@ -58,6 +57,7 @@ def test_loops_are_whole_bars_at_the_true_tempo(bpm: float, tmp_path: Path) -> N
         assert np.abs(truth.beats_s - row["start_ms"] / 1000).min() < 0.006
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "truth",
     [
@@ -72,6 +72,7 @@ def test_beats(truth: synth.Truth, tmp_path: Path) -> None:
     assert beat_f(truth, loops_of(truth, tmp_path)) > 0.95
 
 
+@pytest.mark.heavy
 def test_the_tempo_may_change(tmp_path: Path) -> None:
     truth = synth.drums(bars=16, bpm=100, bpm_end=125, noise_dbfs=-50)
     rows = loops_of(truth, tmp_path).body["segments"]
@@ -87,6 +88,7 @@ def _step(samples: np.ndarray, at: int) -> float:
     return float(np.abs(np.diff(samples[at - 44 : at + 44], 2)).max())
 
 
+@pytest.mark.heavy
 def test_the_seam_is_inaudible(tmp_path: Path) -> None:
     """Level and spectrum go on across the seam as in the recording; a bare cut clicks."""
     truth = over_a_pad(synth.drums(bars=8, noise_dbfs=-70))
@@ -112,6 +114,7 @@ def test_the_seam_is_inaudible(tmp_path: Path) -> None:
     assert max(seams) < 3 * usual
 
 
+@pytest.mark.heavy
 def test_what_repeats_comes_first(tmp_path: Path) -> None:
     steady = synth.drums(bars=8, noise_dbfs=-60)
     wild = synth.melody(attack_s=0.01, notes=50, seed=5)
@@ -128,6 +131,7 @@ def test_one_bar_alone_is_taken_whole(tmp_path: Path) -> None:
     assert row["bpm"] == pytest.approx(110, rel=1e-4)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["amen", "breakbeat", "garzul", "perc1"])
 def test_real_loops(name: str, tmp_path: Path) -> None:
     source = REAL_MEDIA / "loops" / f"loop_{name}.flac"
@@ -142,6 +146,7 @@ def test_real_loops(name: str, tmp_path: Path) -> None:
     assert best["end_ms"] - best["start_ms"] == pytest.approx(1000 * truth["duration"], abs=1)
 
 
+@pytest.mark.heavy
 def test_noise_has_no_loops(tmp_path: Path) -> None:
     samples = synth.noise_floor(np.zeros(RATE_HZ * 20, np.float32), -20)
     ran = loops_of(synth.Truth(samples, RATE_HZ, np.zeros(0), np.zeros(0)), tmp_path)
@@ -162,6 +167,7 @@ def test_short_recordings(samples: int, tmp_path: Path) -> None:
     assert ran.body["segments"] == []
 
 
+@pytest.mark.heavy
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     truth = over_a_pad(synth.drums(bars=6))
     digests = [
@@ -190,6 +196,7 @@ def test_params_outside_the_limits_name_the_field(field: str, value: int) -> Non
     assert caught.value.to_json()["details"]["field"] == field
 
 
+@pytest.mark.heavy
 def test_three_beats_a_bar(tmp_path: Path) -> None:
     ran = loops_of(synth.drums(bars=12), tmp_path, beats_per_bar=3)
     for row in ran.body["segments"]:

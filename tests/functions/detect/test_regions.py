@@ -22,11 +22,10 @@ from shared.watch import health
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms
 
-pytestmark = pytest.mark.heavy
-
 STUB = Backend("stub", "regions-stub-1", stub=True)
 
 
+@pytest.mark.heavy
 def test_one_face_in_every_frame_of_the_face_clip(face_clip: video.Ran) -> None:
     summary = face_clip.summary
     assert [track.track_id for track in summary.tracks] == ["face_001"]
@@ -41,6 +40,7 @@ def test_one_face_in_every_frame_of_the_face_clip(face_clip: video.Ran) -> None:
     assert output.meta["model_used"] == "centerface"
 
 
+@pytest.mark.heavy
 def test_each_track_has_a_mask_of_where_it_is(face_clip: video.Ran) -> None:
     (output,) = face_clip.of("video_region_mask")
     mask = cv2.imread(str(output.path), cv2.IMREAD_UNCHANGED)
@@ -53,6 +53,7 @@ def test_each_track_has_a_mask_of_where_it_is(face_clip: video.Ran) -> None:
     assert np.mean(expected != (mask == 255)) < 0.01
 
 
+@pytest.mark.heavy
 def test_no_face_in_the_broll_clip(broll_clip: video.Ran) -> None:
     assert broll_clip.summary.tracks == ()
     assert len(broll_clip.summary.cuts_ms) == 3
@@ -88,6 +89,7 @@ def test_real_faces_are_found_however_they_are_turned(turn: int | None, floor: i
     assert extra <= 1
 
 
+@pytest.mark.heavy
 def test_what_is_too_weak_to_be_a_face_is_told(tmp_path: Path) -> None:
     """At a least confidence that no detection reaches, all of them are unsure."""
     short = video.shortened(tmp_path / "a.mp4", 0.4)
@@ -168,6 +170,7 @@ def marked_as_turned(path: Path, folder: Path) -> Iterator[Path]:
         yield from (old, new) if known else (old,)
 
 
+@pytest.mark.heavy
 def test_the_stub_says_what_it_is_and_finds_nothing(tmp_path: Path) -> None:
     ran = video.run(ENGINE, video.FACE_CLIP, tmp_path, backend=STUB)
     assert ran.summary.model_used == "stub"
@@ -199,6 +202,7 @@ def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         FaceDetector.load()
 
 
+@pytest.mark.heavy
 def test_flags_choose_backend_and_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEO_REGION_BACKEND", "stub")
     monkeypatch.setenv("VIDEO_REGIONS_MIN_CONFIDENCE", "0.7")

@@ -14,8 +14,6 @@ from shared.contracts.visual import VisualMeta
 from shared.errors import ValidationError
 from tests.functions import video
 
-pytestmark = pytest.mark.heavy
-
 STUB = Backend("stub", "visual_meta-stub-1", stub=True)
 
 
@@ -23,6 +21,7 @@ def described(ran: video.Ran) -> VisualMeta:
     return VisualMeta.read(ran.of("visual_meta")[0].path)
 
 
+@pytest.mark.heavy
 def test_the_broll_clip_has_four_shots(tmp_path: Path) -> None:
     ran = video.run(ENGINE, video.BROLL_CLIP, tmp_path)
     meta = described(ran)
@@ -33,6 +32,7 @@ def test_the_broll_clip_has_four_shots(tmp_path: Path) -> None:
     assert ran.of("preview")[0].meta["shows"].startswith("4 shots")
 
 
+@pytest.mark.heavy
 def test_the_subject_is_the_face(tmp_path: Path) -> None:
     clip = video.moving(tmp_path / "a.mp4", video.MOTIONS["swaying"], 2.0)
     meta = described(video.run(ENGINE, clip.path, tmp_path / "out"))
@@ -46,6 +46,7 @@ def test_the_subject_is_the_face(tmp_path: Path) -> None:
     assert np.max(off) < 0.05
 
 
+@pytest.mark.heavy
 def test_without_a_face_the_subject_is_what_stands_out(tmp_path: Path) -> None:
     frames = (np.full((180, 320, 3), 90, np.uint8) for _ in range(20))
 
@@ -62,6 +63,7 @@ def test_without_a_face_the_subject_is_what_stands_out(tmp_path: Path) -> None:
     assert meta.samples[0].primary_subject_center_y == pytest.approx(0.25, abs=0.08)
 
 
+@pytest.mark.heavy
 def test_motion_is_measured_in_widths_a_second(tmp_path: Path) -> None:
     from skimage.data import gravel
 
@@ -82,6 +84,7 @@ def test_a_still_recording_does_not_move_and_has_no_subject(tmp_path: Path) -> N
     assert len(meta.shots) == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("interval_ms", [pytest.param(100.0, marks=pytest.mark.heavy), 400.0])
 def test_samples_come_at_the_interval(interval_ms: float, tmp_path: Path) -> None:
     ran = video.run(ENGINE, video.BROLL_CLIP, tmp_path, frame_sample_interval_ms=interval_ms)
@@ -99,6 +102,7 @@ def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_the_stub_is_flagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visual_meta, "dependency", lambda name: Dependency(name != "opencv"))
     assert ENGINE.backend().type == "stub"

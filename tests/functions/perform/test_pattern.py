@@ -23,8 +23,6 @@ from shared.errors import InputTooLarge, UnsupportedMedia, ValidationError
 from shared.pipeline import KINDS
 from tests.functions.perform.rig import EXAMPLE, MIDI_FILES, pattern, write
 
-pytestmark = pytest.mark.heavy
-
 
 def job(source: Path, workdir: Path, **sources: Path) -> Job:
     workdir.mkdir(exist_ok=True)
@@ -42,6 +40,7 @@ def performed(tmp_path_factory):
     return work, ENGINE.run(work, PatternParams(), ENGINE.backend())
 
 
+@pytest.mark.heavy
 def test_outputs_are_complete_and_meet_their_kinds(performed):
     work, result = performed
     assert result.state is StepState.DONE
@@ -54,6 +53,7 @@ def test_outputs_are_complete_and_meet_their_kinds(performed):
     assert work.heard[-1] == 1.0
 
 
+@pytest.mark.heavy
 def test_stems_add_up_to_the_master(performed):
     _, result = performed
     sounds = [o for o in result.outputs if o.content_type == "audio/wav"]
@@ -65,6 +65,7 @@ def test_stems_add_up_to_the_master(performed):
     assert all(np.abs(stem).max() > 0.001 for stem in stems)
 
 
+@pytest.mark.heavy
 def test_the_rows_describe_the_file(performed):
     _, result = performed
     master = result.outputs[0]
@@ -75,6 +76,7 @@ def test_the_rows_describe_the_file(performed):
     assert master.meta["loudness_rows"][0]["rms_dbfs"] == pytest.approx(expected.tolist(), abs=0.02)
 
 
+@pytest.mark.heavy
 def test_fades_are_in_the_log(performed):
     _, result = performed
     log = result.outputs[0].meta["automation_log"]
@@ -90,6 +92,7 @@ def test_fades_are_in_the_log(performed):
     ]
 
 
+@pytest.mark.heavy
 def test_performing_again_gives_the_same_bytes(performed, tmp_path):
     _, result = performed
     again = ENGINE.run(job(EXAMPLE, tmp_path / "again"), PatternParams(), ENGINE.backend())
@@ -99,6 +102,7 @@ def test_performing_again_gives_the_same_bytes(performed, tmp_path):
         assert digests[0] == digests[1], one.name
 
 
+@pytest.mark.heavy
 def test_tempo_and_duration_are_the_asker_s(tmp_path):
     rendering = perform_file(write(tmp_path, pattern()), tempo_bpm=60, duration_beats=5)
     assert rendering.duration_s == 5.0
@@ -106,6 +110,7 @@ def test_tempo_and_duration_are_the_asker_s(tmp_path):
     assert rendering.files == {}
 
 
+@pytest.mark.heavy
 def test_the_printed_table_has_a_line_a_beat(tmp_path):
     printed = format_performance(perform_file(write(tmp_path, pattern()))).splitlines()
     assert printed[0].split() == [
@@ -213,6 +218,7 @@ def test_large_files_and_other_bytes_are_refused(tmp_path):
         perform_file(path)
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not MIDI_FILES.exists(), reason="the test recordings are not on this machine")
 def test_a_midi_file_performs(tmp_path):
     rendering = perform_file(MIDI_FILES / "test-c-major-scale.mid", out=tmp_path / "out")
@@ -221,6 +227,7 @@ def test_a_midi_file_performs(tmp_path):
     assert names == ["automation.json", "loudness.json", "master.wav", "pattern.png", "stem_01.wav"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", bank.names())
 def test_every_sound_of_the_bank_speaks_up(name):
     sound = bank.sound(name, 48_000)
@@ -231,6 +238,7 @@ def test_every_sound_of_the_bank_speaks_up(name):
         assert abs(layer.sample[-1]) < 1e-3
 
 
+@pytest.mark.heavy
 def test_bolder_layers_are_brighter():
     for name in ("keys", "strings", "pluck", "snare"):
         energies = [

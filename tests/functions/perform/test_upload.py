@@ -21,8 +21,6 @@ from shared.runs.views import run_object
 from shared.settings import Settings
 from shared.steps.step_records import load_records
 
-pytestmark = pytest.mark.heavy
-
 CTX = RequestContext(tenant_id="t1", env="dev")
 TOPICS = {"uploads": "probe", "steps-detect": "detect", "steps-perform": "perform"}
 
@@ -38,6 +36,7 @@ def processed(home: Home, path: Path, ctx: RequestContext = CTX, **wishes: objec
     return run_object(home, ctx, run_id)
 
 
+@pytest.mark.heavy
 def test_a_pattern_plays_a_hit_of_the_tenants_own_and_of_no_other(tmp_path: Path) -> None:
     assert callable(handler_of("perform"))
     home = open_home(Settings(data=tmp_path / "data"), engine_of)

@@ -35,7 +35,7 @@ HANDLERS: dict[str, Callable[[Message, Home], None]] = {
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return embedded_home(tmp_path / "data", lease_s=30.0)
+    return embedded_home(tmp_path / "data")
 
 
 def drain(home: Home) -> None:

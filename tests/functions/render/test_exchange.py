@@ -28,7 +28,7 @@ MINE = RequestContext(tenant_id="local", env="dev")
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return embedded_home(tmp_path / "data", lease_s=30.0)
+    return embedded_home(tmp_path / "data")
 
 
 def uploaded(home: Home, path: Path) -> str:

@@ -31,8 +31,6 @@ from tests.functions.render.rig import (
     write,
 )
 
-pytestmark = pytest.mark.heavy
-
 TARGETS = {"default": -16, "podcast": -16, "music": -14, "voiceover": -19, "draft": -16}
 WITHIN_LU = 0.5
 
@@ -68,6 +66,7 @@ def mastered(folder: Path, sound: Sound, **params: Any) -> Mixed:
     return mix(folder, {"a": write(folder, sound)}, one_track({"asset_id": "a"}), **params)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("preset", TARGETS)
 def test_each_preset_has_its_loudness_and_its_peaks(tmp_path: Path, preset: str) -> None:
     done = mastered(tmp_path, bursts(), export_preset=preset)
@@ -80,19 +79,21 @@ def test_each_preset_has_its_loudness_and_its_peaks(tmp_path: Path, preset: str)
     assert done.result.state is StepState.DONE
 
 
+@pytest.mark.heavy
 def test_a_stereo_voiceover_is_three_lu_louder_by_the_meter(tmp_path: Path) -> None:
     done = mastered(tmp_path, bursts(), export_preset="voiceover", channels=2)
     assert measured_lufs(done.sound()) == pytest.approx(-16, abs=WITHIN_LU)
     assert done.master.meta["loudnorm_target"] == -16
 
 
-@pytest.mark.parametrize("level", [0.9, 0.0005])
+@pytest.mark.parametrize("level", [0.9, pytest.param(0.0005, marks=pytest.mark.heavy)])
 def test_too_loud_and_too_quiet_mixes_come_to_the_target(tmp_path: Path, level: float) -> None:
     done = mastered(tmp_path, tone(3.0, level=level, channels=2), export_preset="podcast")
     assert measured_lufs(done.sound()) == pytest.approx(-16, abs=WITHIN_LU)
     assert done.master.meta["headroom_gain_db"] == (-5.08 if level == 0.9 else 0.0)
 
 
+@pytest.mark.heavy
 def test_what_limiting_cannot_reach_is_said(tmp_path: Path) -> None:
     clicks = np.zeros((3 * RATE, 2))
     clicks[::4_000] = 0.9
@@ -109,6 +110,7 @@ def test_silence_is_mastered_to_silence_and_said(tmp_path: Path) -> None:
     assert level_db(done.sound()) < -130, "dither alone"
 
 
+@pytest.mark.heavy
 def test_stems_add_up_to_the_mix_before_mastering(tmp_path: Path) -> None:
     sources = {name: write(tmp_path, noise(2.0, seed=n)) for n, name in enumerate("abc")}
     roles = {"a": "dialogue", "b": "music", "c": "ambience"}
@@ -144,6 +146,7 @@ def test_stems_add_up_to_the_mix_before_mastering(tmp_path: Path) -> None:
     assert level_db(total * master_gain - done.sound()) < -40, "nothing else but the limiter"
 
 
+@pytest.mark.heavy
 def test_the_masters_meta_says_all_that_was_done(tmp_path: Path) -> None:
     done = mastered(tmp_path, noise(1.0), export_preset="podcast")
     meta = done.master.meta
@@ -158,6 +161,7 @@ def test_the_masters_meta_says_all_that_was_done(tmp_path: Path) -> None:
     assert done.master.parents == ("a",)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("format", ["wav", "flac", "mp3", "aac", "opus"])
 def test_every_format_plays_and_carries_tags_and_chapters(tmp_path: Path, format: str) -> None:
     timeline = {
@@ -214,6 +218,7 @@ def riff_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("depth", "subtype"), [(16, "PCM_16"), (24, "PCM_24")])
 @pytest.mark.parametrize("format", ["wav", "flac"])
 def test_bit_depths_are_as_asked(tmp_path: Path, depth: int, subtype: str, format: str) -> None:
@@ -265,12 +270,14 @@ def test_the_limiter_touches_nothing_below_its_threshold() -> None:
     assert np.array_equal(limited(sound, -1.0), sound)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("block", [5_000, 48_000])
 def test_the_limiter_in_blocks_is_the_limiter_whole(block: int) -> None:
     sound = noise(2.0, level=0.5)
     assert np.abs(limited(sound, -6.0, block) - limited(sound, -6.0)).max() < 1e-6
 
 
+@pytest.mark.heavy
 def test_peaks_between_samples_are_found_and_limited(tmp_path: Path) -> None:
     """A sine at a quarter of the rate, 45 degrees on: 3 dB more than any sample."""
     wave_ = 0.9 * np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4)

@@ -25,8 +25,6 @@ from shared.media.probe import probe
 from tests.functions import video
 from tests.shared.media.test_frames import packet_times_ms, read
 
-pytestmark = pytest.mark.heavy
-
 Inputs = Mapping[str, list[InputFile]]
 WORDS = [
     {"start_ms": 500, "end_ms": 1500, "text": "First we look\nthis way."},
@@ -76,6 +74,7 @@ def shown(path: Path) -> list[NDArray[np.uint8]]:
     return [frame.data.reshape(stream.height, stream.width, 3) for frame in found]
 
 
+@pytest.mark.heavy
 def test_a_dry_run_gives_the_whole_plan_and_renders_nothing(inputs: Inputs, tmp_path: Path) -> None:
     ran = render(tmp_path, inputs, dry_run=True, aspect="9:16", captions="burn")
     (output,) = ran.result.outputs
@@ -115,6 +114,7 @@ def test_no_faces_is_no_reason_to_refuse_but_a_failure_is(tmp_path: Path) -> Non
             video.run(ENGINE, short, tmp_path / "b", failed={"anonymise.faces": told})
 
 
+@pytest.mark.heavy
 def test_stubs_are_not_rendered_from(inputs: Inputs, tmp_path: Path) -> None:
     stub = {**inputs, "transcribe.captions": [transcript(tmp_path, backend_type="stub")]}
     with pytest.raises(MissingDependency, match="stub"):
@@ -141,6 +141,7 @@ CUTS = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("cuts", CUTS)
 def test_cuts_show_and_sound_what_was_cut_out(
     cuts: list[tuple[float, float]], originals: list[NDArray[np.int64]], tmp_path: Path
@@ -172,6 +173,7 @@ def sound_length_ms(path: Path) -> float:
         return 1000 * sum(len(block) for block in blocks) / blocks.sample_rate_hz
 
 
+@pytest.mark.heavy
 def test_picture_and_sound_stay_together(tmp_path: Path) -> None:
     """A flash and a beep at 1.0 s and 2.6 s are still together after cutting and reordering."""
     path = tmp_path / "a.mp4"
@@ -193,6 +195,7 @@ def test_picture_and_sound_stay_together(tmp_path: Path) -> None:
     assert first_ms == pytest.approx(flashes_ms, abs=10)
 
 
+@pytest.mark.heavy
 def test_the_whole_is_as_long_as_its_longest_stream(tmp_path: Path) -> None:
     """The first and the last picture stand where there is sound alone."""
     path = tmp_path / "a.mp4"
@@ -240,6 +243,7 @@ def walker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs]:
     return clip.path, {"detect.visual_meta": [seen]}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "aspect", ["9:16", *(pytest.param(name, marks=pytest.mark.heavy) for name in ("1:1", "16:9"))]
 )
@@ -309,6 +313,7 @@ def test_the_same_plan_gives_the_same_bytes_on_any_number_of_cores(
     assert one == other
 
 
+@pytest.mark.heavy
 def test_a_height_is_kept_to(inputs: Inputs, tmp_path: Path) -> None:
     cuts = [{"start_ms": 0, "end_ms": 500}]
     (output,) = render(tmp_path, inputs, height=120, cuts=cuts).of("video_render")
@@ -320,6 +325,7 @@ AS_PLANNED = {"frames": 10, "start_ms": 0.0, "end_ms": 400.0, "width": 320, "hei
 AS_HEARD = {"frames": 20, "start_ms": 0.0, "end_ms": 405.0}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("check", "picture", "sound"),
     [
@@ -366,6 +372,7 @@ def test_wrong_params_are_named(params: dict[str, Any], field: str) -> None:
         VideoRenderParams.model_validate(params)
 
 
+@pytest.mark.heavy
 def test_cuts_after_the_end_are_refused(inputs: Inputs, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="after the recording, at 6"):
         render(tmp_path, inputs, cuts=[{"start_ms": 0, "end_ms": 9000}])

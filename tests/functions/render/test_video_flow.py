@@ -28,8 +28,6 @@ from shared.runs.views import list_artifacts, run_object
 from tests.functions import video
 from tests.toy import embedded_home
 
-pytestmark = pytest.mark.heavy
-
 MINE = RequestContext(tenant_id="t1", env="dev")
 THEIRS = RequestContext(tenant_id="t2", env="dev")
 HANDLERS: Mapping[str, Callable[[Message, Home], None]] = {
@@ -60,7 +58,7 @@ def again(home: Home, asset_id: str, step: str, **params: Any) -> dict[str, Any]
 def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twice(
     tmp_path: Path,
 ) -> None:
-    home, source = embedded_home(tmp_path / "data", lease_s=30.0), tmp_path / "a.mp4"
+    home, source = embedded_home(tmp_path / "data"), tmp_path / "a.mp4"
     words = ["-i", video.FACE_CLIP, "-t", "0.5", "-c", "copy", "-an", source]
     subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
     looks = dict(video.QUICK)
@@ -99,8 +97,9 @@ def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twi
     assert list(list_artifacts(home.documents, THEIRS)) == []
 
 
+@pytest.mark.heavy
 def test_a_dry_run_runs_nothing_but_the_plan(tmp_path: Path) -> None:
-    home = embedded_home(tmp_path / "data", lease_s=30.0)
+    home = embedded_home(tmp_path / "data")
     wishes = Wishes(steps=("detect.visual_meta",))
     run_id = upload_run_id(upload(home, MINE, video.FACE_CLIP, wishes))
     settled(home, run_id)

@@ -52,10 +52,13 @@ def field_recording(folder: Path) -> Path:
     return harness.write(folder / "field.wav", np.stack([mono, 0.8 * mono], axis=1), RATE_HZ)
 
 
-def detect(source: Path, folder: Path) -> dict[str, list[InputFile]]:
+def detect(
+    source: Path, folder: Path, steps: Sequence[str] = tuple(DETECTIONS)
+) -> dict[str, list[InputFile]]:
     """Every detection's artifacts, with the meta that the runtime gives them."""
     found = {}
-    for step, engine in DETECTIONS.items():
+    for step in steps:
+        engine = DETECTIONS[step]
         backend = engine.backend()
         ran = harness.run(engine, source, folder / step, backend=backend)
         common = describe_backend(step, backend, f"key|{step}")

@@ -22,6 +22,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia, ValidationError
+from tests.functions.detect import harness, synth
 from tests.functions.sample.rig import (
     FAILED,
     NOTES,
@@ -32,8 +33,6 @@ from tests.functions.sample.rig import (
     pack,
 )
 from tests.functions.sample.test_chunks import parsed
-
-pytestmark = pytest.mark.heavy
 
 Inputs = Mapping[str, Sequence[InputFile]]
 
@@ -53,6 +52,20 @@ def packed(source: Path, inputs: Inputs, tmp_path_factory: pytest.TempPathFactor
     return pack(source, inputs, tmp_path_factory.mktemp("packed") / "out")
 
 
+def test_the_hits_of_a_bar_of_drums_are_packed(tmp_path: Path) -> None:
+    bar = synth.drums(rate_hz=RATE_HZ, bars=1, noise_dbfs=-70).samples
+    source = harness.write(tmp_path / "bar.wav", bar, RATE_HZ)
+    found = detect(source, tmp_path / "detected", ["detect.hits"])
+    made = pack(source, found, tmp_path / "packed", include=["hits"])
+    assert made.result.state is StepState.DONE
+    cut = {each.artifact_id: each.path for each in found["detect.hits"]}
+    assert len(made.rows("hit")) >= 2
+    for row in made.rows("hit"):
+        sound, _ = soundfile.read(cut[row["artifact_id"]], always_2d=True)
+        assert np.array_equal(made.audio(row["file"]), sound)
+
+
+@pytest.mark.heavy
 def test_all_sorts_are_packed_and_named_by_what_they_are(packed: Packed) -> None:
     assert packed.result.state is StepState.DONE
     hits, loops, phrases = (packed.rows(kind) for kind in ("hit", "loop", "phrase"))
@@ -63,6 +76,7 @@ def test_all_sorts_are_packed_and_named_by_what_they_are(packed: Packed) -> None
     assert {Path(file).suffix for file in packed.files} == {".wav", ".sfz", ".json", ".png"}
 
 
+@pytest.mark.heavy
 def test_every_wav_plays_and_is_what_the_detection_cut(packed: Packed, inputs: Inputs) -> None:
     cut = {each.artifact_id: each.path for segments in inputs.values() for each in segments}
     for row in packed.manifest["segments"]:
@@ -72,6 +86,7 @@ def test_every_wav_plays_and_is_what_the_detection_cut(packed: Packed, inputs: I
         assert row["end_ms"] - row["start_ms"] == pytest.approx(length_ms, abs=0.01)
 
 
+@pytest.mark.heavy
 def test_notes_are_named_and_drums_of_noise_are_not(packed: Packed) -> None:
     named = {
         row["pitch"]["note"]: row
@@ -86,6 +101,7 @@ def test_notes_are_named_and_drums_of_noise_are_not(packed: Packed) -> None:
     assert unity == 61 and "C#4" in named[61]["file"]
 
 
+@pytest.mark.heavy
 def test_loops_carry_loop_points_beats_and_tempo(packed: Packed) -> None:
     for row in packed.rows("loop"):
         chunks = parsed(packed.files[row["file"]])
@@ -100,6 +116,7 @@ def test_loops_carry_loop_points_beats_and_tempo(packed: Packed) -> None:
         assert bpm == pytest.approx(120, rel=0.003)
 
 
+@pytest.mark.heavy
 def test_a_hits_cue_is_its_onset(packed: Packed) -> None:
     for row in packed.rows("hit"):
         chunks = parsed(packed.files[row["file"]])
@@ -108,6 +125,7 @@ def test_a_hits_cue_is_its_onset(packed: Packed) -> None:
         assert b"acid" not in chunks and struct.unpack_from("<I", chunks[b"smpl"], 28) == (0,)
 
 
+@pytest.mark.heavy
 def test_a_loops_file_repeats_without_a_click(packed: Packed, source: Path) -> None:
     """Where the sampler goes round it sounds as the recording did: no step, level and brightness."""
     recording, _ = soundfile.read(source, always_2d=True)
@@ -129,6 +147,7 @@ def _level_db(samples: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(samples**2) + 1e-9))
 
 
+@pytest.mark.heavy
 def test_mappings_name_files_that_exist_one_a_key(packed: Packed) -> None:
     sfz = {name: data.decode() for name, data in packed.files.items() if name.endswith(".sfz")}
     assert set(sfz) == {"hits.sfz", "loops.sfz", "phrases.sfz", "hits_tuned.sfz"}
@@ -144,6 +163,7 @@ def test_mappings_name_files_that_exist_one_a_key(packed: Packed) -> None:
     assert "loop_mode=loop_continuous" in sfz["loops.sfz"]
 
 
+@pytest.mark.heavy
 def test_tuned_hits_cover_each_key_once(packed: Packed) -> None:
     text = packed.files["hits_tuned.sfz"].decode()
     found = re.findall(r"lokey=(\d+) hikey=(\d+) pitch_keycenter=(\d+) tune=(-?\d+)", text)
@@ -153,6 +173,7 @@ def test_tuned_hits_cover_each_key_once(packed: Packed) -> None:
     assert set(NOTES) <= {note for *_, note in ranges}
 
 
+@pytest.mark.heavy
 def test_the_picture_shows_the_waveform(packed: Packed) -> None:
     from PIL import Image
 
@@ -163,6 +184,7 @@ def test_the_picture_shows_the_waveform(packed: Packed) -> None:
     }
 
 
+@pytest.mark.heavy
 def test_the_same_input_gives_the_same_bytes(
     source: Path, inputs: Inputs, packed: Packed, tmp_path: Path
 ) -> None:
@@ -176,6 +198,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert {name.split("/")[0] for name in names} == {"sample_pack_23456789"}
 
 
+@pytest.mark.heavy
 def test_what_scores_less_is_left_out(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     strict = pack(source, inputs, tmp_path / "strict", min_quality_score=0.6)
     scores = [row["score"] for row in strict.manifest["segments"]]
@@ -186,6 +209,7 @@ def test_what_scores_less_is_left_out(source: Path, inputs: Inputs, tmp_path: Pa
         assert (outcome["found"], outcome["packed"]) == (len(rows), len(good))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("given", "used"), [(7.0, 1.0), (-1.0, 0.0)])
 def test_quality_is_clamped_and_the_meta_says_so(
     given: float, used: float, source: Path, inputs: Inputs, tmp_path: Path
@@ -195,6 +219,7 @@ def test_quality_is_clamped_and_the_meta_says_so(
     assert made.meta["clamped"] == {"min_quality_score": {"given": given, "used": used}}
 
 
+@pytest.mark.heavy
 def test_nothing_good_enough_is_said(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     made = pack(source, inputs, tmp_path / "out", min_quality_score=1.0, include=["hits"])
     assert made.result.state is StepState.SKIPPED
@@ -202,6 +227,7 @@ def test_nothing_good_enough_is_said(source: Path, inputs: Inputs, tmp_path: Pat
     assert made.manifest["segments"] == []
 
 
+@pytest.mark.heavy
 def test_only_what_lies_between_the_offsets(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     made = pack(source, inputs, tmp_path / "out", start_offset_ms=2_000, end_offset_ms=9_000)
     rows = made.manifest["segments"]
@@ -209,6 +235,7 @@ def test_only_what_lies_between_the_offsets(source: Path, inputs: Inputs, tmp_pa
     assert all(row["start_ms"] >= 2_000 and row["end_ms"] <= 9_000 for row in rows)
 
 
+@pytest.mark.heavy
 def test_only_the_sorts_that_are_asked_for(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     made = pack(source, inputs, tmp_path / "out", include="phrases")
     assert {row["kind"] for row in made.manifest["segments"]} == {"phrase"}
@@ -229,6 +256,7 @@ def test_wrong_params_are_named(field: str, params: dict[str, Any]) -> None:
     assert raised.value.fields["details"]["field"] == field
 
 
+@pytest.mark.heavy
 def test_a_failed_detection_leaves_the_others(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     left = {**inputs, "detect.phrases": []}
     made = pack(source, left, tmp_path / "out", failed={"detect.phrases": FAILED})
@@ -241,6 +269,7 @@ def test_a_failed_detection_leaves_the_others(source: Path, inputs: Inputs, tmp_
         assert told["outcomes"]["detect.hits"]["state"] == "done"
 
 
+@pytest.mark.heavy
 def test_a_failure_that_concerns_nothing_wanted_degrades_nothing(
     source: Path, inputs: Inputs, tmp_path: Path
 ) -> None:
@@ -250,6 +279,7 @@ def test_a_failure_that_concerns_nothing_wanted_degrades_nothing(
     assert made.meta["outcomes"]["detect.phrases"]["error"] == FAILED
 
 
+@pytest.mark.heavy
 def test_a_skipped_detection_is_no_failure(source: Path, inputs: Inputs, tmp_path: Path) -> None:
     left = {**inputs, "detect.loops": []}
     failed = {"detect.loops": {"reason": "silent recording"}}
@@ -259,6 +289,7 @@ def test_a_skipped_detection_is_no_failure(source: Path, inputs: Inputs, tmp_pat
     assert (outcome["state"], outcome["reason"]) == ("skipped", "silent recording")
 
 
+@pytest.mark.heavy
 def test_thousands_of_members_do_not_burst_the_document(
     source: Path, inputs: Inputs, tmp_path: Path
 ) -> None:
@@ -281,6 +312,7 @@ def test_thousands_of_members_do_not_burst_the_document(
     assert len(keys) == 3_000 and max(keys) < 128
 
 
+@pytest.mark.heavy
 def test_members_and_parents_say_where_the_pack_comes_from(packed: Packed, inputs: Inputs) -> None:
     known = {each.artifact_id for segments in inputs.values() for each in segments}
     parents = set(packed.output.parents)
@@ -291,6 +323,7 @@ def test_members_and_parents_say_where_the_pack_comes_from(packed: Packed, input
     assert packed.meta["members"][0] == {name: first[name] for name in told}
 
 
+@pytest.mark.heavy
 def test_a_segment_that_is_no_sound_is_refused(
     source: Path, inputs: Inputs, tmp_path: Path
 ) -> None:

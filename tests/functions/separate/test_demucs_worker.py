@@ -31,8 +31,6 @@ from tests.functions.separate import bad_models
 from tests.functions.separate.rig import MODEL, RATE_HZ, WEIGHTS, Separated, separate, song, write
 from tests.toy import wait_until
 
-pytestmark = pytest.mark.heavy
-
 
 @pytest.fixture(scope="module")
 def source(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,7 +47,7 @@ def usual(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Separated:
 def no_child_left() -> Iterator[None]:
     """Fails where a model's own child process outlives its worker."""
     yield
-    wait_until(lambda: not _children_of_models(), at_most_s=10)
+    wait_until(lambda: not _children_of_models())
 
 
 def _children_of_models() -> list[int]:
@@ -61,6 +59,7 @@ def load(worker: Worker, model: str = MODEL) -> host.Loaded:
     return worker.load(model, find_weights(model), lambda: None)
 
 
+@pytest.mark.heavy
 def test_the_model_is_loaded_once(source: Path, tmp_path: Path) -> None:
     first = separate(source, tmp_path)
     process = warm_worker().process_id
@@ -69,6 +68,7 @@ def test_the_model_is_loaded_once(source: Path, tmp_path: Path) -> None:
     assert first.metas == second.metas
 
 
+@pytest.mark.heavy
 def test_it_outlives_the_thread_that_asked(models: Path) -> None:
     """The kernel ends a child with the thread that started it."""
     with closing(Worker()) as worker:
@@ -80,6 +80,7 @@ def test_it_outlives_the_thread_that_asked(models: Path) -> None:
         assert worker.process_id == process
 
 
+@pytest.mark.heavy
 def test_one_that_has_left_is_replaced(models: Path) -> None:
     with closing(Worker()) as worker:
         load(worker)
@@ -91,6 +92,7 @@ def test_one_that_has_left_is_replaced(models: Path) -> None:
         assert worker.process_id != gone.pid
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("how", "told"),
     [
@@ -116,6 +118,7 @@ def test_a_broken_job_is_told_and_the_next_is_not_harmed(
     assert separate(source, tmp_path).hashes == usual.hashes
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("no_child_left")
 def test_a_hang_ends_with_the_whole_group(
     source: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,6 +131,7 @@ def test_a_hang_ends_with_the_whole_group(
     assert warm_worker().process_id is None
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("no_child_left")
 def test_a_lost_lease_ends_it_in_the_middle_of_a_piece(
     source: Path, models: Path, tmp_path: Path
@@ -143,6 +147,7 @@ def test_a_lost_lease_ends_it_in_the_middle_of_a_piece(
     assert warm_worker().process_id is None
 
 
+@pytest.mark.heavy
 def test_it_goes_before_the_machine_runs_out_of_memory(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +158,7 @@ def test_it_goes_before_the_machine_runs_out_of_memory(
     assert 0 < host.available_bytes() < 1 << 60
 
 
+@pytest.mark.heavy
 def test_missing_weights_name_the_model_and_the_place(source: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingDependency) as caught:
         separate(source, tmp_path, model="htdemucs")
@@ -163,6 +169,7 @@ def test_missing_weights_name_the_model_and_the_place(source: Path, tmp_path: Pa
         separate(source, tmp_path, model="htdemucs_7s")
 
 
+@pytest.mark.heavy
 def test_an_empty_model_folder_and_damaged_weights(
     source: Path, models: Path, tmp_path: Path
 ) -> None:
@@ -178,6 +185,7 @@ def test_an_empty_model_folder_and_damaged_weights(
         separate(source, tmp_path, model="damaged")
 
 
+@pytest.mark.heavy
 def test_a_bag_of_models_and_the_form_without_pickles(
     source: Path, usual: Separated, models: Path, tmp_path: Path
 ) -> None:
@@ -218,6 +226,7 @@ def _save_safe(path: Path) -> None:
     assert isinstance(load_safetensors_model(path), torch.nn.Module)
 
 
+@pytest.mark.heavy
 def test_the_readiness_probe(models: Path) -> None:
     """It says so only with the model loaded; here the default one is not, the tiny band's is."""
     from flask import Flask, request
@@ -232,6 +241,7 @@ def test_the_readiness_probe(models: Path) -> None:
     assert warm_worker().process_id is not None
 
 
+@pytest.mark.heavy
 def test_the_command_line_is_the_checked_interface(
     source: Path, usual: Separated, tmp_path: Path
 ) -> None:
@@ -254,5 +264,6 @@ def test_the_command_line_is_the_checked_interface(
     assert found == sorted(output.name for output in usual.result.outputs)
 
 
+@pytest.mark.heavy
 def test_a_stem_is_as_long_as_its_recording(usual: Separated) -> None:
     assert {meta["frames"] for meta in usual.metas} == {int(2.5 * RATE_HZ)}

@@ -12,8 +12,6 @@ from functions.separate import stems
 from functions.separate.host import warm_worker
 from tests.functions.separate.rig import separate, song, write
 
-pytestmark = pytest.mark.heavy
-
 MIB = 1 << 20
 
 
@@ -33,6 +31,7 @@ def peaks(source: Path, folder: Path) -> tuple[int, int]:
     return step, worker_peak_mib()
 
 
+@pytest.mark.heavy
 @pytest.mark.timeout(900)
 def test_four_times_the_length_takes_little_more(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,13 +10,12 @@ import pytest
 import soundfile
 
 from functions.separate import stems
+from shared.contracts.step import StepState
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.probe import probe
 from shared.watch import health
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, sdr_db
 from tests.functions.separate.rig import Kept, Separated, separate, song, write
-
-pytestmark = pytest.mark.heavy
 
 SECONDS = 10.0
 
@@ -36,6 +35,16 @@ def sung(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Sung:
     return Sung(tmp_path_factory.mktemp("song"))
 
 
+def test_a_second_of_sound_is_parted_and_adds_up(models: Path, tmp_path: Path) -> None:
+    _, mix = song(1.0)
+    made = separate(write(tmp_path / "song.wav", mix), tmp_path)
+    assert [output.name for output in made.result.outputs] == list(STEMS)
+    assert made.result.state is StepState.DONE
+    assert all(np.abs(made.stem(name)).max() > 0 for name in STEMS)
+    assert np.abs(made.total() - mix).max() < 0.3 * np.abs(mix).max()
+
+
+@pytest.mark.heavy
 def test_each_stem_is_the_one_it_says(sung: Sung) -> None:
     """Decibels by which separation improves on the mix itself, as the stem's estimate."""
     least = {"drums": 10, "bass": 10, "other": 10, "vocals": 10}
@@ -46,6 +55,7 @@ def test_each_stem_is_the_one_it_says(sung: Sung) -> None:
         assert sdr_db(sung.truth[name], sung.separated.stem(name)) > floor_db, name
 
 
+@pytest.mark.heavy
 def test_files_and_meta_are_as_the_recording(sung: Sung) -> None:
     for output in sung.separated.result.outputs:
         info = soundfile.info(output.path)
@@ -57,6 +67,7 @@ def test_files_and_meta_are_as_the_recording(sung: Sung) -> None:
     assert [output.name for output in sung.separated.result.outputs] == list(STEMS)
 
 
+@pytest.mark.heavy
 def test_stems_start_where_they_sound(sung: Sung) -> None:
     """A shift of one sample would show in the correlation with the true stem."""
     for name in ("drums", "bass"):
@@ -65,6 +76,7 @@ def test_stems_start_where_they_sound(sung: Sung) -> None:
         assert int(np.argmax(matches)) == 3, (name, matches)
 
 
+@pytest.mark.heavy
 def test_the_stated_residual_is_true(sung: Sung) -> None:
     missing = sung.mix - sung.separated.total()
     power = np.square(sung.mix, dtype=np.float64).sum()
@@ -74,6 +86,7 @@ def test_the_stated_residual_is_true(sung: Sung) -> None:
     assert stated < -10, "what the model does not explain at all is a small part"
 
 
+@pytest.mark.heavy
 def test_the_same_samples_again_and_in_one_piece(
     sung: Sung, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +99,7 @@ def test_the_same_samples_again_and_in_one_piece(
     assert in_pieces.hashes == sung.separated.hashes, "no seam, not even in the last bit"
 
 
+@pytest.mark.heavy
 def test_the_hash_is_of_the_samples(sung: Sung) -> None:
     import hashlib
 
@@ -95,6 +109,7 @@ def test_the_hash_is_of_the_samples(sung: Sung) -> None:
         assert hashlib.sha256(data[44:]).hexdigest() == output.meta["pcm_sha256"]
 
 
+@pytest.mark.heavy
 def test_demucs_itself_gives_the_same(sung: Sung) -> None:
     import torch
     from demucs.api import Separator
@@ -112,6 +127,7 @@ def test_demucs_itself_gives_the_same(sung: Sung) -> None:
         assert np.abs(sung.separated.stem(name) - theirs).max() < 1e-5, name
 
 
+@pytest.mark.heavy
 def test_a_recording_ten_times_louder_is_kept_as_float(sung: Sung) -> None:
     loud = write(sung.folder / "loud.wav", 4 * sung.mix[: 3 * RATE_HZ], subtype="FLOAT")
     separated = separate(loud, sung.folder)
@@ -129,6 +145,7 @@ def short(separated: Separated) -> Iterator[Sound]:
         yield separated.stem(output.name)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("rate_hz", "channels"), [(48_000, 2), (8_000, 1), (44_100, 3), (44_100, 1)]
 )
@@ -150,6 +167,7 @@ def test_other_rates_and_channels_come_back_as_they_were(
     assert int(np.argmax(lags)) == 1
 
 
+@pytest.mark.heavy
 def test_three_channels_are_a_pair_and_one(sung: Sung) -> None:
     pair = sung.mix[: 3 * RATE_HZ]
     three = np.column_stack([pair, pair.mean(axis=1)])
@@ -159,6 +177,7 @@ def test_three_channels_are_a_pair_and_one(sung: Sung) -> None:
         assert np.array_equal(found.stem(name)[:, :2], alone.stem(name))
 
 
+@pytest.mark.heavy
 def test_more_passes_are_a_little_better(sung: Sung) -> None:
     source = write(sung.folder / "six.wav", sung.mix[: 6 * RATE_HZ])
     one, three = (separate(source, sung.folder, shifts=shifts) for shifts in (1, 3))
@@ -171,6 +190,7 @@ def test_more_passes_are_a_little_better(sung: Sung) -> None:
     assert separate(source, sung.folder, shifts=3).hashes == three.hashes
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("sound", [np.zeros((RATE_HZ, 2)), np.full((1, 1), 0.5)])
 def test_silence_and_a_single_sample(sung: Sung, sound: Sound) -> None:
     separated = separate(write(sung.folder / "odd.wav", sound), sung.folder)
@@ -181,12 +201,14 @@ def test_silence_and_a_single_sample(sung: Sung, sound: Sound) -> None:
         assert {meta["residual_db"] for meta in separated.metas} == {None}
 
 
+@pytest.mark.heavy
 def test_what_is_too_long_is_refused(sung: Sung, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("functions.separate.pcm.LONGEST_S", 5)
     with pytest.raises(ValidationError, match="duration_ms: exceeds the maximum allowed, 5,000 ms"):
         separate(sung.source, sung.folder)
 
 
+@pytest.mark.heavy
 def test_corrupt_sound_is_an_error_and_the_next_job_is_not_harmed(sung: Sung) -> None:
     flac = write(sung.folder / "song.flac", sung.mix[: 3 * RATE_HZ])
     whole, media = flac.read_bytes(), probe(flac)
@@ -199,6 +221,7 @@ def test_corrupt_sound_is_an_error_and_the_next_job_is_not_harmed(sung: Sung) ->
     assert separate(sung.source, sung.folder).hashes == sung.separated.hashes
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("params", "field"),
     [

@@ -18,7 +18,7 @@ from shared.runs.views import list_assets
 from shared.steps.claims import Claim, Lease, claim_path
 from shared.steps.step_records import record_path
 from tests import toy as toys
-from tests.toy import CTX, Toy, drain, run_file, states, wait_until
+from tests.toy import CTX, Toy, at_time, drain, run_file, states
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
 
 @pytest.fixture
 def home(tmp_path: Path, toy: Toy) -> Home:
-    return toys.embedded_home(tmp_path / "data", lease_s=0.2)
+    return toys.embedded_home(tmp_path / "data")
 
 
 def test_an_upload_whose_notification_was_lost_is_announced_once(home: Home) -> None:
@@ -47,9 +47,7 @@ def test_an_upload_whose_notification_was_lost_is_announced_once(home: Home) -> 
 
 def test_each_round_looks_for_what_its_attribute_names(home: Home) -> None:
     home.objects.put("tenants/t1/dev/uploads/a.wav", b"sound", content_type="audio/wav")
-    later = time.time() + 1000
-    with pytest.MonkeyPatch.context() as clock:
-        clock.setattr(time, "time", lambda: later)
+    with at_time(time.time() + 1000):
         handle(Message("1", b"", {"sweep": "leases"}), home)
         assert home.bus.pull(["uploads"]) == []
         handle(Message("2", b"", {"sweep": "uploads"}), home)
@@ -74,17 +72,10 @@ def test_the_work_of_an_owner_that_died_with_its_message_is_asked_for_again(
     waiting = StepRecord(step="toy.one").model_dump(mode="json")
     home.documents.put(record_path(CTX, finished.run_id, "toy.one"), waiting)
     assert recall_lapsed(home) == 0, "its lease is alive"
-    path = claim_path(CTX, finished.cache_key)
-
-    def long_lapsed() -> bool:
-        found = home.documents.get(path)
-        assert found is not None
-        return finished.seconds_left(found) < -finished.lease_s
-
-    wait_until(long_lapsed)
-    assert recall_lapsed(home) == 1
-    drain(home)
-    found = home.documents.get(path)
+    with at_time(time.time() + 3 * home.settings.lease_s):
+        assert recall_lapsed(home) == 1
+        drain(home)
+    found = home.documents.get(claim_path(CTX, finished.cache_key))
     assert found is not None and found.data["state"] == "done"
 
 
@@ -99,9 +90,8 @@ def _lapsed(home: Home, **changes: Any) -> Claim:
     """The claim of a settled step, as if its last owner had died."""
     (document,) = home.documents.list(f"{CTX.document_prefix}cache", where={"step": "toy.one"})
     left = Claim.model_validate(document.data).model_copy(update={"state": "running", **changes})
-    home.documents.put(document.path, left.model_dump(mode="json"))
-    path = claim_path(CTX, left.cache_key)
-    wait_until(lambda: left.seconds_left(_found(home, path)) < -left.lease_s)
+    with at_time(time.time() - 3 * left.lease_s):
+        home.documents.put(document.path, left.model_dump(mode="json"))
     return left
 
 

@@ -26,7 +26,7 @@ from tests.functions.transcribe.sounds import (
     write,
 )
 
-pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("words_model")]
+pytestmark = pytest.mark.usefixtures("words_model")
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def captioned(tmp_path: Path) -> Ran:
     return run(ENGINE, write(tmp_path / "in.wav", *parts), tmp_path / "out")
 
 
+@pytest.mark.heavy
 def test_words_cues_and_subtitles(captioned: Ran) -> None:
     body = captioned.body
     assert [word["text"] for word in body["words"]] == f"{FIVE} {FOUR}".split()
@@ -50,6 +51,7 @@ def test_words_cues_and_subtitles(captioned: Ran) -> None:
     }
 
 
+@pytest.mark.heavy
 def test_words_have_times_inside_the_recording(captioned: Ran) -> None:
     words = captioned.body["words"]
     assert all(word["timing"] in ("aligned", "interpolated") for word in words)
@@ -58,6 +60,7 @@ def test_words_have_times_inside_the_recording(captioned: Ran) -> None:
     assert edges[0][0] >= 850 and edges[-1][1] <= captioned.body["duration_ms"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["pink noise", "footsteps", "mains hum"])
 def test_nothing_is_made_up_in_noise(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", OTHER[name](12)), tmp_path / "out")
@@ -65,12 +68,14 @@ def test_nothing_is_made_up_in_noise(name: str, tmp_path: Path) -> None:
     assert ran.result.state is StepState.DONE
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["chords", "drums, 120 bpm", "band"])
 def test_nothing_is_made_up_in_music(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", MUSIC[name](12)), tmp_path / "out")
     assert ran.body["words"] == []
 
 
+@pytest.mark.heavy
 def test_the_bare_model_would_have_made_something_up() -> None:
     """Or the tests above could not fail."""
     from functions.transcribe.whisper import find_model, load_model
@@ -79,6 +84,7 @@ def test_the_bare_model_would_have_made_something_up() -> None:
     assert "".join(segment.text for segment in segments).split()
 
 
+@pytest.mark.heavy
 def test_speech_between_music_and_noise_is_all_there_is(tmp_path: Path) -> None:
     parts = (band(6), silence(0.7), spoken(TWO), silence(0.7), noise(6))
     ran = run(ENGINE, write(tmp_path / "in.wav", *parts), tmp_path / "out")
@@ -131,6 +137,7 @@ def test_what_computes_is_part_of_the_version(
     assert eight.body != full.body, "their probabilities are not the same numbers"
 
 
+@pytest.mark.heavy
 def test_a_language_that_the_model_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"language: 'de' is none of the model's: en"):
         run(ENGINE, write(tmp_path / "in.wav", spoken(TWO)), tmp_path / "out", language="de")
@@ -172,6 +179,7 @@ def test_an_edit_makes_the_next_version_without_listening(
     assert new in made.named("srt").path.read_text()
 
 
+@pytest.mark.heavy
 def test_an_edit_is_checked(captioned: Ran) -> None:
     transcript = Transcript.read(captioned.named("transcript").path)
     for text in ("", " \n ", "word " * 40, "a\x07b"):
@@ -187,6 +195,7 @@ def test_a_file_that_is_no_transcript_is_refused(tmp_path: Path) -> None:
         edited(tmp_path / "in.json", tmp_path / "edit", (1, "hello"))
 
 
+@pytest.mark.heavy
 def test_edits_of_a_recording_are_refused(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", spoken(TWO))
     with pytest.raises(ValidationError, match="edits"):

@@ -65,6 +65,19 @@ def test_a_long_pause_parts_cues() -> None:
     assert cues[0].end_ms < 9000
 
 
+def test_what_is_said_in_a_hurry_is_shown_while_the_speaker_slows_down() -> None:
+    """Parted after the hurried words, which is shorter in letters, they would be gone too soon."""
+    words, at = [], 300
+    for index, text in enumerate(["anything", "quick", "over", "the", "dogs"]):
+        words.append(word(at, at + 25 * len(text), text))
+        at = words[-1].end_ms + (20 if index < 4 else 150)
+    for text in ["home", "seventeen", "again", "home", "the", "seventeen", "anything"]:
+        words.append(word(at, at + 90 * len(text), text))
+        at = words[-1].end_ms + 150
+    for cue in make_cues(words, at + 500):
+        assert 1000 * sum(map(len, cue.lines)) / (cue.end_ms - cue.start_ms) <= 20
+
+
 def test_speakers_never_share_a_cue() -> None:
     one = said("hello world", speaker="channel_1")
     other = [

@@ -28,7 +28,7 @@ from tests.functions.transcribe.sounds import (
     write,
 )
 
-pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("words_model")]
+pytestmark = pytest.mark.usefixtures("words_model")
 
 
 def assert_covers(ran: Ran) -> None:
@@ -39,6 +39,7 @@ def assert_covers(ran: Ran) -> None:
     assert all(event["start_ms"] < event["end_ms"] for event in events)
 
 
+@pytest.mark.heavy
 def test_everything_once(programme_heard: Heard) -> None:
     ran, truth = programme_heard.ran, programme_heard.truth
     assert ran.result.state is StepState.DONE
@@ -50,6 +51,7 @@ def test_everything_once(programme_heard: Heard) -> None:
         assert event["end_ms"] == pytest.approx(1000 * end_s, abs=60)
 
 
+@pytest.mark.heavy
 def test_what_is_said_and_when(programme_heard: Heard) -> None:
     speech, truth = programme_heard.ran.events("speech"), programme_heard.truth
     assert [event["transcription"] for event in speech] == [FIVE, FOUR]
@@ -75,6 +77,7 @@ def test_words_stand_where_they_are_spoken(tmp_path: Path) -> None:
     assert [word["start_ms"] for word in words] == pytest.approx([2000, second_ms], abs=150)
 
 
+@pytest.mark.heavy
 def test_beats_of_the_music_and_nothing_else(programme_heard: Heard) -> None:
     body, truth = programme_heard.ran.body, programme_heard.truth
     _, start_s, end_s = truth[3]
@@ -91,12 +94,14 @@ def test_beats_of_the_music_and_nothing_else(programme_heard: Heard) -> None:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", MUSIC)
 def test_music_is_music(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", MUSIC[name](9.0)), tmp_path / "out")
     assert share_of(ran, "music") > 0.9
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", OTHER)
 def test_noise_is_not_music(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", OTHER[name](9.0)), tmp_path / "out")
@@ -110,6 +115,7 @@ def share_of(ran: Ran, *kinds: str) -> float:
     return float(total / ran.body["duration_ms"])
 
 
+@pytest.mark.heavy
 def test_loudness_agrees_with_pyloudnorm(tmp_path: Path) -> None:
     import pyloudnorm
 
@@ -123,6 +129,7 @@ def test_loudness_agrees_with_pyloudnorm(tmp_path: Path) -> None:
     assert all(event["loudness_lufs"] is None for event in ran.events("silence"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000])
 def test_telephone_and_studio_sound(rate_hz: int, tmp_path: Path) -> None:
     source, truth = programme(tmp_path / "all.wav", rate_hz)
@@ -135,6 +142,7 @@ def test_digital_silence_is_one_event(tmp_path: Path) -> None:
     assert [(event["kind"], event["end_ms"]) for event in ran.body["events"]] == [("silence", 3000)]
 
 
+@pytest.mark.heavy
 def test_channels_are_told_apart_where_asked(tmp_path: Path) -> None:
     left, right = spoken(FIVE), spoken(FOUR)
     gap = silence(0.8)
@@ -149,18 +157,21 @@ def test_channels_are_told_apart_where_asked(tmp_path: Path) -> None:
     assert told == [("channel_1", FIVE), ("channel_2", FOUR)]
 
 
+@pytest.mark.heavy
 def test_phrases_that_share_a_window_are_all_heard(tmp_path: Path) -> None:
     parts = [part for text in (TWO, FOUR, FIVE) for part in (spoken(text), silence(0.6))]
     ran = run(ENGINE, write(tmp_path / "in.wav", *parts), tmp_path / "out")
     assert [event["transcription"] for event in ran.events("speech")] == [TWO, FOUR, FIVE]
 
 
+@pytest.mark.heavy
 def test_a_longer_minimum_joins_phrases(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", spoken(TWO), silence(0.6), spoken(TWO))
     assert len(run(ENGINE, source, tmp_path / "a").events("speech")) == 2
     assert len(run(ENGINE, source, tmp_path / "b", min_silence_ms=1500).events("speech")) == 1
 
 
+@pytest.mark.heavy
 def test_same_input_same_bytes(programme_heard: Heard, tmp_path: Path) -> None:
     again = run(ENGINE, programme_heard.source, tmp_path / "again").result.outputs
     for left, right in zip(programme_heard.ran.result.outputs, again, strict=True):
@@ -168,6 +179,7 @@ def test_same_input_same_bytes(programme_heard: Heard, tmp_path: Path) -> None:
         assert left.meta == right.meta
 
 
+@pytest.mark.heavy
 def test_flags_turn_things_off(tmp_path: Path) -> None:
     source, _ = programme(tmp_path / "all.wav")
     ran = run(ENGINE, source, tmp_path / "out", include_beats=False, include_speech_music=False)
@@ -181,6 +193,7 @@ def test_limits_clamp() -> None:
     assert (params.min_silence_ms, params.loudness_window_ms) == (50, 10_000)
 
 
+@pytest.mark.heavy
 def test_meta_and_body_say_how_it_was_made(tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", spoken(TWO)), tmp_path / "out")
     meta = ran.result.outputs[0].meta
@@ -196,6 +209,7 @@ def test_meta_and_body_say_how_it_was_made(tmp_path: Path) -> None:
     assert ran.named("preview").path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.heavy
 def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", silence(0.2))
     source.write_bytes(source.read_bytes()[:44])
@@ -239,6 +253,7 @@ def test_whatever_changes_the_result_changes_the_key() -> None:
 # -- backends -----------------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 def test_missing_weights_cost_the_text_alone(no_weights: None, tmp_path: Path) -> None:
     source, truth = programme(tmp_path / "all.wav")
     backend = ENGINE.backend()
@@ -253,6 +268,7 @@ def test_missing_weights_cost_the_text_alone(no_weights: None, tmp_path: Path) -
     assert not ran.result.outputs[0].meta["transcribed"]
 
 
+@pytest.mark.heavy
 def test_missing_weights_matter_only_where_somebody_speaks(
     no_weights: None, tmp_path: Path
 ) -> None:
@@ -260,6 +276,7 @@ def test_missing_weights_matter_only_where_somebody_speaks(
     assert ran.result.state is StepState.DONE
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("package", ["librosa", "faster-whisper"])
 def test_a_missing_package_gives_the_stub(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -298,6 +315,7 @@ def test_another_model_is_another_version(configured: pytest.MonkeyPatch) -> Non
     assert ENGINE.backend().version == "whisper_librosa_v3+small"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -314,6 +332,7 @@ def test_real_recordings(name: str, kind: str, no_weights: None, tmp_path: Path)
     assert share_of(run(ENGINE, source, tmp_path / "out"), kind) > 0.85
 
 
+@pytest.mark.heavy
 def test_a_few_samples_have_no_events(tmp_path: Path) -> None:
     source = tmp_path / "blip.wav"
     soundfile.write(source, np.full(3, 0.5), 48_000)

@@ -45,6 +45,15 @@ def test_every_phrase_is_in_windows_that_hold_it(drawn: list[tuple[int, int]], s
     assert all(length_ms(a) + length_ms(b) > WINDOW_MS for a, b in pairwise(windows))
 
 
+def test_a_phrase_is_heard_with_what_lies_before_and_after_it() -> None:
+    """Its onset would be lost otherwise; but of a pause between two, each has its half at most."""
+    phrases = [Voiced(1000, 2000, 0.9), Voiced(2100, 3000, 0.9)]
+    (window,) = pack(noise(5), phrases)
+    assert [(part.start_ms, part.end_ms) for part in window] == [(800, 2050), (2050, 3250)]
+    ((first,),) = pack(noise(2), [Voiced(0, 1000, 0.9)])
+    assert first.start_ms == 0, "not before the recording"
+
+
 @pytest.mark.parametrize("before_s", [0.0, 12.0])
 def test_what_does_not_fit_is_cut_in_its_last_pause(before_s: float) -> None:
     """After 24 s of a window a pause of 250 ms; an earlier and a shorter one are left alone."""

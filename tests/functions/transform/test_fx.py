@@ -35,11 +35,10 @@ from tests.functions.transform.support import (
     write,
 )
 
-pytestmark = pytest.mark.heavy
-
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("subtype", SUBTYPES)
 @pytest.mark.parametrize(
     ("engine", "params"),
@@ -57,6 +56,7 @@ def test_dry_is_the_input_to_the_bit(
     assert np.array_equal(heard(run(engine, path, tmp_path, **params)), read(path))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "preset_id", ["voice_clean_up", "tape", "room", "stutter", "reverse_swell", "de_ess"]
 )
@@ -71,6 +71,7 @@ def test_half_wet_is_half_of_each_in_time(preset_id: str, tmp_path: Path) -> Non
     assert_allclose(half, (dry + wet) / 2, atol=2e-6)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize(
     "preset_id", ["voice_clean_up", "room", "de_ess", "reverse_swell", "robot"]
@@ -92,6 +93,7 @@ def test_result_beyond_full_scale_is_float_and_not_clipped(tmp_path: Path) -> No
     assert np.abs(heard(result)).max() == pytest.approx(0.9 * 10 ** (12 / 20), rel=0.01)
 
 
+@pytest.mark.heavy
 def test_tail_lets_echoes_ring_out(tmp_path: Path) -> None:
     path = write(tmp_path, click(1, 0.9))
     result = run(fx.ENGINE, path, tmp_path, preset_id="tape_echo", tail_ms=1000)
@@ -144,6 +146,7 @@ def test_stereo_effect_refuses_mono(tmp_path: Path) -> None:
         run(fx.ENGINE, write(tmp_path, noise(0.3, channels=1)), tmp_path, preset_id="wide")
 
 
+@pytest.mark.heavy
 def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     sound = noise(0.5)
     sound[1000] = np.nan
@@ -151,6 +154,7 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         run(fx.ENGINE, write(tmp_path, sound, "FLOAT"), tmp_path, preset_id="low_end")
 
 
+@pytest.mark.heavy
 def test_outputs_carry_what_their_kinds_demand(tmp_path: Path) -> None:
     path = write(tmp_path, noise(0.5))
     for engine, params in (
@@ -162,6 +166,7 @@ def test_outputs_carry_what_their_kinds_demand(tmp_path: Path) -> None:
             json.dumps(dict(output.meta), allow_nan=False)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("engine", "params"),
     [
@@ -178,6 +183,7 @@ def test_same_input_same_bytes(engine: Engine, params: dict[str, Any], tmp_path:
         assert left.meta == right.meta
 
 
+@pytest.mark.heavy
 def test_picture_of_nothing_changed_differs_from_a_telephones(tmp_path: Path) -> None:
     path = write(tmp_path, noise(1))
     pictures = {
@@ -239,6 +245,7 @@ def test_macro_never_drives_a_knob_out_of_its_range(macro_id: str, amount: float
         assert 0 <= round(stage.wet.at(amount), 9) <= 1
 
 
+@pytest.mark.heavy
 @given(
     st.dictionaries(st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False)),
     st.text(max_size=12),
@@ -257,6 +264,7 @@ def test_filters_of_reads_names_only() -> None:
     assert filters_of(graph) == {"asplit", "highpass", "aeval", "amix"}
 
 
+@pytest.mark.heavy
 def test_full_scale_stays_integer_and_beyond_it_is_float(tmp_path: Path) -> None:
     sound = open_sound(job_of(write(tmp_path, noise(0.1)), tmp_path))
     full = 1 - 2.0**-23

@@ -34,8 +34,6 @@ from tests.functions.transform.support import (
     write,
 )
 
-pytestmark = pytest.mark.heavy
-
 REAL = [
     "loudness/sine_1000.wav",
     "loudness/test_loud.m4a",
@@ -88,6 +86,7 @@ def test_real_programme_reaches_its_target(name: str, target_lufs: float, tmp_pa
     check_reached(recording(name), tmp_path, target_lufs)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", SYNTHESISED)
 def test_synthesised_programme_reaches_its_target(name: str, tmp_path: Path) -> None:
     check_reached(write(tmp_path, SYNTHESISED[name]()), tmp_path, -16)
@@ -106,6 +105,7 @@ def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
     assert moved["true_peak_dbtp"] == pytest.approx(stats["gain_db"], abs=0.06)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", [1, 3, 5])
 @pytest.mark.parametrize("engine", [loudness.ENGINE, normalise.ENGINE])
 def test_digital_silence_behind_loud_sound_is_silence(
@@ -121,6 +121,7 @@ def test_digital_silence_behind_loud_sound_is_silence(
     assert measured["integrated_lufs"] == pytest.approx(lufs(sound, RATE), abs=0.1)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_the_limiter_turns_down_only_what_it_must(channels: int, tmp_path: Path) -> None:
     sound = noise(4, 0.05, channels=channels)
@@ -133,6 +134,7 @@ def test_the_limiter_turns_down_only_what_it_must(channels: int, tmp_path: Path)
     assert_allclose(heard(result)[away], sound[away] * gain, rtol=0.005, atol=1e-5)
 
 
+@pytest.mark.heavy
 def test_peaks_over_the_ceiling_are_limited_and_it_says_by_how_much(tmp_path: Path) -> None:
     path = write(tmp_path, SYNTHESISED["spikes"]())
     stats = run(normalise.ENGINE, path, tmp_path).outputs[0].meta["norm_stats"]
@@ -142,6 +144,7 @@ def test_peaks_over_the_ceiling_are_limited_and_it_says_by_how_much(tmp_path: Pa
     assert stats["limited_by_db"] == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.heavy
 def test_stop_short_takes_only_the_gain_the_ceiling_allows(tmp_path: Path) -> None:
     before = SYNTHESISED["spikes"]()
     path = write(tmp_path, before, "FLOAT")
@@ -154,6 +157,7 @@ def test_stop_short_takes_only_the_gain_the_ceiling_allows(tmp_path: Path) -> No
     assert_allclose(after, before * 10 ** (stats["gain_db"] / 20), rtol=0.002, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_out_of_reach_is_said_and_the_ceiling_still_holds(tmp_path: Path) -> None:
     path = write(tmp_path, click(5, 1.0))
     result = run(normalise.ENGINE, path, tmp_path, target_lufs=-5, ceiling_dbtp=-20)
@@ -162,6 +166,7 @@ def test_out_of_reach_is_said_and_the_ceiling_still_holds(tmp_path: Path) -> Non
     assert true_peak_dbtp(heard(result)) <= -20
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("sound", "reason"),
     [
@@ -182,6 +187,7 @@ def test_undefined_loudness_is_skipped_with_its_reason(
     assert measured["integrated_lufs"] is None and measured["undefined"] == reason
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_rate_channels_and_length_are_kept(subtype: str, channels: int, tmp_path: Path) -> None:
@@ -209,6 +215,7 @@ def test_an_earlier_measurement_is_where_it_begins_and_the_result_is_measured(
         engine.run(job_of(path, tmp_path, inputs), engine.params(), engine.backend())
 
 
+@pytest.mark.heavy
 def test_targets_beyond_the_range_are_clamped_and_reported(tmp_path: Path) -> None:
     path = write(tmp_path, noise(1, 0.01))
     result = run(normalise.ENGINE, path, tmp_path, target_lufs=-99, ceiling_dbtp=3)
@@ -218,6 +225,7 @@ def test_targets_beyond_the_range_are_clamped_and_reported(tmp_path: Path) -> No
     assert set(KINDS["audio_normalised"].demands) <= set(meta)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("target_lufs", [-6, -30])
 def test_same_input_same_bytes(target_lufs: float, tmp_path: Path) -> None:
     path = write(tmp_path, noise(1.5))

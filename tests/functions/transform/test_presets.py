@@ -30,8 +30,6 @@ from tests.functions.transform.support import (
     write,
 )
 
-pytestmark = pytest.mark.heavy
-
 
 def change_db(before: Sound, after: Sound, low_hz: float = 0, high_hz: float = 1e6) -> float:
     return level_db(after, low_hz, high_hz) - level_db(before, low_hz, high_hz)
@@ -242,11 +240,18 @@ TABLE: Mapping[str, Row] = {
 }
 
 
+QUICK = ("telephone", "air", "tape_echo")
+"""Presets of three kinds that ``make test-fast`` measures, too."""
+
+
 def test_every_preset_has_a_measurement() -> None:
     assert set(TABLE) == set(PRESETS)
 
 
-@pytest.mark.parametrize("preset_id", TABLE)
+@pytest.mark.parametrize(
+    "preset_id",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.heavy) for name in TABLE],
+)
 def test_preset_does_what_it_says(preset_id: str, tmp_path: Path) -> None:
     source, knobs, check = TABLE[preset_id]
     before = source()
@@ -282,6 +287,7 @@ def test_extremes_stay_finite_at_a_telephones_sample_rate(
     assert np.isfinite(after).all()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 @pytest.mark.parametrize(
     ("preset_id", "knobs"),

@@ -28,8 +28,6 @@ from tests.functions.transform.support import (
     write,
 )
 
-pytestmark = pytest.mark.heavy
-
 CHANGES = [(1.25, 0), (1, -5), (1.3, 4), (0.5, 12), (2, -12)]
 
 
@@ -90,6 +88,7 @@ def test_tempo_is_right_to_a_thousandth_and_in_time(
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("quality", ["draft", "high"])
 @pytest.mark.parametrize(("rate", "frames"), [(48_000, 24_001), (44_100, 30_011), (8_000, 12_345)])
 def test_length_is_exact_to_the_sample(
@@ -102,6 +101,7 @@ def test_length_is_exact_to_the_sample(
         assert result.outputs[0].meta["frames_in"] == frames
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name", ["loudness/test_loud.m4a", "transcript/p001.mp3", "music/Kevin_MacLeod_-_Vibe_Ace.ogg"]
 )
@@ -112,6 +112,7 @@ def test_frames_are_counted_as_decoding_gives_them(name: str, tmp_path: Path) ->
     assert frame_count(open_sound(job)) == sum(len(b) for b in audio_blocks(job.source, job.media))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 def test_nothing_to_change_is_a_straight_copy(subtype: str, tmp_path: Path) -> None:
     path = write(tmp_path, noise(0.5), subtype)
@@ -157,6 +158,7 @@ def test_formants_need_high_quality() -> None:
         resample.ResampleParams(quality="draft", preserve_formants=True)
 
 
+@pytest.mark.heavy
 def test_ffmpeg_without_rubber_band_is_an_error_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +168,7 @@ def test_ffmpeg_without_rubber_band_is_an_error_that_says_so(
         run(resample.ENGINE, path, tmp_path, tempo=1.5)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("quality", ["draft", "high"])
 def test_same_input_same_bytes(quality: str, tmp_path: Path) -> None:
     path = write(tmp_path, noise(1))
@@ -175,6 +178,7 @@ def test_same_input_same_bytes(quality: str, tmp_path: Path) -> None:
     assert one.outputs[0].path.read_bytes() == other.outputs[0].path.read_bytes()
 
 
+@pytest.mark.heavy
 @given(st.floats(0.5, 2), st.floats(-12, 12), st.sampled_from([8_000, 44_100, 48_000, 96_000]))
 def test_draft_filters_make_just_the_tempo_that_was_asked_for(
     tempo: float, pitch: float, rate: int
@@ -191,6 +195,7 @@ def test_draft_filters_make_just_the_tempo_that_was_asked_for(
     assert abs(1200 * np.log2(played / rate) - 100 * pitch) < 0.2
 
 
+@pytest.mark.heavy
 def test_peaks_of_a_loud_master_survive_stretching(tmp_path: Path) -> None:
     """Phases shift against each other, so that a master at full scale goes beyond it."""
     path = write(tmp_path, np.clip(3 * noise(2), -0.9999, 0.9999))

@@ -15,8 +15,6 @@ import soundfile
 
 from shared.runs.uploading import object_name, shown
 
-pytestmark = pytest.mark.heavy
-
 DEMO = Path(__file__).parents[3] / "infra" / "demo" / "demo.mp4"
 STEPS = ("--steps", "detect.hits")
 
@@ -48,6 +46,20 @@ def rushes(tmp_path_factory: pytest.TempPathFactory) -> Rushes:
     return command
 
 
+def test_a_recording_is_measured_once(tmp_path: Path) -> None:
+    rushes, source = Rushes(tmp_path / "home"), tmp_path / "take.wav"
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
+    soundfile.write(source, tone, 16_000)
+    states = []
+    for _ in range(2):
+        (run,) = rushes.json("process", source, "--steps", "transform.loudness")["runs"]
+        (step,) = [one for one in run["steps"] if one["step"] == "transform.loudness"]
+        states.append(step["state"])
+        assert all(Path(artifact["path"]).is_file() for artifact in step["artifacts"])
+    assert states == ["done", "cached"]
+
+
+@pytest.mark.heavy
 def test_processing_again_says_cached_and_names_the_same_files(rushes: Rushes) -> None:
     (run,) = rushes.json("process", DEMO, *STEPS)["runs"]
     (step,) = [step for step in run["steps"] if step["step"] == "detect.hits"]
@@ -59,6 +71,7 @@ def test_processing_again_says_cached_and_names_the_same_files(rushes: Rushes) -
     assert "cached" in table and "audio_hit" in table and str(rushes.data) in table
 
 
+@pytest.mark.heavy
 def test_one_bad_file_does_not_stop_the_others(rushes: Rushes, tmp_path: Path) -> None:
     empty, words = tmp_path / "empty.wav", tmp_path / "words.wav"
     empty.touch()
@@ -79,6 +92,7 @@ def test_one_bad_file_does_not_stop_the_others(rushes: Rushes, tmp_path: Path) -
     assert runs[-1]["steps"][-1]["state"] == "cached"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "playlist", ["#EXTM3U\n#EXTINF:1,\n{}\n", "ffconcat version 1.0\nfile '{}'\n"]
 )
@@ -92,6 +106,7 @@ def test_a_list_that_names_another_file_is_refused(
         assert run["error"]["code"] == "unsupported_media"
 
 
+@pytest.mark.heavy
 def test_odd_names_are_names_like_any_other(rushes: Rushes, tmp_path: Path) -> None:
     names = [
         "-dash.wav",
@@ -109,6 +124,7 @@ def test_odd_names_are_names_like_any_other(rushes: Rushes, tmp_path: Path) -> N
     assert {run["state"] for run in runs} == {"done"}
 
 
+@pytest.mark.heavy
 def test_reading_commands_agree(rushes: Rushes, tmp_path: Path) -> None:
     assets = rushes.json("assets")["assets"]
     asset_id = next(asset["asset_id"] for asset in assets if asset["media"]["video"])
@@ -125,6 +141,7 @@ def test_reading_commands_agree(rushes: Rushes, tmp_path: Path) -> None:
         assert rushes(*words).strip()
 
 
+@pytest.mark.heavy
 def test_reprocessing_with_another_param(rushes: Rushes) -> None:
     asset_id = next(a["asset_id"] for a in rushes.json("assets")["assets"] if a["media"]["video"])
     again = ("reprocess", asset_id, "--step", "detect.hits", "--param", "max_hits=2")
@@ -134,6 +151,7 @@ def test_reprocessing_with_another_param(rushes: Rushes) -> None:
     assert sum(artifact["kind"] == "audio_hit" for artifact in step["artifacts"]) == 2
 
 
+@pytest.mark.heavy
 def test_another_tenant_sees_nothing(rushes: Rushes) -> None:
     asset_id = rushes.json("assets")["assets"][0]["asset_id"]
     assert rushes.json("assets", "--tenant", "other")["assets"] == []
@@ -141,6 +159,7 @@ def test_another_tenant_sees_nothing(rushes: Rushes) -> None:
     assert error["code"] == "not_found"
 
 
+@pytest.mark.heavy
 def test_errors_are_one_line_and_an_exit_code(rushes: Rushes) -> None:
     rushes("show", "ast_none", code=1)
     assert rushes.stderr.strip() == "error: no asset 'ast_none'"
@@ -150,6 +169,7 @@ def test_errors_are_one_line_and_an_exit_code(rushes: Rushes) -> None:
     rushes("process", DEMO, "--param", "nonsense", code=2)
 
 
+@pytest.mark.heavy
 def test_erasing(rushes: Rushes, tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     soundfile.write(path, np.zeros(8000, np.float32), 8000)
@@ -159,6 +179,7 @@ def test_erasing(rushes: Rushes, tmp_path: Path) -> None:
     assert not list(rushes.data.rglob(f"*{asset_id}*/**/*.wav"))
 
 
+@pytest.mark.heavy
 def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.command.main", "up", "--data", rushes.data]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
@@ -174,6 +195,7 @@ def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> 
     assert (inbox / "dropped.wav").exists(), "the original stays"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_up_may_be_interrupted_before_it_is_ready(rushes: Rushes, sign: signal.Signals) -> None:
     deaf = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "a script's job"]

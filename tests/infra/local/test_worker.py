@@ -43,10 +43,10 @@ def test_a_killed_worker_is_replaced_and_its_step_taken_over(tmp_path: Path) -> 
     noise = np.random.default_rng(1).standard_normal(44_100 * 120).astype(np.float32)
     clicks = (np.arange(len(noise)) % 22_050) < 2_000
     soundfile.write(path, 0.3 * noise * clicks, 44_100)
-    home = open_home(Settings(data=tmp_path / "data", lease_s=1.0, workers=1), engine_of)
+    home = open_home(Settings(data=tmp_path / "data", lease_s=3.0, workers=1), engine_of)
     with WorkerPool(home.settings) as pool:
         run_id = upload_run_id(upload(home, CTX, path, Wishes(steps=("detect.hits",))))
-        wait_until(lambda: state_of(home, run_id) == "running", at_most_s=60)
+        wait_until(lambda: state_of(home, run_id) == "running")
         (worker,) = pool.process_ids()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: pool.replace_dead() == 1)
@@ -87,7 +87,7 @@ def test_a_message_that_breaks_its_handler_comes_again_and_is_buried_in_the_end(
     home.bus.publish("steps-toy", b"{}", {"step": "toy.one"})
     (delivery,) = home.bus.pull(["steps-toy"])
     settle(home, delivery, "toy")
-    (again,) = home.bus.pull(["steps-toy"], wait_s=5)
+    (again,) = home.bus.pull(["steps-toy"], wait_s=60)
     last = replace(again.message, delivery_attempt=home.settings.max_attempts)
     settle(home, Delivery(again.subscription, last, again.ack_id), "toy")
     assert home.bus.pull(["steps-toy"]) == []

@@ -135,6 +135,7 @@ def test_leaving_early_stops_the_tool(tmp_path: Path) -> None:
     assert not running(str(path))
 
 
+@pytest.mark.heavy
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     ffmpeg("-f", "lavfi", "-i", "sine=440:d=600", path)

@@ -18,8 +18,6 @@ from shared.media.frames import Frame, VideoFrames, Wanted, first_video
 from shared.media.probe import probe
 from tests.shared.media.recordings import ffmpeg
 
-pytestmark = pytest.mark.heavy
-
 FAST = ("-c:v", "libx264", "-preset", "ultrafast")
 
 
@@ -52,6 +50,7 @@ def uneven(path: Path, late_s: float = 0.0) -> Path:
     return picture(path, source, "-vf", chosen, "-fps_mode", "vfr", *FAST)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 @pytest.mark.parametrize("late_s", [0.0, 0.8])
 def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) -> None:
@@ -64,6 +63,7 @@ def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) 
     assert len({round(b - a) for a, b in pairwise(times_ms)}) > 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
 def test_transport_streams_begin_with_their_first_stream(late_s: float, tmp_path: Path) -> None:
     """Their clock starts anywhere: here with the sound, ``late_s`` before the picture."""
@@ -75,6 +75,7 @@ def test_transport_streams_begin_with_their_first_stream(late_s: float, tmp_path
     assert frames.ms(found[0].ticks) == pytest.approx(probe(path).video[0].start_ms, abs=1)
 
 
+@pytest.mark.heavy
 def test_samples_know_their_place(tmp_path: Path) -> None:
     path = uneven(tmp_path / "a.mp4")
     every, _ = read(path)
@@ -99,6 +100,7 @@ def test_frames_are_had_by_their_times(tmp_path: Path) -> None:
     assert [frame.index for frame in some] == [0, 5, 6, 7, 8]
 
 
+@pytest.mark.heavy
 def test_a_cut_is_looked_at_at_once(tmp_path: Path) -> None:
     graph = "color=red:s=64x48:r=25:d=1[a];testsrc=s=64x48:r=25:d=1[b];[a][b]concat"
     path = tmp_path / "a.mp4"
@@ -108,6 +110,7 @@ def test_a_cut_is_looked_at_at_once(tmp_path: Path) -> None:
     assert len(some) < 8
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_pictures_are_upright(degrees: int, tmp_path: Path) -> None:
     """White at the top of the stored picture; where it is shown follows from the rotation."""
@@ -136,6 +139,7 @@ def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     assert found[0].data.size == 3 * size[0] * size[1]
 
 
+@pytest.mark.heavy
 def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mp4", "testsrc=s=32x32:r=1000:d=1", *FAST)
     found, frames = read(path, Wanted(32, 32, every_ms=100))
@@ -148,6 +152,7 @@ def test_a_still_picture_is_one_frame(tmp_path: Path) -> None:
     assert [frames.ms(frame.ticks) for frame in found] == [0]
 
 
+@pytest.mark.heavy
 def test_a_truncated_recording_gives_what_is_there(tmp_path: Path) -> None:
     whole = picture(tmp_path / "a.mkv", "testsrc=s=320x240:r=25:d=3", *FAST)
     cut = tmp_path / "cut.mkv"
@@ -157,6 +162,7 @@ def test_a_truncated_recording_gives_what_is_there(tmp_path: Path) -> None:
     assert len(found) == len(frames.ticks)
 
 
+@pytest.mark.heavy
 def test_damage_is_told(tmp_path: Path) -> None:
     whole = bytearray(picture(tmp_path / "a.ts", "testsrc=s=320x240:r=25:d=3", *FAST).read_bytes())
     for at in range(len(whole) // 2, len(whole) // 2 + 20_000, 300):
@@ -168,6 +174,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
     assert frames.damage
 
 
+@pytest.mark.heavy
 def test_a_size_that_changes_is_made_one(tmp_path: Path) -> None:
     parts = [
         picture(tmp_path / f"{wide}.ts", f"testsrc=s={wide}x48:r=25:d=1", *FAST)
@@ -180,6 +187,7 @@ def test_a_size_that_changes_is_made_one(tmp_path: Path) -> None:
     assert {frame.data.size for frame in found} == {3 * 96 * 48}
 
 
+@pytest.mark.heavy
 def test_hdr_is_mapped_to_a_screen(tmp_path: Path) -> None:
     """Reference white of PQ, 58 % of its range, is nearly white on a screen, and not grey."""
     path = tmp_path / "hdr.mkv"
@@ -193,6 +201,7 @@ def test_hdr_is_mapped_to_a_screen(tmp_path: Path) -> None:
     assert found[0].data.mean() > 165
 
 
+@pytest.mark.heavy
 def test_leaving_early_stops_ffmpeg(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mp4", "testsrc=s=640x480:r=25:d=8", *FAST)
     media = probe(path)
@@ -202,6 +211,7 @@ def test_leaving_early_stops_ffmpeg(tmp_path: Path) -> None:
     assert not [child for child in psutil.Process().children() if child.name() == "ffmpeg"]
 
 
+@pytest.mark.heavy
 def test_memory_is_bounded_at_4k(tmp_path: Path) -> None:
     """Looking at 4K pictures one by one holds a few of them, of 25 MB each."""
     path = picture(tmp_path / "a.mp4", "testsrc=s=3840x2160:r=10:d=2", *FAST)
@@ -222,6 +232,7 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         VideoFrames(path, probe(path), Wanted(1, 1))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("part", ["samples", "all"])
 def test_what_cannot_be_decoded_is_refused(part: str, tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mp4", "testsrc=s=64x48:r=25:d=1", *FAST)

@@ -14,11 +14,10 @@ from shared.media.formats import FileType, file_type
 from shared.media.probe import probe
 from tests.shared.media.recordings import REAL, clip, ffmpeg, noise, real, write_noise
 
-pytestmark = pytest.mark.heavy
-
 TRUTHS = sorted((REAL / "truth" / "probe").glob("*.json")) or [Path("no recordings")]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("truth_path", TRUTHS, ids=lambda path: path.stem)
 def test_real_recordings_are_what_is_known_of_them(truth_path: Path) -> None:
     truth = json.loads(real(f"truth/probe/{truth_path.name}").read_text())
@@ -61,6 +60,7 @@ def test_silence_is_told_from_sound(level: float, peak_dbfs: float | None, tmp_p
     assert stream.peak_dbfs == pytest.approx(peak_dbfs, abs=0.1)
 
 
+@pytest.mark.heavy
 def test_an_mp3_without_a_length_is_as_long_as_its_packets(tmp_path: Path) -> None:
     bitrates = "sine=440:d=10,aeval='if(gt(t,5),val(0),0)'"
     path = tmp_path / "a.mp3"
@@ -90,6 +90,7 @@ def test_a_wav_that_claims_four_gigabytes(tmp_path: Path) -> None:
     assert probe(path).duration_ms == 1000
 
 
+@pytest.mark.heavy
 def test_constant_and_variable_frame_rates(tmp_path: Path) -> None:
     even = clip(tmp_path / "even.mkv", video="testsrc=s=64x48:r=30000/1001")
     uneven = tmp_path / "uneven.mkv"
@@ -104,6 +105,7 @@ TURNS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
 FLIPS = [(-1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 0, -1), (0, -1, -1, 0)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("matrix", TURNS + FLIPS)
 def test_a_turned_or_mirrored_clip_is_described_as_it_is_shown(
     matrix: tuple[int, int, int, int], tmp_path: Path
@@ -147,6 +149,7 @@ def test_a_clip_that_starts_late(extension: str, tmp_path: Path) -> None:
     assert media.duration_ms == pytest.approx(2800, abs=50)
 
 
+@pytest.mark.heavy
 def test_a_broadcast_stream_starts_at_its_start(tmp_path: Path) -> None:
     path = tmp_path / "a.ts"
     ffmpeg("-i", clip(tmp_path / "a.mkv"), "-c:v", "copy", "-output_ts_offset", "3000", path)
@@ -155,6 +158,7 @@ def test_a_broadcast_stream_starts_at_its_start(tmp_path: Path) -> None:
     assert media.duration_ms == pytest.approx(2000, abs=100)
 
 
+@pytest.mark.heavy
 def test_cover_art_is_no_moving_picture(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48", "-frames:v", "1", tmp_path / "cover.png")
     sources: list[str | Path] = [
@@ -169,6 +173,7 @@ def test_cover_art_is_no_moving_picture(tmp_path: Path) -> None:
     assert (media.cover_art, media.has_video, media.has_audio) == (True, False, True)
 
 
+@pytest.mark.heavy
 def test_a_still_picture_is_a_picture_without_duration(tmp_path: Path) -> None:
     for extension in ("png", "jpg", "webp"):
         path = tmp_path / f"a.{extension}"
@@ -182,6 +187,7 @@ def test_a_still_picture_is_a_picture_without_duration(tmp_path: Path) -> None:
         assert file_type(media, b"").content_type.startswith("image/")
 
 
+@pytest.mark.heavy
 def test_interlacing_colour_and_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     look = ["-vf", "setparams=field_mode=tff:color_trc=bt709", "-flags", "+ildct+ilme"]
@@ -195,6 +201,7 @@ def test_interlacing_colour_and_pixels(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("extension", "expected"),
     [
@@ -214,6 +221,7 @@ def test_names_have_no_say(tmp_path: Path) -> None:
         assert probe(path).container == "wav"
 
 
+@pytest.mark.heavy
 def test_the_same_file_probes_the_same(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4")
     assert probe(path).model_dump_json() == probe(path).model_dump_json()

@@ -256,6 +256,7 @@ def test_a_fragment_without_its_beginning_is_named(tmp_path: Path) -> None:
     assert "fragment" in why_refused(path)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("name", "options"),
     [

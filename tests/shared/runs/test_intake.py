@@ -81,6 +81,61 @@ def test_new_bytes_under_an_old_name_are_a_new_asset_and_the_old_one_stays(
     assert kept == {b"monday", b"tuesday"}
 
 
+def test_an_upload_that_was_replaced_before_it_was_read_is_not_taken_for_the_new_one(
+    home: Home, toy: Toy
+) -> None:
+    """Neither its bytes nor its wishes: these are refused, and must not be told of the old one."""
+    old = landed(home, "take.wav", b"old")
+    new = landed(home, "take.wav", b"new", **{"rushes-steps": "toy.nine"})
+    for one in (old, new):
+        announce(home, one)
+    drain(home)
+    assert _settled(home, old)[:2] == ("done", "skipped")
+    assert run_object(home, CTX, upload_run_id(new))["error"]["code"] == "validation_error"
+
+
+def test_an_upload_that_is_replaced_while_it_is_probed_never_stands_under_its_hash(
+    home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed = toys.probed
+    replacing: list[Upload] = []
+
+    def slow(path: Path) -> object:
+        if not replacing:
+            replacing.append(landed(home, "take.wav", b"new"))
+        return probed(path)
+
+    monkeypatch.setattr(toys, "probed", slow)
+    old = landed(home, "take.wav", b"old")
+    announce(home, old)
+    drain(home)
+    announce(home, replacing[0])
+    drain(home)
+    assert _settled(home, old)[:2] == ("done", "skipped")
+    (asset,) = list_assets(home.documents, CTX)
+    content = b"".join(home.objects.read(asset.key))
+    assert (content, hashlib.sha256(content).hexdigest()) == (b"new", asset.sha256)
+
+
+def test_an_upload_that_is_taken_in_again_after_trouble_is_one_source(
+    home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = home.bus.publish
+    trouble = iter([True])
+
+    def sometimes(topic: str, *told: Any) -> str:
+        if topic == "steps-toy" and next(trouble, False):
+            raise Unavailable("bus", "away")
+        return publish(topic, *told)
+
+    monkeypatch.setattr(home.bus, "publish", sometimes)
+    announce(home, landed(home, "take.wav", b"take"))
+    assert drain(home) == ["unavailable"]
+    (asset,) = list_assets(home.documents, CTX)
+    assert [source.name for source in asset.sources] == ["take.wav"]
+    assert toy.ran["toy.one"] == 1
+
+
 def test_an_upload_can_say_what_is_wanted(home: Home, toy: Toy) -> None:
     params = '{"toy.one": {"text": "wished"}}'
     wished = landed(home, "a.wav", b"a", **{"rushes-steps": "toy.one", "rushes-params": params})

@@ -19,15 +19,19 @@ from shared.errors import LeaseHeld, Scarce, Unavailable
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters, redrive
 from shared.messages.requests import handle_request
+from shared.pipeline import BY_NAME
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
+from shared.runs.planning import publish_request, request_for
+from shared.runs.records import load_run
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
+from shared.steps.attempt import Attempt
+from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 from shared.steps.storing import artifact_path
 from shared.steps.verifying import verify_artifact
-from tests.toy import CTX, Toy, drain, handle_upload, run_file, states
+from tests.toy import CTX, Toy, drain, embedded_home, handle_upload, run_file, states
 
 
 def reprocess(home: Home, asset_id: str, step: str, **changes: Any) -> dict[str, Any]:
@@ -257,6 +261,23 @@ def test_the_same_message_twenty_times_computes_once(home: Home, toy: Toy, tmp_p
     assert len(list(list_artifacts(home.documents, CTX, asset_id))) == 4
 
 
+@pytest.mark.parametrize(("whose", "told"), [("own", "done"), ("another's", "cached")])
+def test_a_result_of_its_own_run_is_told_as_done_and_not_as_cached(
+    home: Home, toy: Toy, tmp_path: Path, whose: str, told: str
+) -> None:
+    """A worker that died between settling and telling: its redelivery tells what it had made."""
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    run = load_run(home.documents, CTX, first["run_id"])
+    request = request_for(run, BY_NAME["toy.one"])
+    asset = load_asset(home, CTX, first["asset_id"])
+    run_id = first["run_id"] if whose == "own" else "run_another"
+    again = Attempt(home, BY_NAME["toy.one"], request, run_id, asset, Message("m", b"", {})).make()
+    assert again.record.state == told
+    assert bool(again.made) is (whose == "own"), "what is new is told, however late"
+    assert again.record.artifact_ids == (first["steps"][1]["artifacts"][0]["artifact_id"],)
+    assert toy.ran["toy.one"] == 1
+
+
 def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
@@ -277,7 +298,8 @@ def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
     assert list(dead_letters(home.documents, CTX)) == []
 
 
-def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_path: Path) -> None:
+def test_a_worker_told_to_stop_gives_its_claim_back(toy: Toy, tmp_path: Path) -> None:
+    home = embedded_home(tmp_path / "data", lease_s=1.0)
     stopping = iter([True])
 
     def during(_job: Any) -> None:
@@ -287,7 +309,7 @@ def test_a_worker_told_to_stop_gives_its_claim_back(home: Home, toy: Toy, tmp_pa
     toy.during = during
     with pytest.raises(SystemExit):
         run_file(home, tmp_path, steps=("toy.one",))
-    delivery = home.bus.pull(["steps-toy"], wait_s=10)
+    delivery = home.bus.pull(["steps-toy"], wait_s=60)
     assert delivery, "the message comes again when its deadline has passed"
     handle_request(delivery[0].message, home, "toy")
     assert toy.ran["toy.one"] == 2

@@ -13,9 +13,10 @@ import pytest
 
 from shared.contracts.context import RequestContext
 from shared.errors import LeaseHeld, LeaseLost, Scarce, Unavailable
+from shared.homes.documents import Document
 from shared.homes.documents.embedded_documents import EmbeddedDocuments
 from shared.steps.claims import Claim, Lease, claim_path, common_cache_key
-from tests.toy import CTX, wait_until
+from tests.toy import CTX, at_time, wait_until
 
 
 @pytest.fixture
@@ -37,16 +38,8 @@ def take(documents: EmbeddedDocuments, *, force: bool = False, **changes: Any) -
 
 def lapse(documents: EmbeddedDocuments, **changes: Any) -> Lease:
     """A lease whose owner has gone silent."""
-    lease = take(documents, lease_s=0.05, **changes)
-    path = claim_path(CTX, "k")
-
-    def lapsed() -> bool:
-        document = documents.get(path)
-        assert document is not None
-        return not lease.claim.alive(document)
-
-    wait_until(lapsed)
-    return lease
+    with at_time(time.time() - 3600):
+        return take(documents, **changes)
 
 
 def test_of_twenty_workers_one_takes_the_claim(documents: EmbeddedDocuments) -> None:
@@ -82,6 +75,26 @@ def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> No
     assert 50 < held.value.retry_after_s <= 60
 
 
+@pytest.mark.parametrize(("age_s", "alive"), [(59.9, True), (60.1, False)])
+def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
+    age_s: float, alive: bool
+) -> None:
+    document = Document("p", {}, version="1", updated_at=1000.0, read_at=1000.0 + age_s)
+    assert wanted().alive(document) is alive
+    assert not wanted(state="done").alive(document)
+
+
+def test_an_owner_renews_well_before_its_lease_lapses(documents: EmbeddedDocuments) -> None:
+    lease = take(documents, lease_s=3.0)
+    path = claim_path(CTX, "k")
+    taken = documents.get(path)
+    with lease.kept_alive(60):
+        wait_until(lambda: lease.claim.renewals)
+        renewed = documents.get(path)
+    assert taken is not None and renewed is not None
+    assert renewed.updated_at - taken.updated_at < 3.0, "by the store's clock"
+
+
 def test_a_stale_owner_can_neither_renew_nor_settle(documents: EmbeddedDocuments) -> None:
     stale = lapse(documents)
     take(documents).settle_done("done", artifact_ids=("art_new",))
@@ -93,11 +106,20 @@ def test_a_stale_owner_can_neither_renew_nor_settle(documents: EmbeddedDocuments
 
 
 def test_renewing_keeps_a_lease_alive_past_its_length(documents: EmbeddedDocuments) -> None:
+    with at_time(1000):
+        lease = take(documents)
+    with at_time(1050):
+        lease.renew()
+    with at_time(1109), pytest.raises(LeaseHeld):
+        Lease.take(documents, CTX, wanted())
+    with at_time(1111):
+        assert take(documents).claim.generation == 2
+
+
+def test_an_owner_renews_again_and_again(documents: EmbeddedDocuments) -> None:
     lease = take(documents, lease_s=0.3)
     with lease.kept_alive(60):
         wait_until(lambda: lease.claim.renewals >= 5)
-        with pytest.raises(LeaseHeld):
-            Lease.take(documents, CTX, wanted())
 
 
 def test_a_hanging_owner_is_not_renewed_for_ever(documents: EmbeddedDocuments) -> None:

@@ -69,6 +69,24 @@ def test_a_stale_owners_bytes_never_stand(
     assert stands(home, made[0].artifact_id) == "new"
 
 
+def test_who_loses_the_lease_while_sending_bytes_registers_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = lease_of(home, lease_s=0.05)
+    put = home.objects.put
+
+    def slow(*args: Any, **options: Any) -> Any:
+        info = put(*args, **options)
+        wait_until(lambda: _lapsed(home, stale))
+        lease_of(home)
+        return info
+
+    monkeypatch.setattr(home.objects, "put", slow)
+    with pytest.raises(LeaseLost):
+        writer(home, stale).store([output(tmp_path, "old")])
+    assert list(home.documents.list(f"{CTX.document_prefix}artifacts")) == []
+
+
 def _lapsed(home: Home, lease: Lease) -> bool:
     from shared.steps.claims import claim_path
 

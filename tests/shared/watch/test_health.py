@@ -70,11 +70,12 @@ def test_a_failing_tool_says_why(tool: Install) -> None:
     assert report.error is not None and "libavcodec.so.59" in report.error
 
 
-def test_a_hanging_tool_costs_three_seconds(tool: Install) -> None:
-    tool("sleep 60")
+def test_a_hanging_tool_is_stopped(tool: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.5)
+    tool("sleep 600")
     began = time.monotonic()
     assert health.check("ffmpeg").status == "timeout"
-    assert 2.9 < time.monotonic() - began < 8
+    assert time.monotonic() - began < 120
 
 
 def test_a_missing_tool_and_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,18 +98,18 @@ def test_a_package_that_cannot_be_imported_has_failed(monkeypatch: pytest.Monkey
 
 def test_a_package_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.5)
-    package(monkeypatch, "pydantic", "import time; time.sleep(60)")
+    package(monkeypatch, "pydantic", "import time; time.sleep(600)")
     assert health.check("librosa").status == "timeout"
 
 
 def test_a_page_asks_again_only_for_what_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_ANSWERS", {})
     monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 0.5)
-    package(monkeypatch, "pydantic", "import time; time.sleep(60)")
+    package(monkeypatch, "pydantic", "import time; time.sleep(600)")
     only = {"librosa": health.REQUIREMENTS["librosa"]}
     monkeypatch.setattr(health, "REQUIREMENTS", only)
     assert [found.status for found in health.known_all()] == ["timeout"]
-    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(health, "PROBE_TIMEOUT_S", 120.0)
     monkeypatch.setattr(health, "REQUIREMENTS", {"librosa": replace(only["librosa"], check="")})
     assert [found.status for found in health.known_all()] == ["ok"]
     monkeypatch.setattr(health, "check", lambda name: pytest.fail("it was asked again"))

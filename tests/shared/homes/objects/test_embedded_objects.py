@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import ValidationError
 from shared.homes.objects import ObjectInfo, Objects
 from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.homes.objects.index import Index, Transaction
@@ -39,6 +40,15 @@ def run_python(code: str, *args: object, **options: Any) -> subprocess.Popen[str
         text=True,
         **options,
     )
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav\r\nX-Evil: 1", "audio/\0", "ä", "a" * 257])
+def test_a_content_type_that_could_not_stand_in_a_header_is_refused(
+    embedded: EmbeddedObjects, content_type: str
+) -> None:
+    with pytest.raises(ValidationError):
+        embedded.put(KEY, b"x", content_type=content_type)
+    assert embedded.stat(KEY) is None
 
 
 CREATE = """
