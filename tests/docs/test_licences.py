@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "licences.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-TOOLS = {"test", "lint", "demo", "capacity"}
+TOOLS = {"test", "lint", "demo", "capacity", "mutants"}
 COPYLEFT = {"GPL", "LGPL", "AGPL", "MPL-2.0"}
 UNSTATED = {"sphn": {"Apache-2.0"}}
 """What is read in the licence file, where the metadata say nothing."""

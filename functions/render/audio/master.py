@@ -81,28 +81,35 @@ class Mastered:
     rounds: int
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """For what a lossy encoder will do to the master."""
+
+    room_db: float = 0.0
+    """By so much the peaks stay below the limiter's threshold, for it lifts them."""
+    lift_lu: float = 0.0
+    """By so much the master is louder than its target, for it takes away what it thinks nobody hears."""
+
+
 def make_master(
     mix: MixFile,
     plan: Plan,
     tags: Mapping[str, str],
     path: Path,
     progress: Callable[[float], None],
-    room_db: float = 0.0,
+    allowed: Allowance,
 ) -> Mastered:
-    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders.
-
-    ``room_db``: by so much the peaks stay below the limiter's threshold, for an encoder that lifts
-    them.
-    """
+    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders."""
     export = plan.export
     headroom_db = min(0.0, -export.preset.headroom - mix.notes.peak_dbfs)
-    ceiling_dbtp = export.preset.limiter_thresh - room_db
+    ceiling_dbtp = export.preset.limiter_thresh - allowed.room_db
     threshold = ceiling_dbtp
-    aim_lufs = export.loudnorm_target
+    target_lufs = export.loudnorm_target + allowed.lift_lu
+    aim_lufs = target_lufs
     for number in range(1, export.preset.rounds + 1):
         taken = _Pass(mix, plan, find_gain_db(mix.notes, aim_lufs, threshold), threshold)
         taken.write(path, tags, partial(_share, progress, number - 1, export.preset.rounds))
-        missing_lu = export.loudnorm_target - taken.meter.integrated_lufs()
+        missing_lu = target_lufs - taken.meter.integrated_lufs()
         over_db = max(0.0, taken.peaks.dbtp - ceiling_dbtp)
         if not over_db and (abs(missing_lu) <= CLOSE_ENOUGH_LU or not np.isfinite(missing_lu)):
             break

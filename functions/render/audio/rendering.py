@@ -10,13 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from functions.render.audio.master import Mastered, MixFile, make_master
+from functions.render.audio.master import CLOSE_ENOUGH_LU, Allowance, Mastered, MixFile, make_master
 from functions.render.audio.mix import Mixer, summed
 from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Plan, PlannedBus, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
 from functions.render.audio.writing import ENCODERS, encode, heard_loudness
+from shared.contracts.audio_loudness import Loudness
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
@@ -25,6 +26,8 @@ from shared.errors import UnsupportedMedia
 PLAN_IN_META = 8_192
 """A longer plan stands in the meta by its digest alone."""
 SHORT_LU = 0.5
+MOST_LIFT_LU = 3.0
+"""An encoder that takes more away has a mix of noise before it: that is said, not made up for."""
 _PREMASTER = "premaster"
 _MIXING = 0.7
 """So much of the progress is the mix, the rest its master."""
@@ -75,12 +78,14 @@ class _Rendering:
         return Result(self._outputs(path, done), *_judged(plan, done))
 
     def _master(self, mix: MixFile) -> tuple[Path, Mastered]:
-        """The master's file. Where an encoder lifts peaks over the limit, once more with more room."""
+        """The master's file. Where an encoder lifts peaks over the limit, or makes it quieter than it is
+        to be, once more with an allowance for that.
+        """
         plan, wav = self._plan, self._job.workdir / "master.wav"
         tags = self._params.timeline.tags.model_dump(exclude_none=True)
-        room_db = 0.0
+        allowed = Allowance()
         for _ in range(plan.export.preset.rounds):
-            done = make_master(mix, plan, tags, wav, self._master_progress, room_db)
+            done = make_master(mix, plan, tags, wav, self._master_progress, allowed)
             if plan.export.format == "wav":
                 return wav, done
             path = encode(wav, plan, tags)
@@ -88,9 +93,13 @@ class _Rendering:
             peak_dbtp = heard.true_peak_dbtp
             over_db = -math.inf if peak_dbtp is None else peak_dbtp
             over_db -= plan.export.preset.limiter_thresh
-            if over_db <= 0 or plan.export.format == "flac":
+            lost_lu = _lost_lu(plan, done, heard)
+            if plan.export.format == "flac" or (over_db <= 0 and lost_lu <= CLOSE_ENOUGH_LU):
                 break
-            room_db += over_db + 0.05
+            allowed = Allowance(
+                allowed.room_db + (over_db + 0.05 if over_db > 0 else 0.0),
+                min(allowed.lift_lu + lost_lu, MOST_LIFT_LU),
+            )
         wav.unlink()
         if done.true_peak_dbtp is None:  # an encoder's dither is no sound
             return path, done
@@ -204,6 +213,14 @@ class _Rendering:
             "dithered": False,
             "render_profile": f"wav_float_{plan.sample_rate_hz}_{plan.export.channels}ch",
         }
+
+
+def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
+    """How much quieter than its target the encoded master is, where the master itself got there."""
+    if done.integrated_lufs is None or heard.integrated_lufs is None:
+        return 0.0
+    lost_lu = plan.export.loudnorm_target - heard.integrated_lufs
+    return max(0.0, min(lost_lu, done.integrated_lufs - heard.integrated_lufs))
 
 
 def _judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:

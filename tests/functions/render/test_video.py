@@ -86,7 +86,7 @@ def test_a_dry_run_gives_the_whole_plan_and_renders_nothing(inputs: Inputs, tmp_
     assert plan["selected"][0]["summary_artifact_id"] == "art-video_region_summary"
     assert plan["selected"][0]["summary_backend_version"].startswith("regions-")
     assert {notice["level"] for notice in plan["dependency_notices"]} == {"info"}
-    assert (plan["width"], plan["height"]) == (134, 240)
+    assert (plan["width"], plan["height"]) == (1080, 1920)
     assert plan["estimate"]["frames"] == 150
     assert plan["estimate"]["work_s"] > 0
 
