@@ -27,6 +27,7 @@ COMMANDS = {
     "runs": "look.runs",
     "show": "look.show",
     "get": "look.get",
+    "export": "export.export",
     "explain": "look.explain",
     "verify": "look.verify",
     "health": "act.health",

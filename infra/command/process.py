@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from infra.command.delivered import Delivered, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
 from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
@@ -26,6 +27,7 @@ from shared.runs.views import run_object
 from shared.steps.step_records import load_records
 
 _POLL_S = 0.1
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 _STYLE = {
     StepState.QUEUED: "dim",
@@ -42,25 +44,51 @@ _STYLE = {
 @click.argument("files", nargs=-1, required=True)
 @click.option("--steps", help="Only these, and what they need: a,b")
 @click.option("--param", "pairs", multiple=True, metavar="STEP.NAME=VALUE", help="Set a param.")
+@click.option("--out", type=_FOLDER, help="Where to leave NAME.rushes/. [beside each recording]")
 @at_desk
-def process(desk: Desk, files: tuple[str, ...], steps: str | None, pairs: tuple[str, ...]) -> None:
-    """Process FILES (paths, gs:// or s3:// addresses) and show what came out."""
+def process(
+    desk: Desk,
+    files: tuple[str, ...],
+    steps: str | None,
+    pairs: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
     names = tuple(steps.split(",")) if steps else None
     params = parse_params(pairs)
     with_needs(name for name in (*(names or ()), *params) if name != PROBE)
+    if out is not None:
+        check_writable(out)
     with WorkerPool(desk.settings) as pool:
         started = {file: _begin(desk, file, names, params) for file in files}
         run_ids = [begun for begun in started.values() if isinstance(begun, str)]
         watch_until_finished(desk, pool, run_ids)
-    show_outcome(desk, started)
+    show_outcome(desk, started, lambda file: out or _beside(file))
 
 
-def show_outcome(desk: Desk, started: Mapping[str, str | RushesError]) -> None:
-    """Show what came out of each run (or why it never began); exits with 1 if anything failed."""
-    runs = [_outcome(desk, file, begun) for file, begun in started.items()]
-    desk.show({"runs": runs}, lambda: _report(runs))
+def show_outcome(
+    desk: Desk,
+    started: Mapping[str, str | RushesError],
+    place: Callable[[str], Path] | None = None,
+) -> None:
+    """Show what came out of each run (or why it never began); exits with 1 if anything failed.
+
+    ``place`` says where the results folder of a file goes; ``None``: none is left.
+    """
+    runs, told = [], []
+    for file, begun in started.items():
+        run = _outcome(desk, file, begun)
+        results = Delivered(desk, run, place(file), file) if place and run["asset_id"] else None
+        runs.append({**run, **(results.content if results else {})})
+        told += [*_run_lines(runs[-1], results)]
+    desk.show({"runs": runs}, lambda: "\n".join(told))
     if any(_failed(run) for run in runs):
         raise SystemExit(1)
+
+
+def _beside(file: str) -> Path:
+    """The folder of a recording on this machine; this one for what lies in a bucket."""
+    return Path() if "://" in file else Path(file).parent
 
 
 def _begin(
@@ -132,12 +160,8 @@ def _failed(run: Mapping[str, Any]) -> bool:
     return "error" in run or any(step["state"] == "failed" for step in run["steps"])
 
 
-def _report(runs: Iterable[Mapping[str, Any]]) -> str:
+def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[str]:
     """What came out, as lines: paths are never broken, so that they can be copied."""
-    return "\n".join(line for run in runs for line in _run_lines(run))
-
-
-def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n[bold]{escape(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
     if "error" in run:
         yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
@@ -146,15 +170,19 @@ def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"  [dim]notice[/dim]   {escape(notice)}"
     for step in run["steps"]:
         if step["step"] != PROBE:
-            yield from _step_lines(step)
+            yield from _step_lines(step, with_places=results is None)
+    if results is not None:
+        yield from results.lines()
 
 
-def _step_lines(step: Mapping[str, Any]) -> Iterator[str]:
+def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
     style = _STYLE[StepState(step["state"])]
     why = step["error"]["message"] if step["error"] else step["reason"]
+    if not with_places and not why:
+        why = counted(step["artifacts"])
     name = f"  {step['step']:<22}{title_of(step['step']):<23}"
     yield f"{name}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
-    for what, where in _by_kind(step["artifacts"]):
+    for what, where in _by_kind(step["artifacts"]) if with_places else ():
         yield f"      {what:<26}{escape(where)}"
 
 

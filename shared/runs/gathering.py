@@ -1,0 +1,128 @@
+"""Everything that a results folder holds, gathered from the home: for a disk or a zip to be written from."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.errors import NotFound
+from shared.homes.home import Home
+from shared.runs.heard import Loudness, heard, layers, loudness_of, spoken_text
+from shared.runs.results_folder import Entry, lay_out, stem_of
+from shared.runs.results_page import Listed, Page, results_page
+from shared.runs.standing import Standing, standing_results
+from shared.steps.preparing import load_asset
+
+_READ = frozenset(
+    {
+        *("audio_hits", "audio_loops", "audio_phrases", "audio_semantic_timeline"),
+        *("asr_transcript", "audio_loudness", "visual_meta", "video_region_summary"),
+    }
+)
+"""Kinds whose documents the page and the summary read."""
+_IN_MEMORY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Results:
+    """A recording's results under names that people know."""
+
+    stem: str
+    """What all is called after."""
+    asset: Asset
+    standing: tuple[Standing, ...]
+    entries: tuple[Entry, ...]
+    texts: Mapping[str, bytes]
+    """What stands in no bucket: path -> content. ``index.html`` and the words as plain text."""
+    heard: tuple[str, ...]
+    loudness: Loudness | None
+
+
+def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = None) -> Results:
+    """What stands of the recording now. ``name``: its file's name, else that of its first upload.
+
+    Raises ``NotFound`` for an asset that is not there, or whose objects are gone.
+    """
+    asset = load_asset(home, ctx, asset_id)
+    standing = tuple(standing_results(home, ctx, asset_id))
+    stem = stem_of(name or (asset.sources[0].name if asset.sources else asset_id))
+    documents = _documents(home, standing)
+    sizes: dict[str, int] = {}
+
+    def members(artifact: Artifact) -> list[str]:
+        with opened(home, artifact.key) as file, zipfile.ZipFile(file) as archive:
+            sizes.update({f"{artifact.sha256}/{one.filename}": one.file_size for one in archive.infolist()})
+            return archive.namelist()
+
+    entries = tuple(lay_out(stem, asset, standing, members))
+    texts = {}
+    if text := spoken_text(documents.get("asr_transcript", {})):
+        texts[f"{stem}.txt"] = text.encode()
+    page = Page(
+        stem,
+        asset,
+        standing,
+        [
+            *(_listed(entry, asset, sizes) for entry in entries),
+            *(Listed(path, len(content)) for path, content in texts.items()),
+        ],
+        tuple(heard(documents)),
+        loudness_of(documents, _norm_stats(standing)),
+        layers(documents),
+        documents.get("asr_transcript", {}),
+    )
+    texts["index.html"] = results_page(page).encode()
+    return Results(stem, asset, standing, entries, texts, tuple(page.heard), page.loudness)
+
+
+@contextmanager
+def opened(home: Home, key: str) -> Iterator[BinaryIO]:
+    """The object's bytes as a file to seek in, where they are or as a copy; raises ``NotFound``."""
+    local = home.objects.path(key)
+    if local is not None:
+        with local.open("rb") as file:
+            yield file
+        return
+    if home.objects.stat(key) is None:
+        raise NotFound("object", key)
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
+        for block in home.objects.read(key):
+            copy.write(block)
+        copy.seek(0)
+        yield copy  # type: ignore[misc]  # it is one in all but its type
+
+
+def _documents(home: Home, standing: tuple[Standing, ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in standing:
+        for artifact in one.artifacts:
+            if artifact.kind in _READ and artifact.kind not in found and one.made_from is None:
+                with opened(home, artifact.key) as file:
+                    found[artifact.kind] = json.load(file)
+    return found
+
+
+def _norm_stats(standing: tuple[Standing, ...]) -> Mapping[str, Any] | None:
+    for one in standing:
+        for artifact in one.artifacts:
+            if artifact.kind == "audio_normalised" and one.made_from is None:
+                stats: Mapping[str, Any] = artifact.meta["norm_stats"]
+                return stats
+    return None
+
+
+def _listed(entry: Entry, asset: Asset, sizes: Mapping[str, int]) -> Listed:
+    if entry.artifact is None:
+        return Listed(entry.path, asset.bytes, asset.content_type)
+    if entry.member is not None:
+        return Listed(entry.path, sizes[entry.sha256])
+    shows = str(entry.artifact.meta.get("shows", ""))
+    return Listed(entry.path, entry.artifact.bytes, entry.artifact.content_type, shows)

@@ -1,0 +1,193 @@
+"""A recording's results as a folder that people know their way around in: which file is called what.
+
+    talk.rushes/
+        index.html                      everything at a glance, without a server
+        talk.srt  talk.vtt  talk.txt    what was said
+        talk normalised.wav             talk anonymised.mp4, talk fx warm.wav, talk mix.wav, ...
+        phrases/01 and so my fellow.wav
+        hits/  loops/  stems/  samples/
+        pictures/  data/                JSON under plain names
+
+Pure: nothing is read or written here, so that the command lays it on a disk and others into a zip.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from shared.contracts.artifact import Artifact
+from shared.contracts.asset import Asset
+from shared.runs.standing import Standing
+
+_STEM_BYTES = 120
+"""Room for what is added to a recording's name: a file's name has 255 at most."""
+_WORDS_BYTES = 60
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|]+')
+"""What a file's name must not hold on one of the common systems."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the folder: an object of the bucket, or one member of a zip there."""
+
+    path: str
+    """Below the folder, with ``/``."""
+    key: str
+    sha256: str
+    artifact: Artifact | None = None
+    """``None``: the recording itself."""
+    member: str | None = None
+    """The object is a zip, and this is the file in it."""
+
+
+def safe_name(text: str, most_bytes: int = _STEM_BYTES) -> str:
+    """``text`` as a part of a file's name anywhere: no separators, nothing unprintable, not too long."""
+    text = unicodedata.normalize("NFC", text.encode(errors="surrogateescape").decode("utf-8", "replace"))
+    kept = "".join(one if one.isprintable() else " " for one in _FORBIDDEN.sub(" ", text))
+    words = kept.split()
+    while len(words) > 1 and len(" ".join(words).encode()) > most_bytes:
+        words.pop()
+    clipped = " ".join(words).encode()[:most_bytes].decode(errors="ignore")
+    return clipped.strip(" .")
+
+
+def stem_of(name: str) -> str:
+    """A recording's file name without its extension, as results are called after it."""
+    return safe_name(PurePosixPath(name).stem.lstrip(".")) or "recording"
+
+
+def lay_out(
+    stem: str,
+    asset: Asset,
+    standing: Sequence[Standing],
+    members: Callable[[Artifact], Sequence[str]],
+) -> list[Entry]:
+    """The files of the folder, each path once; of takes of one name the newest has it plain.
+
+    The recording is among them, but not where an anonymised picture is: who passes the folder on
+    passes no faces on with it. ``members`` names the files in a zip.
+    """
+    entries: list[Entry] = []
+    for one in standing:
+        for number, artifact in _numbered(one.artifacts):
+            entries += _entries(stem, one, artifact, number, members)
+    if not any(one.artifact and one.artifact.kind == "video_anonymised" for one in entries):
+        extension = asset.key.rsplit(".", 1)[-1]
+        entries.insert(0, Entry(f"{stem}.{extension}", asset.key, asset.sha256))
+    return list(_told_apart(entries))
+
+
+def _entries(
+    stem: str,
+    standing: Standing,
+    artifact: Artifact,
+    number: int,
+    members: Callable[[Artifact], Sequence[str]],
+) -> Iterator[Entry]:
+    extension = artifact.key.rsplit(".", 1)[-1]
+    if artifact.kind == "audio_sample_pack" and extension == "zip":
+        for member in members(artifact):
+            within = PurePosixPath(member).parts[1:]  # its one top folder
+            if within and not member.endswith("/") and ".." not in within:
+                path = "/".join(("samples", *(safe_name(part) for part in within)))
+                yield Entry(path, artifact.key, f"{artifact.sha256}/{member}", artifact, member)
+        return
+    if standing.made_from:
+        stem = f"{stem} {safe_name(standing.made_from)}"
+    name = _file_name(stem, standing.step, artifact, number)
+    yield Entry(f"{name}.{extension}", artifact.key, artifact.sha256, artifact)
+
+
+_SOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "audio_normalised": lambda meta: "normalised",
+    "audio_fx": lambda meta: f"fx {meta['preset_id']}",
+    "audio_macro": lambda meta: f"macro {meta['preset_id']}",
+    "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
+    "audio_render": lambda meta: "mix" if meta.get("name") == "master" else f"mix {meta['name']}",
+    "video_anonymised": lambda meta: "anonymised",
+    "video_render": lambda meta: "render",
+    "pattern_render": lambda meta: "performance",
+}
+"""What follows the recording's name in that of a result."""
+
+_PICTURES = {
+    "transcribe.semantics": "timeline",
+    "sample.pack": "samples",
+    "detect.regions": "faces",
+    "detect.visual_meta": "shots",
+    "anonymise.faces": "anonymised",
+}
+"""What a step's picture is of, where that is not the step's own name."""
+
+_DATA = {"manifest": "samples", "visual_meta": "shots", "shots": "shot list", "plan": "render plan"}
+"""Plain names of documents, where the step's own is not."""
+
+
+def _file_name(stem: str, step: str, artifact: Artifact, number: int) -> str:
+    """Its path in the folder, without the extension."""
+    kind, meta = artifact.kind, artifact.meta
+    name = safe_name(str(meta.get("name", ""))) or kind
+    match kind:
+        case "captions":
+            return stem
+        case "preview":
+            return f"pictures/{_PICTURES.get(step, step.rpartition('.')[2])}"
+        case "video_region_mask":
+            return f"pictures/masks/{safe_name(str(meta['track_id']))}"
+        case "audio_hit":
+            return f"hits/{stem} hit {number:02d}"
+        case "audio_loop":
+            return f"loops/{stem} loop {number:02d} {_musical(meta)}"
+        case "audio_phrase":
+            return f"phrases/{number:02d} {_words(meta)}"
+        case "audio_stem" | "audio_bus_stem":
+            part = meta.get("stem") or name
+            return f"stems/{stem} {safe_name(str(part))}"
+        case "pattern_render" if meta.get("instrument"):
+            return f"stems/{stem} {safe_name(str(meta['instrument']))}"
+    if artifact.content_type == "application/json":
+        return f"data/{_DATA.get(name, name)}"
+    told = _SOUNDS[kind](meta) if kind in _SOUNDS else name
+    return f"{stem} {safe_name(told)}"
+
+
+def _musical(meta: Mapping[str, Any]) -> str:
+    bars = meta["bars"]
+    return f"{round(meta['bpm'])} BPM {bars:g} {'bar' if bars == 1 else 'bars'}"
+
+
+def _words(meta: Mapping[str, Any]) -> str:
+    said = safe_name(str(meta.get("transcript") or ""), _WORDS_BYTES).strip(" .,;!-…").lower()
+    return said or f"at {meta['start_ms'] / 1000:.1f} s"
+
+
+def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[int, Artifact]]:
+    """Each with its number among those of its kind, from 1."""
+    counts: dict[str, int] = {}
+    for artifact in artifacts:
+        counts[artifact.kind] = counts.get(artifact.kind, 0) + 1
+        yield counts[artifact.kind], artifact
+
+
+def _told_apart(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Every path once, upper and lower case alike; other bytes of the same name are numbered."""
+    held: dict[str, set[str]] = {}
+    paths: set[str] = set()
+    for entry in entries:
+        holders = held.setdefault(entry.path.casefold(), set())
+        if entry.sha256 in holders:
+            continue
+        holders.add(entry.sha256)
+        path = PurePosixPath(entry.path)
+        number = 1
+        while str(path).casefold() in paths:
+            number += 1
+            path = PurePosixPath(entry.path)
+            path = path.with_name(f"{path.stem} ({number}){path.suffix}")
+        paths.add(str(path).casefold())
+        yield replace(entry, path=str(path))
