@@ -25,7 +25,7 @@ from shared.editing.timelines import (
 from shared.errors import Conflict, NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
-from shared.homes.tenant_limits import max_input_bytes, tenant_settings
+from shared.homes.tenant_limits import max_input_bytes, settings_path, tenant_settings
 from shared.messages.dead_letters import DeadLetter, redrive
 from shared.messages.webhooks import (
     SECRET_PATTERN,
@@ -168,7 +168,7 @@ def _pipeline(home: Home) -> APIRouter:
         with_needs(name for name in (*(body.steps or ()), *body.params) if name != PROBE)
         for step, params in body.params.items():
             check_params(home, step_named(step), params)
-        path = f"{ctx.document_prefix}settings/pipeline"
+        path = settings_path(ctx)
         standing = home.documents.get(path)
         wanted = if_match(request)
         if wanted is not None and f'"{wanted}"' != etag_of(to_json(_shown_settings(home, ctx))):

@@ -11,19 +11,19 @@ import click
 from rich.markup import escape
 
 from infra.command.desk import Desk, at_desk, parse_params, table
+from infra.command.names import recording, recording_id
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
+from infra.command.wishes import check_wishes, known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
 from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
-from shared.pipeline import step_named
 from shared.runs import planning
 from shared.runs.erasing import check_erasable, erase_asset
 from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import shown, upload
-from shared.steps.preparing import load_asset
 from shared.watch.health import check_all
 
 
@@ -41,7 +41,7 @@ def upload_command(desk: Desk, files: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("asset_id", required=False)
+@click.argument("asset", required=False)
 @click.option("--step", help="Which step to do again.")
 @click.option("--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a param.")
 @click.option("--artifact", "artifact_id", help="Work on this artifact, not on the recording.")
@@ -56,34 +56,37 @@ def upload_command(desk: Desk, files: tuple[str, ...]) -> None:
 @at_desk
 def reprocess(
     desk: Desk,
-    asset_id: str | None,
+    asset: str | None,
     step: str | None,
     pairs: tuple[str, ...],
     no_wait: bool,
     **wanted: Any,
 ) -> None:
-    """Do a STEP of the recording ASSET_ID again, and what follows from it.
+    """Do a STEP of the recording ASSET (an id or a name) again, and what follows from it.
 
     With --stale, do again whatever older backend versions made: of all recordings, or of one STEP.
     """
     stale = {name: wanted.pop(name) for name in ("dry_run", "in_flight", "all_tenants")}
     if wanted.pop("stale"):
-        if asset_id or pairs or no_wait or any(wanted.values()):
+        if asset or pairs or no_wait or any(wanted.values()):
             raise click.UsageError(
                 "--stale goes with --step, --dry-run, --in-flight, --all-tenants"
             )
         reprocess_stale(desk, step=step, **stale)
         return
-    if asset_id is None or step is None:
+    if asset is None or step is None:
         raise click.UsageError("name a recording and a --step, or say --stale")
-    load_asset(desk.home, desk.ctx, asset_id)
+    name = known_step(step).name
+    params = parse_params(pairs, default_step=name)
+    check_wishes(desk.home, (name,), params)
+    asset_id = recording(desk, asset).asset_id
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,
         env=desk.ctx.env,
         user_id=desk.ctx.user_id,
-        step=step_named(step).name,
+        step=name,
         asset_id=asset_id,
-        params=parse_params(pairs, default_step=step).get(step, {}),
+        params=params.get(name, {}),
         **wanted,
     )
     run_id = requested_run_id(planning.publish_request(desk.home, request))
@@ -96,14 +99,15 @@ def reprocess(
 
 
 @click.command()
-@click.argument("asset_id")
+@click.argument("asset")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @at_desk
-def erase(desk: Desk, asset_id: str, yes: bool) -> None:
-    """Remove the recording ASSET_ID and everything made from it, for good."""
+def erase(desk: Desk, asset: str, yes: bool) -> None:
+    """Remove the recording ASSET (an id or a name) and everything made from it, for good."""
+    asset_id = recording_id(desk, asset)
     check_erasable(desk.home, desk.ctx, asset_id)
     if not yes and not desk.as_json:
-        click.confirm(f"Erase {asset_id} and everything made from it?", abort=True)
+        click.confirm(f"Erase {asset} ({asset_id}) and everything made from it?", abort=True)
     erased = erase_asset(desk.home, desk.ctx, asset_id)
     desk.show(
         {"asset_id": asset_id, "run_id": erased.run_id, "removed": erased.removed},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from functions.wiring import engine_of
@@ -71,6 +72,17 @@ def table(*columns: str) -> Table:
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
+    return made
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str | Table:
+    """Rows for people; where nobody looks on (a pipe, a file), with tabs and every cell whole."""
+    if not stdout.is_terminal:
+        return escape("\n".join("\t".join(row) for row in (columns, *rows)))
+    made = table(*columns)
+    made.columns[0].no_wrap = True  # ids, to be copied
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
     return made
 
 

@@ -32,7 +32,7 @@ def folder_lines(left: Left) -> list[str]:
 
     lines = [f"[bold]{escape(str(left.folder))}/[/bold]"]
     if left.kept:
-        what = ", ".join(left.kept[:3]) + (", ..." if len(left.kept) > 3 else "")  # noqa: PLR2004
+        what = ", ".join(left.kept[:3]) + (", ..." if len(left.kept) > 3 else "")
         lines.append(f"  [yellow]kept[/yellow]  yours, or changed by you: {escape(what)}")
     return lines
 

@@ -1,21 +1,19 @@
-"""The reading commands: ``assets``, ``artifacts``, ``runs``, ``show``, ``get``, ``explain``."""
+"""The reading commands: ``assets``, ``artifacts``, ``runs``, ``show``, ``explain``, ``verify``."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.pretty import Pretty
-from rich.tree import Tree
 
-from infra.command.desk import Desk, at_desk, table
+from infra.command.desk import Desk, at_desk, plain_table
+from infra.command.names import recording, recording_id
+from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
-from shared.homes.objects.fetch import fetch_object
+from shared.contracts.step import Run
+from shared.pipeline import PROBE
 from shared.runs.records import run_state
 from shared.runs.views import (
     artifact_object,
@@ -24,12 +22,14 @@ from shared.runs.views import (
     list_assets,
     list_runs,
     run_object,
-    stored_file,
 )
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 from shared.steps.verifying import verify_artifact
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
 
 
 @click.command()
@@ -43,52 +43,69 @@ def assets(desk: Desk) -> None:
 
 
 @click.command()
-@click.argument("asset_id")
+@click.argument("asset")
 @at_desk
-def artifacts(desk: Desk, asset_id: str) -> None:
-    """List what was made from the recording ASSET_ID."""
-    load_asset(desk.home, desk.ctx, asset_id)
-    found = list(list_artifacts(desk.home.documents, desk.ctx, asset_id))
-    rows = [(a.artifact_id, a.kind, str(a.meta.get("name", "")), f"{a.bytes:,}") for a in found]
+def artifacts(desk: Desk, asset: str) -> None:
+    """List what was made from the recording ASSET (an id or a name), by kind and time."""
+    asset_id = recording(desk, asset).asset_id
+    found = sorted(list_artifacts(desk.home.documents, desk.ctx, asset_id), key=_by_kind_and_time)
+    rows = [
+        (a.artifact_id, a.kind, _at(a), str(a.meta.get("name", "")), f"{a.bytes:,}") for a in found
+    ]
     content = {"artifacts": [artifact_object(artifact) for artifact in found]}
-    desk.show(content, lambda: _filled(("artifact", "kind", "name", "bytes"), rows))
+    desk.show(content, lambda: _filled(("artifact", "kind", "from", "name", "bytes"), rows))
+
+
+def _by_kind_and_time(artifact: Artifact) -> tuple[str, float, str, str]:
+    start_ms = artifact.meta.get("start_ms")
+    at_ms = float(start_ms) if isinstance(start_ms, int | float) else -1.0
+    return artifact.kind, at_ms, str(artifact.meta.get("name", "")), artifact.artifact_id
+
+
+def _at(artifact: Artifact) -> str:
+    start_ms = artifact.meta.get("start_ms")
+    return f"{start_ms / 1000:.2f} s" if isinstance(start_ms, int | float) else ""
 
 
 @click.command()
-@click.option("--asset", "asset_id", help="Only of this recording.")
+@click.option("--asset", help="Only of this recording (an id or a name).")
 @at_desk
-def runs(desk: Desk, asset_id: str | None) -> None:
+def runs(desk: Desk, asset: str | None) -> None:
     """List the runs, newest first."""
+    asset_id = recording(desk, asset).asset_id if asset else None
     found = [
         (run, run_state(list(load_records(desk.home.documents, desk.ctx, run.run_id).values())))
         for run in list_runs(desk.home.documents, desk.ctx, asset_id)
     ]
+    names = {a.asset_id: a.sources[0].name for a in list_assets(desk.home.documents, desk.ctx)}
     content = {"runs": [{**run.model_dump(mode="json"), "state": state} for run, state in found]}
-    rows = [(run.run_id, run.source, state, _when(run.created_at)) for run, state in found]
-    desk.show(content, lambda: _filled(("run", "recording", "state", "begun"), rows))
+    rows = [
+        (
+            run.run_id,
+            names.get(run.asset_id or "", run.source),
+            _what(run),
+            state,
+            _when(run.created_at),
+        )
+        for run, state in found
+    ]
+    desk.show(content, lambda: _filled(("run", "recording", "what", "state", "begun"), rows))
+
+
+def _what(run: Run) -> str:
+    """Which steps were asked for, where not simply a recording was taken in."""
+    return "taken in" if PROBE in run.planned else ", ".join(run.planned)
 
 
 @click.command()
-@click.argument("identifier")
+@click.argument("identifier", metavar="ID")
 @at_desk
 def show(desk: Desk, identifier: str) -> None:
-    """Show all that is known of an asset, an artifact or a run, by its id."""
-    content = _looked_up(desk, identifier)
+    """Show all that is known of a recording (an id or a name), an artifact or a run."""
+    content = _looked_up(desk, recording_id(desk, identifier))
+    from rich.pretty import Pretty
+
     desk.show(content, lambda: Pretty(content, expand_all=True))
-
-
-@click.command()
-@click.argument("artifact_id")
-@click.option("--out", type=click.Path(path_type=Path), help="File or folder. [its own name, here]")
-@at_desk
-def get(desk: Desk, artifact_id: str, out: Path | None) -> None:
-    """Copy an artifact (or an asset's recording) into a file."""
-    file = stored_file(desk.home, desk.ctx, artifact_id)
-    to = (out or Path()) / file.name if out is None or out.is_dir() else out
-    part = to.with_name(f".{to.name}.part")
-    fetched = fetch_object(desk.home.objects, file.key, part, max_bytes=1 << 50)
-    shutil.move(fetched.path, to)
-    desk.show({"path": str(to), "bytes": fetched.bytes}, lambda: escape(str(to)))
 
 
 @click.command()
@@ -96,7 +113,7 @@ def get(desk: Desk, artifact_id: str, out: Path | None) -> None:
 @at_desk
 def explain(desk: Desk, artifact_id: str) -> None:
     """Show what an artifact was made from, with which params and versions, back to the recording."""
-    content = lineage(desk.home, desk.ctx, artifact_id)
+    content = lineage(desk.home, desk.ctx, recording_id(desk, artifact_id))
     desk.show(content, lambda: _tree(content))
 
 
@@ -138,6 +155,9 @@ def _looked_up(desk: Desk, identifier: str) -> dict[str, Any]:
 
 
 def _tree(shown: Mapping[str, Any]) -> Tree:
+    from rich.markup import escape
+    from rich.tree import Tree
+
     told = shown.get("cache_key") or shown.get("name") or ""
     root = Tree(f"[bold]{shown['kind']}[/bold] {shown['id']}  [dim]{escape(str(told))}[/dim]")
     for parent in shown["parents"]:
@@ -148,10 +168,7 @@ def _tree(shown: Mapping[str, Any]) -> Tree:
 def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
     if not rows:
         return "nothing here yet"
-    made = table(*columns)
-    for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
-    return made
+    return plain_table(columns, rows)
 
 
 def _length(asset: Asset) -> str:

@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
+from difflib import get_close_matches
+from typing import NoReturn
 
 import click
 
-from shared.errors import RushesError
+from shared.errors import RushesError, Unavailable
 
 COMMANDS = {
-    "process": "process.process",
-    "up": "up.up",
-    "upload": "act.upload_command",
-    "reprocess": "act.reprocess",
-    "render": "render.render",
-    "perform": "perform.perform",
-    "presets": "named_presets.presets",
-    "assets": "look.assets",
-    "artifacts": "look.artifacts",
-    "runs": "look.runs",
-    "show": "look.show",
-    "get": "look.get",
-    "export": "export.export",
-    "explain": "look.explain",
-    "verify": "look.verify",
-    "health": "act.health",
-    "erase": "act.erase",
-    "dead-letters": "act.dead_letters_group",
+    "process": ("process.process", "Process files, and leave the results in NAME.rushes/."),
+    "up": ("up.up", "Serve the console, the HTTP API and the inbox folder."),
+    "upload": ("act.upload_command", "Upload files, and leave the work to `rushes up`."),
+    "reprocess": ("act.reprocess", "Do a step again, or what older backends made."),
+    "render": ("render.render", "Mix and master a timeline."),
+    "perform": ("perform.perform", "Perform a pattern or MIDI file."),
+    "steps": ("step_list.steps", "List the steps, or the params of one."),
+    "presets": ("named_presets.presets", "List the effects and macros, or describe one."),
+    "assets": ("look.assets", "List the recordings."),
+    "artifacts": ("look.artifacts", "List what was made from a recording."),
+    "runs": ("look.runs", "List the runs, newest first."),
+    "show": ("look.show", "Show all that is known of a recording, artifact or run."),
+    "get": ("take.get", "Copy an artifact or a recording into a file."),
+    "export": ("export.export", "Leave a recording's results as a folder."),
+    "explain": ("look.explain", "Show what an artifact was made from."),
+    "verify": ("look.verify", "Compute an artifact once more and compare."),
+    "settings": ("tenant.settings", "Show or change what runs on every upload."),
+    "health": ("act.health", "Say which tools and packages are there."),
+    "erase": ("act.erase", "Remove a recording and all that was made from it."),
+    "dead-letters": ("act.dead_letters_group", "List, show or send again what was given up."),
 }
-"""Command -> where it is. Only the one that is asked for is imported."""
+"""Command -> where it is, and what it does: only the one that is asked for is imported."""
 
 
 class _Lazy(click.Group):
@@ -44,10 +49,25 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name].split(".")
+        module, attribute = COMMANDS[cmd_name][0].split(".")
         command = getattr(importlib.import_module(f"infra.command.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table's words: click would import every command for its own."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A mistyped command is told the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], list(COMMANDS), n=2, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -63,10 +83,21 @@ def main() -> None:
     try:
         rushes()
     except RushesError as error:
-        click.echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
-        if "--json" in sys.argv:
-            click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+        _end(error)
+    except BrokenPipeError:  # whoever read on has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        what = str(error.filename or error.filename2 or "the disk")
+        _end(Unavailable(what, (error.strerror or str(error)).lower()))
+
+
+def _end(error: RushesError) -> NoReturn:
+    told = " ".join(error.message.split())
+    click.echo(f"{click.style('error:', fg='red')} {told}", err=True)
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+    sys.exit(1)
 
 
 if __name__ == "__main__":

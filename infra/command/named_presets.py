@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.markup import escape
 
 from infra.command.desk import Desk, at_desk, table
+from infra.command.names import did_you_mean
+from shared.errors import NotFound
 
 
 @click.command()
@@ -24,9 +26,18 @@ def presets(desk: Desk, preset_id: str | None) -> None:
         content = {"presets": catalogue.list_presets(), "macros": catalogue.list_macros()}
         desk.show(content, lambda: Group(*(_listed(kind, rows) for kind, rows in content.items())))
         return
+    if preset_id not in MACROS and preset_id not in (ids := _ids(catalogue.list_presets())):
+        known = [*ids, *MACROS]
+        error = NotFound("preset", preset_id)
+        error.message += did_you_mean(preset_id, known) or "; `rushes presets` lists them"
+        raise error
     describe = catalogue.describe_macro if preset_id in MACROS else catalogue.describe_preset
     found = describe(preset_id)
     desk.show(found, lambda: _described(found))
+
+
+def _ids(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in rows]
 
 
 def _listed(kind: str, rows: list[dict[str, Any]]) -> Any:

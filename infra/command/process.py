@@ -16,10 +16,11 @@ from rich.table import Table
 
 from infra.command.delivered import Delivered, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from infra.command.wishes import check_wishes
 from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
-from shared.pipeline import PROBE, title_of, with_needs
+from shared.pipeline import PROBE, title_of
 from shared.runs.intake import Wishes
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
@@ -54,9 +55,9 @@ def process(
     out: Path | None,
 ) -> None:
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
-    names = tuple(steps.split(",")) if steps else None
+    names = tuple(name.strip() for name in steps.split(",")) if steps else None
     params = parse_params(pairs)
-    with_needs(name for name in (*(names or ()), *params) if name != PROBE)
+    check_wishes(desk.home, names or (), params)
     if out is not None:
         check_writable(out)
     with WorkerPool(desk.settings) as pool:

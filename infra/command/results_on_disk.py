@@ -19,13 +19,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from shared.errors import Unavailable
 from shared.homes.home import Home
-from shared.runs.gathering import Results, opened
+from shared.runs.gathering import Results, opened, plain_path
 from shared.runs.results_folder import Entry
 
 MANIFEST = ".rushes.json"
@@ -110,11 +111,7 @@ class _Writing:
 
     def bring_up_to_date(self) -> Left:
         wanted = {entry.path: entry for entry in self.results.entries}
-        kept = {
-            path
-            for path in (*wanted, *self.results.texts)
-            if not self._may_write(path)
-        }
+        kept = {path for path in (*wanted, *self.results.texts) if not self._may_write(path)}
         coming: Known = {path: None for path in (*wanted, *self.results.texts) if path not in kept}
         stood = self.known
         self._write_manifest({**stood, **{p: stood.get(p) for p in coming}})
@@ -124,7 +121,7 @@ class _Writing:
                 done[path] = self._put(entry)
         for path, content in self.results.texts.items():
             if path not in kept:
-                _replace(self.folder / path, lambda file, content=content: file.write(content))
+                _replace(self.folder / path, partial(_fill, content))
                 done[path] = ["", *_state(self.folder / path)]
         self._remove(path for path in stood if path not in coming and path not in kept)
         self._write_manifest(done)
@@ -159,7 +156,7 @@ class _Writing:
 
     def _shared(self, entry: Entry, source: BinaryIO, target: Path) -> bool:
         """Clone or link what is large and not there to be edited; ``False`` where it must be copied."""
-        local = self.home.objects.path(entry.key)
+        local = plain_path(self.home, entry.key)
         content_type = entry.artifact.content_type if entry.artifact else ""
         if local is None or content_type.startswith(_EDITED):
             return False
@@ -198,7 +195,7 @@ class _Writing:
     def _write_manifest(self, files: Mapping[str, Any]) -> None:
         told = {"recording": _recording(self.results), "files": files}
         content = json.dumps(told, ensure_ascii=False, indent=0).encode()
-        _replace(self.folder / MANIFEST, lambda file: file.write(content))
+        _replace(self.folder / MANIFEST, partial(_fill, content))
 
 
 def _state(path: Path) -> list[int]:
@@ -215,6 +212,10 @@ def _replace(target: Path, write: Callable[[BinaryIO], Any]) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _fill(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def _part_of(target: Path) -> Path:

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from infra.command.desk import Desk, stderr, table
+from infra.command.wishes import known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
-from shared.pipeline import step_named
 from shared.runs.records import run_state
 from shared.runs.staleness import BackFill, Stale, Survey, find_stale, planned_runs
 from shared.steps.step_records import load_records
@@ -23,7 +23,7 @@ def reprocess_stale(
     desk: Desk, *, step: str | None, dry_run: bool, in_flight: int, all_tenants: bool
 ) -> None:
     """Show the impact list; unless ``dry_run`` make it all again, ``in_flight`` runs at a time."""
-    steps = (step_named(step).name,) if step else None
+    steps = (known_step(step).name,) if step else None
     contexts = list(_contexts(desk)) if all_tenants else [desk.ctx]
     surveys = [find_stale(desk.home, ctx, steps) for ctx in contexts]
     states: Counter[str] = Counter()

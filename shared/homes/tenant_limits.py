@@ -16,9 +16,14 @@ from shared.errors import ValidationError
 from shared.homes.home import Home
 
 
+def settings_path(ctx: RequestContext) -> str:
+    """The document of what a tenant and env have set."""
+    return f"{ctx.document_prefix}settings/pipeline"
+
+
 def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
     """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
-    document = home.documents.get(f"{ctx.document_prefix}settings/pipeline")
+    document = home.documents.get(settings_path(ctx))
     return document.data if document else {}
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound
+from shared.folders import work_folder
 from shared.homes.home import Home
+from shared.homes.objects.encodings import encoding_of
+from shared.homes.objects.fetch import fetch_object
 from shared.runs.heard import Loudness, heard, layers, loudness_of, spoken_text
 from shared.runs.results_folder import Entry, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
+from shared.runs.views import local_path
 from shared.steps.preparing import load_asset
 
 _READ = frozenset(
@@ -28,7 +32,8 @@ _READ = frozenset(
     }
 )
 """Kinds whose documents the page and the summary read."""
-_IN_MEMORY_BYTES = 16 << 20
+_MOST_BYTES = 1 << 50
+"""What is in the bucket was let in: nothing is refused on its way out."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
 
     def members(artifact: Artifact) -> list[str]:
         with opened(home, artifact.key) as file, zipfile.ZipFile(file) as archive:
-            sizes.update({f"{artifact.sha256}/{one.filename}": one.file_size for one in archive.infolist()})
+            sizes.update(
+                {f"{artifact.sha256}/{one.filename}": one.file_size for one in archive.infolist()}
+            )
             return archive.namelist()
 
     entries = tuple(lay_out(stem, asset, standing, members))
@@ -83,21 +90,28 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
     return Results(stem, asset, standing, entries, texts, tuple(page.heard), page.loudness)
 
 
+def plain_path(home: Home, key: str) -> Path | None:
+    """The object's own file where that is what it stands for: on this machine, and not encoded."""
+    info = home.objects.stat(key)
+    if info is None:
+        raise NotFound("object", key)
+    local = local_path(home.objects.uri(key))
+    if local is None or encoding_of(info.content_encoding) == "gzip":
+        return None
+    return Path(local) if Path(local).is_file() else None  # else it is on its way to its place
+
+
 @contextmanager
 def opened(home: Home, key: str) -> Iterator[BinaryIO]:
     """The object's bytes as a file to seek in, where they are or as a copy; raises ``NotFound``."""
-    local = home.objects.path(key)
-    if local is not None:
+    if (local := plain_path(home, key)) is not None:
         with local.open("rb") as file:
             yield file
         return
-    if home.objects.stat(key) is None:
-        raise NotFound("object", key)
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
-        for block in home.objects.read(key):
-            copy.write(block)
-        copy.seek(0)
-        yield copy  # type: ignore[misc]  # it is one in all but its type
+    with work_folder() as folder:
+        fetched = fetch_object(home.objects, key, folder / "copy", max_bytes=_MOST_BYTES)
+        with fetched.path.open("rb") as file:
+            yield file
 
 
 def _documents(home: Home, standing: tuple[Standing, ...]) -> dict[str, dict[str, Any]]:

@@ -72,7 +72,9 @@ def _heard(documents: Documents) -> Iterator[str]:
     for event in timeline.get("events", ()):
         length_ms = event["end_ms"] - event["start_ms"]
         lasting[event["kind"]] = lasting.get(event["kind"], 0.0) + length_ms
-    yield from (f"{kind} {_length(lasting[kind])}" for kind in ("speech", "music") if kind in lasting)
+    yield from (
+        f"{kind} {_length(lasting[kind])}" for kind in ("speech", "music") if kind in lasting
+    )
     speakers = {
         one["speaker_id"]
         for one in documents.get("asr_transcript", {}).get("words", ())
@@ -82,7 +84,7 @@ def _heard(documents: Documents) -> Iterator[str]:
         yield f"{len(speakers)} speakers"
     if (bpm := _tempo(documents)) is not None:
         yield f"{bpm:.0f} BPM"
-    faces = [one for one in documents.get("video_region_summary", {}).get("tracks", ())]
+    faces = documents.get("video_region_summary", {}).get("tracks", ())
     if faces:
         yield _counted(len(faces), "face")
     shots = documents.get("visual_meta", {}).get("shots", ())
@@ -91,7 +93,10 @@ def _heard(documents: Documents) -> Iterator[str]:
 
 
 def _tempo(documents: Documents) -> float | None:
-    """Of the loops, which are cut on it; else of the music's longest stretch."""
+    """Of the loops, which are cut on it; else of the music's longest stretch. Speech has none."""
+    events = documents.get("audio_semantic_timeline", {}).get("events")
+    if events is not None and not any(event["kind"] == "music" for event in events):
+        return None
     loops = documents.get("audio_loops", {})
     if loops.get("segments") and loops.get("bpm"):
         return float(loops["bpm"])
@@ -107,9 +112,15 @@ def layers(documents: Documents) -> list[Layer]:
         Layer(kind, [_mark(one, kind) for one in events if one["kind"] == kind])
         for kind in ("speech", "music")
     ]
-    for name, kind in (("phrases", "audio_phrases"), ("loops", "audio_loops"), ("hits", "audio_hits")):
+    for name, kind in (
+        ("phrases", "audio_phrases"),
+        ("loops", "audio_loops"),
+        ("hits", "audio_hits"),
+    ):
         segments = documents.get(kind, {}).get("segments", ())
-        found.append(Layer(name, [_mark(one, f"{name[:-1]} {n}") for n, one in enumerate(segments, 1)]))
+        found.append(
+            Layer(name, [_mark(one, f"{name[:-1]} {n}") for n, one in enumerate(segments, 1)])
+        )
     shots = documents.get("visual_meta", {}).get("shots", ())
     found.append(Layer("shots", [_mark(one, f"shot {n}") for n, one in enumerate(shots, 1)]))
     tracks = documents.get("video_region_summary", {}).get("tracks", ())

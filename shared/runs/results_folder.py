@@ -6,7 +6,7 @@
         talk normalised.wav             talk anonymised.mp4, talk fx warm.wav, talk mix.wav, ...
         phrases/01 and so my fellow.wav
         hits/  loops/  stems/  samples/
-        pictures/  data/                JSON under plain names
+        pictures/  data/                what each step drew; JSON under plain names
 
 Pure: nothing is read or written here, so that the command lays it on a disk and others into a zip.
 """
@@ -47,7 +47,9 @@ class Entry:
 
 def safe_name(text: str, most_bytes: int = _STEM_BYTES) -> str:
     """``text`` as a part of a file's name anywhere: no separators, nothing unprintable, not too long."""
-    text = unicodedata.normalize("NFC", text.encode(errors="surrogateescape").decode("utf-8", "replace"))
+    text = unicodedata.normalize(
+        "NFC", text.encode(errors="surrogateescape").decode("utf-8", "replace")
+    )
     kept = "".join(one if one.isprintable() else " " for one in _FORBIDDEN.sub(" ", text))
     words = kept.split()
     while len(words) > 1 and len(" ".join(words).encode()) > most_bytes:
@@ -69,17 +71,25 @@ def lay_out(
 ) -> list[Entry]:
     """The files of the folder, each path once; of takes of one name the newest has it plain.
 
-    The recording is among them, but not where an anonymised picture is: who passes the folder on
-    passes no faces on with it. ``members`` names the files in a zip.
+    The recording is among them, but not where an anonymised one stands for it; pictures that show
+    the faces are then in a folder that says so. ``members`` names the files in a zip.
     """
     entries: list[Entry] = []
     for one in standing:
         for number, artifact in _numbered(one.artifacts):
             entries += _entries(stem, one, artifact, number, members)
-    if not any(one.artifact and one.artifact.kind == "video_anonymised" for one in entries):
+    if any(one.artifact and one.artifact.kind == "video_anonymised" for one in entries):
+        entries = [_set_apart(entry) for entry in entries]
+    else:
         extension = asset.key.rsplit(".", 1)[-1]
         entries.insert(0, Entry(f"{stem}.{extension}", asset.key, asset.sha256))
     return list(_told_apart(entries))
+
+
+def _set_apart(entry: Entry) -> Entry:
+    if entry.path not in _SHOW_FACES:
+        return entry
+    return replace(entry, path=entry.path.replace("pictures/", "pictures/unblurred/"))
 
 
 def _entries(
@@ -103,17 +113,25 @@ def _entries(
     yield Entry(f"{name}.{extension}", artifact.key, artifact.sha256, artifact)
 
 
-_SOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "audio_normalised": lambda meta: "normalised",
+_PLACES: Mapping[str, Callable[[str, Mapping[str, Any], int], str]] = {
+    "captions": lambda stem, meta, number: stem,
+    "audio_hit": lambda stem, meta, number: f"hits/{stem} hit {number:02d}",
+    "audio_loop": lambda stem, meta, number: f"loops/{stem} loop {number:02d} {_musical(meta)}",
+    "audio_phrase": lambda stem, meta, number: f"phrases/{number:02d} {_words(meta)}",
+    "audio_stem": lambda stem, meta, number: f"stems/{stem} {safe_name(meta['stem'])}",
+    "audio_bus_stem": lambda stem, meta, number: f"stems/{stem} mix {safe_name(meta['bus_id'])}",
+    "video_region_mask": lambda stem, meta, number: f"pictures/masks/{safe_name(meta['track_id'])}",
+}
+"""Kinds that have a place of their own: recording's name, meta and number -> path without extension."""
+
+_ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_fx": lambda meta: f"fx {meta['preset_id']}",
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
     "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
     "audio_render": lambda meta: "mix" if meta.get("name") == "master" else f"mix {meta['name']}",
-    "video_anonymised": lambda meta: "anonymised",
-    "video_render": lambda meta: "render",
     "pattern_render": lambda meta: "performance",
 }
-"""What follows the recording's name in that of a result."""
+"""What follows the recording's name, where that is not the artifact's own."""
 
 _PICTURES = {
     "transcribe.semantics": "timeline",
@@ -124,36 +142,25 @@ _PICTURES = {
 }
 """What a step's picture is of, where that is not the step's own name."""
 
+_SHOW_FACES = ("pictures/faces.png", "pictures/shots.png")
+
 _DATA = {"manifest": "samples", "visual_meta": "shots", "shots": "shot list", "plan": "render plan"}
 """Plain names of documents, where the step's own is not."""
 
 
 def _file_name(stem: str, step: str, artifact: Artifact, number: int) -> str:
-    """Its path in the folder, without the extension."""
+    """Its path in the folder, without the extension. A new kind is called by its artifact's name."""
     kind, meta = artifact.kind, artifact.meta
     name = safe_name(str(meta.get("name", ""))) or kind
-    match kind:
-        case "captions":
-            return stem
-        case "preview":
-            return f"pictures/{_PICTURES.get(step, step.rpartition('.')[2])}"
-        case "video_region_mask":
-            return f"pictures/masks/{safe_name(str(meta['track_id']))}"
-        case "audio_hit":
-            return f"hits/{stem} hit {number:02d}"
-        case "audio_loop":
-            return f"loops/{stem} loop {number:02d} {_musical(meta)}"
-        case "audio_phrase":
-            return f"phrases/{number:02d} {_words(meta)}"
-        case "audio_stem" | "audio_bus_stem":
-            part = meta.get("stem") or name
-            return f"stems/{stem} {safe_name(str(part))}"
-        case "pattern_render" if meta.get("instrument"):
-            return f"stems/{stem} {safe_name(str(meta['instrument']))}"
+    if kind in _PLACES:
+        return _PLACES[kind](stem, meta, number)
+    if kind == "preview":
+        return f"pictures/{_PICTURES.get(step, step.rpartition('.')[2])}"
     if artifact.content_type == "application/json":
         return f"data/{_DATA.get(name, name)}"
-    told = _SOUNDS[kind](meta) if kind in _SOUNDS else name
-    return f"{stem} {safe_name(told)}"
+    if meta.get("instrument"):
+        return f"stems/{stem} {safe_name(str(meta['instrument']))}"
+    return f"{stem} {safe_name(_ADDED[kind](meta) if kind in _ADDED else name)}"
 
 
 def _musical(meta: Mapping[str, Any]) -> str:

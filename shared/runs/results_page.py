@@ -193,7 +193,9 @@ def _pictures(files: Sequence[Listed]) -> Iterator[str]:
 def _files(files: Iterable[Listed]) -> Iterator[str]:
     yield "<h2>Files</h2>"
     ordered = sorted(files, key=lambda file: ("/" in file.path, file.path.casefold()))
-    for folder, held in groupby(ordered, key=lambda file: file.path.rpartition("/")[0].split("/")[0]):
+    for folder, held in groupby(
+        ordered, key=lambda file: file.path.rpartition("/")[0].split("/")[0]
+    ):
         rows = list(held)
         if not folder:
             yield _table(rows, folder)

@@ -1,0 +1,65 @@
+"""Steps and params as people type them: checked, with the nearest known name, before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from infra.command.names import did_you_mean
+from shared.errors import MissingDependency, ValidationError
+from shared.homes.home import Home
+from shared.pipeline import BY_NAME, PROBE, Step
+from shared.steps.preparing import check_params
+
+
+def known_step(name: str) -> Step:
+    """The pipeline's row; raises ``ValidationError`` with the nearest names, and all."""
+    if name not in BY_NAME:
+        near = did_you_mean(name, BY_NAME) or did_you_mean(name, _endings())
+        raise ValidationError("step", f"{name!r} is unknown{near}; known: {', '.join(BY_NAME)}")
+    return BY_NAME[name]
+
+
+def _endings() -> list[str]:
+    return [name.partition(".")[2] for name in BY_NAME]
+
+
+def check_wishes(home: Home, steps: Iterable[str], params: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse what would be refused later; raises ``ValidationError`` naming the step and param.
+
+    A step whose libraries are not installed here is judged by whoever does it.
+    """
+    for name in (*steps, *params):
+        if name != PROBE:
+            known_step(name)
+    for name, wanted in params.items():
+        if name != PROBE:
+            _check(home, known_step(name), wanted)
+
+
+def _check(home: Home, row: Step, wanted: Mapping[str, Any]) -> None:
+    try:
+        fields = home.engine_of(row).params.model_fields
+    except ImportError:
+        return
+    for param in wanted:
+        if param not in fields:
+            known = ", ".join(fields) or "none"
+            near = did_you_mean(param, fields)
+            raise ValidationError(f"{row.name}.{param}", f"is unknown{near}; known: {known}")
+    try:
+        check_params(home, row, wanted)
+    except MissingDependency:
+        return
+    except ValidationError as error:
+        field, _, reason = error.message.partition(": ")
+        raise ValidationError(f"{row.name}.{field}", reason + _nearest_preset(wanted)) from None
+
+
+def _nearest_preset(wanted: Mapping[str, Any]) -> str:
+    """Effects and macros are params' values, of which there are many."""
+    from functions.transform import catalogue
+
+    known = [row["id"] for row in (*catalogue.list_presets(), *catalogue.list_macros())]
+    asked = [value for name, value in wanted.items() if name in ("preset_id", "macro_id")]
+    return "".join(did_you_mean(str(value), known) for value in asked if value not in known)
