@@ -19,9 +19,9 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/demo tools-demo ## Process a recording on this machine and show what comes out
-	@$(BIN)/rushes process infra/demo/demo.mp4
+	@$(BIN)/rushes process infra/demo/demo.mp4 --out .
 	@echo
-	@echo "Open the pictures (preview) and listen to the folders above; run it again: all is cached."
+	@echo "Open demo.rushes/index.html in a browser; run it again: all is cached."
 
 test: .venv/test tools-test ## Run all tests, those on the Google emulators included
 	$(PYTEST)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from infra.command.desk import Desk
 from infra.command.export import folder_lines
 from infra.command.results_on_disk import Left, leave
-from shared.errors import RushesError, Unavailable
+from shared.errors import RushesError, Scarce, Unavailable
 from shared.runs.gathering import gather
 
 _NAMES = {
@@ -29,7 +29,9 @@ _NAMES = {
 class Delivered:
     """One run's results folder, laid down (or why not)."""
 
-    def __init__(self, desk: Desk, run: Mapping[str, Any], parent: Path, file: str) -> None:
+    def __init__(self, desk: Desk, run: Mapping[str, Any], file: str, out: Path | None) -> None:
+        self._explicit = out is not None
+        parent = out or _beside(file)
         self._results = gather(desk.home, desk.ctx, run["asset_id"], Path(file).name)
         self._left: Left | None = None
         self._error: RushesError | None = None
@@ -37,6 +39,11 @@ class Delivered:
             self._left = leave(desk.home, self._results, parent)
         except Unavailable as error:
             self._error = error
+
+    @property
+    def failed(self) -> bool:
+        """Is the folder missing for another reason than that recordings cannot be written beside?"""
+        return self._error is not None and (self._explicit or isinstance(self._error, Scarce))
 
     @property
     def content(self) -> dict[str, Any]:
@@ -61,6 +68,11 @@ class Delivered:
         name = escape(self._results.asset.asset_id)
         yield f"  [yellow]no folder[/yellow]  {escape(self._error.message)}"
         yield f"  the results are in this home: `rushes export {name} DIR`, or process with --out DIR"
+
+
+def _beside(file: str) -> Path:
+    """The folder of a recording on this machine; this one for what lies in a bucket."""
+    return Path() if "://" in file else Path(file).parent
 
 
 def check_writable(folder: Path) -> None:

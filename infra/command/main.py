@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from shared.errors import RushesError, Unavailable
+from shared.errors import BackendFailed, RushesError, Unavailable
 
 COMMANDS = {
     "process": ("process.process", "Process files, and leave the results in NAME.rushes/."),
@@ -90,6 +90,16 @@ def main() -> None:
     except OSError as error:
         what = str(error.filename or error.filename2 or "the disk")
         _end(Unavailable(what, (error.strerror or str(error)).lower()))
+    except ValueError as error:
+        if not type(error).__module__.startswith("pydantic"):
+            raise
+        _end(BackendFailed("reading the home", f"a document is damaged: {_first(error)}"))
+
+
+def _first(error: ValueError) -> str:
+    """A pydantic error's model and first field: the rest is many lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return ", ".join(lines[:3])
 
 
 def _end(error: RushesError) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from infra.command.delivered import Delivered, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from infra.command.strain import Strain
 from infra.command.wishes import check_wishes
 from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
@@ -64,32 +65,31 @@ def process(
         started = {file: _begin(desk, file, names, params) for file in files}
         run_ids = [begun for begun in started.values() if isinstance(begun, str)]
         watch_until_finished(desk, pool, run_ids)
-    show_outcome(desk, started, lambda file: out or _beside(file))
+    show_outcome(desk, started, with_folders=True, out=out)
 
 
 def show_outcome(
     desk: Desk,
     started: Mapping[str, str | RushesError],
-    place: Callable[[str], Path] | None = None,
+    *,
+    with_folders: bool = False,
+    out: Path | None = None,
 ) -> None:
     """Show what came out of each run (or why it never began); exits with 1 if anything failed.
 
-    ``place`` says where the results folder of a file goes; ``None``: none is left.
+    ``with_folders``: leave each recording's results folder, in ``out`` or beside the recording.
     """
-    runs, told = [], []
+    runs, told, failed = [], [], False
     for file, begun in started.items():
         run = _outcome(desk, file, begun)
-        results = Delivered(desk, run, place(file), file) if place and run["asset_id"] else None
+        wanted = with_folders and run["asset_id"] and "error" not in run
+        results = Delivered(desk, run, file, out) if wanted else None
         runs.append({**run, **(results.content if results else {})})
-        told += [*_run_lines(runs[-1], results)]
+        told += _run_lines(run, results)
+        failed = failed or _failed(run) or (results is not None and results.failed)
     desk.show({"runs": runs}, lambda: "\n".join(told))
-    if any(_failed(run) for run in runs):
+    if failed:
         raise SystemExit(1)
-
-
-def _beside(file: str) -> Path:
-    """The folder of a recording on this machine; this one for what lies in a bucket."""
-    return Path() if "://" in file else Path(file).parent
 
 
 def _begin(
@@ -107,6 +107,7 @@ def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> No
     """Wait until every run has settled, showing how far each step is."""
     waiting = set(run_ids)
     board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
+    strain = Strain(desk, pool)
     on_terminal = stderr.is_terminal and not desk.as_json
     with Live(console=stderr, transient=True, auto_refresh=on_terminal) as live:
         while waiting:
@@ -117,7 +118,7 @@ def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> No
             }
             if on_terminal:
                 live.update(_board(board.values()))
-            pool.replace_dead()
+            strain.check([(run, tuple(records.values())) for run, records in board.values()])
             time.sleep(_POLL_S)
 
 

@@ -11,6 +11,7 @@ asking for another name. Texts are there to be edited, and copied always.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -24,7 +25,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from shared.errors import Unavailable
+from shared.errors import Scarce, Unavailable
 from shared.homes.home import Home
 from shared.runs.gathering import Results, opened, plain_path
 from shared.runs.results_folder import Entry
@@ -52,7 +53,7 @@ def leave(home: Home, results: Results, parent: Path) -> Left:
     """Lay the folder down below ``parent``, or bring up to date the one that is there.
 
     A folder of another recording stays as it is, and this one's is called ``name (2).rushes``.
-    Raises ``Unavailable`` where the disk is full or ``parent`` cannot be written.
+    Raises ``Scarce`` where the disk is full, ``Unavailable`` where ``parent`` cannot be written.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +68,9 @@ def leave(home: Home, results: Results, parent: Path) -> Left:
     except FileExistsError as error:
         raise Unavailable(f"the folder {error.filename}", "a file has its name") from error
     except OSError as error:
-        reason = error.strerror or "I/O error"
-        raise Unavailable(f"the results folder in {parent}", reason.lower()) from error
+        kind = Scarce if error.errno in (errno.ENOSPC, errno.EDQUOT) else Unavailable
+        reason = (error.strerror or "I/O error").lower()
+        raise kind(f"the results folder in {parent}", reason) from error
     raise AssertionError("numbers do not end")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import click
 from functions.sweep.lost import announce_missed, recall_lapsed
 from infra.command.desk import Desk, at_desk, stdout
 from infra.local.worker import WorkerPool
-from shared.errors import NotFound, Permanent
+from shared.errors import NotFound, Permanent, RushesError
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
@@ -67,35 +69,56 @@ class _Serving:
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _swept_at: float = 0.0
+    _trouble: str = ""
 
     def for_ever(self) -> None:
         while True:
-            self._take_new_files()
-            self._tell_finished()
-            self._sweep()
+            for turn in (self._take_new_files, self._tell_finished, self._sweep):
+                self._in_spite_of_trouble(turn)
             self.pool.replace_dead()
             time.sleep(_POLL_S)
 
+    def _in_spite_of_trouble(self, turn: Callable[[], None]) -> None:
+        """A full disk or a locked home is told once, and the next turn tries again."""
+        try:
+            turn()
+        except (RushesError, OSError) as error:
+            self._tell_trouble(error.message if isinstance(error, RushesError) else str(error))
+
+    def _tell_trouble(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            stdout.print(f"trouble, going on: {trouble}", markup=False)
+
     def _take_new_files(self) -> None:
-        for path in sorted(self.inbox.rglob("*")):
-            if not path.is_file() or path.name.startswith("."):
+        for path in _files_below(self.inbox):
+            try:
+                found = path.stat()
+            except OSError:  # gone since it was listed, or a link to nowhere
                 continue
-            found = path.stat()
             state = (found.st_size, found.st_mtime_ns)
             if self._seen.get(path) == state or time.time() - found.st_mtime < _SETTLED_S:
                 continue
-            self._seen[path] = state
-            self._take(path)
+            if self._take(path):
+                self._seen[path] = state
 
-    def _take(self, path: Path) -> None:
+    def _take(self, path: Path) -> bool:
+        """Take the file in, or say why not; ``False``: try again."""
         desk = self.desk
         try:
             run_id = upload_run_id(upload(desk.home, desk.ctx, path))
+        except NotFound:
+            return False
         except Permanent as error:
             stdout.print(f"{shown(path.name)}: {error.message}", markup=False)
-            return
+            return True
+        except RushesError as error:
+            self._tell_trouble(f"{shown(path.name)} waits: {error.message}")
+            return False
         self._open.add(run_id)
+        self._trouble = ""
         stdout.print(f"{shown(path.name)}: taken in", markup=False)
+        return True
 
     def _tell_finished(self) -> None:
         for run_id in sorted(self._open):
@@ -117,3 +140,11 @@ class _Serving:
             self._swept_at = time.monotonic()
             recall_lapsed(self.desk.home)
             announce_missed(self.desk.home, now=time.time())
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Those that are no private ones, in order; a folder that vanishes meanwhile holds none."""
+    found = []
+    for above, _, names in os.walk(folder):
+        found += [Path(above, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())

@@ -26,7 +26,8 @@ from shared.runs.standing import Standing
 
 _STEM_BYTES = 120
 """Room for what is added to a recording's name: a file's name has 255 at most."""
-_WORDS_BYTES = 60
+_WORDS_BYTES = 48
+_PUNCTUATION = re.compile(r"[.,;:!?…\"“”„«»()\[\]]+")
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]+')
 """What a file's name must not hold on one of the common systems."""
 
@@ -169,7 +170,8 @@ def _musical(meta: Mapping[str, Any]) -> str:
 
 
 def _words(meta: Mapping[str, Any]) -> str:
-    said = safe_name(str(meta.get("transcript") or ""), _WORDS_BYTES).strip(" .,;!-…").lower()
+    told = _PUNCTUATION.sub("", str(meta.get("transcript") or ""))
+    said = safe_name(told, _WORDS_BYTES).strip(" -'").lower()
     return said or f"at {meta['start_ms'] / 1000:.1f} s"
 
 

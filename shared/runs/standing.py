@@ -9,7 +9,7 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.homes.home import Home
-from shared.pipeline import STEPS
+from shared.pipeline import BY_NAME, PROBE
 from shared.runs.views import list_artifacts, list_runs
 from shared.steps.step_records import load_records
 
@@ -39,7 +39,7 @@ def standing_results(home: Home, ctx: RequestContext, asset_id: str) -> list[Sta
     that only asked what would be done are left out.
     """
     known = {one.artifact_id: one for one in list_artifacts(home.documents, ctx, asset_id)}
-    found: dict[str, list[Standing]] = {step.name: [] for step in STEPS}
+    found: dict[str, list[Standing]] = {name: [] for name in BY_NAME}
     taken: set[tuple[str, str | None]] = set()
     for run in list_runs(home.documents, ctx, asset_id):
         if run.dry_run:
@@ -47,11 +47,12 @@ def standing_results(home: Home, ctx: RequestContext, asset_id: str) -> list[Sta
         for record in load_records(home.documents, ctx, run.run_id).values():
             name = _name_of(run, record, known)
             place = (record.step, name)
-            if record.step not in found or not record.state.settled or place in taken:
+            if record.step == PROBE or not record.state.settled or place in taken:
                 continue
+            earlier = found.setdefault(record.step, [])
             if record.state.delivered and record.step.split(".")[0] not in _TAKES:
                 taken.add(place)
-            found[record.step] += _stands(record, name, known, found[record.step])
+            earlier += list(_stands(record, name, known, earlier))
     return [one for rows in found.values() for one in rows]
 
 

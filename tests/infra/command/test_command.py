@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,15 +17,16 @@ import soundfile
 
 from shared.runs.uploading import object_name, shown
 
-DEMO = Path(__file__).parents[3] / "infra" / "demo" / "demo.mp4"
+CLIP = Path(__file__).parents[3] / "infra" / "demo" / "demo.mp4"
 STEPS = ("--steps", "detect.hits")
 
 
 class Rushes:
     """Runs the command on one data folder."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "home"
+        self.demo = folder / "demo.mp4"
 
     def __call__(self, *words: str | Path, code: int = 0) -> str:
         command = [sys.executable, "-m", "infra.command.main", words[0], "--data", self.data]
@@ -41,8 +44,9 @@ class Rushes:
 @pytest.fixture(scope="module")
 def rushes(tmp_path_factory: pytest.TempPathFactory) -> Rushes:
     """A home in which the demo's clip has been processed."""
-    command = Rushes(tmp_path_factory.mktemp("home"))
-    command("process", DEMO, *STEPS)
+    command = Rushes(tmp_path_factory.mktemp("rushes"))
+    shutil.copyfile(CLIP, command.demo)
+    command("process", command.demo, *STEPS)
     return command
 
 
@@ -61,14 +65,16 @@ def test_a_recording_is_measured_once(tmp_path: Path) -> None:
 
 @pytest.mark.heavy
 def test_processing_again_says_cached_and_names_the_same_files(rushes: Rushes) -> None:
-    (run,) = rushes.json("process", DEMO, *STEPS)["runs"]
+    (run,) = rushes.json("process", rushes.demo, *STEPS)["runs"]
     (step,) = [step for step in run["steps"] if step["step"] == "detect.hits"]
     assert step["state"] == "cached" and step["error"] is None
     for artifact in step["artifacts"]:
         path = Path(artifact["path"])
         assert path.is_file() and path.stat().st_size == artifact["bytes"]
-    table = rushes("process", DEMO, *STEPS)
-    assert "cached" in table and "audio_hit" in table and str(rushes.data) in table
+    assert run["folder"] == str(rushes.demo.with_suffix(".rushes"))
+    table = rushes("process", rushes.demo, *STEPS)
+    assert re.search(r"detect.hits +cached +\d+ hits", table)
+    assert table.rstrip().endswith(f"{run['folder']}/")
 
 
 @pytest.mark.heavy
@@ -80,7 +86,7 @@ def test_one_bad_file_does_not_stop_the_others(rushes: Rushes, tmp_path: Path) -
     with large.open("wb") as file:
         file.truncate(210_000_000)
     missing, folder = tmp_path / "missing.wav", tmp_path
-    files = (empty, words, large, missing, folder, DEMO)
+    files = (empty, words, large, missing, folder, rushes.demo)
     runs = rushes.json("process", *files, *STEPS, code=1)["runs"]
     codes = [run.get("error", {}).get("code") for run in runs]
     assert codes == [
@@ -163,10 +169,10 @@ def test_another_tenant_sees_nothing(rushes: Rushes) -> None:
 def test_errors_are_one_line_and_an_exit_code(rushes: Rushes) -> None:
     rushes("show", "ast_none", code=1)
     assert rushes.stderr.strip() == "error: no asset 'ast_none'"
-    rushes("process", DEMO, "--steps", "detect.everything", code=1)
-    assert "known: " in rushes.stderr
+    rushes("process", rushes.demo, "--steps", "detect.hit", code=1)
+    assert "did you mean detect.hits" in rushes.stderr and "known: " in rushes.stderr
     rushes("process", code=2)
-    rushes("process", DEMO, "--param", "nonsense", code=2)
+    rushes("process", rushes.demo, "--param", "nonsense", code=2)
 
 
 @pytest.mark.heavy

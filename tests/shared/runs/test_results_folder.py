@@ -1,0 +1,100 @@
+"""What results are called."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.runs.results_folder import lay_out, safe_name, stem_of
+from shared.runs.standing import Standing
+from tests.shared.runs.made import artifact, asset, standing
+
+
+def paths(
+    name: str, *rows: Standing, video: bool = False, members: tuple[str, ...] = ()
+) -> list[str]:
+    laid = lay_out(stem_of(name), asset(name, video=video), rows, lambda _: members)
+    return [entry.path for entry in laid]
+
+
+def test_a_talk_is_told_by_its_words() -> None:
+    said = (
+        "And so, my fellow Americans: ask not what your country can do for you, ask what you can do"
+    )
+    found = paths(
+        "talk.flac",
+        standing(
+            "detect.phrases",
+            artifact("audio_phrase", "phrase_0001", transcript=said, start_ms=300.0),
+            artifact("audio_phrase", "phrase_0002", transcript=None, start_ms=15_900.0),
+            artifact("audio_phrases", "phrases", "json"),
+            artifact("preview", "preview", "png", shows="x"),
+        ),
+        standing("transform.normalise", artifact("audio_normalised", "normalised")),
+        standing(
+            "transcribe.captions",
+            artifact("asr_transcript", "transcript", "json"),
+            artifact("captions", "srt", "srt"),
+            artifact("captions", "vtt", "vtt"),
+        ),
+    )
+    assert found == [
+        "talk.flac",
+        "phrases/01 and so my fellow americans ask not what your.wav",
+        "phrases/02 at 15.9 s.wav",
+        "data/phrases.json",
+        "pictures/phrases.png",
+        "talk normalised.wav",
+        "data/transcript.json",
+        "talk.srt",
+        "talk.vtt",
+    ]
+
+
+def test_a_take_is_told_by_tempo_and_part() -> None:
+    found = paths(
+        "amen.wav",
+        standing(
+            "detect.hits", artifact("audio_hit", "hit_0001"), artifact("audio_hit", "hit_0002")
+        ),
+        standing("detect.loops", artifact("audio_loop", "loop_0001", bpm=136.7, bars=1)),
+        standing("separate.stems", artifact("audio_stem", "stem_drums", stem="drums")),
+        standing("sample.pack", artifact("audio_sample_pack", "pack", "zip")),
+        standing("transform.fx", artifact("audio_fx", "fx", preset_id="tape")),
+        members=("pack_1/Hits/hit_001.wav", "pack_1/hits.sfz", "pack_1/", "pack_1/../../out.wav"),
+    )
+    assert found[1:] == [
+        "hits/amen hit 01.wav",
+        "hits/amen hit 02.wav",
+        "loops/amen loop 01 137 BPM 1 bar.wav",
+        "stems/amen drums.wav",
+        "samples/Hits/hit_001.wav",
+        "samples/hits.sfz",
+        "amen fx tape.wav",
+    ]
+
+
+def test_where_faces_are_covered_nothing_shows_them_unsaid() -> None:
+    regions = standing("detect.regions", artifact("preview", "preview", "png", shows="faces"))
+    covered = standing("anonymise.faces", artifact("video_anonymised", "anonymised", "mp4"))
+    assert paths("vlog.mp4", regions, video=True) == ["vlog.mp4", "pictures/faces.png"]
+    assert paths("vlog.mp4", regions, covered, video=True) == [
+        "pictures/unblurred/faces.png",
+        "vlog anonymised.mp4",
+    ]
+
+
+def test_takes_of_one_name_are_numbered_and_the_same_bytes_stand_once() -> None:
+    newest, older = (artifact("audio_fx", "fx", preset_id="tape", wet=wet) for wet in (1, 2))
+    rows = [standing("transform.fx", one) for one in (newest, older, newest)]
+    assert paths("a.wav", *rows)[1:] == ["a fx tape.wav", "a fx tape (2).wav"]
+    of_a_hit = standing("transform.fx", newest, made_from="hit_0001")
+    assert paths("a.wav", of_a_hit)[1:] == ["a hit_0001 fx tape.wav"]
+
+
+@given(st.text())
+def test_any_name_is_a_file_name_everywhere(name: str) -> None:
+    for made in (safe_name(name), stem_of(name)):
+        assert made.isprintable() and not set(made) & set('/\\:*?"<>|')
+        assert len(made.encode()) <= 120 and made not in (".", "..")
+    assert stem_of(name)
