@@ -28,9 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-import structlog
-
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable
+from shared.lazy_log import get_logger
 
 STDERR_TAIL_BYTES = 4096
 MAX_STDOUT_BYTES = 64 << 20
@@ -58,7 +57,7 @@ _ENVIRONMENT = (
 )
 """What a child sees of the environment: no credentials, for it reads files of strangers."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.topics import UPLOADS_TOPIC
@@ -12,13 +10,14 @@ from shared.errors import BackendFailed, NotFound, ValidationError
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
 from shared.steps.claims import Claim, abandon
 from shared.steps.step_records import load_records, record_path
 
-log = structlog.get_logger()
+log = get_logger()
 
 UPLOAD_GRACE_S = 300
 """Younger uploads are left to their own notification."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import structlog
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
@@ -17,12 +16,13 @@ from shared.contracts.step import StepRecord, StepState
 from shared.errors import BackendFailed, NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.runs import planning
 from shared.runs.records import load_run
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 
-log = structlog.get_logger()
+log = get_logger()
 
 STALLED_S = 6 * 3600.0
 """A step that waits longer is asked for once more, and again after as long: a backlog of hours makes

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from pydantic import BaseModel
 
 from functions.webhooks.sending import Unreachable, send
@@ -27,6 +26,7 @@ from shared.contracts.ids import canonical_json, digest
 from shared.contracts.message import Message
 from shared.errors import Conflict, NotFound, Unavailable, ValidationError
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.webhooks import (
     REPLAY,
     Delivery,
@@ -44,7 +44,7 @@ MAX_ATTEMPTS = 12
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 600.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def tell(message: Message, home: Home) -> None:

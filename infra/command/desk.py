@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from functions.wiring import engine_of
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
+from shared.lazy_log import before_first
 from shared.settings import Settings, settings
-from shared.watch.log import configure
 
-stdout = Console(highlight=False, soft_wrap=True)
-stderr = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    stdout: Console
+    stderr: Console
+
+
+def __getattr__(name: str) -> Any:
+    """The consoles ``stdout`` and ``stderr``, made when a command first wants one: rich costs time."""
+    if name not in ("stdout", "stderr"):
+        raise AttributeError(name)
+    from rich.console import Console
+
+    on_error = name == "stderr"
+    console = Console(stderr=on_error, highlight=False, soft_wrap=not on_error)
+    globals()[name] = console
+    return console
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Text for a pipe or a file: printed as it is."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -41,8 +63,12 @@ class Desk:
         """Print ``content`` as one JSON object, or what ``people()`` makes of it."""
         if self.as_json:
             click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+            return
+        told = people()
+        if isinstance(told, Lines):
+            click.echo(told.text)
         else:
-            stdout.print(people())
+            __getattr__("stdout").print(told)
 
 
 def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,25 +86,36 @@ def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:
         config = settings().model_copy(
             update={name: value for name, value in told.items() if value is not None}
         )
-        configure("CRITICAL")  # people read the command's own words; workers log to a file
+        before_first(_silence)  # people read the command's own words; workers log to a file
         ctx = RequestContext.of(config.tenant, config.env, config.user)
+        gc.enable()
         return command(Desk(config, ctx, as_json), **rest)
 
     return seated
 
 
+def _silence() -> None:
+    from shared.watch.log import configure
+
+    configure("CRITICAL")
+
+
 def table(*columns: str) -> Table:
     """A plain table in the command's one style."""
+    from rich.table import Table
+
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
 
 
-def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str | Table:
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Lines | Table:
     """Rows for people; where nobody looks on (a pipe, a file), with tabs and every cell whole."""
-    if not stdout.is_terminal:
-        return escape("\n".join("\t".join(row) for row in (columns, *rows)))
+    if not sys.stdout.isatty():
+        return Lines("\n".join("\t".join(row) for row in (columns, *rows)))
+    from rich.markup import escape
+
     made = table(*columns)
     made.columns[0].no_wrap = True  # ids, to be copied
     for row in rows:

@@ -6,6 +6,7 @@ code 1 (2 for usage).
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -80,6 +81,7 @@ def rushes() -> None:
 
 def main() -> None:
     """Run the command; every expected error becomes one line and an exit code."""
+    gc.disable()  # while modules load, which is most of a short command; `at_desk` turns it on again
     try:
         rushes()
     except RushesError as error:

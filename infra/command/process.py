@@ -79,7 +79,9 @@ def show_outcome(
 
     ``with_folders``: leave each recording's results folder, in ``out`` or beside the recording.
     """
-    runs, told, failed = [], [], False
+    runs: list[dict[str, Any]] = []
+    told: list[str] = []
+    failed = False
     for file, begun in started.items():
         run = _outcome(desk, file, begun)
         wanted = with_folders and run["asset_id"] and "error" not in run

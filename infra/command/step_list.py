@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.command.desk import Desk, at_desk, plain_table
+from infra.command.desk import Desk, Lines, at_desk, plain_table
 from infra.command.wishes import known_step
 from shared.contracts.step_engine import StepParams
 from shared.errors import MissingDependency
@@ -130,5 +130,7 @@ def _described(row: Step, params: list[dict[str, Any]]) -> Any:
         for one in params
     ]
     table = plain_table(("param", "type", "default", "what it does"), rows)
+    if isinstance(table, Lines):
+        return table
     example = f"[dim]--param {row.name}.{escape(params[0]['name'])}=...[/dim]"
     return Group(head, table, example)

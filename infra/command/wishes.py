@@ -15,13 +15,15 @@ from shared.steps.preparing import check_params
 def known_step(name: str) -> Step:
     """The pipeline's row; raises ``ValidationError`` with the nearest names, and all."""
     if name not in BY_NAME:
-        near = did_you_mean(name, BY_NAME) or did_you_mean(name, _endings())
+        near = _by_its_end(name) or did_you_mean(name, BY_NAME)
         raise ValidationError("step", f"{name!r} is unknown{near}; known: {', '.join(BY_NAME)}")
     return BY_NAME[name]
 
 
-def _endings() -> list[str]:
-    return [name.partition(".")[2] for name in BY_NAME]
+def _by_its_end(name: str) -> str:
+    """``hits`` is meant for ``detect.hits``."""
+    near = [step for step in BY_NAME if step.partition(".")[2] == name.casefold()]
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def check_wishes(home: Home, steps: Iterable[str], params: Mapping[str, Mapping[str, Any]]) -> None:

@@ -18,19 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import structlog
-
 from functions.wiring import engine_of
 from infra.local.handlers import handler_of
 from shared.errors import LeaseHeld, LeaseLost, RushesError
 from shared.homes.bus import Bus, Delivery
 from shared.homes.home import Home, consumed_topics, open_home
+from shared.lazy_log import get_logger
 from shared.messages.delivery import deliver
 from shared.processes import tied_to_caller
 from shared.settings import Settings, settings, variable
 from shared.watch.log import configure
 
-log = structlog.get_logger()
+log = get_logger()
 
 _POLL_S = 0.5
 _FIRST_BACKOFF_S = 0.5

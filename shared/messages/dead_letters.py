@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import structlog
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.context import RequestContext
@@ -23,6 +22,7 @@ from shared.contracts.topics import UPLOADS_TOPIC, steps_topic
 from shared.errors import NotFound, Permanent, ValidationError
 from shared.homes.documents import Documents
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message, upload_from_message
 from shared.pipeline import BY_NAME, PROBE, followers
 from shared.runs.planning import fail_step
@@ -30,7 +30,7 @@ from shared.runs.records import load_run, open_upload_run, upload_run_id
 from shared.steps.claims import forgive
 from shared.steps.step_records import load_records, record_path
 
-log = structlog.get_logger()
+log = get_logger()
 
 UNATTRIBUTED = "unattributed/letters/dead_letters"
 """The collection of letters that name no valid tenant: for the operator alone."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
 from shared.contracts.message import Message
 from shared.errors import (
     AttemptsExhausted,
@@ -14,11 +12,12 @@ from shared.errors import (
     Transient,
 )
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.steps.burying import BURIED, bury
 from shared.watch.log import message_context
 from shared.watch.trace import consuming
 
-log = structlog.get_logger()
+log = get_logger()
 
 Handler = Callable[[Message, Home], None]
 

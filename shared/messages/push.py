@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from structlog.contextvars import bound_contextvars
 
 from shared.contracts.message import Message
 from shared.errors import Permanent, Unavailable, ValidationError
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.delivery import Handler, deliver
 from shared.messages.pushes import Event, events_of_push, message_of
 from shared.settings import Settings, settings, variable
@@ -36,7 +36,7 @@ _HEALTH_PATHS = ("/", "/health", "/healthz")
 _CLOCK_SKEW_S = 30
 _FETCH_S = 10.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> Answer:

@@ -21,11 +21,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.errors import ValidationError
+from shared.lazy_log import get_logger
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -49,7 +48,7 @@ _ATTRIBUTES = {
 }
 """What our messages' attributes are called; as headers they lost the case of their letters."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True)

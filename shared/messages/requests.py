@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
-
 from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message
 from shared.pipeline import step_named
 from shared.runs import planning
@@ -20,7 +19,7 @@ from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 from shared.watch import trace
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def handle_request(message: Message, home: Home, function: str) -> None:

@@ -19,8 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import structlog
-
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
@@ -29,6 +27,7 @@ from shared.errors import Conflict, NotFound
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.runs.records import open_run
 from shared.runs.results import publish_settled
 from shared.steps.preparing import asset_path
@@ -41,7 +40,7 @@ RESUMED_AFTER_S = 120.0
 _PARALLEL = 16
 _MOST_PASSES = 10
 
-log = structlog.get_logger()
+log = get_logger()
 
 Item = TypeVar("Item")
 

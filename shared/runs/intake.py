@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from shared.contracts.asset import MOST_SOURCES, Asset, Probed, Source
 from shared.contracts.ids import asset_id, checked_name, digest
 from shared.contracts.message import Message
@@ -37,6 +35,7 @@ from shared.homes.home import Home
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.fetch import Fetched, fetch_object
 from shared.homes.tenant_limits import max_input_bytes, tenant_settings
+from shared.lazy_log import get_logger
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
 from shared.runs.opening import base_params, planned_steps
@@ -49,7 +48,7 @@ from shared.steps.step_records import write_record
 from shared.watch import trace
 from shared.watch.log import bind
 
-log = structlog.get_logger()
+log = get_logger()
 
 PROBE_TIMEOUT_S = 600
 

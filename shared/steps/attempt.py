@@ -16,8 +16,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
@@ -36,6 +34,7 @@ from shared.errors import (
 )
 from shared.folders import work_folder
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
@@ -45,7 +44,7 @@ from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact
 from shared.watch import trace
 from shared.watch.log import bind
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 
-import structlog
-
 from shared.contracts.message import Message
 from shared.contracts.topics import DEAD_TOPIC
 from shared.errors import RushesError
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 BURIED = "buried"
 """The attribute of a message that is a letter."""

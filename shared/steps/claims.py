@@ -27,15 +27,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
-import structlog
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError, Transient
 from shared.homes.documents import Document, Documents
+from shared.lazy_log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 LONGEST_STATED = 4_096

@@ -6,11 +6,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from shared.errors import BackendFailed, RushesError, Scarce
+from shared.lazy_log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 _SCARCE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 

@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from structlog.contextvars import bind_contextvars, bound_contextvars
-
 from shared.contracts.message import Message
 from shared.errors import RushesError
 from shared.settings import settings
@@ -43,6 +41,7 @@ def consuming(message: Message) -> Iterator[None]:
         return
     from opentelemetry.propagate import extract
     from opentelemetry.trace import SpanKind
+    from structlog.contextvars import bind_contextvars
 
     facts: dict[str, str | int] = {
         "messaging.system": "gcp_pubsub",
@@ -73,6 +72,8 @@ def span(name: str) -> Iterator[None]:
     if provider is None:
         yield
         return
+    from structlog.contextvars import bound_contextvars
+
     with (
         provider.get_tracer("rushes").start_as_current_span(
             name, record_exception=False, set_status_on_exception=False

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOTS = ("shared", "functions", "infra")
 FLOORS = (
-    ("shared.errors",),
+    ("shared.errors", "shared.lazy_log"),
     ("shared.settings", "shared.processes", "shared.folders", "shared.contracts"),
     ("shared.pipeline", "shared.media"),
     ("shared.sound",),

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-import structlog
-
 from infra.local.gcs.resource import Resources
 from shared.homes.objects.index import Index, IndexedObject
+from shared.lazy_log import get_logger
 
 Publish = Callable[[bytes, Mapping[str, str]], object]
 """Gets data and attributes; raises if the message was not taken."""
@@ -24,7 +23,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 )
 """
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Outbox:

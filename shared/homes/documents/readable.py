@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-import structlog
 from pydantic import BaseModel, ValidationError
 
 from shared.homes.documents import Document
+from shared.lazy_log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 Model = TypeVar("Model", bound=BaseModel)
 

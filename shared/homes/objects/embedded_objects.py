@@ -27,8 +27,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-import structlog
-
 from shared.errors import Conflict, NotFound, Unavailable, ValidationError
 from shared.homes.objects.files import (
     blocks_of,
@@ -42,6 +40,7 @@ from shared.homes.objects.files import (
 )
 from shared.homes.objects.index import Index, IndexedObject, Transaction
 from shared.homes.objects.keys import check_key, check_prefix, relative_path
+from shared.lazy_log import get_logger
 
 _STALE_S = 3600.0
 _OPEN_ATTEMPTS = 20
@@ -51,7 +50,7 @@ Check = Callable[[IndexedObject | None], None]
 Note = Callable[[sqlite3.Connection, IndexedObject | None, IndexedObject | None], None]
 """Told of a change, as (index, now, before), inside the transaction that makes it."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-import stamina
-import structlog
-
 from shared.errors import (
     InputTooLarge,
     NotFound,
@@ -29,13 +26,14 @@ from shared.errors import (
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.encodings import Stored, encoding_of, most_stored_bytes
 from shared.homes.objects.files import blocks_of, disk_errors
+from shared.lazy_log import get_logger
 
 MAX_ATTEMPTS = 3
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Source(Protocol):
@@ -79,6 +77,8 @@ def fetch_object(
     knows the size), ``NotFound``, ``UnsupportedMedia`` for a broken encoding or another one, and
     ``TransientDownload`` after three attempts that ended in ``Unavailable``.
     """
+    import stamina  # with tenacity and asyncio: a tenth of a second that lists of assets don't need
+
     attempts = 0
     try:
         for attempt in stamina.retry_context(

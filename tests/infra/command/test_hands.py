@@ -147,7 +147,7 @@ def test_lists_are_in_order_and_whole_in_a_pipe(rushes: Command) -> None:
             "did you mean tape_echo",
         ),
         (("presets", "tape_eco"), "did you mean tape_echo"),
-        (("steps", "hits"), "did you mean hits"),
+        (("steps", "hits"), "did you mean detect.hits"),
     ],
 )
 def test_a_mistyped_word_is_told_the_nearest(
@@ -201,9 +201,9 @@ def test_a_home_that_is_none_ends_in_a_line(rushes: Command, tmp_path: Path) -> 
     for data in ("file", "file/below", "torn"):
         rushes("assets", "--data", str(tmp_path / data), code=1)
         assert rushes.err.startswith("error: ") and rushes.err.count("\n") == 0
-        begun_at = time.monotonic()
-        rushes("process", "drums.wav", "--data", str(tmp_path / data), code=1)
-        assert time.monotonic() - begun_at < 30
+    begun_at = time.monotonic()
+    rushes("process", "drums.wav", "--data", str(tmp_path / "torn"), code=1)
+    assert time.monotonic() - begun_at < 30
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
