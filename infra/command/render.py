@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from infra.command.desk import Desk, at_desk, stderr
+from infra.command.names import recording
 from infra.command.process import show_outcome, watch_until_finished
 from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
@@ -37,7 +38,7 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
     type=click.Path(path_type=Path),
     help="Roles of tracks, and their levels in the sections (JSON).",
 )
-@click.option("--asset", "asset_id", help="File the mix under this one. [the first clip's]")
+@click.option("--asset", help="File the mix under this one (an id or a name). [the first clip's]")
 @click.option(
     "--otio", type=_OUT, help="Write the timeline there as OpenTimelineIO, and mix nothing."
 )
@@ -49,7 +50,7 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 def render(
     desk: Desk,
     timeline: Path,
-    asset_id: str | None,
+    asset: str | None,
     **wanted: Any,
 ) -> None:
     """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL)."""
@@ -67,13 +68,19 @@ def render(
         env=desk.ctx.env,
         user_id=desk.ctx.user_id,
         step="render.audio",
-        asset_id=asset_id or first_asset(desk.home.documents, desk.ctx, content),
+        asset_id=_filed_under(desk, asset, content),
         params={"timeline": content, **wanted},
     )
     run_id = requested_run_id(planning.publish_request(desk.home, request))
     with WorkerPool(desk.settings) as pool:
         watch_until_finished(desk, pool, [run_id])
     show_outcome(desk, {run_id: run_id})
+
+
+def _filed_under(desk: Desk, asset: str | None, content: dict[str, Any]) -> str:
+    if asset is not None:
+        return recording(desk, asset).asset_id
+    return first_asset(desk.home.documents, desk.ctx, content)
 
 
 def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
