@@ -12,9 +12,10 @@ import click
 
 from infra.command.desk import Desk, Lines, at_desk, plain_table
 from infra.command.wishes import known_step
+from shared.contracts.row import Step
 from shared.contracts.step_engine import StepParams
 from shared.errors import MissingDependency
-from shared.pipeline import STEPS, Step
+from shared.pipeline import STEPS
 
 
 @click.command()
@@ -24,11 +25,13 @@ def steps(desk: Desk, name: str | None) -> None:
     """List the steps, or the params of the step NAME with types, ranges and defaults."""
     if name is None:
         rows = [
-            (row.name, row.takes, "yes" if row.default else "", ", ".join(row.needs))
+            (row.name, row.title, row.takes, "yes" if row.default else "", ", ".join(row.needs))
             for row in STEPS
         ]
         content = {"steps": [_step(row) for row in STEPS]}
-        desk.show(content, lambda: plain_table(("step", "takes", "by default", "needs"), rows))
+        desk.show(
+            content, lambda: plain_table(("step", "gives", "takes", "by default", "needs"), rows)
+        )
         return
     row = known_step(name)
     params = list(_params(_model(desk, row)))
@@ -38,11 +41,12 @@ def steps(desk: Desk, name: str | None) -> None:
 def _step(row: Step) -> dict[str, Any]:
     return {
         "name": row.name,
+        "title": row.title,
         "takes": row.takes,
         "default": row.default,
         "needs": list(row.needs),
         "wants": list(row.wants),
-        "produces": list(row.produces),
+        "produces": [kind.name for kind in row.produces],
     }
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infra.command.names import did_you_mean
+from shared.contracts.row import Step
 from shared.errors import MissingDependency, ValidationError
 from shared.homes.home import Home
-from shared.pipeline import BY_NAME, PROBE, Step
+from shared.pipeline import BY_NAME, PROBE
 from shared.steps.preparing import check_params
 
 

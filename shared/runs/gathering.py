@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,20 +17,13 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.heard import Loudness, heard, layers, loudness_of, spoken_text
+from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of, spoken_text
 from shared.runs.results_folder import Entry, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
 from shared.runs.views import local_path
 from shared.steps.preparing import load_asset
 
-_READ = frozenset(
-    {
-        *("audio_hits", "audio_loops", "audio_phrases", "audio_semantic_timeline"),
-        *("asr_transcript", "audio_loudness", "visual_meta", "video_region_summary"),
-    }
-)
-"""Kinds whose documents the page and the summary read."""
 _MOST_BYTES = 1 << 50
 """What is in the bucket was let in: nothing is refused on its way out."""
 
@@ -59,7 +51,7 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
     asset = load_asset(home, ctx, asset_id)
     standing = tuple(standing_results(home, ctx, asset_id))
     stem = stem_of(name or (asset.sources[0].name if asset.sources else asset_id))
-    documents = _documents(home, standing)
+    found = _findings(home, standing)
     sizes: dict[str, int] = {}
 
     def members(artifact: Artifact) -> list[str]:
@@ -71,7 +63,7 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
 
     entries = tuple(lay_out(stem, asset, standing, members))
     texts = {}
-    if text := spoken_text(documents.get("asr_transcript", {})):
+    if text := spoken_text(found.transcript):
         texts[f"{stem}.txt"] = text.encode()
     page = Page(
         stem,
@@ -81,10 +73,10 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
             *(_listed(entry, asset, sizes) for entry in entries),
             *(Listed(path, len(content)) for path, content in texts.items()),
         ],
-        tuple(heard(documents)),
-        loudness_of(documents, _norm_stats(standing)),
-        layers(documents),
-        documents.get("asr_transcript", {}),
+        tuple(heard(found)),
+        loudness_of(found, _norm_stats(standing)),
+        layers(found),
+        found.transcript,
     )
     texts["index.html"] = results_page(page).encode()
     return Results(stem, asset, standing, entries, texts, tuple(page.heard), page.loudness)
@@ -114,14 +106,19 @@ def opened(home: Home, key: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def _documents(home: Home, standing: tuple[Standing, ...]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _findings(home: Home, standing: tuple[Standing, ...]) -> Findings:
+    """Of the recording itself, not of what steps made of its artifacts."""
+    newest: dict[str, str] = {}
     for one in standing:
-        for artifact in one.artifacts:
-            if artifact.kind in _READ and artifact.kind not in found and one.made_from is None:
-                with opened(home, artifact.key) as file:
-                    found[artifact.kind] = json.load(file)
-    return found
+        for artifact in one.artifacts if one.made_from is None else ():
+            if artifact.content_type == "application/json":
+                newest.setdefault(artifact.kind, artifact.key)
+    read = {
+        field: model.read_from(home.objects.read(newest[model.kind]))
+        for field, model in FOUND.items()
+        if model.kind in newest
+    }
+    return Findings(**read)  # type: ignore[arg-type]  # each field's model stands in FOUND
 
 
 def _norm_stats(standing: tuple[Standing, ...]) -> Mapping[str, Any] | None:

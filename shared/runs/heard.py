@@ -1,7 +1,4 @@
-"""What was heard and seen in a recording, in few words and as layers over time: of its documents.
-
-``documents`` everywhere: artifact kind -> its parsed JSON, the newest of each.
-"""
+"""What was heard and seen in a recording, in few words and as layers over time: read off its documents."""
 
 from __future__ import annotations
 
@@ -9,9 +6,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Documents = Mapping[str, Mapping[str, Any]]
+from shared.contracts import audio_loudness
+from shared.contracts.asr_transcript import Transcript, TranscriptCue
+from shared.contracts.detections import (
+    DetectedSegment,
+    HitDetections,
+    LoopDetections,
+    PhraseDetections,
+    PhraseSegment,
+)
+from shared.contracts.region_summary import RegionSummary
+from shared.contracts.result_document import ResultDocument
+from shared.contracts.semantic_timeline import SemanticTimeline
+from shared.contracts.visual import VisualMeta
+
 _MOST_MARKS = 4000
 """Of one layer: a page that draws more is slow, and shows no more."""
+_PARAGRAPH_MS = 2000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The newest document of each sort; ``None`` where its step delivered none."""
+
+    timeline: SemanticTimeline | None = None
+    transcript: Transcript | None = None
+    hits: HitDetections | None = None
+    loops: LoopDetections | None = None
+    phrases: PhraseDetections | None = None
+    loudness: audio_loudness.Loudness | None = None
+    regions: RegionSummary | None = None
+    visual: VisualMeta | None = None
+
+
+FOUND: Mapping[str, type[ResultDocument]] = {
+    "timeline": SemanticTimeline,
+    "transcript": Transcript,
+    "hits": HitDetections,
+    "loops": LoopDetections,
+    "phrases": PhraseDetections,
+    "loudness": audio_loudness.Loudness,
+    "regions": RegionSummary,
+    "visual": VisualMeta,
+}
+"""Field of ``Findings`` -> the document's model, which names its artifact's kind."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +83,8 @@ class Layer:
     marks: Sequence[Mark]
 
 
-def loudness_of(documents: Documents, norm_stats: Mapping[str, Any] | None) -> Loudness | None:
+def loudness_of(found: Findings, norm_stats: Mapping[str, Any] | None) -> Loudness | None:
     """As normalising measured it, else as measuring alone did; ``None`` where nobody measured."""
-    measured = documents.get("audio_loudness")
     if norm_stats and norm_stats.get("before") and norm_stats.get("after"):
         before, after = norm_stats["before"], norm_stats["after"]
         return Loudness(
@@ -56,96 +93,88 @@ def loudness_of(documents: Documents, norm_stats: Mapping[str, Any] | None) -> L
             before["true_peak_dbtp"],
             after["true_peak_dbtp"],
         )
-    if measured is None:
+    if found.loudness is None:
         return None
-    return Loudness(measured["integrated_lufs"], None, measured["true_peak_dbtp"])
+    return Loudness(found.loudness.integrated_lufs, None, found.loudness.true_peak_dbtp)
 
 
-def heard(documents: Documents) -> list[str]:
+def heard(found: Findings) -> list[str]:
     """``speech 34 s``, ``music 5 s``, ``2 speakers``, ``126 BPM``, ``3 faces``: what there is of it."""
-    return list(_heard(documents))
+    return list(_heard(found))
 
 
-def _heard(documents: Documents) -> Iterator[str]:
-    timeline = documents.get("audio_semantic_timeline", {})
-    lasting: dict[str, float] = {}
-    for event in timeline.get("events", ()):
-        length_ms = event["end_ms"] - event["start_ms"]
-        lasting[event["kind"]] = lasting.get(event["kind"], 0.0) + length_ms
-    yield from (
-        f"{kind} {_length(lasting[kind])}" for kind in ("speech", "music") if kind in lasting
-    )
-    speakers = {
-        one["speaker_id"]
-        for one in documents.get("asr_transcript", {}).get("words", ())
-        if one.get("speaker_id")
-    }
+def _heard(found: Findings) -> Iterator[str]:
+    lasting_ms: dict[str, int] = {}
+    for event in found.timeline.events if found.timeline else ():
+        lasting_ms[event.kind] = lasting_ms.get(event.kind, 0) + event.end_ms - event.start_ms
+    for kind in ("speech", "music"):
+        if kind in lasting_ms:
+            yield f"{kind} {_length(lasting_ms[kind])}"
+    words = found.transcript.words if found.transcript else ()
+    speakers = {word.speaker_id for word in words if word.speaker_id}
     if len(speakers) > 1:
         yield f"{len(speakers)} speakers"
-    if (bpm := _tempo(documents)) is not None:
+    if (bpm := _tempo(found)) is not None:
         yield f"{bpm:.0f} BPM"
-    faces = documents.get("video_region_summary", {}).get("tracks", ())
-    if faces:
-        yield _counted(len(faces), "face")
-    shots = documents.get("visual_meta", {}).get("shots", ())
-    if shots:
-        yield _counted(len(shots), "shot")
+    if found.regions and found.regions.tracks:
+        yield _counted(len(found.regions.tracks), "face")
+    if found.visual and found.visual.shots:
+        yield _counted(len(found.visual.shots), "shot")
 
 
-def _tempo(documents: Documents) -> float | None:
+def _tempo(found: Findings) -> float | None:
     """Of the loops, which are cut on it; else of the music's longest stretch. Speech has none."""
-    events = documents.get("audio_semantic_timeline", {}).get("events")
-    if events is not None and not any(event["kind"] == "music" for event in events):
+    if found.timeline and not any(event.kind == "music" for event in found.timeline.events):
         return None
-    loops = documents.get("audio_loops", {})
-    if loops.get("segments") and loops.get("bpm"):
-        return float(loops["bpm"])
-    tempi = documents.get("audio_semantic_timeline", {}).get("tempi", ())
-    longest = max(tempi, key=lambda one: one["end_ms"] - one["start_ms"], default=None)
-    return float(longest["bpm"]) if longest else None
+    if found.loops and found.loops.segments and found.loops.bpm:
+        return found.loops.bpm
+    tempi = found.timeline.tempi if found.timeline else ()
+    longest = max(tempi, key=lambda one: one.end_ms - one.start_ms, default=None)
+    return longest.bpm if longest else None
 
 
-def layers(documents: Documents) -> list[Layer]:
+def layers(found: Findings) -> list[Layer]:
     """What lies where in time, for a page to draw: only layers that hold something."""
-    events = documents.get("audio_semantic_timeline", {}).get("events", ())
-    found = [
-        Layer(kind, [_mark(one, kind) for one in events if one["kind"] == kind])
+    events = found.timeline.events if found.timeline else ()
+    made = [
+        Layer(kind, [Mark(one.start_ms, one.end_ms, kind) for one in events if one.kind == kind])
         for kind in ("speech", "music")
     ]
-    for name, kind in (
-        ("phrases", "audio_phrases"),
-        ("loops", "audio_loops"),
-        ("hits", "audio_hits"),
+    for name, detected in (
+        ("phrases", found.phrases),
+        ("loops", found.loops),
+        ("hits", found.hits),
     ):
-        segments = documents.get(kind, {}).get("segments", ())
-        found.append(
-            Layer(name, [_mark(one, f"{name[:-1]} {n}") for n, one in enumerate(segments, 1)])
-        )
-    shots = documents.get("visual_meta", {}).get("shots", ())
-    found.append(Layer("shots", [_mark(one, f"shot {n}") for n, one in enumerate(shots, 1)]))
-    tracks = documents.get("video_region_summary", {}).get("tracks", ())
-    found.append(Layer("faces", [_mark(one, one["track_id"].replace("_", " ")) for one in tracks]))
-    return [Layer(one.name, one.marks[:_MOST_MARKS]) for one in found if one.marks]
+        segments: Sequence[DetectedSegment] = detected.segments if detected else ()
+        made.append(Layer(name, [_mark(one, name, n) for n, one in enumerate(segments, 1)]))
+    shots = found.visual.shots if found.visual else ()
+    made.append(
+        Layer("shots", [Mark(s.start_ms, s.end_ms, f"shot {n}") for n, s in enumerate(shots, 1)])
+    )
+    tracks = found.regions.tracks if found.regions else ()
+    made.append(
+        Layer("faces", [Mark(t.start_ms, t.end_ms, t.track_id.replace("_", " ")) for t in tracks])
+    )
+    return [Layer(one.name, one.marks[:_MOST_MARKS]) for one in made if one.marks]
 
 
-def _mark(segment: Mapping[str, Any], label: str) -> Mark:
-    said = str(segment.get("transcript") or "").strip()
-    return Mark(segment["start_ms"], segment["end_ms"], said or label)
+def _mark(segment: DetectedSegment, name: str, number: int) -> Mark:
+    said = segment.transcript if isinstance(segment, PhraseSegment) else None
+    return Mark(segment.start_ms, segment.end_ms, (said or "").strip() or f"{name[:-1]} {number}")
 
 
-def spoken_text(transcript: Mapping[str, Any]) -> str:
+def spoken_text(transcript: Transcript | None) -> str:
     """What was said as plain text: a paragraph where nobody speaks for two seconds, or another does."""
     paragraphs: list[list[str]] = []
-    before: Mapping[str, Any] | None = None
-    for cue in transcript.get("cues", ()):
-        new = before is None or (
-            cue["start_ms"] - before["end_ms"] >= 2000
-            or cue.get("speaker_id") != before.get("speaker_id")
-        )
-        if new:
-            speaker = cue.get("speaker_id")
-            paragraphs.append([f"{speaker.replace('_', ' ')}:"] if speaker else [])
-        paragraphs[-1].append(" ".join(cue["text"].split()))
+    before: TranscriptCue | None = None
+    for cue in transcript.cues if transcript else ():
+        if (
+            before is None
+            or cue.start_ms - before.end_ms >= _PARAGRAPH_MS
+            or cue.speaker_id != before.speaker_id
+        ):
+            paragraphs.append([f"{cue.speaker_id.replace('_', ' ')}:"] if cue.speaker_id else [])
+        paragraphs[-1].append(" ".join(cue.text.split()))
         before = cue
     return "\n\n".join(" ".join(words) for words in paragraphs) + "\n" if paragraphs else ""
 

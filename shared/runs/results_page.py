@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import Asset
+from shared.pipeline import title_of
 from shared.runs.heard import Layer, Loudness
 from shared.runs.standing import Standing
 
@@ -47,7 +48,7 @@ class Page:
     heard: Sequence[str] = ()
     loudness: Loudness | None = None
     layers: Sequence[Layer] = ()
-    transcript: Mapping[str, Any] = field(default_factory=dict)
+    transcript: Transcript | None = None
 
 
 def results_page(page: Page) -> str:
@@ -85,6 +86,8 @@ def _head(page: Page) -> Iterator[str]:
         facts.append(f"loudness {page.loudness}")
     if facts:
         yield f'<ul class="facts">{"".join(f"<li>{escape(fact)}</li>" for fact in facts)}</ul>'
+    for notice in page.asset.media.every_notice:
+        yield f'<p class="dim">{escape(notice)}</p>'
     yield "</header><main>"
 
 
@@ -160,20 +163,18 @@ def _lanes(page: Page) -> Iterator[str]:
     yield "</div>"
 
 
-def _said(transcript: Mapping[str, Any]) -> Iterator[str]:
-    words = transcript.get("words", ())
-    if not words:
+def _said(transcript: Transcript | None) -> Iterator[str]:
+    if transcript is None or not transcript.words:
         return
     yield '<h2>What was said</h2><section class="card said">'
-    for cue in transcript["cues"]:
-        first = cue["first_word"]
-        told = [_clock(cue["start_ms"])]
-        if cue.get("speaker_id"):
-            told.append(cue["speaker_id"].replace("_", " "))
+    for cue in transcript.cues:
+        told = [_clock(cue.start_ms)]
+        if cue.speaker_id:
+            told.append(cue.speaker_id.replace("_", " "))
         yield f"<p><small>{escape(' · '.join(told))}</small>"
-        for word in words[first : first + cue["word_count"]]:
-            times = f'data-ms="{word["start_ms"]}" data-end-ms="{word["end_ms"]}"'
-            yield f"<button {times}>{escape(word['text'].strip())}</button>"
+        for word in transcript.words[cue.first_word : cue.first_word + cue.word_count]:
+            times = f'data-ms="{word.start_ms}" data-end-ms="{word.end_ms}"'
+            yield f"<button {times}>{escape(word.text.strip())}</button>"
         yield "</p>"
     yield "</section>"
 
@@ -220,7 +221,7 @@ def _steps(standing: Sequence[Standing]) -> Iterator[str]:
     for one in standing:
         why = escape(one.error or one.reason or "")
         on = f" of {escape(one.made_from)}" if one.made_from else ""
-        yield f"<tr><td>{escape(one.step)}{on}</td><td>{one.state.value}</td><td>{why}</td></tr>"
+        yield f"<tr><td>{escape(title_of(one.step))}{on}</td><td>{one.state.value}</td><td>{why}</td></tr>"
     yield "</table></main>"
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.functions.api.browser import chromium
+
 pytestmark = pytest.mark.heavy
 
 STEPS = ("--steps", "detect.hits,transform.normalise")
@@ -77,6 +79,24 @@ def test_results_lie_beside_the_recording_under_its_name(rushes: Command) -> Non
     assert (rushes.folder / "a" / "take 1.rushes").is_dir()
     out = rushes("process", "drums.wav", *STEPS)
     assert "LUFS → " in out and out.rstrip().endswith("drums.rushes/")
+
+
+def test_the_page_plays_and_seeks_without_a_server(rushes: Command) -> None:
+    page_at = (rushes.folder / "drums.rushes" / "index.html").as_uri()
+    with chromium() as running:
+        page = running.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(page_at)
+        page.wait_for_function("document.querySelector('audio').readyState > 0")
+        box = page.locator(".lane svg").first.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
+        page.wait_for_function("document.querySelector('audio').currentTime >= 1.4")
+        page.get_by_role("button", name="the recording").click()
+        page.wait_for_function("document.querySelector('audio').src.endsWith('drums.wav')")
+        page.wait_for_function("document.querySelector('audio').currentTime >= 1.4")
+    assert all(url.startswith("file:") for url in asked)
+    assert "drums%20normalised.wav" in " ".join(asked)
 
 
 def test_steps_done_apart_add_up_in_one_folder(rushes: Command) -> None:

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from shared.contracts import audio_loudness
+from shared.contracts.asr_transcript import Transcript
+from shared.contracts.detections import LoopDetections
+from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
-from shared.runs.heard import Layer, Loudness, Mark, heard, layers, loudness_of, spoken_text
+from shared.runs.heard import (
+    Findings,
+    Layer,
+    Loudness,
+    Mark,
+    heard,
+    layers,
+    loudness_of,
+    spoken_text,
+)
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing
 from tests.shared.runs.made import asset
 
 EVIL = "<script>alert(1)</script>\"'&"
-TRANSCRIPT = {
-    "words": [
-        {"start_ms": 300, "end_ms": 700, "text": EVIL},
-        {"start_ms": 800, "end_ms": 900, "text": "so"},
+WORD = {"probability": 0.9, "timing": "aligned"}
+
+
+def transcript(
+    cues: list[dict[str, object]], words: Sequence[dict[str, object]] = ()
+) -> Transcript:
+    told = {
+        "duration_ms": 12_000,
+        "language": "en",
+        "model_used": "m",
+        "words": list(words),
+        "cues": cues,
+    }
+    return Transcript.model_validate(told)
+
+
+TRANSCRIPT = transcript(
+    [{"index": 1, "start_ms": 300, "end_ms": 900, "text": "so", "first_word": 0, "word_count": 2}],
+    [
+        {"start_ms": 300, "end_ms": 700, "text": EVIL, **WORD},
+        {"start_ms": 800, "end_ms": 900, "text": "so", **WORD},
     ],
-    "cues": [
-        {"start_ms": 300, "end_ms": 900, "text": f"{EVIL} so", "first_word": 0, "word_count": 2}
-    ],
-}
+)
 
 
 def test_everything_is_escaped_and_links_stay_in_the_folder() -> None:
@@ -47,34 +75,47 @@ def test_everything_is_escaped_and_links_stay_in_the_folder() -> None:
     assert 'data-ms="300" data-end-ms="700"' in page and "-20.0 LUFS → -16.0 LUFS" in page
 
 
+def timeline(*kinds: str) -> SemanticTimeline:
+    events = [
+        {"kind": kind, "start_ms": 34_000 * n, "end_ms": 34_000 * n + 5000 * (n + 1)}
+        for n, kind in enumerate(kinds)
+    ]
+    return SemanticTimeline.model_validate({"duration_ms": 90_000, "events": events})
+
+
 def test_what_was_heard_is_told_in_few_words() -> None:
-    event = {"kind": "speech", "start_ms": 0, "end_ms": 34_000}
-    music = {"kind": "music", "start_ms": 34_000, "end_ms": 39_000}
-    loops = {"bpm": 126.2, "segments": [{"start_ms": 0, "end_ms": 2000}]}
-    timeline = {"events": [event, music], "tempi": []}
-    told = heard({"audio_semantic_timeline": timeline, "audio_loops": loops})
-    assert told == ["speech 34 s", "music 5 s", "126 BPM"]
-    of_speech = {"audio_semantic_timeline": {"events": [event], "tempi": []}, "audio_loops": loops}
-    assert heard(of_speech) == ["speech 34 s"], "a talk has no tempo"
-    speakers = [{"speaker_id": "channel_1"}, {"speaker_id": "channel_2"}]
-    assert heard({"asr_transcript": {"words": speakers}}) == ["2 speakers"]
+    loop = {"start_ms": 0, "end_ms": 2000, "score": 1, "confidence": 1, "bpm": 126, "bars": 1}
+    segment = {**loop, "beats_per_bar": 4, "beats_ms": []}
+    told = {"duration_ms": 9, "segment_count": 1, "bpm": 126.2, "segments": [segment]}
+    loops = LoopDetections.model_validate(told)
+    of_both = Findings(timeline=timeline("speech", "music"), loops=loops)
+    assert heard(of_both) == ["speech 5 s", "music 10 s", "126 BPM"]
+    of_speech = Findings(timeline=timeline("speech"), loops=loops)
+    assert heard(of_speech) == ["speech 5 s"], "a talk has no tempo"
+    words = [
+        {"start_ms": n, "end_ms": n + 1, "text": "x", "speaker_id": f"channel_{n}", **WORD}
+        for n in (1, 2)
+    ]
+    assert heard(Findings(transcript=transcript([], words))) == ["2 speakers"]
     assert [layer.name for layer in layers(of_speech)] == ["speech", "loops"]
 
 
 def test_loudness_before_and_after() -> None:
     silent = {"integrated_lufs": None, "true_peak_dbtp": None, "loudness_range_lu": None}
     loud = {"integrated_lufs": -16.04, "true_peak_dbtp": -1.0, "loudness_range_lu": 3.0}
-    assert loudness_of({}, None) is None
-    assert str(loudness_of({"audio_loudness": silent}, None)) == "silent"
-    assert str(loudness_of({}, {"before": loud, "after": loud})) == "-16.0 LUFS → -16.0 LUFS"
+    measured = Findings(loudness=audio_loudness.Loudness.model_validate(silent))
+    assert loudness_of(Findings(), None) is None
+    assert str(loudness_of(measured, None)) == "silent"
+    assert str(loudness_of(measured, {"before": loud, "after": loud})) == "-16.0 LUFS → -16.0 LUFS"
 
 
 def test_plain_text_has_a_paragraph_a_pause_and_a_speaker() -> None:
     def cue(start_ms: int, text: str, speaker: str | None = None) -> dict[str, object]:
-        return {"start_ms": start_ms, "end_ms": start_ms + 500, "text": text, "speaker_id": speaker}
+        rest = {"index": 1, "first_word": 0, "word_count": 0, "speaker_id": speaker}
+        return {"start_ms": start_ms, "end_ms": start_ms + 500, "text": text, **rest}
 
-    assert spoken_text({"cues": []}) == ""
-    near = spoken_text({"cues": [cue(0, "and\nso"), cue(600, "my fellow"), cue(9000, "ask not")]})
+    assert spoken_text(None) == spoken_text(transcript([])) == ""
+    near = spoken_text(transcript([cue(0, "and\nso"), cue(600, "my fellow"), cue(9000, "ask not")]))
     assert near == "and so my fellow\n\nask not\n"
-    two = spoken_text({"cues": [cue(0, "who", "channel_1"), cue(600, "me", "channel_2")]})
+    two = spoken_text(transcript([cue(0, "who", "channel_1"), cue(600, "me", "channel_2")]))
     assert two == "channel 1: who\n\nchannel 2: me\n"
