@@ -81,7 +81,10 @@ def rushes() -> None:
 
 def main() -> None:
     """Run the command; every expected error becomes one line and an exit code."""
-    gc.disable()  # while modules load, which is most of a short command; `at_desk` turns it on again
+    # Modules load, which is most of a short command: `at_desk` turns the collector on again, and
+    # pydantic need not search all installed packages for plugins, which nobody here has.
+    gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         rushes()
     except RushesError as error:
