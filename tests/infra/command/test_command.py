@@ -73,7 +73,7 @@ def test_processing_again_says_cached_and_names_the_same_files(rushes: Rushes) -
         assert path.is_file() and path.stat().st_size == artifact["bytes"]
     assert run["folder"] == str(rushes.demo.with_suffix(".rushes"))
     table = rushes("process", rushes.demo, *STEPS)
-    assert re.search(r"detect.hits +cached +\d+ hits", table)
+    assert re.search(r"detect.hits +Hits +cached +\d+ hits", table)
     assert table.rstrip().endswith(f"{run['folder']}/")
 
 
