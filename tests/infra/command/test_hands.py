@@ -17,8 +17,6 @@ import soundfile
 
 from tests.functions.api.browser import chromium
 
-pytestmark = pytest.mark.heavy
-
 STEPS = ("--steps", "detect.hits,transform.normalise")
 
 
@@ -68,6 +66,7 @@ def rushes(tmp_path_factory: pytest.TempPathFactory) -> Command:
     return command
 
 
+@pytest.mark.heavy
 def test_results_lie_beside_the_recording_under_its_name(rushes: Command) -> None:
     left = rushes.folder / "drums.rushes"
     assert {path.name for path in left.iterdir()} == {
@@ -81,6 +80,7 @@ def test_results_lie_beside_the_recording_under_its_name(rushes: Command) -> Non
     assert "LUFS → " in out and out.rstrip().endswith("drums.rushes/")
 
 
+@pytest.mark.heavy
 def test_the_page_plays_and_seeks_without_a_server(rushes: Command) -> None:
     page_at = (rushes.folder / "drums.rushes" / "index.html").as_uri()
     with chromium() as running:
@@ -99,6 +99,7 @@ def test_the_page_plays_and_seeks_without_a_server(rushes: Command) -> None:
     assert "drums%20normalised.wav" in " ".join(asked)
 
 
+@pytest.mark.heavy
 def test_steps_done_apart_add_up_in_one_folder(rushes: Command) -> None:
     rushes("process", "drums.wav", "--steps", "detect.loops")
     left = rushes.folder / "drums.rushes"
@@ -106,6 +107,7 @@ def test_steps_done_apart_add_up_in_one_folder(rushes: Command) -> None:
     assert (left / "drums normalised.wav").is_file(), "what an earlier run made still stands"
 
 
+@pytest.mark.heavy
 def test_export_by_name_gives_the_same_folder(rushes: Command) -> None:
     folder = Path(rushes.json("export", "drums", "elsewhere")["folder"])
     here, there = rushes.folder / "drums.rushes", rushes.folder / folder
@@ -113,6 +115,7 @@ def test_export_by_name_gives_the_same_folder(rushes: Command) -> None:
     assert names[0] == names[1]
 
 
+@pytest.mark.heavy
 def test_a_name_of_several_recordings_lists_them(rushes: Command) -> None:
     rushes("export", "take 1", "out", code=1)
     assert rushes.err.count("ast_") == 2 and "take 1.wav" in rushes.err
@@ -120,6 +123,7 @@ def test_a_name_of_several_recordings_lists_them(rushes: Command) -> None:
     assert rushes.err == "error: no recording 'drum' (did you mean drums.wav?)"
 
 
+@pytest.mark.heavy
 def test_get_never_replaces_unasked(rushes: Command) -> None:
     first, second = (
         one["asset_id"] for one in rushes.json("assets")["assets"] if "take" in str(one["sources"])
@@ -143,6 +147,7 @@ def test_get_never_replaces_unasked(rushes: Command) -> None:
     assert rushes("get", artifact["artifact_id"]).strip() == "drums normalised.wav"
 
 
+@pytest.mark.heavy
 def test_lists_are_in_order_and_whole_in_a_pipe(rushes: Command) -> None:
     head, *rows = rushes("artifacts", "drums").splitlines()
     assert head.split("\t") == ["artifact", "kind", "from", "name", "bytes"]
@@ -170,6 +175,7 @@ def test_lists_are_in_order_and_whole_in_a_pipe(rushes: Command) -> None:
         (("steps", "hits"), "did you mean detect.hits"),
     ],
 )
+@pytest.mark.heavy
 def test_a_mistyped_word_is_told_the_nearest(
     rushes: Command, words: tuple[str, ...], told: str
 ) -> None:
@@ -179,6 +185,7 @@ def test_a_mistyped_word_is_told_the_nearest(
     assert rushes.json("runs")["runs"] == before, "nothing was uploaded"
 
 
+@pytest.mark.heavy
 def test_every_step_tells_its_params(rushes: Command) -> None:
     names = [step["name"] for step in rushes.json("steps")["steps"]]
     assert "detect.hits" in names
@@ -187,6 +194,7 @@ def test_every_step_tells_its_params(rushes: Command) -> None:
     assert "1 to 4,096" in params["max_hits"]["about"]
 
 
+@pytest.mark.heavy
 def test_a_tenants_settings_are_changed_and_obeyed(rushes: Command) -> None:
     of = ("settings", "--tenant", "other")
     assert rushes.json(*of)["steps"] is None
@@ -204,6 +212,7 @@ def test_a_tenants_settings_are_changed_and_obeyed(rushes: Command) -> None:
     assert rushes.json(*out, code=1)["runs"][0]["error"]["code"] == "input_too_large"
 
 
+@pytest.mark.heavy
 def test_where_nothing_can_be_written_results_stay_in_the_home(rushes: Command) -> None:
     (rushes.folder / "card").mkdir()
     clicks(rushes.folder / "card" / "take 9.wav", 500)
@@ -214,6 +223,7 @@ def test_where_nothing_can_be_written_results_stay_in_the_home(rushes: Command) 
     assert rushes.err.startswith("error: --out drums.wav/below is not available")
 
 
+@pytest.mark.heavy
 def test_a_home_that_is_none_ends_in_a_line(rushes: Command, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "torn").mkdir()
@@ -227,6 +237,7 @@ def test_a_home_that_is_none_ends_in_a_line(rushes: Command, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+@pytest.mark.heavy
 def test_a_full_disk_ends_in_a_line(rushes: Command, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -244,6 +255,7 @@ def test_a_full_disk_ends_in_a_line(rushes: Command, tmp_path: Path) -> None:
         subprocess.run(["umount", small], check=True)
 
 
+@pytest.mark.heavy
 def test_up_outlives_what_vanishes_from_its_inbox(rushes: Command, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.command.main", "up", "--data", str(tmp_path / "home")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
