@@ -21,6 +21,7 @@ COMMANDS = {
     "reprocess": "act.reprocess",
     "render": "render.render",
     "perform": "perform.perform",
+    "models": "models.models",
     "presets": "named_presets.presets",
     "assets": "look.assets",
     "artifacts": "look.artifacts",
