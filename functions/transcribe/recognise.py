@@ -163,13 +163,22 @@ def _shared_out(window: Sequence[Part], said: Sequence[Raw]) -> list[tuple[Part,
     shared = [(part, list[Raw]()) for part in window]
     first = 0
     for word in said:
-        # Words begin too early, in the pause before them, rather than end too late.
-        first = max(
-            range(first, len(window)),
-            key=lambda index: (_overlap_ms(window[index], word), -_apart_ms(window[index], word)),
-        )
+        first += _index_of(word, window[first:])
         shared[first][1].append(word)
     return [(part, words) for part, words in shared if words]
+
+
+def _index_of(word: Raw, window: Sequence[Part]) -> int:
+    """Whose it is: its end's, for words begin too early, in the pause before them or even before that,
+    rather than end too late; in a pause the one's that it reaches into, or is nearest to."""
+    return max(
+        range(len(window)),
+        key=lambda index: (
+            _apart_ms(window[index], word) == 0,
+            _overlap_ms(window[index], word),
+            -_apart_ms(window[index], word),
+        ),
+    )
 
 
 def _spoken_ms(part: Part) -> tuple[int, int]:

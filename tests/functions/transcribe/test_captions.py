@@ -12,7 +12,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, ValidationError
 from shared.settings import settings
-from tests.functions.transcribe.harness import Ran, run
+from tests.functions.transcribe.harness import MODEL, Ran, run
 from tests.functions.transcribe.sounds import (
     FIVE,
     FOUR,
@@ -115,6 +115,8 @@ def test_settings_reach_the_version_and_the_params(configured: pytest.MonkeyPatc
     configured.setenv("VIDEO_CAPTIONS_LANGUAGE", "de")
     configured.setenv("VIDEO_CAPTIONS_MODEL", "base")
     configured.setenv("VIDEO_CAPTIONS_DEVICE", "cuda")
+    (settings().models / "base").symlink_to(MODEL)
+    settings.cache_clear()
     assert CaptionsParams().language == "de"
     assert ENGINE.backend().version == "captions_whisper_v3+cuda+base"
     configured.setenv("RUSHES_WHISPER_COMPUTE", "int8")

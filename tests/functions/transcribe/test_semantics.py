@@ -14,7 +14,7 @@ from shared.errors import UnsupportedMedia, ValidationError
 from shared.watch.health import HealthReport
 from tests.functions.transcribe import sounds
 from tests.functions.transcribe.conftest import Heard
-from tests.functions.transcribe.harness import REAL_MEDIA, Ran, run
+from tests.functions.transcribe.harness import MODEL, REAL_MEDIA, Ran, run
 from tests.functions.transcribe.sounds import (
     FIVE,
     FOUR,
@@ -312,6 +312,8 @@ def test_an_unknown_backend_is_refused_with_the_known_ones(configured: pytest.Mo
 
 def test_another_model_is_another_version(configured: pytest.MonkeyPatch) -> None:
     configured.setenv("AUDIO_SEMANTIC_WHISPER_MODEL", "small")
+    (settings().models / "small").symlink_to(MODEL)
+    settings.cache_clear()
     assert ENGINE.backend().version == "whisper_librosa_v4+small"
 
 
