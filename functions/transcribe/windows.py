@@ -59,9 +59,12 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
 
 
 def _parts(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
-    """Each phrase with its share of the pauses around it: half, or all where nobody shares it."""
+    """Each phrase with its share of the pauses around it: half, but all of what a recording begins with."""
     for index, phrase in enumerate(phrases):
-        before_ms, after_ms = phrase.start_ms, max(0, duration_ms - phrase.end_ms)
+        before_ms, after_ms = (
+            phrase.start_ms,
+            min(TAIL_MS // 2, max(0, duration_ms - phrase.end_ms)),
+        )
         if index:
             before_ms = max(0, phrase.start_ms - phrases[index - 1].end_ms) // 2
         if index + 1 < len(phrases):

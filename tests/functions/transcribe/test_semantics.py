@@ -11,6 +11,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend
 from shared.errors import UnsupportedMedia, ValidationError
+from shared.settings import settings
 from shared.watch.health import HealthReport
 from tests.functions.transcribe import sounds
 from tests.functions.transcribe.conftest import Heard
