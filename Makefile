@@ -19,11 +19,13 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/demo tools-demo ## Process a recording on this machine and show what comes out
+	@$(BIN)/rushes models install base || true # without, the two steps that hear words are degraded
 	@$(BIN)/rushes process infra/demo/demo.mp4 --out .
 	@echo
 	@echo "Open demo.rushes/index.html in a browser; run it again: all is cached."
 
-test: .venv/test tools-test ## Run all tests, those on the Google emulators included
+test: .venv/test tools-test ## Run all tests, those on the Google emulators and with real weights included
+	@$(BIN)/rushes models install base tiny.en || true # kept from run to run; without, their tests skip
 	$(PYTEST)
 
 test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience

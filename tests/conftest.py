@@ -12,10 +12,14 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from infra.command.fetching import state_of
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
+from shared.settings import Settings
+from shared.settings import settings as read_settings
 from shared.watch import health
 from shared.watch.log import configure
+from shared.weights import WEIGHTS
 
 _PROJECTS = itertools.count(1)
 
@@ -23,6 +27,11 @@ _PROJECTS = itertools.count(1)
 # writing have crashed. Each has a folder of its own, read when numba is first imported.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / "build" / "numba" / _WORKER)
+
+# What a test hears must not hang on which weights this machine's user has installed. Those marked
+# real_weights have them, out of the folder in which `make test` keeps them from run to run.
+_KEPT_MODELS = os.environ.setdefault("RUSHES_KEPT_MODELS", str(Settings().models.absolute()))
+os.environ["RUSHES_MODELS"] = str(Path(__file__).parents[1] / "build" / "no-models")
 
 
 settings.register_profile("rushes", deadline=None, derandomize=True, print_blob=True)
@@ -79,3 +88,17 @@ def google_project(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> str
     for name, value in emulators.environment.items():
         monkeypatch.setenv(name, value)
     return f"test-{os.getpid()}-{next(_PROJECTS)}"
+
+
+@pytest.fixture
+def real_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The models folder with Whisper's published ``base`` and ``tiny.en``; skips without them."""
+    folder = Path(_KEPT_MODELS)
+    for name in ("base", "tiny.en"):
+        if state_of(WEIGHTS[name], folder) != "installed":
+            pytest.skip(f"{folder} lacks the weights: `rushes models install {name}`")
+    monkeypatch.setenv("RUSHES_MODELS", str(folder))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    read_settings.cache_clear()
+    yield folder
+    read_settings.cache_clear()

@@ -75,7 +75,7 @@ class Voice:
 
 def backend() -> Backend:
     """Silero's voice activity out of faster-whisper's wheel, or the stub without it."""
-    return real_or_stub("phrases", "faster-whisper", 2)
+    return real_or_stub("phrases", "faster-whisper", 3)
 
 
 def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:

@@ -14,14 +14,11 @@ from pathlib import Path
 
 from shared.errors import MissingDependency, ValidationError
 from shared.settings import settings
+from shared.weights import Weights, family
 
 DEFAULT_MODEL = "htdemucs"
 DOC = "docs/separation.md"
 
-_RESEARCH = (
-    "weights for scientific use only, as their author says "
-    "(github.com/facebookresearch/demucs/issues/327); code MIT"
-)
 _FOUR = ("drums", "bass", "other", "vocals")
 _ALIASES: Mapping[str, str] = {
     "drum": "drums",
@@ -42,35 +39,27 @@ class Model:
     """One row."""
 
     stems: tuple[str, ...]
-    weights: tuple[str, ...]
-    """Demucs' own checkpoints, ``signature-checksum``; several of them vote (a bag)."""
     what: str
-    licence: str = _RESEARCH
+    weights: Weights
+    """Demucs' own checkpoints; several of them vote (a bag)."""
 
     @property
     def files(self) -> tuple[str, ...]:
         """The checkpoints' file names."""
-        return tuple(f"{name}.th" for name in self.weights)
+        return tuple(file.name for file in self.weights.files)
 
 
-MODELS: Mapping[str, Model] = {
-    "htdemucs": Model(_FOUR, ("955717e8-8726e21a",), "Hybrid Transformer Demucs, the default"),
-    "htdemucs_ft": Model(
-        _FOUR,
-        ("f7e0c4bc-ba3fe64a", "d12395a8-e57c48e6", "92cfc3b6-ef3bcb9c", "04573f0d-f3cf25b2"),
-        "the same, tuned for each stem: four times the work, a little better",
-    ),
-    "htdemucs_6s": Model(
-        (*_FOUR, "guitar", "piano"), ("5c90dfd2-34c22ccb",), "guitar and piano, too; piano is weak"
-    ),
-    "hdemucs_mmi": Model(_FOUR, ("75fc33f5-1941ce65",), "Hybrid Demucs, without a transformer"),
-    "mdx_extra": Model(
-        _FOUR,
-        ("e51eebcc-c1b80bdd", "a1d90b5c-ae9d2452", "5d2d6c55-db83574e", "cfa93e08-61801ae1"),
-        "four models of the MDX challenge of 2021",
-    ),
+_WHAT: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "htdemucs": (_FOUR, "Hybrid Transformer Demucs, the default"),
+    "htdemucs_ft": (_FOUR, "the same, tuned for each stem: four times the work, a little better"),
+    "htdemucs_6s": ((*_FOUR, "guitar", "piano"), "guitar and piano, too; piano is weak"),
+    "hdemucs_mmi": (_FOUR, "Hybrid Demucs, without a transformer"),
+    "mdx_extra": (_FOUR, "four models of the MDX challenge of 2021"),
 }
-"""The one table of what demucs offers. A folder of any other name in the models folder is a model
+MODELS: Mapping[str, Model] = {
+    row.name: Model(*_WHAT[row.name], weights=row) for row in family("demucs")
+}
+"""What demucs offers, with its weights. A folder of any other name in the models folder is a model
 of one's own."""
 
 
@@ -93,9 +82,8 @@ def find_weights(model: str) -> Path | None:
     ``None`` where a model of the table may still be in the hub's cache, which demucs itself knows
     how to read. Raises ``MissingDependency`` for any other, and ``ValidationError``.
     """
-    known = settings().models
-    folder = known / check_name(model) if known else None
-    if folder is not None and folder.is_dir():
+    folder = settings().models / check_name(model)
+    if folder.is_dir():
         return folder.absolute()
     row = MODELS.get(model)
     if row is None:
@@ -110,15 +98,16 @@ def find_weights(model: str) -> Path | None:
 def missing(model: str) -> MissingDependency:
     """The error that says which weights are missing and where to put them."""
     row = MODELS.get(model)
+    place = settings().models / model
+    fetch = f"`rushes models install {model}`, or " if row else ""
     files = " and ".join(row.files) if row else f"{model}.th"
-    place = (settings().models or Path("<models>")) / model
-    setting = "" if settings().models else " and set RUSHES_MODELS to <models>"
     unknown = "" if row else f"; {_known()}"
-    hint = f"put {files} into {place}{setting}, see {DOC}{unknown}"
+    hint = f"{fetch}put {files} into {place}, see {DOC}{unknown}"
     return MissingDependency(f"demucs-{model}", None, hint)
 
 
 def _known() -> str:
     folder = settings().models
-    own = sorted(path.name for path in folder.iterdir()) if folder and folder.is_dir() else []
+    own = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    own = [name for name in own if not name.startswith(".")]
     return f"known: {', '.join(dict.fromkeys([*MODELS, *own]))}"

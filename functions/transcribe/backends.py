@@ -9,6 +9,7 @@ from functions.transcribe.whisper import (
     USUAL_COMPUTE,
     compute_type,
     model_name,
+    present_model,
     weights,
 )
 from shared.contracts.step_engine import Backend, Dependency
@@ -16,6 +17,7 @@ from shared.watch.health import report
 
 REFERENCE: Mapping[str, str] = {"faster-whisper": "1.2", "librosa": "0.11"}
 """The releases that a plain version speaks of; another is named in it, for it may hear otherwise."""
+_WEIGHTS = "whisper-"
 
 
 def whisper_backend(
@@ -23,13 +25,15 @@ def whisper_backend(
 ) -> Backend:
     """The real backend called ``name``; the stub ``stub`` where one of ``packages`` is missing.
 
-    Missing weights don't change the backend: its ``dependencies`` say so. Raises ``Unavailable``
+    Where ``model`` is not installed and another stands in, the version and ``dependencies`` name that
+    one. Missing weights don't change the backend: its ``dependencies`` say so. Raises ``Unavailable``
     where a package cannot be judged just now.
     """
     found = {package: report(package) for package in packages}
     known = {package: one.dependency for package, one in found.items()}
     if any(one.status != "ok" for one in found.values()):
         return stub_backend(stub, known)
+    model = present_model(model)
     known[weights_name(model)] = weights(model)
     version = base + compute_suffix(device) + version_suffix(model, known)
     return Backend(name, version, dependencies=known)
@@ -40,9 +44,23 @@ def stub_backend(version: str, known: Mapping[str, Dependency] | None = None) ->
     return Backend("stub", version, stub=True, dependencies=known or {})
 
 
+def model_used(backend: Backend, asked: str) -> str:
+    """The model that ``backend`` hears with: ``asked``, or what stands in for it."""
+    named = [name for name in backend.dependencies if name.startswith(_WEIGHTS)]
+    if not named or weights_name(asked) in named:
+        return asked
+    return named[0].removeprefix(_WEIGHTS)
+
+
+def stood_in(backend: Backend, asked: str) -> str | None:
+    """What people are told where another model stood in; ``None`` where it is the one asked for."""
+    used = model_used(backend, asked)
+    return None if used == asked else f"heard with {used}, for {asked} is not installed"
+
+
 def weights_name(model: str) -> str:
     """What a model's weights are called among the dependencies: ``whisper-tiny``."""
-    return f"whisper-{model_name(model)}"
+    return f"{_WEIGHTS}{model_name(model)}"
 
 
 def compute_suffix(device: str) -> str:

@@ -10,7 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.transcribe.backends import stub_backend, weights_name, whisper_backend
+from functions.transcribe.backends import (
+    model_used,
+    stood_in,
+    stub_backend,
+    weights_name,
+    whisper_backend,
+)
 from functions.transcribe.listening import listen_to_voices
 from functions.transcribe.recognise import Recogniser
 from functions.transcribe.transcript import edit_cue, make_transcript
@@ -23,7 +29,7 @@ from shared.editing.subtitles import FORMATS
 from shared.errors import ValidationError
 from shared.settings import settings
 
-BACKEND_VERSION = "captions_whisper_v2"
+BACKEND_VERSION = "captions_whisper_v3"
 STUB_VERSION = "captions_stub_v1"
 _MIN_SILENCE_MS = 300
 
@@ -74,18 +80,19 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
         raise ValidationError("edits", "are of a transcript, so artifact_id must name one")
     if backend.stub:
         return Result(_outputs(job, _stub_transcript(job, params)))
-    lacking = backend.dependencies[weights_name(settings().captions_model)]
-    transcript = transcribe(job, params, weights=lacking.available)
+    model = model_used(backend, settings().captions_model)
+    lacking = backend.dependencies[weights_name(model)]
+    transcript = transcribe(job, params, model, weights=lacking.available)
     made = _outputs(job, transcript)
     if lacking.available or not transcript.speech:
-        return Result(made)
+        return Result(made, reason=stood_in(backend, settings().captions_model))
     # Subtitles without a word would pass for those of a recording in which nobody speaks.
     reason = f"speech is found but not transcribed: {lacking.error}"
     return Result(made[:1], StepState.DEGRADED, reason)
 
 
-def transcribe(job: Job, params: CaptionsParams, *, weights: bool) -> Transcript:
-    """The recording's transcript; without ``weights`` one without words."""
+def transcribe(job: Job, params: CaptionsParams, model: str, *, weights: bool) -> Transcript:
+    """The recording's transcript, heard with ``model``; without its ``weights`` one without words."""
     by_channel = params.speakers == "by_channel"
     voices = listen_to_voices(
         job, by_channel=by_channel, progress=lambda done: job.progress(0.1 * done)
@@ -98,14 +105,12 @@ def transcribe(job: Job, params: CaptionsParams, *, weights: bool) -> Transcript
     )
     spoken = None
     if weights:
-        config = settings()
-        model = load_model(find_model(config.captions_model), config.captions_device)
-        recogniser = Recogniser(model, params.language)
+        whisper = load_model(find_model(model), settings().captions_device)
+        recogniser = Recogniser(whisper, params.language)
         spoken = recogniser.recognise(
             voices.samples, voiced, lambda done: job.progress(0.2 + 0.75 * done)
         )
-    model = model_name(settings().captions_model)
-    return make_transcript(spoken, voiced, params.language, voices.duration_ms, model)
+    return make_transcript(spoken, voiced, params.language, voices.duration_ms, model_name(model))
 
 
 def _edit(job: Job, params: CaptionsParams) -> Result:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from functions.transcribe.spans import Voiced
-from functions.transcribe.windows import LEAD_MS, Part, length_ms, pack, samples_of
+from functions.transcribe.windows import LEAD_MS, Part, pack, samples_of
 from functions.transcribe.words import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
@@ -32,6 +32,8 @@ _SILENCE_MS = 1000
 _LEAST_MS = 20
 _CIRCLING = 2.4
 """Text that zlib shrinks by more than this repeats itself (Whisper's own limit)."""
+_NO_SPEECH, _UNSURE = 0.6, -1.0
+"""The model doubts that there is speech above the one, its own words below the other (Whisper's limits)."""
 _WORTH_A_LOOK_MS = 300
 
 
@@ -89,24 +91,31 @@ class Recogniser:
         for index, window in enumerate(windows):
             self._look(voices, window)
             progress((index + 1) / len(windows))
-        words = sorted(self._found.words, key=lambda word: (word.start_ms, word.end_ms))
+        words = sorted(self._found.words, key=lambda word: word.start_ms)
         languages = dict(sorted(self._found.languages.items()))
         most = max(languages, key=lambda name: (languages[name], name), default=None)
         language = self._language or most or "und"
         return Spoken(words, language, languages, self._found.suppressed)
 
     def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> None:
-        words = self._words(voices, window)
-        missed = [part for part in window if not _covered(part.phrase, words)]
-        self._found.words += words
+        said = self._said(voices, window)
+        self._keep(voices, window, said)
         if len(window) == 1:
             return
-        for part in missed:
-            if part.phrase.end_ms - part.phrase.start_ms >= _WORTH_A_LOOK_MS:
-                alone = Part(part.phrase, part.start_ms, part.end_ms, 0)
-                self._found.words += self._words(voices, [alone])
+        for part in window:
+            long_ms = part.phrase.end_ms - part.phrase.start_ms
+            if long_ms >= _WORTH_A_LOOK_MS and not any(_reaches(part, one) for one in said):
+                alone = [replace(part, at_ms=0)]
+                self._keep(voices, alone, self._said(voices, alone))
 
-    def _words(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[SpokenWord]:
+    def _keep(self, voices: Sequence[Floats], window: Sequence[Part], said: Sequence[Raw]) -> None:
+        voice = window[0].phrase.voice
+        speaker = f"channel_{voice + 1}" if len(voices) > 1 else None
+        for part, raw in _shared_out(window, said):
+            self._found.words += _placed(part, raw, speaker)
+
+    def _said(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Raw]:
+        """The window's words, at their times in it; without what the model made up."""
         lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
         segments, info = self._model.transcribe(
             _sound(voices[window[0].phrase.voice], window, lead_ms),
@@ -116,43 +125,106 @@ class Recogniser:
             condition_on_previous_text=False,
             word_timestamps=True,
         )
-        speaker = f"channel_{window[0].phrase.voice + 1}" if len(voices) > 1 else None
-        words: list[SpokenWord] = []
+        said: list[Raw] = []
         for segment in segments:
-            raw = _raw_words(segment, lead_ms / 1000)
-            circling = segment.compression_ratio > _CIRCLING
-            kept = (
-                [] if circling else [word for one in raw if (word := _placed(one, window, speaker))]
-            )
-            self._found.suppressed += len(raw) - len(kept)
-            words += kept
-        self._found.languages[info.language] += len(words)
-        return words
+            words = _raw_words(segment, lead_ms / 1000)
+            kept = [word for word in words if not _made_up(segment, word, window)]
+            self._found.suppressed += len(words) - len(kept)
+            said += kept
+        self._found.languages[info.language] += len(said)
+        return said
 
 
 def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
-    """The window's parts, ``lead_ms`` of silence before them and some after."""
-    parts = [voice[samples_of(part.start_ms) : samples_of(part.end_ms)] for part in window]
-    before, after = (np.zeros(samples_of(ms), np.float32) for ms in (lead_ms, _SILENCE_MS))
-    return np.concatenate([before, *parts, after])
+    """The window's parts, ``lead_ms`` of silence before them and some after.
 
-
-def _placed(word: Raw, window: Sequence[Part], speaker_id: str | None) -> SpokenWord | None:
-    """The word at its time in the recording; ``None`` where nobody speaks.
-
-    A word over a join belongs where its middle is.
+    Around zero: silence beside an offset would be a click.
     """
-    assert word.start_s is not None and word.end_s is not None
-    middle_ms = 500 * (word.start_s + word.end_s)
-    part = next((one for one in reversed(window) if one.at_ms <= middle_ms), window[0])
-    low, high = (
-        round(part.start_ms + 1000 * at_s - part.at_ms) for at_s in (word.start_s, word.end_s)
+    parts = [voice[samples_of(part.start_ms) : samples_of(part.end_ms)] for part in window]
+    joined = np.concatenate(parts)
+    joined -= joined.mean() if len(joined) else 0
+    before, after = (np.zeros(samples_of(ms), np.float32) for ms in (lead_ms, _SILENCE_MS))
+    return np.concatenate([before, joined, after])
+
+
+def _made_up(segment: Segment, word: Raw, window: Sequence[Part]) -> bool:
+    """Is the word none that somebody said, by the model's own measures and voice activity?
+
+    A segment that repeats itself is; and where no phrase is near, one that the model itself doubts.
+    """
+    if segment.compression_ratio > _CIRCLING:
+        return True
+    doubted = segment.no_speech_prob > _NO_SPEECH or segment.avg_logprob < _UNSURE
+    return doubted and not any(_reaches(part, word, LEAD_MS) for part in window)
+
+
+def _shared_out(window: Sequence[Part], said: Sequence[Raw]) -> list[tuple[Part, list[Raw]]]:
+    """Each part with its words; none is left over, and their order stays."""
+    shared = [(part, list[Raw]()) for part in window]
+    first = 0
+    for word in said:
+        first += _index_of(word, window[first:])
+        shared[first][1].append(word)
+    return [(part, words) for part, words in shared if words]
+
+
+def _index_of(word: Raw, window: Sequence[Part]) -> int:
+    """Whose it is: its end's, for words begin too early, in the pause before them or even before that,
+    rather than end too late; in a pause the one's that it reaches into, or is nearest to."""
+    return max(
+        range(len(window)),
+        key=lambda index: (
+            _apart_ms(window[index], word) == 0,
+            _overlap_ms(window[index], word),
+            -_apart_ms(window[index], word),
+        ),
     )
-    if not _near(part.phrase, (low + high) // 2) or middle_ms > length_ms(window):
-        return None
-    # Where nobody speaks yet, or any more, is no part of a word.
-    low = min(max(low, part.phrase.start_ms), part.phrase.end_ms - _LEAST_MS)
-    high = max(min(high, part.phrase.end_ms), low + _LEAST_MS)
+
+
+def _spoken_ms(part: Part) -> tuple[int, int]:
+    """Where the part's phrase lies in the window."""
+    begins = part.at_ms + part.phrase.start_ms - part.start_ms
+    return begins, begins + part.phrase.end_ms - part.phrase.start_ms
+
+
+def _overlap_ms(part: Part, word: Raw) -> float:
+    low, high = _spoken_ms(part)
+    return max(0.0, min(high, 1000 * word.until_s) - max(low, 1000 * word.from_s))
+
+
+def _apart_ms(part: Part, word: Raw) -> float:
+    """How far the word's end is from the part's phrase."""
+    low, high = _spoken_ms(part)
+    return max(low - 1000 * word.until_s, 1000 * word.until_s - high, 0.0)
+
+
+def _reaches(part: Part, word: Raw, around_ms: int = 0) -> bool:
+    low, high = _spoken_ms(part)
+    return 1000 * word.from_s < high + around_ms and 1000 * word.until_s > low - around_ms
+
+
+def _placed(part: Part, said: Sequence[Raw], speaker_id: str | None) -> list[SpokenWord]:
+    """The words at their times in the recording, all within their phrase.
+
+    Where nobody speaks yet, or any more, is no part of a word; one that lies there wholly takes its
+    time between its neighbours.
+    """
+    low_s, high_s = part.phrase.start_ms / 1000, part.phrase.end_ms / 1000
+    shift_s = (part.start_ms - part.at_ms) / 1000
+    inside = [
+        replace(
+            word,
+            start_s=min(max(word.from_s + shift_s, low_s), high_s),
+            end_s=min(max(word.until_s + shift_s, low_s), high_s),
+        )
+        for word in said
+    ]
+    return [_word(word, speaker_id) for word in with_times(inside, low_s, high_s)]
+
+
+def _word(word: Raw, speaker_id: str | None) -> SpokenWord:
+    low = round(1000 * word.from_s)
+    high = max(round(1000 * word.until_s), low + _LEAST_MS)
     timing: Timing = "interpolated" if word.interpolated else "aligned"
     joined = not word.text.startswith(" ")
     placed = SpokenWord(
@@ -185,11 +257,3 @@ def _raw_words(segment: Segment, lead_s: float) -> list[Raw]:
         given = [Raw(f" {word}", sure) for word in segment.text.split()]
     spoken = [word for word in given if word.text.strip()]
     return with_times(spoken, float(segment.start) - lead_s, float(segment.end) - lead_s)
-
-
-def _covered(phrase: Voiced, words: Sequence[SpokenWord]) -> bool:
-    return any(_near(phrase, (word.start_ms + word.end_ms) // 2) for word in words)
-
-
-def _near(phrase: Voiced, at_ms: int) -> bool:
-    return phrase.start_ms - LEAD_MS <= at_ms < phrase.end_ms + LEAD_MS

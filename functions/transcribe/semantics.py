@@ -15,7 +15,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from functions.transcribe.backends import stub_backend, weights_name, whisper_backend
+from functions.transcribe.backends import (
+    model_used,
+    stood_in,
+    stub_backend,
+    weights_name,
+    whisper_backend,
+)
 from functions.transcribe.beat_grid import Beat, Tempo, find_beats
 from functions.transcribe.listening import Heard, listen
 from functions.transcribe.recognise import Recogniser, Spoken
@@ -40,7 +46,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.settings import settings
 
-BACKEND_VERSION = "whisper_librosa_v3"
+BACKEND_VERSION = "whisper_librosa_v4"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
@@ -126,18 +132,19 @@ def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
             job.media.duration_ms or 0, settings().semantic_seed, params.include_beats
         )
         return Result(_outputs(job, params, backend, stub))
-    lacking = backend.dependencies[weights_name(settings().semantic_model)]
-    analysis = hear(job, params, transcribe=lacking.available)
+    model = model_used(backend, settings().semantic_model)
+    lacking = backend.dependencies[weights_name(model)]
+    analysis = hear(job, params, model if lacking.available else None)
     made = _outputs(job, params, backend, _described(analysis, params))
     speech = sum(span.kind == "speech" for span in analysis.spans)
     if lacking.available or not speech:
-        return Result(made)
+        return Result(made, reason=stood_in(backend, settings().semantic_model))
     reason = f"{speech} stretches of speech are not transcribed: {lacking.error}"
     return Result(made, StepState.DEGRADED, reason)
 
 
-def hear(job: Job, params: SemanticsParams, *, transcribe: bool) -> Analysis:
-    """All that can be heard in the recording, decoded once."""
+def hear(job: Job, params: SemanticsParams, model: str | None) -> Analysis:
+    """All that can be heard in the recording, decoded once; words with ``model``, if there is one."""
     by_channel = params.speakers == "by_channel" and params.include_speech_music
     heard = listen(job, by_channel=by_channel, progress=lambda done: job.progress(0.3 * done))
     voiced = []
@@ -152,9 +159,8 @@ def hear(job: Job, params: SemanticsParams, *, transcribe: bool) -> Analysis:
     spans = find_spans(heard, voiced, params.min_silence_ms)
     beats, tempi = find_beats(heard.features, spans) if params.include_beats else ([], [])
     spoken = None
-    if transcribe and voiced:
-        model = load_model(find_model(settings().semantic_model), "cpu")
-        recogniser = Recogniser(model, params.language)
+    if model and voiced:
+        recogniser = Recogniser(load_model(find_model(model), "cpu"), params.language)
         spoken = recogniser.recognise(
             heard.voices, voiced, lambda done: job.progress(0.4 + 0.55 * done)
         )
@@ -239,7 +245,7 @@ def _outputs(
 def _meta(
     job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
 ) -> SemanticMeta:
-    model = settings().semantic_model
+    model = model_used(backend, settings().semantic_model)
     weights = backend.dependencies.get(weights_name(model))
     return SemanticMeta(
         semantic_version=STUB_VERSION if backend.stub else SEMANTIC_VERSION,

@@ -2,7 +2,8 @@
 
 Nothing is fetched here: a worker must not hang on a network that is not there, and the image or the
 models folder holds the weights. A name is looked for in the models folder (``RUSHES_MODELS``), then
-in the hub's cache on this machine; an absolute folder is taken as it is.
+in the hub's cache on this machine; an absolute folder is taken as it is. Where a model of the table is
+not there, another of Whisper's that is may stand in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from shared.contracts.step_engine import Dependency
 from shared.errors import BackendFailed, MissingDependency, ValidationError
 from shared.settings import settings
+from shared.weights import WEIGHTS, Weights, family
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -39,14 +41,37 @@ def find_model(model: str) -> Path:
     if len(folder.parts) != 1 or model.startswith("."):
         raise ValidationError("model", f"{model!r} is neither a name nor an absolute folder")
     known = settings().models
-    if known is not None and (known / model).is_dir():
+    if (known / model).is_dir():
         return _complete(model, known / model)
     cached = _in_hub_cache(model)
     if cached is None:
-        raise _missing(
-            model, "it is neither in the models folder (RUSHES_MODELS) nor in the hub's cache"
-        )
+        raise _missing(model, f"it is neither in {known} (RUSHES_MODELS) nor in the hub's cache")
     return _complete(model, cached)
+
+
+def present_model(model: str) -> str:
+    """``model`` where it is installed, or what stands in for it; itself where nothing can.
+
+    The nearest of Whisper's in the table, multilingual ones first, the next larger before the next
+    smaller. One that only knows English stands in for its like alone: it would make English of
+    whatever is spoken. Nothing stands in for a folder, nor for a name that nobody knows.
+    """
+    try:
+        find_model(model)
+    except MissingDependency:
+        able = [] if Path(model).is_absolute() else _stand_ins(model)
+        return next((one.name for one in able if weights(one.name).available), model)
+    except ValidationError:
+        pass
+    return model
+
+
+def _stand_ins(model: str) -> list[Weights]:
+    rows = family("whisper")
+    at = next((index for index, row in enumerate(rows) if row.name == model), len(rows))
+    nearest = [*rows[at + 1 :], *reversed(rows[:at])]
+    able = [row for row in nearest if row.multilingual or model.endswith(".en")]
+    return sorted(able, key=lambda row: not row.multilingual)
 
 
 def weights(model: str) -> Dependency:
@@ -66,7 +91,8 @@ def _complete(model: str, folder: Path) -> Path:
 
 
 def _missing(model: str, reason: str) -> MissingDependency:
-    hint = f"{reason}; see docs/timeline-and-captions.md for how to install weights"
+    install = f"`rushes models install {model}` or " if model in WEIGHTS else ""
+    hint = f"{reason}; {install}see docs/timeline-and-captions.md for how to install weights"
     return MissingDependency(f"whisper-{model_name(model)}", None, hint)
 
 

@@ -45,7 +45,7 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
     """All ``phrases`` of one voice (16 kHz), in order, as many in each window as it holds."""
     windows: list[list[Part]] = []
     room_ms = 0
-    for part in _parts(phrases):
+    for part in _parts(phrases, len(voice) * 1000 // RATE_HZ):
         rest = part
         while (needed_ms := rest.end_ms - rest.start_ms) > room_ms:
             if at_ms := _cut_ms(voice, rest, room_ms):
@@ -58,14 +58,19 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
     return windows
 
 
-def _parts(phrases: Sequence[Voiced]) -> Iterator[Part]:
-    """Each phrase with its share of the pauses around it."""
+def _parts(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
+    """Each phrase with its share of the pauses around it: half, but all of what a recording begins with."""
     for index, phrase in enumerate(phrases):
-        before = phrases[index - 1].end_ms if index else 0
-        after = phrases[index + 1].start_ms if index + 1 < len(phrases) else phrase.end_ms + TAIL_MS
-        start_ms = phrase.start_ms - min(LEAD_MS, max(0, phrase.start_ms - before) // 2)
-        end_ms = phrase.end_ms + min(TAIL_MS, max(0, after - phrase.end_ms) // 2)
-        yield Part(phrase, start_ms, end_ms, 0)
+        before_ms, after_ms = (
+            phrase.start_ms,
+            min(TAIL_MS // 2, max(0, duration_ms - phrase.end_ms)),
+        )
+        if index:
+            before_ms = max(0, phrase.start_ms - phrases[index - 1].end_ms) // 2
+        if index + 1 < len(phrases):
+            after_ms = max(0, phrases[index + 1].start_ms - phrase.end_ms) // 2
+        start_ms = phrase.start_ms - min(LEAD_MS, before_ms)
+        yield Part(phrase, start_ms, phrase.end_ms + min(TAIL_MS, after_ms), 0)
 
 
 def _cut_ms(voice: Floats, part: Part, room_ms: int) -> int | None:

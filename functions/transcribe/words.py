@@ -33,6 +33,18 @@ class Raw:
     interpolated: bool = False
 
     @property
+    def from_s(self) -> float:
+        """``start_s`` of a word that has one."""
+        assert self.start_s is not None
+        return self.start_s
+
+    @property
+    def until_s(self) -> float:
+        """``end_s`` of a word that has one."""
+        assert self.end_s is not None
+        return self.end_s
+
+    @property
     def timed(self) -> bool:
         """Has the aligner placed it?"""
         if self.start_s is None or self.end_s is None:
@@ -66,16 +78,16 @@ def _room(
     least_s = LEAST_WORD_S * (last - first)
     before = placed[first - 1] if first else None
     after = placed[last] if last < len(placed) else None
-    low = _end(before) if before else min(segment[0], _start(after) if after else segment[0])
-    high = _start(after) if after else max(segment[1], low)
+    low = before.until_s if before else min(segment[0], after.from_s if after else segment[0])
+    high = after.from_s if after else max(segment[1], low)
     if high - low >= least_s:
         return low, high
     if before:
-        low = (_start(before) + low) / 2
+        low = (before.from_s + low) / 2
         placed[first - 1] = replace(before, end_s=low)
-        return low, max(high, _end(before))
+        return low, max(high, before.until_s)
     if after:
-        high = (_start(after) + _end(after)) / 2
+        high = (after.from_s + after.until_s) / 2
         placed[last] = replace(after, start_s=high)
         return low, high
     return low, low + least_s
@@ -90,13 +102,3 @@ def _shared_out(lost: Sequence[Raw], low: float, high: float) -> list[Raw]:
         made.append(replace(word, start_s=at, end_s=until, interpolated=True))
         at = until
     return made
-
-
-def _start(word: Raw) -> float:
-    assert word.start_s is not None
-    return word.start_s
-
-
-def _end(word: Raw) -> float:
-    assert word.end_s is not None
-    return word.end_s

@@ -159,7 +159,8 @@ class Output:
 
 @dataclass(frozen=True)
 class Result:
-    """What an engine made. ``SKIPPED`` and ``DEGRADED`` say why in ``reason``."""
+    """What an engine made. ``SKIPPED`` and ``DEGRADED`` say why in ``reason``, ``DONE`` what people
+    should know beside it: that another model stood in, say."""
 
     outputs: Sequence[Output] = ()
     state: StepState = StepState.DONE

@@ -139,7 +139,9 @@ def beat_rows() -> list[Row]:
 def whole_row(source: Path, folder: Path) -> Row:
     """Everything that semantics does, beside our own captions alone."""
     params = semantics.SemanticsParams(language="en")
-    ours = steady(source, lambda job: semantics.hear(job, params, transcribe=True), folder)
+    ours = steady(
+        source, lambda job: semantics.hear(job, params, settings().semantic_model), folder
+    )
     words = our_captions(source, folder)
     ours(), words()
     what = "semantics over captions (+ beats, loudness, kinds)"

@@ -12,7 +12,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, ValidationError
 from shared.settings import settings
-from tests.functions.transcribe.harness import Ran, run
+from tests.functions.transcribe.harness import MODEL, Ran, run
 from tests.functions.transcribe.sounds import (
     FIVE,
     FOUR,
@@ -115,11 +115,13 @@ def test_settings_reach_the_version_and_the_params(configured: pytest.MonkeyPatc
     configured.setenv("VIDEO_CAPTIONS_LANGUAGE", "de")
     configured.setenv("VIDEO_CAPTIONS_MODEL", "base")
     configured.setenv("VIDEO_CAPTIONS_DEVICE", "cuda")
+    (settings().models / "base").symlink_to(MODEL)
+    settings.cache_clear()
     assert CaptionsParams().language == "de"
-    assert ENGINE.backend().version == "captions_whisper_v2+cuda+base"
+    assert ENGINE.backend().version == "captions_whisper_v3+cuda+base"
     configured.setenv("RUSHES_WHISPER_COMPUTE", "int8")
     settings.cache_clear()
-    assert ENGINE.backend().version == "captions_whisper_v2+cuda+int8+base"
+    assert ENGINE.backend().version == "captions_whisper_v3+cuda+int8+base"
 
 
 def test_what_computes_is_part_of_the_version(
@@ -131,7 +133,7 @@ def test_what_computes_is_part_of_the_version(
     configured.setenv("RUSHES_WHISPER_COMPUTE", "float32")
     settings.cache_clear()
     full = run(ENGINE, source, tmp_path / "float32")
-    assert ENGINE.backend().version == "captions_whisper_v2+float32"
+    assert ENGINE.backend().version == "captions_whisper_v3+float32"
     for ran in (eight, full):
         assert [word["text"] for word in ran.body["words"]] == FIVE.split()
     assert eight.body != full.body, "their probabilities are not the same numbers"
