@@ -26,7 +26,7 @@ COMMANDS = {
     "render": ("render.render", "Mix and master a timeline."),
     "perform": ("perform.perform", "Perform a pattern or MIDI file."),
     "steps": ("step_list.steps", "List the steps, or the params of one."),
-    "models": ("models.models", "List, install or verify the weights of models."),
+    "models": ("model_weights.models", "List, install or verify the weights of models."),
     "presets": ("named_presets.presets", "List the effects and macros, or describe one."),
     "assets": ("look.assets", "List the recordings."),
     "artifacts": ("look.artifacts", "List what was made from a recording."),

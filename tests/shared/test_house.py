@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ROOTS = ("shared", "functions", "infra")
 FLOORS = (
     ("shared.errors", "shared.lazy_log"),
-    ("shared.settings", "shared.processes", "shared.folders", "shared.contracts"),
+    ("shared.settings", "shared.processes", "shared.folders", "shared.contracts", "shared.weights"),
     ("shared.pipeline", "shared.media"),
     ("shared.sound",),
     ("shared.audio",),
