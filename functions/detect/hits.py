@@ -4,12 +4,13 @@ Three passes over the recording, each in blocks: onset strength; a closer look a
 (where exactly it begins, what it sounds like); the cuts. Between them only a few numbers a frame
 and an onset stay in memory.
 
-A hit begins ``pre_roll_ms`` before its attack. It ends where its sound has decayed, with the next
-onset at the latest, and at ``max_duration_ms``; but no hit is shorter than ``min_duration_ms``
-(0.5 s at least): a shorter one goes on with the recording's own following sound, into the next hit
-where need be. In the recording's last half second, where too little follows, the hit begins
-earlier instead; ``onset_ms`` always says where its attack is. Only a recording that is itself
-shorter gives a shorter hit.
+A hit begins ``pre_roll_ms`` before its attack, or where the one before was cut. It ends where its
+sound has decayed, ``pre_roll_ms`` before the next onset at the latest, and at ``max_duration_ms``: it
+never holds another's onset. A short fade ends it there (``end_ms``), and silence fills its file up to
+``min_duration_ms`` (0.5 s at least).
+
+What begins in speech is a syllable and no hit, unless ``include_speech`` asks for it. Without
+faster-whisper's voice activity nothing is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.detect.onsets import LOUDEST, Tracks, analyse, local_mean, pick_peaks
+from functions.detect.phrases import listen
 from functions.detect.segments import (
     Detection,
     Samples,
@@ -31,12 +32,14 @@ from functions.detect.segments import (
     SegmentParams,
     fade,
     in_ms,
-    real_or_stub,
     windows,
 )
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
+from shared.media.vad import RATE_HZ, speech_spans
+from shared.sound.onsets import LOUDEST, Tracks, analyse, local_mean, pick_peaks
+from shared.watch.health import report
 
 NEAR_SILENT_DBFS = -60.0
 DUPLICATE_DB = 2.0
@@ -45,6 +48,11 @@ DUPLICATE_FACTOR = 0.25
 """A duplicate keeps a quarter of its score: below 0.25, and behind what is unique."""
 _MOST_COMPARED = 1024
 """Duplicates are sought among so many of the best."""
+_SHARP = 0.3
+"""So much of the threshold an onset must rise beyond its bands' neighbours: a vibrato's don't."""
+_VOICES = "faster-whisper"
+_SHORTEST_SPEECH_MS, _SURE_SPEECH = 300, 0.7
+"""Drums pass for speech for a moment, or unsurely."""
 _BEFORE_S, _AFTER_S = 0.1, 0.3
 """How much around a coarse onset the closer look reads."""
 
@@ -58,6 +66,8 @@ class HitsParams(SegmentParams):
     """So much is kept before the attack, 0 to 200."""
     threshold_db: float = 1.0
     """How far the onset strength (mean rise of the spectrum's bands) must stand out, 0.1 to 20."""
+    include_speech: bool = False
+    """Are onsets in speech hits, too?"""
     max_hits: int = 512
     """The best by score are kept, 1 to 4,096."""
 
@@ -85,8 +95,11 @@ class Onset:
 
 
 def backend() -> Backend:
-    """librosa's onset detection (see ``onsets``), or the stub where librosa is missing."""
-    return real_or_stub("hits", "librosa", 2)
+    """Our own onset strength and attacks; Silero's voice activity out of faster-whisper's wheel."""
+    found = report(_VOICES)
+    heard = f"faster-whisper-{found.version}" if found.status == "ok" else "no-voices"
+    known = {_VOICES: found.dependency}
+    return Backend("rushes", f"hits-3+onsets-1+{heard}", dependencies=known)
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:
@@ -95,12 +108,15 @@ def run(job: Job, params: HitsParams, backend: Backend) -> Result:
     if tracks.silent:
         about: dict[str, object] = {"onsets_ms": []}
         found = Detection("hit", tracks.sample_rate_hz, tracks.samples, tracks.peak, [], about)
-        made = found.outputs(job, [], _shape)
+        made = found.outputs(job, [], _shaping(0))
         return Result(made, StepState.SKIPPED, "silent recording")
     if backend.stub:
         onsets, segments = [], regular_segments(tracks, params)
     else:
-        onsets = look_closer(job, tracks, find_onsets(tracks, params.threshold_db))
+        frames = find_onsets(tracks, params.threshold_db)
+        if not params.include_speech and frames.size and _voices_known(backend):
+            frames = frames[~_in_speech(job, frames * tracks.hop / tracks.sample_rate_hz)]
+        onsets = look_closer(job, tracks, frames)
         segments = choose(tracks, onsets, params)
     about = {
         "min_quality_score": params.min_quality_score,
@@ -108,8 +124,9 @@ def run(job: Job, params: HitsParams, backend: Backend) -> Result:
         "onsets_ms": [in_ms(onset.at, tracks.sample_rate_hz) for onset in onsets],
     }
     found = Detection("hit", tracks.sample_rate_hz, tracks.samples, tracks.peak, segments, about)
+    shape = _shaping(tracks.sample_rate_hz * params.min_duration_ms // 1000)
     with audio_blocks(job.source, job.media) as blocks:
-        return Result(found.outputs(job, blocks, _shape))
+        return Result(found.outputs(job, blocks, shape))
 
 
 def analyse_recording(job: Job) -> Tracks:
@@ -135,9 +152,27 @@ def find_onsets(tracks: Tracks, threshold_db: float) -> NDArray[np.int64]:
     that sound's decay: its first frames are 3 dB above those that follow.
     """
     frames = pick_peaks(tracks.flux_db, threshold_db)
+    near = np.clip(frames[:, None] + np.arange(-1, 2), 0, max(tracks.flux_db.size - 1, 0))
+    frames = frames[tracks.sharp_db[near].max(axis=1, initial=0.0) >= _SHARP * threshold_db]
     if _struck_db(tracks) > 3.0 and not (frames.size and frames[0] <= 3):
         frames = np.concatenate([[0], frames])
     return frames
+
+
+def _voices_known(backend: Backend) -> bool:
+    found = backend.dependencies.get(_VOICES)
+    return found is not None and found.available
+
+
+def _in_speech(job: Job, times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of ``times_s`` lie in somebody's speech."""
+    voice = listen(replace(job, progress=lambda share: None), judge=True)
+    spans = speech_spans(voice.probability, voice.samples, min_speech_ms=_SHORTEST_SPEECH_MS)
+    inside = np.zeros(len(times_s), bool)
+    for span in spans:
+        if span.confidence >= _SURE_SPEECH:
+            inside |= (times_s >= span.start / RATE_HZ) & (times_s < span.stop / RATE_HZ)
+    return inside
 
 
 def _struck_db(tracks: Tracks) -> float:
@@ -244,9 +279,7 @@ def choose(tracks: Tracks, onsets: Sequence[Onset], params: HitsParams) -> list[
     ]
     marked = _mark_duplicates(onsets, rated)
     good = [hit for hit in marked if hit.score >= params.min_quality_score and hit.score > 0]
-    # Hits of the last half second share its span: the best of them stands for all.
-    alone = {(hit.start, hit.stop): hit for hit in sorted(good, key=lambda hit: hit.score)}
-    best = sorted(alone.values(), key=lambda hit: (-hit.score, hit.start))[: params.max_hits]
+    best = sorted(good, key=lambda hit: (-hit.score, hit.start))[: params.max_hits]
     return sorted(best, key=lambda hit: hit.start)
 
 
@@ -254,14 +287,15 @@ def _span(
     tracks: Tracks, onsets: Sequence[Onset], index: int, params: HitsParams
 ) -> tuple[int, int]:
     rate = tracks.sample_rate_hz
-    shortest, longest = (
-        rate * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
-    )
-    start = max(0, onsets[index].at - round(params.pre_roll_ms * rate / 1000))
-    later = onsets[index + 1].at if index + 1 < len(onsets) else tracks.samples
-    stop = min(decayed(tracks, onsets[index], longest), later, start + longest)
-    stop = min(max(stop, start + shortest), tracks.samples)
-    return max(0, min(start, stop - shortest)), stop
+    longest = rate * params.max_duration_ms // 1000
+    pre_roll = round(params.pre_roll_ms * rate / 1000)
+    start = max(0, onsets[index].at - pre_roll)
+    if index:
+        # What an earlier onset began is not heard again: its cut is the border.
+        start = max(start, min(onsets[index - 1].at + rate // 100, onsets[index].at))
+    later = onsets[index + 1].at - pre_roll if index + 1 < len(onsets) else tracks.samples
+    stop = min(decayed(tracks, onsets[index], longest), later, start + longest, tracks.samples)
+    return start, max(stop, min(onsets[index].at + rate // 100, tracks.samples))
 
 
 def decayed(tracks: Tracks, onset: Onset, longest: int) -> int:
@@ -331,9 +365,17 @@ def regular_segments(tracks: Tracks, params: HitsParams) -> list[Segment]:
     ]
 
 
-def _shape(samples: Samples, segment: Segment) -> Samples:
-    """Fades that no ear notices and no click survives: half the pre-roll in, 256 samples out."""
-    return fade(samples, segment.lead // 2, min(len(samples) // 4, 256))
+def _shaping(shortest: int) -> Callable[[Samples, Segment], Samples]:
+    """Fades that no ear notices and no click survives, then silence up to ``shortest`` samples.
+
+    Half the pre-roll in, 256 samples out.
+    """
+
+    def shape(samples: Samples, segment: Segment) -> Samples:
+        faded = fade(samples, segment.lead // 2, min(len(samples) // 4, 256))
+        return np.pad(faded, ((0, max(0, shortest - len(faded))), (0, 0)))
+
+    return shape
 
 
 ENGINE = Engine(params=HitsParams, backend=backend, run=run)

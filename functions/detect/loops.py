@@ -1,50 +1,52 @@
 """``detect.loops``: what repeats, cut at bar lines.
 
-Tempo and beats come from the onset strength, half a minute at a time, so the tempo may change. Each
-run of 1, 2, 4 or 8 bars is rated by how well what follows (or precedes) repeats it. The best ones
-are measured again at the samples themselves: their length is the distance at which the sound
-repeats, so it is a whole number of bars, and ``bpm`` is that length's tempo. They start on a zero
-crossing just before their first attack, and their last milliseconds blend into what was heard
-before that crossing, so that end and start meet as they did in the recording.
+Tempo, beats and metre are the recording's (``shared.sound.beats``), section by section. Each run of
+1, 2, 4 or 8 bars is rated by how well what follows (or precedes) repeats it; only what repeats is a
+loop. Each distinct loop is given once, by its best take: a loop that is a better one begun at
+another beat, or that one played twice, is the same. The chosen ones are measured again at the samples
+themselves: their length is the distance at which the sound repeats, so it is a whole number of bars,
+and ``bpm`` is that length's tempo. They start on a zero crossing just before their first attack, and
+their last milliseconds blend into what was heard before that crossing, so that end and start meet as
+they did in the recording.
 
-A recording that is itself a loop (up to 6 s, or up to 30 s and a power of two of bars at the
-tempo heard in it) is taken by its whole length, which is better evidence than any tracking.
+A recording that is itself a loop (``whole_loops``) is taken by its whole length, which is better
+evidence than any tracking.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.detect import loop_beats as tracking
 from functions.detect.hits import analyse_recording
-from functions.detect.onsets import Tracks, pick_peaks
 from functions.detect.seams import Edge, close_seam, exact_edges
 from functions.detect.segments import (
     Detection,
     Segment,
     SegmentParams,
     in_ms,
-    real_or_stub,
     windows,
 )
+from functions.detect.whole_loops import WholeLoop, find_whole_loop
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
+from shared.sound.beats import BEATS_PER_BAR, Section, hear_beats
+from shared.sound.onsets import Tracks
 
 BARS = (1, 2, 4, 8)
 _BARS_WEIGHT = {1: 0.85, 2: 0.95, 4: 1.0, 8: 0.97}
 """A phrase of some bars is worth more than one bar."""
-_SHORT_LOOP_S = 6.0
-_WINDOW_S = 30.0
-_LAG_S = 0.021
-"""By so much the onset strength's peak follows the attack."""
 _SEAM_S = 0.012
+_AS_ONE = 0.7
+"""Two loops whose coarse spectra correlate so well are one."""
+_REPEATED_INSIDE = 0.9
+"""A part of a loop that is repeated so well within it is no loop beside it."""
 
 
 class LoopsParams(SegmentParams):
@@ -52,31 +54,17 @@ class LoopsParams(SegmentParams):
 
     min_quality_score: float = 0.4
     """Loops that score less are left out. Clamped to 0..1."""
-    beats_per_bar: int = 4
-    """2 to 12."""
+    beats_per_bar: int | None = None
+    """2 to 12; as heard (3 or 4) where it is not given."""
     max_loops: int = 16
     """The best by score are kept, 1 to 256."""
 
     @model_validator(mode="after")
     def _check_ranges(self) -> Self:
-        check_range("beats_per_bar", self.beats_per_bar, 2, 12)
+        if self.beats_per_bar is not None:
+            check_range("beats_per_bar", self.beats_per_bar, 2, 12)
         check_range("max_loops", self.max_loops, 1, 256)
         return self
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """The tempo and the beats of a part of the recording."""
-
-    bpm: float
-    beats: NDArray[np.floating[Any]]
-    """In frames; the attacks themselves, without the onset strength's lag."""
-    phase: int
-    """Which of the first beats begins a bar."""
-    confidence: float
-    """How much of the onset strength falls on the beats."""
-    whole: bool = False
-    """The recording is one loop."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +74,7 @@ class Candidate:
     start: int
     stop: int
     bars: int
+    beats_per_bar: int
     score: float
     confidence: float
     similarity: float
@@ -94,24 +83,26 @@ class Candidate:
 
 
 def backend() -> Backend:
-    """librosa's onset strength and beat tracking (see ``onsets``, ``beats``), or the stub."""
-    return real_or_stub("loops", "librosa", 2)
+    """Our own onset strength, beats and repetition; nothing that could be missing."""
+    return Backend("rushes", "loops-3+onsets-1+beats-1")
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
     """Find, choose, measure and cut. Raises ``UnsupportedMedia`` where nothing can be decoded."""
     tracks = analyse_recording(job)
-    pulses = [] if backend.stub or tracks.silent else list(find_pulses(tracks, params))
+    heard = [] if backend.stub or tracks.silent else hear_beats(tracks, params.beats_per_bar)
+    whole = find_whole_loop(job, tracks, heard, params.beats_per_bar) if heard else None
+    sections = [section for section in heard if section.steady]
     if backend.stub:
         loops = regular_loops(tracks, params)
     else:
-        loops = measure(job, tracks, choose(tracks, pulses, params), params)
-    beats = merged_beats(pulses) * tracks.hop
+        loops = measure(job, tracks, choose(tracks, sections, whole, params))
+    beats_s = _beats_s(tracks, sections, whole)
     about = {
-        "bpm": best_bpm(loops, pulses),
-        "beats_per_bar": params.beats_per_bar,
+        "bpm": _bpm(loops, sections),
+        "beats_per_bar": _metre(sections, whole, params),
         "min_quality_score": params.min_quality_score,
-        "beats_ms": [in_ms(max(beat, 0.0), tracks.sample_rate_hz) for beat in beats],
+        "beats_ms": [round(1000 * float(beat_s), 3) for beat_s in beats_s],
     }
     rate = tracks.sample_rate_hz
     found = Detection("loop", rate, tracks.samples, tracks.peak, loops, about)
@@ -122,99 +113,42 @@ def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
     return Result(made)
 
 
-def find_pulses(tracks: Tracks, params: LoopsParams) -> Iterator[Pulse]:
-    """Tempo and beats of each half minute (each begins in the middle of the one before)."""
-    rate_hz = tracks.sample_rate_hz / tracks.hop
-    whole = whole_loop_bpm(tracks, params.beats_per_bar)
+def _beats_s(
+    tracks: Tracks, sections: Sequence[Section], whole: WholeLoop | None
+) -> NDArray[np.floating[Any]]:
+    """The beats of the whole recording."""
     if whole is not None:
-        count = round(whole * tracks.samples / tracks.sample_rate_hz / 60)
-        yield Pulse(
-            whole, np.arange(count) * (tracks.samples / tracks.hop / count), 0, 1.0, whole=True
-        )
-        return
-    frames = tracks.flux_db.size
-    window = min(round(_WINDOW_S * rate_hz), frames)
-    for first in range(0, max(1, frames - window // 2), max(1, window // 2)):
-        part = slice(first, first + window)
-        pulse = pulse_of(tracks.flux_db[part], tracks.bands_db[part, 0], rate_hz, params)
-        if pulse is not None:
-            yield replace(pulse, beats=pulse.beats + first)
+        return np.arange(whole.beats) * (tracks.samples / tracks.sample_rate_hz / whole.beats)
+    return np.concatenate([np.zeros(0), *(section.beats_s for section in sections)])
 
 
-def pulse_of(
-    flux_db: NDArray[np.float32],
-    low_db: NDArray[np.int8],
-    frame_rate_hz: float,
-    params: LoopsParams,
-) -> Pulse | None:
-    """Of one part; ``None`` where fewer than two bars of beats are heard."""
-    flux = flux_db.astype(np.float64)
-    if flux.size < 2 * frame_rate_hz or not flux.any():
-        return None
-    tempos_bpm, salience = tracking.tempo_salience(flux, frame_rate_hz)
-    bpm = float(tempos_bpm[int(np.argmax(salience))])
-    beats = tracking.track_beats(flux, 60 * frame_rate_hz / bpm)
-    if beats.size <= params.beats_per_bar:
-        return None
-    phase = tracking.bar_phase(beats, low_db.astype(np.float64), params.beats_per_bar)
-    near = flux[np.clip(beats[:, None] + np.arange(-1, 2), 0, flux.size - 1)].max(axis=1).mean()
-    confidence = 1.0 - float(flux.mean() / max(near, 1e-9))
-    lag = _LAG_S * frame_rate_hz
-    return Pulse(bpm, beats - lag, phase, min(max(confidence, 0.0), 1.0))
-
-
-def whole_loop_bpm(tracks: Tracks, beats_per_bar: int) -> float | None:
-    """The tempo at which the recording's length is 1, 2, 4, 8 or 16 bars, if it looks like a loop.
-
-    At least three onsets; and short, or in time with the tempo that is heard in it (or with half or
-    double that) and sounding at both ends.
-    """
-    seconds = tracks.samples / tracks.sample_rate_hz
-    if not 0.5 <= seconds <= 30.0 or pick_peaks(tracks.flux_db, 1.0).size < 3:
-        return None
-    bpms = np.array([60.0 * beats_per_bar * bars / seconds for bars in (1, 2, 4, 8, 16)])
-    bpms = bpms[(bpms >= tracking.SLOWEST_BPM) & (bpms <= tracking.FASTEST_BPM)]
-    if not bpms.size:
-        return None
-    bpm = float(bpms[int(np.argmax(tracking.tempo_prior(bpms)))])
-    if seconds <= _SHORT_LOOP_S:
-        return bpm
-    flux = tracks.flux_db.astype(np.float64)
-    tempos_bpm, salience = tracking.tempo_salience(flux, tracks.sample_rate_hz / tracks.hop)
-    octaves = np.log2(float(tempos_bpm[int(np.argmax(salience))]) / bpm)
-    in_time = abs(octaves - round(octaves)) < np.log2(1.01)
-    quiet = 1e-4 * float(tracks.power.max())
-    both_ends = tracks.power[:3].max() > quiet and tracks.power[-6:].max() > quiet
-    return bpm if in_time and both_ends else None
-
-
-def best_bpm(loops: Sequence[Segment], pulses: Sequence[Pulse]) -> float | None:
-    """The best loop's tempo, which is measured best; without loops the first one tracked."""
+def _bpm(loops: Sequence[Segment], sections: Sequence[Section]) -> float | None:
+    """The best loop's tempo, which is measured best; without loops that of most of the beats."""
     if loops:
         return float(max(loops, key=lambda loop: loop.score).more["bpm"])
-    return round(pulses[0].bpm, 2) if pulses else None
+    longest = max(sections, key=lambda section: len(section.beats_s), default=None)
+    return round(longest.bpm, 2) if longest else None
 
 
-def merged_beats(pulses: Sequence[Pulse]) -> NDArray[np.floating[Any]]:
-    """The beats of the whole recording, in frames: of each overlap, half from either side."""
-    merged = pulses[0].beats if pulses else np.zeros(0)
-    for pulse in pulses[1:]:
-        middle = (merged[-1] + pulse.beats[0]) / 2 if merged.size else 0.0
-        later = pulse.beats[pulse.beats > middle]
-        spacing = float(np.median(np.diff(pulse.beats)))
-        kept = merged[merged < (later[0] if later.size else middle) - spacing / 2]
-        merged = np.concatenate([kept, later])
-    return merged
+def _metre(sections: Sequence[Section], whole: WholeLoop | None, params: LoopsParams) -> int:
+    if whole is not None:
+        return whole.beats_per_bar
+    longest = max(sections, key=lambda section: len(section.beats_s), default=None)
+    return longest.beats_per_bar if longest else params.beats_per_bar or BEATS_PER_BAR
 
 
-def choose(tracks: Tracks, pulses: Sequence[Pulse], params: LoopsParams) -> list[Candidate]:
-    """The best runs of bars: none that overlaps a better one by half or sounds just like it."""
+def choose(
+    tracks: Tracks, sections: Sequence[Section], whole: WholeLoop | None, params: LoopsParams
+) -> list[Candidate]:
+    """The best runs of bars, each distinct loop once."""
     found = [
         candidate
-        for pulse in pulses
-        for candidate in candidates(tracks, pulse, params)
+        for section in sections
+        for candidate in candidates(tracks, section, params)
         if candidate.score >= params.min_quality_score
     ]
+    if whole is not None:
+        found += [each for each in [_taken_whole(tracks, whole, params)] if each is not None]
     chosen: list[Candidate] = []
     for candidate in sorted(found, key=lambda each: (-each.score, each.start, each.bars)):
         if len(chosen) == params.max_loops:
@@ -224,27 +158,38 @@ def choose(tracks: Tracks, pulses: Sequence[Pulse], params: LoopsParams) -> list
     return chosen
 
 
-def candidates(tracks: Tracks, pulse: Pulse, params: LoopsParams) -> Iterator[Candidate]:
+def _taken_whole(tracks: Tracks, whole: WholeLoop, params: LoopsParams) -> Candidate | None:
+    length_ms = 1000 * tracks.samples / tracks.sample_rate_hz
+    fits = params.min_duration_ms <= length_ms <= params.max_duration_ms
+    if not fits or whole.score < params.min_quality_score:
+        return None
+    bars, per_bar = whole.beats // whole.beats_per_bar, whole.beats_per_bar
+    sure = whole.confidence
+    return Candidate(0, tracks.samples, bars, per_bar, whole.score, sure, sure, whole=True)
+
+
+def candidates(tracks: Tracks, section: Section, params: LoopsParams) -> Iterator[Candidate]:
     """Every run of 1, 2, 4 or 8 bars between the duration limits."""
+    rate = tracks.sample_rate_hz
     shortest, longest = (
-        tracks.sample_rate_hz * limit // 1000
-        for limit in (params.min_duration_ms, params.max_duration_ms)
+        rate * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
     )
-    period = 60 * tracks.sample_rate_hz / pulse.bpm / tracks.hop
-    lines = np.append(pulse.beats, pulse.beats[-1] + period)[pulse.phase :: params.beats_per_bar]
-    bars_of_all = lines.size - 1
-    for bars in sorted({*BARS, bars_of_all} if pulse.whole else BARS):
-        for first in range(bars_of_all - bars + 1):
-            start, stop = (round(lines[at] * tracks.hop) for at in (first, first + bars))
-            start, stop = max(start, 0), min(stop, tracks.samples)
-            if not shortest <= stop - start <= longest:
+    last_s = section.beats_s[-1] + 60.0 / section.bpm
+    lines_s = np.append(section.beats_s, last_s)[section.phase :: section.beats_per_bar]
+    for bars in BARS:
+        runs = lines_s.size - bars
+        if runs > 1 and lines_s[-1] == last_s:
+            runs -= 1  # no attack follows the last that says where exactly it ends
+        for first in range(runs):
+            start, stop = (round(float(lines_s[at]) * rate) for at in (first, first + bars))
+            if stop > tracks.samples + rate // 20 or not shortest <= stop - start <= longest:
                 continue
+            stop = min(stop, tracks.samples)
             similarity = repeats(tracks, start, stop)
-            if pulse.whole and bars == bars_of_all:
-                yield Candidate(0, tracks.samples, bars, 1.0, 1.0, similarity, whole=True)
-                continue
-            score = similarity * (0.6 + 0.4 * pulse.confidence) * _BARS_WEIGHT.get(bars, 0.9)
-            yield Candidate(start, stop, bars, score, pulse.confidence, similarity)
+            score = similarity * (0.6 + 0.4 * section.clarity) * _BARS_WEIGHT[bars]
+            yield Candidate(
+                start, stop, bars, section.beats_per_bar, score, section.clarity, similarity
+            )
 
 
 def repeats(tracks: Tracks, start: int, stop: int) -> float:
@@ -276,18 +221,42 @@ def _correlation(tracks: Tracks, first: int, second: int, count: int) -> float:
 
 
 def _same(tracks: Tracks, one: Candidate, other: Candidate) -> bool:
+    """Is it that loop, another take of it, begun at another beat, twice it or a part that fills it?"""
     overlap = min(one.stop, other.stop) - max(one.start, other.start)
-    if overlap > 0.5 * min(one.stop - one.start, other.stop - other.start):
-        return one.bars == other.bars or overlap > 0.5 * (one.stop - one.start)
-    if one.bars != other.bars:
+    pairs = ((each.stop - each.start, each) for each in (one, other))
+    (shorter, inner), (longer, outer) = sorted(pairs, key=lambda pair: pair[0])
+    if overlap > 0.5 * shorter and (one.bars == other.bars or overlap > 0.5 * longer):
+        return True
+    times = round(longer / shorter)
+    if abs(longer / shorter - times) > 0.02 * times:
         return False
-    count = (one.stop - one.start) // tracks.hop
-    return _correlation(tracks, one.start // tracks.hop, other.start // tracks.hop, count) > 0.9
+    if overlap > 0.9 * shorter and inner.similarity > _REPEATED_INSIDE:
+        return True
+    return _turned_alike(tracks, inner, outer, times) > _AS_ONE
 
 
-def measure(
-    job: Job, tracks: Tracks, chosen: Sequence[Candidate], params: LoopsParams
-) -> list[Segment]:
+def _turned_alike(tracks: Tracks, inner: Candidate, outer: Candidate, times: int) -> float:
+    """The best correlation of ``inner``, repeated, with ``outer``, begun at any of its beats."""
+    short = _spectra(tracks, inner)
+    long = _spectra(tracks, outer)
+    if len(short) < 8 or len(long) < 8:
+        return 0.0
+    again = np.concatenate([short] * times)[: len(long)]
+    long = long[: len(again)]
+    beats = inner.bars * inner.beats_per_bar
+    turns = (round(len(short) * beat / beats) + by for beat in range(beats) for by in (-1, 0, 1))
+    scale = float(np.sqrt(np.square(again).sum() * np.square(long).sum()))
+    if scale < 1e-6:
+        return 0.0
+    return max(float((np.roll(again, turn, axis=0) * long).sum()) for turn in turns) / scale
+
+
+def _spectra(tracks: Tracks, loop: Candidate) -> NDArray[np.float32]:
+    part = tracks.bands_db[loop.start // tracks.hop : loop.stop // tracks.hop].astype(np.float32)
+    return part - part.mean(axis=0) if len(part) else part
+
+
+def measure(job: Job, tracks: Tracks, chosen: Sequence[Candidate]) -> list[Segment]:
     """The second pass: each loop's exact first sample and length."""
     rate = tracks.sample_rate_hz
     reach = round(0.08 * rate)
@@ -304,7 +273,7 @@ def measure(
             seen[index, side] = Edge(first, window.mean(axis=1, keepdims=True), near)
     job.progress(0.6)
     loops = [
-        _exact(candidate, seen[index, 0], seen[index, 1], tracks, params)
+        _exact(candidate, seen[index, 0], seen[index, 1], tracks)
         for index, candidate in enumerate(chosen)
     ]
     return sorted(loops, key=lambda loop: (loop.start - loop.before, loop.stop))
@@ -315,18 +284,17 @@ def _exact(
     head: Edge,
     tail: Edge,
     tracks: Tracks,
-    params: LoopsParams,
 ) -> Segment:
     rate = tracks.sample_rate_hz
     start, length = 0, tracks.samples
     if not candidate.whole:
         start, length = exact_edges(head, tail, rate)
         length = min(length, tracks.samples - start)
-    count = candidate.bars * params.beats_per_bar
+    count = candidate.bars * candidate.beats_per_bar
     more = {
         "bpm": round(60 * count * rate / length, 4),
         "bars": candidate.bars,
-        "beats_per_bar": params.beats_per_bar,
+        "beats_per_bar": candidate.beats_per_bar,
         "beats_ms": [in_ms(start + beat * length / count, rate) for beat in range(count)],
         "similarity": round(candidate.similarity, 4),
     }
@@ -338,7 +306,7 @@ def _exact(
 
 def regular_loops(tracks: Tracks, params: LoopsParams) -> list[Segment]:
     """What the stub gives: bars at 120 bpm from the first sample on, known from the duration alone."""
-    rate, count = tracks.sample_rate_hz, params.beats_per_bar
+    rate, count = tracks.sample_rate_hz, params.beats_per_bar or BEATS_PER_BAR
     length = rate * count // 2
     if not params.min_duration_ms <= 1000 * length // rate <= params.max_duration_ms:
         return []

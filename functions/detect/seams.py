@@ -87,7 +87,7 @@ def close_seam(read: Samples, loop: Segment) -> Samples:
     rising = (np.arange(count, dtype=np.float32)[:, None] + 1) / count
     old, new = body[-count:], read[loop.before - count : loop.before]
     alike = float((old * new).sum()) / max(float(np.sqrt((old**2).sum() * (new**2).sum())), 1e-12)
-    power = rising**2 + (1 - rising) ** 2 + 2 * max(alike, -0.6) * rising * (1 - rising)
+    power = rising**2 + (1 - rising) ** 2 + 2 * max(alike, -0.8) * rising * (1 - rising)
     body[-count:] = (old * (1 - rising) + new * rising) / np.sqrt(power)
     return body
 

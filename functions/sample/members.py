@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from functions.sample.chunks import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 from functions.sample.pitch import LISTENS_S, Pitch, note_name, pitch_of
 from shared.contracts.artifact import COMMON_META
 from shared.contracts.detections import DetectedSegment, HitSegment, LoopSegment, PhraseSegment
 from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia
+from shared.sound.riff import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 
 MIDDLE_C = 60
 _NOT_OF_THE_SEGMENT = {*COMMON_META, "name"}

@@ -1,4 +1,4 @@
-"""Where the beats fall: in music, and in speech over music whose pulse is clear."""
+"""Which of ``shared.sound.beats``' beats count: those in music, or in speech over a clear pulse."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import FLUX_FRAMES_PER_S, Features
 from functions.transcribe.spans import Span
-from shared.media.beats import bar_phase, pulse_clarity, track_beats
+from shared.sound.beats import Section, hear_beats, pulse_clarity
+from shared.sound.onsets import Tracks
 
 Floats = NDArray[np.floating]
 
-BEATS_PER_BAR = 4
-_REST_MS = 2000
-"""After so long a silence the music begins anew."""
 _CLEAR = 0.3
 """Speech over a pulse clearer than this keeps its beats: of speech alone it is below 0.2."""
 _CONTEXT_MS = 2000
+_EARLY_MS = 20
+"""So little before a stretch a beat is still its own: rounding did it."""
+_LAST_MS = 50
+"""And so little before its end there is none: what begins there is what follows."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Beat:
     beat_index: int
     bar_index: int
     subdivision: int
-    """Its place in the bar, 1 to 4."""
+    """Its place in the bar, from 1."""
 
 
 @dataclass(frozen=True)
@@ -42,83 +43,78 @@ class Tempo:
     bpm: float
 
 
-def find_beats(features: Features, spans: Sequence[Span]) -> tuple[list[Beat], list[Tempo]]:
+def find_beats(tracks: Tracks, spans: Sequence[Span]) -> tuple[list[Beat], list[Tempo]]:
     """All beats in order, and the tempo of each stretch that has some."""
+    pulsing = [span for span in spans if _has_beats(span, tracks)]
     beats: list[Beat] = []
     tempi: list[Tempo] = []
-    for group in _groups(spans):
-        start_ms, end_ms = group[0].start_ms, group[-1].end_ms
-        first = round(start_ms / 1000 * FLUX_FRAMES_PER_S)
-        last = round(end_ms / 1000 * FLUX_FRAMES_PER_S)
-        flux = features.flux[first:last]
-        found = track_beats(flux, FLUX_FRAMES_PER_S)
-        times_ms = start_ms + 1000 * found.times_s
-        pulsing = [span for span in group if _has_beats(span, flux, start_ms)]
-        times_ms = times_ms[_inside(times_ms, pulsing)]
-        if len(times_ms) < 2:
+    for section in hear_beats(tracks):
+        times_ms = 1000 * section.beats_s
+        inside = np.flatnonzero(_inside(times_ms, pulsing))
+        if len(inside) < 2:
             continue
-        tempi.append(Tempo(pulsing[0].start_ms, pulsing[-1].end_ms, round(found.bpm, 2)))
-        phase = bar_phase(_accents(features, times_ms), BEATS_PER_BAR)
-        beats += _numbered(times_ms, phase, beats)
-    return beats, tempi
+        beats += _numbered(times_ms, inside, section, beats)
+        tempi.append(_tempo(times_ms[inside], section.bpm, pulsing))
+    return beats, _parted(tempi)
 
 
-def _groups(spans: Sequence[Span]) -> list[list[Span]]:
-    """Stretches that belong together, without what holds no music and without long silences."""
-    groups: list[list[Span]] = [[]]
-    for span in spans:
-        if span.kind == "silence" and span.end_ms - span.start_ms >= _REST_MS:
-            groups.append([])
-        else:
-            groups[-1].append(span)
-    trimmed = (_from_music_on(group[::-1])[::-1] for group in map(_from_music_on, groups))
-    return [group for group in trimmed if group]
-
-
-def _from_music_on(group: Sequence[Span]) -> list[Span]:
-    """Without the silence and noise before the first music or speech; nothing where there is no music."""
-    if not any(span.kind == "music" for span in group):
-        return []
-    first = next(index for index, span in enumerate(group) if span.kind in ("music", "speech"))
-    return list(group[first:])
-
-
-def _has_beats(span: Span, flux: Floats, start_ms: int) -> bool:
+def _has_beats(span: Span, tracks: Tracks) -> bool:
     if span.kind != "speech":
         return span.kind == "music"
     first, last = (
-        max(0, round((edge_ms - start_ms) / 1000 * FLUX_FRAMES_PER_S))
+        max(0, round(edge_ms / 1000 * tracks.frames_per_s))
         for edge_ms in (span.start_ms - _CONTEXT_MS, span.end_ms + _CONTEXT_MS)
     )
-    return bool(np.median(pulse_clarity(flux[first:last], FLUX_FRAMES_PER_S)) > _CLEAR)
+    clarity = pulse_clarity(tracks.flux_db[first:last], tracks.frames_per_s)
+    return bool(np.median(clarity) > _CLEAR)
 
 
 def _inside(times_ms: Floats, spans: Sequence[Span]) -> NDArray[np.bool_]:
-    """Which of ``times_ms`` lie in one of ``spans``, or so little before that rounding did it."""
+    """Which of ``times_ms`` lie in one of ``spans``."""
     inside = np.zeros(len(times_ms), bool)
     for span in spans:
-        inside |= (times_ms >= span.start_ms - 20) & (times_ms < span.end_ms)
+        inside |= (times_ms >= span.start_ms - _EARLY_MS) & (times_ms < span.end_ms - _LAST_MS)
     return inside
 
 
-def _accents(features: Features, times_ms: Floats) -> Floats:
-    """How strongly the low end begins at each beat."""
-    frames = np.round(times_ms / 1000 * FLUX_FRAMES_PER_S).astype(int)
-    around = np.clip(frames[:, None] + np.arange(-1, 3), 0, len(features.low_flux) - 1)
-    return np.asarray(features.low_flux[around].max(axis=1))
+def _tempo(times_ms: Floats, bpm: float, pulsing: Sequence[Span]) -> Tempo:
+    """From the beginning of the stretch that holds the first beat to the end of the last one's."""
+    held = [
+        span
+        for span in pulsing
+        if span.start_ms - _EARLY_MS <= times_ms[-1] and span.end_ms > times_ms[0]
+    ]
+    return Tempo(held[0].start_ms, held[-1].end_ms, round(bpm, 2))
 
 
-def _numbered(times_ms: Floats, phase: int, before: Sequence[Beat]) -> list[Beat]:
+def _parted(tempi: Sequence[Tempo]) -> list[Tempo]:
+    """None reaches into the next: where the tempo changes within a stretch, in the middle of both."""
+    made = list(tempi)
+    for index in range(len(made) - 1):
+        one, other = made[index], made[index + 1]
+        if one.end_ms > other.start_ms:
+            border_ms = (one.end_ms + other.start_ms) // 2
+            made[index] = Tempo(one.start_ms, border_ms, one.bpm)
+            made[index + 1] = Tempo(border_ms, other.end_ms, other.bpm)
+    return made
+
+
+def _numbered(
+    times_ms: Floats, inside: NDArray[np.intp], section: Section, before: Sequence[Beat]
+) -> list[Beat]:
     """Beats before the first bar line make a bar of their own."""
+    per_bar = section.beats_per_bar
+    lead = (per_bar - section.phase) % per_bar
+    places = lead + inside
     beat = before[-1].beat_index + 1 if before else 0
     bar = before[-1].bar_index + 1 if before else 0
-    lead = (BEATS_PER_BAR - phase) % BEATS_PER_BAR
+    first_bar = int(places[0]) // per_bar
     return [
         Beat(
-            round(float(at)),
-            beat + index,
-            bar + (lead + index) // BEATS_PER_BAR,
-            (lead + index) % BEATS_PER_BAR + 1,
+            round(float(times_ms[index])),
+            beat + number,
+            bar + int(place) // per_bar - first_bar,
+            int(place) % per_bar + 1,
         )
-        for index, at in enumerate(times_ms)
+        for number, (index, place) in enumerate(zip(inside, places, strict=True))
     ]

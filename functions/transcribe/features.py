@@ -1,7 +1,7 @@
-"""What a recording sounds like, a few numbers a frame: what tells music from noise and finds beats.
+"""Which tones a recording holds, a few numbers a frame: what tells music from noise.
 
-Computed block by block from 16 kHz mono; an hour leaves 3 MB behind. Two resolutions: short windows
-for when something begins, long ones for which tones sound.
+Computed block by block from 16 kHz mono; an hour leaves 2 MB behind. When something begins is
+``shared.sound.onsets``' part.
 """
 
 from __future__ import annotations
@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 RATE_HZ = 16_000
-FLUX_HOP, FLUX_WINDOW = 256, 1024
-FLUX_FRAMES_PER_S = RATE_HZ / FLUX_HOP
 TONE_HOP, TONE_WINDOW = 2048, 4096
 TONE_FRAMES_PER_S = RATE_HZ / TONE_HOP
 _BATCH_FRAMES = 64
 """So many at once whatever the blocks' lengths, so that rounding does not depend on them."""
-_BANDS = 40
-_LOW_BANDS = 5
-_FLOOR_POWER = 1e-8
 _MEDIAN_BINS = 32
 _PEAK_OVER_MEDIAN = 12.0
 """A bin so far above the median of its surroundings is a tone: of noise 1 bin in 4,000 is."""
@@ -32,12 +27,8 @@ _PEAK_OVER_MEDIAN = 12.0
 
 @dataclass(frozen=True)
 class Features:
-    """``flux`` at 62.5 frames a second, the rest at 7.8; frame ``i`` is at ``i`` hops."""
+    """7.8 frames a second; frame ``i`` is at ``i`` hops."""
 
-    flux: Floats
-    """Onset strength: mean rise of 40 mel bands in dB."""
-    low_flux: Floats
-    """The same below 200 Hz."""
     tonality: Floats
     """How much of the energy from 150 Hz to 5 kHz is in tones, 0 to 1."""
     flatness: Floats
@@ -52,38 +43,20 @@ class FeatureMeter:
     """Takes mono blocks at 16 kHz, any lengths."""
 
     def __init__(self) -> None:
-        self._onsets = _Framer(FLUX_WINDOW, FLUX_HOP)
         self._tones = _Framer(TONE_WINDOW, TONE_HOP)
-        self._last_db = np.full((2, _BANDS), 10 * np.log10(_FLOOR_POWER), np.float32)
-        self._flux: list[Floats] = []
         self._tonal: list[Floats] = []
 
     def add(self, block: Floats) -> None:
         """Measure the next samples."""
-        for views in self._onsets.add(block):
-            self._flux.append(self._rise(views))
         for views in self._tones.add(block):
             self._tonal.append(_tonal_rows(views))
 
     def finish(self) -> Features:
         """The features of all that was taken."""
-        for views in self._onsets.finish():
-            self._flux.append(self._rise(views))
         for views in self._tones.finish():
             self._tonal.append(_tonal_rows(views))
-        flux = np.concatenate([np.zeros((0, 2), np.float32), *self._flux])
         tonal = np.concatenate([np.zeros((0, 15), np.float32), *self._tonal])
-        flux[:2] = np.minimum(flux[:2], np.percentile(flux, 99, axis=0) if len(flux) else 0.0)
-        return Features(flux[:, 0], flux[:, 1], tonal[:, 0], tonal[:, 1], tonal[:, 3:], tonal[:, 2])
-
-    def _rise(self, views: Floats) -> Floats:
-        """``(frames, 2)``: how far all bands, and the low ones, rose within two frames."""
-        power = _power(views, FLUX_WINDOW)
-        level_db = 10 * np.log10(power @ _mel_filters() + np.float32(_FLOOR_POWER))
-        before = np.concatenate([self._last_db, level_db])[: len(level_db)]
-        self._last_db = np.concatenate([self._last_db, level_db])[-2:]
-        rise = np.maximum(level_db - before, 0.0)
-        return np.stack([rise.mean(axis=1), rise[:, :_LOW_BANDS].mean(axis=1)], axis=1)
+        return Features(tonal[:, 0], tonal[:, 1], tonal[:, 3:], tonal[:, 2])
 
 
 class _Framer:
@@ -161,16 +134,3 @@ def _pitch_classes(low: int, high: int) -> Floats:
     off = np.min([np.abs(hz - np.round(hz / mains) * mains) for mains in (50, 60)], axis=0)
     table[:, 12] = off <= 4.0
     return table
-
-
-@lru_cache(maxsize=1)
-def _mel_filters() -> Floats:
-    """``(bins, bands)`` triangles from 30 Hz to 7.6 kHz, each summing to 1."""
-    low, high = (2595 * np.log10(1 + hz / 700) for hz in (30.0, 7600.0))
-    mels = np.linspace(low, high, _BANDS + 2)
-    edges = (700 * (10 ** (mels / 2595) - 1))[:, None]
-    hz = np.fft.rfftfreq(FLUX_WINDOW, 1 / RATE_HZ)[None, :]
-    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
-    triangles = np.maximum(0.0, np.minimum(rising, falling)) + 1e-12
-    return np.ascontiguousarray((triangles / triangles.sum(axis=1, keepdims=True)).T, np.float32)

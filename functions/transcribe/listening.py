@@ -16,6 +16,7 @@ from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.layouts import even_mono
 from shared.sound.loudness_meter import LoudnessMeter
+from shared.sound.onsets import OnsetStrength, Tracks
 
 Floats = NDArray[np.float32]
 
@@ -34,6 +35,8 @@ class Heard:
     """16 kHz mono, memory-mapped: the mix, or one for each channel."""
     features: Features
     """Of the mix."""
+    tracks: Tracks
+    """Onset strength at the recording's own rate: the same numbers that hits and loops go by."""
     energy: NDArray[np.float64]
     """K-weighted mean square, summed over the channels (BS.1770-4), of each 10 ms."""
     integrated_lufs: float
@@ -99,6 +102,7 @@ class _Meters:
         self._loudness = LoudnessMeter(blocks.sample_rate_hz, blocks.channels, layout)
         self._to_mono = even_mono(layout, blocks.channels, heard.mono_channels)[:, 0]
         self._features = FeatureMeter()
+        self._onsets = OnsetStrength(blocks.sample_rate_hz)
         self._to_16k = _Resampler(blocks.sample_rate_hz, voices)
         self._paths = [folder / f"voice_{index}.f32" for index in range(voices)]
         self._files = [path.open("wb") for path in self._paths]
@@ -106,6 +110,7 @@ class _Meters:
 
     def add(self, block: Floats) -> None:
         self._energy.add(self._loudness.add(block))
+        self._onsets.process(block)
         many = len(self._files) > 1
         self._take(self._to_16k.add(block if many else self._mixed(block)[:, None]))
 
@@ -116,7 +121,8 @@ class _Meters:
         features = self._features.finish()
         voices = [_mapped(path) for path in self._paths]
         lufs = self._loudness.integrated_lufs()
-        return Heard(duration_ms, voices, features, self._energy.finish(), lufs, damage)
+        tracks, energy = self._onsets.finish(), self._energy.finish()
+        return Heard(duration_ms, voices, features, tracks, energy, lufs, damage)
 
     def _take(self, voices: Floats) -> None:
         for index, file in enumerate(self._files):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import FLUX_FRAMES_PER_S, TONE_FRAMES_PER_S, Features
-from shared.media.beats import pulse_clarity
+from functions.transcribe.features import TONE_FRAMES_PER_S, Features
+from shared.sound.beats import pulse_clarity
+from shared.sound.onsets import Tracks
 
 Floats = NDArray[np.float64]
 
@@ -21,11 +22,11 @@ _SHARP_DB = 5.0
 _NEAR_S = 4.0
 
 
-def music_scores(features: Features, start_s: float, stop_s: float) -> Floats:
+def music_scores(features: Features, tracks: Tracks, start_s: float, stop_s: float) -> Floats:
     """How surely each second of a stretch without speech is music, 0 to 1; above 0.5 it is."""
     seconds = max(1, round(stop_s - start_s))
     tones = np.array([_tones(features, start_s, stop_s, second) for second in range(seconds)])
-    pulse = _pulse(features, start_s, stop_s, seconds)
+    pulse = _pulse(tracks, start_s, stop_s, seconds)
     scores = 1 - (1 - tones) * (1 - pulse)
     return _medians(scores, 2)
 
@@ -54,15 +55,15 @@ def _variety(chroma: NDArray[np.float32]) -> float:
     return float(np.clip((classes - 1.1) / 0.4, 0.0, 1.0))
 
 
-def _pulse(features: Features, start_s: float, stop_s: float, seconds: int) -> Floats:
-    part = slice(round(start_s * FLUX_FRAMES_PER_S), round(stop_s * FLUX_FRAMES_PER_S))
-    flux = features.flux[part]
-    if len(flux) < FLUX_FRAMES_PER_S:
+def _pulse(tracks: Tracks, start_s: float, stop_s: float, seconds: int) -> Floats:
+    rate_hz = tracks.frames_per_s
+    flux = tracks.flux_db[round(start_s * rate_hz) : round(stop_s * rate_hz)]
+    if len(flux) < rate_hz:
         return np.zeros(seconds)
     # Footsteps fall into step for a few seconds; a beat stays.
-    clarity = _medians(np.resize(pulse_clarity(flux, FLUX_FRAMES_PER_S), seconds), 4)
-    reach = round(_NEAR_S * FLUX_FRAMES_PER_S)
-    middles = ((np.arange(seconds) + 0.5) * FLUX_FRAMES_PER_S).astype(int)
+    clarity = _medians(np.resize(pulse_clarity(flux, rate_hz), seconds), 4)
+    reach = round(_NEAR_S * rate_hz)
+    middles = ((np.arange(seconds) + 0.5) * rate_hz).astype(int)
     sharp = [np.percentile(flux[max(0, at - reach) : at + reach], 98) for at in middles]
     return np.asarray(
         np.where(np.array(sharp) > _SHARP_DB, np.clip((clarity - 0.14) / 0.22, 0, 1), 0.0)

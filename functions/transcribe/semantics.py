@@ -157,7 +157,7 @@ def hear(job: Job, params: SemanticsParams, model: str | None) -> Analysis:
         )
         voiced = trimmed(without_instruments(voiced, heard), heard)
     spans = find_spans(heard, voiced, params.min_silence_ms)
-    beats, tempi = find_beats(heard.features, spans) if params.include_beats else ([], [])
+    beats, tempi = find_beats(heard.tracks, spans) if params.include_beats else ([], [])
     spoken = None
     if model and voiced:
         recogniser = Recogniser(load_model(find_model(model), "cpu"), params.language)

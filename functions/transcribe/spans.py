@@ -156,7 +156,7 @@ def _bridged(sounds: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
 def _judged(heard: Heard, sounds: Sequence[tuple[int, int]]) -> Iterator[Span]:
     """Music with its rests, or other sounds with the silence between them."""
     start_ms, end_ms = sounds[0][0], sounds[-1][1]
-    scores = music_scores(heard.features, start_ms / 1000, end_ms / 1000)
+    scores = music_scores(heard.features, heard.tracks, start_ms / 1000, end_ms / 1000)
     step_ms = (end_ms - start_ms) / len(scores)
     changes = [0, *(np.flatnonzero(np.diff(scores > 0.5)) + 1).tolist(), len(scores)]
     for first, last in pairwise(changes):

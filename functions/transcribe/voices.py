@@ -106,4 +106,4 @@ def _instrument(heard: Heard, one: Voiced) -> bool:
         max(0, one.start_ms - 3000) / 1000,
         min(heard.duration_ms, one.end_ms + 3000) / 1000,
     )
-    return bool(music_scores(heard.features, *around_s).mean() > 0.5)
+    return bool(music_scores(heard.features, heard.tracks, *around_s).mean() > 0.5)

@@ -19,12 +19,13 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.transcribe import captions, recognise, semantics
-from functions.transcribe.features import FLUX_FRAMES_PER_S, FeatureMeter
+from functions.transcribe.features import FeatureMeter
 from functions.transcribe.whisper import find_model, load_model
 from shared.contracts.step_engine import Job
-from shared.media.beats import track_beats
 from shared.media.probe import probe
 from shared.settings import settings
+from shared.sound.beats import hear_beats
+from shared.sound.onsets import analyse
 from tests.bench.grown_whisper import grow
 from tests.bench.report import Row, median_s, show
 from tests.functions.transcribe.harness import MODEL
@@ -127,7 +128,8 @@ def beat_rows() -> list[Row]:
     def ours() -> object:
         meter = FeatureMeter()
         meter.add(samples)
-        return track_beats(meter.finish().flux, FLUX_FRAMES_PER_S)
+        meter.finish()
+        return hear_beats(analyse([samples[:, None]], RATE_HZ))
 
     def bare() -> object:
         return librosa.beat.beat_track(y=samples, sr=RATE_HZ)

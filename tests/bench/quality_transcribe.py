@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from functions.transcribe.features import FLUX_FRAMES_PER_S, FeatureMeter
+from functions.transcribe.features import FeatureMeter
 from functions.transcribe.music import music_scores
 from functions.transcribe.semantics import ENGINE
-from shared.media.beats import pulse_clarity
 from shared.media.vad import RATE_HZ, speech_probabilities, speech_spans
 from shared.settings import settings
+from shared.sound.beats import pulse_clarity
+from shared.sound.onsets import analyse
 from tests.functions.transcribe.harness import MODEL, REAL_MEDIA, Ran, run
 from tests.functions.transcribe.sounds import FIVE, FOUR, MUSIC, OTHER, TWO, Samples, spoken, write
 
@@ -52,10 +53,12 @@ def features_table() -> None:
     groups: tuple[Mapping[str, Callable[[float], Samples]], ...] = (MUSIC, OTHER)
     for name, make in (item for group in groups for item in group.items()):
         meter = FeatureMeter()
-        meter.add(make(SECONDS))
+        samples = make(SECONDS)
+        meter.add(samples)
+        tracks = analyse([samples[:, None]], RATE_HZ)
         features = meter.finish()
-        clarity = np.median(pulse_clarity(features.flux, FLUX_FRAMES_PER_S))
-        scores = music_scores(features, 0, SECONDS)
+        clarity = np.median(pulse_clarity(tracks.flux_db, tracks.frames_per_s))
+        scores = music_scores(features, tracks, 0, SECONDS)
         tonality = np.median(features.tonality)
         print(
             f"| {name} | {tonality:.2f} | {clarity:.2f} | {scores.min():.2f} to {scores.max():.2f} |"

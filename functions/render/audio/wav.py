@@ -1,13 +1,13 @@
 """WAV, written block by block, with cue points and tags; and rounding to integers, dithered.
 
 An own writer, for libsndfile stamps the time into float files and writes no cue points. Layout:
-``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (RIFF, Microsoft and IBM, 1991).
+``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (``shared.sound.riff``).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -17,19 +17,12 @@ from numpy.typing import NDArray
 
 from functions.render.audio.envelopes import Signal
 from shared.errors import InputTooLarge
+from shared.sound.riff import Cue, cue_chunks, info_chunk
 
 FLOAT = 32
 _MAX_BYTES = (1 << 32) - (1 << 20)
 _HEADER_BYTES = 44
 _SEED = 0x5EED
-_INFO = {
-    "title": b"INAM",
-    "artist": b"IART",
-    "album": b"IPRD",
-    "date": b"ICRD",
-    "genre": b"IGNR",
-    "comment": b"ICMT",
-}
 
 
 class WavWriter:
@@ -78,37 +71,13 @@ class WavWriter:
     ) -> None:
         """Finish the file. ``markers``: frame and name."""
         self._file.write(b"\0" * (self._bytes % 2))
-        self._file.write(b"".join(_closing_chunks(markers, tags or {})))
+        cues = [Cue(frame, name) for frame, name in markers]
+        self._file.write(cue_chunks(cues) + info_chunk(tags or {}))
         total = self._file.tell()
         for at, size in ((4, total - 8), (_HEADER_BYTES - 4, self._bytes)):
             self._file.seek(at)
             self._file.write(struct.pack("<I", size))
         self._file.close()
-
-
-def _closing_chunks(markers: Sequence[tuple[int, str]], tags: Mapping[str, str]) -> Iterable[bytes]:
-    if markers:
-        points = b"".join(
-            struct.pack("<II4sIII", number, frame, b"data", 0, 0, frame)
-            for number, (frame, _) in enumerate(markers, 1)
-        )
-        yield _chunk(b"cue ", struct.pack("<I", len(markers)) + points)
-        labels = b"".join(
-            _chunk(b"labl", struct.pack("<I", number) + _text(name))
-            for number, (_, name) in enumerate(markers, 1)
-        )
-        yield _chunk(b"LIST", b"adtl" + labels)
-    if tags:
-        info = b"".join(_chunk(_INFO[name], _text(value)) for name, value in sorted(tags.items()))
-        yield _chunk(b"LIST", b"INFO" + info)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
-
-
-def _text(value: str) -> bytes:
-    return value.replace("\0", " ").encode() + b"\0"
 
 
 class Rounding:

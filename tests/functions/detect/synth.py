@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,3 +105,65 @@ def melody(*, attack_s: float, noise_dbfs: float = -60.0, notes: int = 40, seed:
         sound = note(rate_hz, pitch_hz, 0.5, attack_s)
         place(out, sound, round(rate_hz * start_s), rng.uniform(0.2, 1.0))
     return Truth(noise_floor(out, noise_dbfs, seed + 7), rate_hz, starts_s, np.zeros(0))
+
+
+ROCK = {"kick": "x...x...", "snare": "..x...x.", "hat": "xxxxxxxx"}
+"""Eighths of a bar of four: ``x`` a stroke, ``o`` a soft one."""
+BUSY = {"kick": "x..x..x.", "snare": "..x...x.", "hat": "xxxxxxxx"}
+SIXTEENTHS = {
+    "kick": "x.........x.....",
+    "snare": "....x.......x...",
+    "hat": "xoxoxoxoxoxoxoxo",
+}
+HOUSE = {"kick": "x.x.x.x.", "snare": "..x...x.", "hat": ".x.x.x.x"}
+WALTZ = {"kick": "x.....", "snare": "..o.o.", "hat": "x.x.x."}
+SIX_EIGHT = {"kick": "x.....", "snare": "...x..", "hat": "xooxoo"}
+"""Two beats of three eighths each."""
+
+
+def groove(
+    pattern: Mapping[str, str],
+    bpm: float,
+    *,
+    steps_per_beat: int = 2,
+    bars: int = 8,
+    rate_hz: int = 44_100,
+    lead_s: float = 0.3,
+    noise_dbfs: float = -60.0,
+    swing: float = 0.5,
+    seed: int = 0,
+) -> Truth:
+    """A bar played over and over, each stroke a little louder or softer than the last."""
+    rng = np.random.default_rng(seed)
+    steps = len(next(iter(pattern.values())))
+    step_s = 60.0 / bpm / steps_per_beat
+    out = np.zeros(round(rate_hz * (lead_s + bars * steps * step_s)), np.float32)
+    sounds = {"kick": kick(rate_hz), "snare": snare(rate_hz), "hat": hat(rate_hz)}
+    onsets = set()
+    for step in range(bars * steps):
+        late = (2 * swing - 1) * step_s if step % 2 else 0.0
+        at = round(rate_hz * (lead_s + step * step_s + late))
+        for name, strokes in pattern.items():
+            stroke = strokes[step % steps]
+            if stroke != ".":
+                place(out, sounds[name], at, rng.uniform(0.8, 1.0) * (0.4 if stroke == "o" else 1))
+                onsets.add(at)
+    beats_s = lead_s + np.arange(bars * steps // steps_per_beat) * 60.0 / bpm
+    samples = noise_floor(out, noise_dbfs, seed + 50)
+    return Truth(samples, rate_hz, np.array(sorted(onsets)) / rate_hz, beats_s)
+
+
+def pad(seconds: float, *, vibrato_hz: float = 5.0, rate_hz: int = 44_100) -> Truth:
+    """A chord with vibrato and tremolo: it moves all the time, and nothing in it begins."""
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    depth = 0.006 / vibrato_hz
+    wave = sum(
+        np.sin(2 * np.pi * hertz * k * (t + depth * np.sin(2 * np.pi * vibrato_hz * t))) / k
+        for hertz in (220.0, 277.2, 329.6)
+        for k in range(1, 5)
+    )
+    shape = np.minimum(np.minimum(t, seconds - t) / 0.8, 1.0)
+    tremolo = 1 + 0.2 * np.sin(2 * np.pi * vibrato_hz * t + 1.0)
+    return Truth(
+        (0.06 * wave * shape * tremolo).astype(np.float32), rate_hz, np.zeros(0), np.zeros(0)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import mir_eval
@@ -12,17 +13,17 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.detect import segments
+from functions.detect import hits, segments
 from functions.detect.hits import ENGINE, HitsParams, true_start
-from functions.detect.onsets import Samples
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Dependency
 from shared.errors import ValidationError
+from shared.sound.onsets import Samples
 from shared.watch.health import HealthReport
 from tests.functions.detect import synth
 from tests.functions.detect.harness import Ran, run, write
 
-REAL = Backend("librosa", "hits-2+librosa-0", dependencies={"librosa": Dependency(True, "0")})
+REAL = Backend("rushes", "hits-3", dependencies={"faster-whisper": Dependency(True, "1.2")})
 STUB = Backend("stub", "hits-stub-1", stub=True)
 
 
@@ -66,8 +67,9 @@ def test_attacks_are_whole(tmp_path: Path) -> None:
         first = round(nearest_ms * 44.1)
         at = first - round(row["start_ms"] * 44.1)
         cut = ran.audio(index, "audio_hit")[:, 0]
-        attack = truth.samples[first : first + 2000]
-        np.testing.assert_allclose(cut[at : at + 2000], attack, atol=2**-22)
+        sounding = round((row["end_ms"] - row["start_ms"]) * 44.1) - at - 256
+        attack = truth.samples[first : first + min(2000, sounding)]
+        np.testing.assert_allclose(cut[at : at + len(attack)], attack, atol=2**-22)
 
 
 @pytest.mark.heavy
@@ -82,14 +84,42 @@ def test_a_hit_ends_when_it_has_decayed(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_every_hit_is_between_the_limits(tmp_path: Path) -> None:
+def test_no_hit_holds_the_next_onset(tmp_path: Path) -> None:
+    """It is cut with a fade before that, and silence fills its file up to half a second."""
     truth = synth.drums(bpm=175, lead_s=0.1)
     ran = hits_of(truth, tmp_path)
-    length_ms = 1000 * (ran.seconds("end_ms") - ran.seconds("start_ms"))
-    assert (length_ms >= 499.99).all()
+    onsets_ms = np.array(ran.body["onsets_ms"])
+    for index, row in enumerate(ran.body["segments"]):
+        inside = (onsets_ms > row["onset_ms"] + 1) & (onsets_ms < row["end_ms"])
+        assert not inside.any()
+        cut = ran.audio(index, "audio_hit")
+        sounding = round((row["end_ms"] - row["start_ms"]) * 44.1)
+        assert len(cut) == max(sounding, 22_050)
+        assert not cut[sounding:].any()
     assert ran.body["segments"][-1]["end_ms"] <= ran.body["duration_ms"] + 0.5
-    for index, milliseconds in enumerate(length_ms):
-        assert len(ran.audio(index, "audio_hit")) == round(milliseconds * 44.1)
+
+
+@pytest.mark.heavy
+def test_a_vibrato_is_no_hit(tmp_path: Path) -> None:
+    ran = hits_of(synth.pad(10), tmp_path)
+    starts_ms = [row["onset_ms"] for row in ran.body["segments"]]
+    assert all(at_ms < 1_000 for at_ms in starts_ms)  # the chord's own beginning, at most
+
+
+@pytest.mark.heavy
+def test_syllables_are_no_hits_unless_asked_for(tmp_path: Path) -> None:
+    text = "The garden gate was left open all night and nobody knew who had been there"
+    subprocess.run(["espeak-ng", "-w", str(tmp_path / "said.wav"), text], check=True)
+    said, rate_hz = soundfile.read(tmp_path / "said.wav", dtype="float32")
+    knocks = np.zeros(rate_hz * 3, np.float32)
+    for second in (0.5, 1.5, 2.5):
+        synth.place(knocks, synth.snare(rate_hz), round(rate_hz * second))
+    both = synth.noise_floor(np.concatenate([said, knocks]), -70)
+    truth = synth.Truth(both, rate_hz, np.zeros(0), np.zeros(0))
+    found_s = hits_of(truth, tmp_path / "a").seconds("onset_ms") - len(said) / rate_hz
+    np.testing.assert_allclose(found_s, [0.5, 1.5, 2.5], atol=0.01)
+    with_speech = hits_of(truth, tmp_path / "b", include_speech=True)
+    assert with_speech.body["segment_count"] > 8
 
 
 @pytest.mark.heavy
@@ -237,18 +267,17 @@ def test_quality_is_clamped(score: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "version", "expected"),
-    [("ok", "0.11.0", "hits-2+librosa-0.11.0"), ("missing", None, "hits-stub-1")],
+    ("status", "version", "heard"),
+    [("ok", "1.2.1", "faster-whisper-1.2.1"), ("missing", None, "no-voices")],
 )
-def test_backend(
-    status: str, version: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+def test_backend_says_whose_each_part_is(
+    status: str, version: str | None, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = HealthReport("librosa", status, "0.10", version)  # type: ignore[arg-type]
-    monkeypatch.setattr(segments, "report", lambda name: report)
+    report = HealthReport("faster-whisper", status, "1.0", version)  # type: ignore[arg-type]
+    monkeypatch.setattr(hits, "report", lambda name: report)
     backend = ENGINE.backend()
-    assert backend.version == expected
-    assert backend.stub == (status == "missing")
-    assert backend.dependencies["librosa"].available == (status == "ok")
+    assert (backend.name, backend.version) == ("rushes", f"hits-3+onsets-1+{heard}")
+    assert not backend.stub
 
 
 def test_the_stub_is_regular_and_knows_nothing(tmp_path: Path) -> None:

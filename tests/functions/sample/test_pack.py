@@ -32,7 +32,7 @@ from tests.functions.sample.rig import (
     field_recording,
     pack,
 )
-from tests.functions.sample.test_chunks import parsed
+from tests.shared.sound.test_riff import parsed
 
 Inputs = Mapping[str, Sequence[InputFile]]
 
@@ -83,7 +83,9 @@ def test_every_wav_plays_and_is_what_the_detection_cut(packed: Packed, inputs: I
         sound, _ = soundfile.read(cut[row["artifact_id"]], always_2d=True)
         assert np.array_equal(packed.audio(row["file"]), sound)
         length_ms = 1000 * len(sound) / RATE_HZ
-        assert row["end_ms"] - row["start_ms"] == pytest.approx(length_ms, abs=0.01)
+        shortest_ms = 500 if row["file"].startswith("Hits/") else 0  # silence fills it
+        sounding_ms = row["end_ms"] - row["start_ms"]
+        assert max(sounding_ms, shortest_ms) == pytest.approx(length_ms, abs=0.01)
 
 
 @pytest.mark.heavy

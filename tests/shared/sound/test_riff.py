@@ -14,8 +14,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.sample.chunks import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 from shared.errors import UnsupportedMedia
+from shared.sound.riff import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 
 RATE_HZ = 48_000
 

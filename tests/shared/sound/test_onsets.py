@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.detect.onsets import FLOOR_POWER, analyse, hop_samples, local_mean, pick_peaks
+from shared.sound.onsets import FLOOR_POWER, analyse, hop_samples, local_mean, pick_peaks
 from tests.functions.detect import synth
 
 
@@ -51,7 +51,7 @@ def test_blocks_do_not_matter(block: int) -> None:
     samples = synth.drums(rate_hz=rate_hz, bars=1).samples[:, None].repeat(2, axis=1)
     whole = analyse([samples], rate_hz)
     cut = analyse([samples[at : at + block] for at in range(0, len(samples), block)], rate_hz)
-    for name in ("flux_db", "power", "peak", "bands_db"):
+    for name in ("flux_db", "sharp_db", "power", "peak", "bands_db"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
 
 
@@ -69,7 +69,7 @@ def test_does_not_touch_numba() -> None:
     """Its compilation would cost a cold start half a minute."""
     code = (
         "import sys, numpy as np\n"
-        "import functions.detect.hits, functions.detect.onsets as o\n"
+        "import functions.detect.hits, shared.sound.onsets as o\n"
         "o.analyse([np.random.default_rng(0).standard_normal((9999, 1)).astype('f')], 8000)\n"
         "sys.exit('numba' in sys.modules or 'librosa' in sys.modules)"
     )

@@ -1,0 +1,315 @@
+"""Tempo and beats of a recording: the one place that decides them.
+
+One pass's ``Tracks`` in, sections of a steady pulse out. For each stretch between rests:
+
+repetition   how far onset strength repeats around each second, at each tempo   (autocorrelation)
+path         the tempo of each second: repeating, usual and steady              (Viterbi)
+level        which multiple of it is the beat: where the sound itself repeats   (``pulse_level``)
+beats        strong and a period apart: Ellis's dynamic programme
+
+Dynamic programme: D. Ellis, "Beat Tracking by Dynamic Programming", Journal of New Music Research
+36(1), 2007, equations 3 to 5. It differs from librosa's where that rounds: periods are not whole
+frames, the tempo is judged anew each second, and beats lie between frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.sound.onsets import Tracks
+from shared.sound.pulse_level import accents, choose_level
+
+Floats = NDArray[np.float64]
+
+SLOWEST_BPM, FASTEST_BPM = 50.0, 220.0
+BEATS_PER_BAR = 4
+"""Where nothing says otherwise."""
+_USUAL_BPM = 120.0
+_TEMPI = 128
+_WINDOW_S = 8.0
+_STEADINESS = 40.0
+"""How dear a change of tempo is from one second to the next, by the square of its octaves."""
+_TIGHTNESS = 100.0
+_REST_S = 2.0
+_REST_POWER = 1e-5
+"""After so long a time 50 dB below the loudest the music begins anew."""
+_CLEAR, _JUDGED_S = 0.35, 5
+"""A second is clear that is so much as clear as the clearest; so many seconds tell the beat."""
+_JUMP = 1.08
+"""Where the tempo changes by more than this from one second to the next, a section ends."""
+_DRIFT = 0.05
+"""Over a section, in parts of the tempo."""
+_HEARD_DB = 0.5
+"""Onsets at the beats stand out by so much, or there is no beat: a vibrato's don't."""
+_STEADY_CLARITY, _STEADY_REPETITION = 0.3, 0.5
+"""Speech stays below 0.27 and 0.4."""
+_LAG_S = 0.008
+"""By so much the peak of what beats fall on follows the attack."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch with one pulse."""
+
+    beats_s: Floats
+    """The attacks, in seconds of the recording, two at least."""
+    bpm: float
+    beats_per_bar: int
+    phase: int
+    """Which of the first beats begins a bar."""
+    clarity: float
+    """How far the onsets repeat at that tempo: 0 for noise, 1 for a machine."""
+    repetition: float
+    """How alike the sound is to itself a bar, or two, or half of one later: -1 to 1."""
+
+    @property
+    def steady(self) -> bool:
+        """Its onsets or its sound repeat more than speech, wind and steps do."""
+        return self.clarity >= _STEADY_CLARITY or self.repetition >= _STEADY_REPETITION
+
+
+def hear_beats(tracks: Tracks, beats_per_bar: int | None = None) -> list[Section]:
+    """The recording's sections in order. ``beats_per_bar``: 3 or 4 as heard where it is not given."""
+    rate_hz = tracks.frames_per_s
+    found = []
+    for first, last in _between_rests(tracks.power, rate_hz):
+        for section in _sections(tracks.part(first, last), rate_hz, beats_per_bar):
+            found.append(_moved(section, first / rate_hz - _LAG_S))
+    return found
+
+
+def pulse_clarity(flux: NDArray[np.floating], frames_per_s: float) -> Floats:
+    """How far onsets repeat at the best tempo, a value a second of ``flux``, 0 to 1."""
+    return np.asarray(_repetition(flux, frames_per_s).max(axis=1, initial=0.0))
+
+
+def bar_phase(accent: NDArray[np.floating], beats_per_bar: int = BEATS_PER_BAR) -> int:
+    """Which of the first beats begins a bar: the one whose like stand out, or the first where none does.
+
+    ``accent``: how much the low end rises at each beat.
+    """
+    if len(accent) < 2 * beats_per_bar:
+        return 0
+    means = np.array([accent[phase::beats_per_bar].mean() for phase in range(beats_per_bar)])
+    best = int(np.argmax(means))
+    return best if means[0] < 0.8 * means[best] else 0
+
+
+def _between_rests(power: NDArray[np.floating], rate_hz: float) -> Iterator[tuple[int, int]]:
+    """Frames ``[first, last)`` of what sounds, a rest of two seconds or more between each two."""
+    loud = np.flatnonzero(power > _REST_POWER * power.max(initial=0.0))
+    if not loud.size:
+        return
+    breaks = np.flatnonzero(np.diff(loud) >= _REST_S * rate_hz)
+    firsts = loud[np.append(0, breaks + 1)]
+    lasts = loud[np.append(breaks, loud.size - 1)] + 1
+    for first, last in zip(firsts, lasts, strict=True):
+        yield max(0, int(first) - 4), int(last)
+
+
+def _sections(tracks: Tracks, rate_hz: float, beats_per_bar: int | None) -> Iterator[Section]:
+    flux = tracks.flux_db.astype(np.float64)
+    if len(flux) < rate_hz or not flux.any():
+        return
+    found = _repetition(flux, rate_hz)
+    tempi = _tempo_path(found)
+    edges = [0, *(np.flatnonzero(np.abs(np.diff(np.log(tempi))) > np.log(_JUMP)) + 1), len(tempi)]
+    for first, last in pairwise(edges):
+        start = round(first * rate_hz)
+        stop = len(flux) if last == len(tempi) else round(last * rate_hz)
+        part = tracks.part(start, stop)
+        clarity = found[first:last].max(axis=1)
+        section = _section(part, tempi[first:last], clarity, rate_hz, beats_per_bar)
+        if section is not None:
+            yield _moved(section, start / rate_hz)
+
+
+def _section(
+    tracks: Tracks, tempi: Floats, clarity: Floats, rate_hz: float, beats_per_bar: int | None
+) -> Section | None:
+    flux = tracks.flux_db.astype(np.float64)
+    if len(flux) < rate_hz or not flux.any():
+        return None
+    base = 60.0 * rate_hz / float(np.median(tempi))
+    clear = _clearest(len(flux), clarity, rate_hz)
+    level = choose_level(tracks.part(*clear), base, rate_hz)
+    periods = 60.0 * rate_hz / tempi * (level.period / base)
+    frames = beat_frames(_strength(tracks), periods, rate_hz)
+    if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
+        return None
+    per_bar = beats_per_bar or level.metre
+    phase = bar_phase(_low_rise(tracks, frames), per_bar)
+    told = frames[(frames >= clear[0]) & (frames < clear[1])]
+    drifting = float(np.ptp(np.log(tempi))) > _DRIFT
+    bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=drifting)
+    sure = float(np.median(clarity))
+    return Section(frames / rate_hz, bpm, per_bar, phase, sure, level.repetition)
+
+
+def _clearest(frames: int, clarity: Floats, rate_hz: float) -> tuple[int, int]:
+    """The longest run of seconds whose pulse is clear, in frames: somebody may speak before or after."""
+    clear = np.concatenate([[False], clarity >= _CLEAR * clarity.max(), [False]])
+    edges = np.flatnonzero(clear[1:] != clear[:-1]).reshape(-1, 2)
+    first, last = max(edges.tolist(), key=lambda run: run[1] - run[0])
+    if last - first < _JUDGED_S:
+        return 0, frames
+    return round(first * rate_hz), frames if last == len(clarity) else round(last * rate_hz)
+
+
+def _moved(section: Section, by_s: float) -> Section:
+    return replace(section, beats_s=np.maximum(section.beats_s + by_s, 0.0))
+
+
+def _strength(tracks: Tracks) -> Floats:
+    """What beats fall on: new sounds in any band, the louder the better."""
+    flux, loud = tracks.flux_db.astype(np.float64), accents(tracks)
+    return np.asarray(flux / (flux.std() + 1e-9) + loud / (loud.std() + 1e-9))
+
+
+def _heard(sharp_db: NDArray[np.floating], frames: Floats) -> bool:
+    """Does something begin where the beats are?"""
+    near = np.round(frames).astype(int)[:, None] + np.arange(-1, 3)
+    at_beats = sharp_db[np.clip(near, 0, len(sharp_db) - 1)].max(axis=1)
+    return bool(np.median(at_beats) >= _HEARD_DB)
+
+
+def _even_step(frames: Floats, period: float, *, drifting: bool) -> float:
+    """Frames from beat to beat: the slope of a line through steady beats.
+
+    Else what was tuned to the sound, or, where the tempo drifts, the median step.
+    """
+    if len(frames) < 5:
+        return period
+    steps = np.diff(frames)
+    number = np.concatenate([[0], np.cumsum(np.round(steps / period))])
+    slope, start = np.polyfit(number, frames, 1)
+    if np.abs(frames - start - slope * number).max() < 0.15 * period:
+        return float(slope)
+    return float(np.median(steps)) if drifting else period
+
+
+def _low_rise(tracks: Tracks, frames: Floats) -> Floats:
+    """By how many dB the lowest bands rise at each beat."""
+    low_db = tracks.bands_db[:, 0].astype(np.float64)
+    at = np.clip(np.round(frames).astype(int), 0, len(low_db) - 1)
+    after = low_db[np.minimum(at[:, None] + np.arange(3), len(low_db) - 1)].max(axis=1)
+    return np.asarray(np.maximum(after - low_db[np.maximum(at - 3, 0)], 0.0))
+
+
+def _tempi() -> Floats:
+    return np.geomspace(SLOWEST_BPM, FASTEST_BPM, _TEMPI)
+
+
+def _repetition(flux: NDArray[np.floating], frames_per_s: float) -> Floats:
+    """``(seconds, tempi)``: autocorrelation around each second at each tempo's period, 0 to 1."""
+    window = round(_WINDOW_S * frames_per_s)
+    padded = np.pad(np.asarray(flux, np.float64), window // 2)
+    starts = (np.arange(max(1, round(len(flux) / frames_per_s))) * frames_per_s).astype(int)
+    hann = np.hanning(window)
+    lags = 60.0 * frames_per_s / _tempi()
+    whole = np.arange(window)
+    share = np.maximum(np.fft.irfft(np.abs(np.fft.rfft(hann, 2 * window)) ** 2)[:window], 1e-9)
+    rows = []
+    for start in starts:
+        view = padded[start : start + window]
+        inside = view != 0
+        centred = np.where(inside, view - view[inside].mean() if inside.any() else 0.0, 0.0) * hann
+        raw = np.fft.irfft(np.abs(np.fft.rfft(centred, 2 * window)) ** 2)[:window]
+        repeated = raw / share / max(raw[0] / share[0], 1e-12)
+        # Two periods must repeat as well: half of what speaks for a tempo.
+        once, twice = (np.interp(lags * n, whole, repeated) for n in (1, 2))
+        rows.append(np.clip(0.5 * (once + twice), 0.0, 1.0))
+    return np.array(rows)
+
+
+def _tempo_path(found: Floats) -> Floats:
+    """The tempo of each second: repeating, near the usual, and steady (Viterbi)."""
+    octaves = np.log2(_tempi() / _USUAL_BPM)
+    usual = np.exp(-0.5 * octaves**2)
+    evidence = np.log(found * usual + 1e-3)
+    change = -_STEADINESS * (octaves[:, None] - octaves[None, :]) ** 2
+    score, links = evidence[0], []
+    for row in evidence[1:]:
+        options = score[:, None] + change
+        links.append(options.argmax(axis=0))
+        score = options.max(axis=0) + row
+    path = [int(score.argmax())]
+    for link in reversed(links):
+        path.append(int(link[path[-1]]))
+    return np.asarray(_tempi()[path[::-1]])
+
+
+def beat_frames(strength: Floats, periods: Floats, frames_per_s: float) -> Floats:
+    """The beats, in frames and parts of them. ``periods``: frames between beats, a value a second."""
+    smooth = _smoothed(strength, float(np.median(periods)))
+    at = np.clip((np.arange(len(smooth)) / frames_per_s).astype(int), 0, len(periods) - 1)
+    frames = _trimmed(_best_chain(smooth, periods[at]), smooth)
+    return _between_frames(frames, smooth) if len(frames) else np.zeros(0)
+
+
+def _smoothed(strength: Floats, period: float) -> Floats:
+    """Onset strength in deviations, blurred by a 32nd of the period (Ellis's local score)."""
+    reach = int(period)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) * 32.0 / period) ** 2)
+    scaled = np.asarray(strength, np.float64) / (np.std(strength) + 1e-9)
+    return np.asarray(np.convolve(np.pad(scaled, reach), bell, "valid"))
+
+
+def _best_chain(strength: Floats, periods: Floats) -> NDArray[np.int64]:
+    """Frames that are strong and about a period apart (Ellis 2007, equations 3 to 5)."""
+    total = strength.copy()
+    links = np.full(len(strength), -1)
+    costs = {period: _costs(period) for period in np.unique(periods)}
+    begun = False
+    for frame in range(len(strength)):
+        back, cost = costs[periods[frame]]
+        within = np.searchsorted(back, frame, side="right")
+        begun = begun or strength[frame] >= 0.01 * strength.max()
+        if within and begun:
+            options = total[frame - back[:within]] - cost[:within]
+            best = int(options.argmax())
+            total[frame] += options[best]
+            links[frame] = frame - back[best]
+    chain = [_last_beat(total, float(periods[-1]))]
+    while links[chain[-1]] >= 0:
+        chain.append(int(links[chain[-1]]))
+    return np.array(chain[::-1])
+
+
+def _costs(period: float) -> tuple[NDArray[np.int64], Floats]:
+    back = np.arange(max(1, round(period / 2)), int(2 * period) + 1)
+    return back, _TIGHTNESS * np.log(back / period) ** 2
+
+
+def _last_beat(total: Floats, period: float) -> int:
+    """The best of the last period's frames: a sound between beats may come after the last of them.
+
+    The last period ends with the last peak of the running score that is half of the usual one.
+    """
+    peaks = np.flatnonzero((total[1:-1] > total[:-2]) & (total[1:-1] >= total[2:])) + 1
+    if not len(peaks):
+        return int(total.argmax())
+    last = int(peaks[total[peaks] >= 0.5 * np.median(total[peaks])][-1])
+    first = max(0, last - round(0.9 * period))
+    return first + int(total[first : last + 1].argmax())
+
+
+def _trimmed(frames: NDArray[np.int64], strength: Floats) -> NDArray[np.int64]:
+    """Without the weak beats at both ends, where no music is yet or any more."""
+    held = np.convolve(np.pad(strength[frames], 2), np.hanning(5) / 2, "valid")
+    strong = np.flatnonzero(held >= 0.5 * np.sqrt(np.mean(held**2)))
+    return frames[strong[0] : strong[-1] + 1] if len(strong) else frames[:0]
+
+
+def _between_frames(frames: NDArray[np.int64], strength: Floats) -> Floats:
+    """Each beat at the top of the parabola through its frame and the neighbours."""
+    inner = np.clip(frames, 1, len(strength) - 2)
+    before, at, after = (strength[inner + step] for step in (-1, 0, 1))
+    bend = before - 2 * at + after
+    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1.0), 0.0)
+    return np.asarray(inner + np.clip(shift, -0.5, 0.5))

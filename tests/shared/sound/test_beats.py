@@ -1,0 +1,147 @@
+"""Tempo, beats and metre of recordings whose truth is exact, because they are made here."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import mir_eval
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from shared.sound.beats import Section, bar_phase, beat_frames, hear_beats, pulse_clarity
+from shared.sound.onsets import analyse
+from tests.functions.detect import synth
+
+FRAMES_PER_S = 43.0
+
+
+def heard(truth: synth.Truth, beats_per_bar: int | None = None) -> list[Section]:
+    return hear_beats(analyse([truth.samples[:, None]], truth.rate_hz), beats_per_bar)
+
+
+def beat_f(truth: synth.Truth, sections: list[Section]) -> float:
+    found_s = np.concatenate([np.zeros(0), *(section.beats_s for section in sections)])
+    trim = mir_eval.beat.trim_beats
+    return float(mir_eval.beat.f_measure(trim(truth.beats_s), trim(found_s)))
+
+
+GROOVES = [
+    *[("rock", synth.ROCK, 2, bpm) for bpm in (60, 80, 105, 140, 200)],
+    *[("busy kick", synth.BUSY, 2, bpm) for bpm in (60, 90, 120, 180)],
+    *[("sixteenths", synth.SIXTEENTHS, 4, bpm) for bpm in (60, 90, 120)],
+    *[("house", synth.HOUSE, 2, bpm) for bpm in (70, 120, 200)],
+    *[("waltz", synth.WALTZ, 2, bpm) for bpm in (70, 105, 160)],
+    *[("six eight", synth.SIX_EIGHT, 3, bpm) for bpm in (80, 105, 120)],
+]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "steps", "bpm"),
+    [row[1:] for row in GROOVES],
+    ids=[f"{row[0]} {row[3]}" for row in GROOVES],
+)
+def test_grooves(pattern: Mapping[str, str], steps: int, bpm: float) -> None:
+    """The tempo within 1 %, neither an octave nor 4/3 off, and every beat."""
+    truth = synth.groove(pattern, bpm, steps_per_beat=steps)
+    (section,) = sections = heard(truth)
+    assert section.bpm == pytest.approx(bpm, rel=0.01)
+    assert section.beats_per_bar == (3 if pattern is synth.WALTZ else 4)
+    assert section.steady and section.phase == 0
+    assert beat_f(truth, sections) > 0.95
+
+
+@pytest.mark.parametrize("bpm", [80, 100, 120])
+def test_swing_is_no_waltz(bpm: float) -> None:
+    truth = synth.groove(synth.ROCK, bpm, swing=0.64)
+    (section,) = sections = heard(truth)
+    assert (section.bpm, section.beats_per_bar) == (pytest.approx(bpm, rel=0.01), 4)
+    assert beat_f(truth, sections) > 0.95
+
+
+@pytest.mark.parametrize("bpm", [85.0, 97.3, 120.0, 133.0, 170.0])
+def test_tempo_is_within_a_quarter_of_a_percent(bpm: float) -> None:
+    (section,) = heard(synth.drums(bpm=bpm, bars=12, noise_dbfs=-45))
+    assert section.bpm == pytest.approx(bpm, rel=0.0025)
+
+
+def test_a_tempo_that_drifts() -> None:
+    truth = synth.drums(bars=16, bpm=100, bpm_end=125, noise_dbfs=-50)
+    assert beat_f(truth, heard(truth)) > 0.95
+
+
+def test_each_side_of_a_rest_has_its_own_tempo() -> None:
+    one, other = synth.groove(synth.ROCK, 126), synth.groove(synth.BUSY, 92)
+    rest = 1e-4 * np.random.default_rng(0).standard_normal(3 * one.rate_hz).astype(np.float32)
+    samples = np.concatenate([one.samples, rest, other.samples])
+    sections = heard(synth.Truth(samples, one.rate_hz, np.zeros(0), np.zeros(0)))
+    assert [section.bpm for section in sections] == [
+        pytest.approx(126, rel=0.01),
+        pytest.approx(92, rel=0.01),
+    ]
+
+
+@pytest.mark.parametrize("vibrato_hz", [4.0, 5.0, 6.5])
+def test_a_vibrato_is_no_beat(vibrato_hz: float) -> None:
+    assert heard(synth.pad(15, vibrato_hz=vibrato_hz)) == []
+
+
+def test_noise_has_no_steady_beat() -> None:
+    samples = synth.noise_floor(np.zeros(44_100 * 15, np.float32), -20)
+    sections = heard(synth.Truth(samples, 44_100, np.zeros(0), np.zeros(0)))
+    assert not any(section.steady for section in sections)
+
+
+@pytest.mark.heavy
+def test_speech_has_no_steady_beat(tmp_path: Path) -> None:
+    text = "The garden gate was left open all night, and nobody knew who had been there before us."
+    subprocess.run(["espeak-ng", "-w", str(tmp_path / "said.wav"), text], check=True)
+    samples, rate_hz = soundfile.read(tmp_path / "said.wav", dtype="float32")
+    sections = heard(synth.Truth(samples, rate_hz, np.zeros(0), np.zeros(0)))
+    assert not any(section.steady for section in sections)
+
+
+def test_silence_and_moments_have_no_beats() -> None:
+    for count in (0, 1, 500, 44_100):
+        nothing = synth.Truth(np.zeros(count, np.float32), 44_100, np.zeros(0), np.zeros(0))
+        assert heard(nothing) == []
+
+
+@pytest.mark.parametrize("period", [15.0, 21.5, 40.0])
+def test_follows_a_pulse_through_noise_and_gaps(period: float) -> None:
+    rng = np.random.default_rng(1)
+    beats = np.round(np.arange(5, 900, period)).astype(int)
+    flux = rng.uniform(0, 0.5, 920)
+    flux[beats[rng.random(beats.size) > 0.2]] += 5.0
+    found = beat_frames(flux, np.full(22, period), FRAMES_PER_S)
+    assert mir_eval.beat.f_measure(beats / 43.0, found / 43.0, 0.05) > 0.97
+
+
+def test_clarity_tells_a_beat_from_noise() -> None:
+    noise = np.abs(np.random.default_rng(2).standard_normal(860))
+    beat = 0.05 * noise
+    beat[::21] += 1.0
+    assert np.median(pulse_clarity(beat, FRAMES_PER_S)) > 0.7
+    assert np.median(pulse_clarity(noise, FRAMES_PER_S)) < 0.25
+
+
+@pytest.mark.parametrize("phase", range(4))
+def test_a_bar_begins_where_the_low_end_rises(phase: int) -> None:
+    assert bar_phase(np.roll([9.0, 0, 0, 0] * 4, phase)) == phase
+
+
+def test_without_accents_bars_begin_at_the_first_beat() -> None:
+    assert bar_phase(np.ones(16)) == 0
+    assert bar_phase(np.array([0.0, 9.0])) == 0
+
+
+@given(arrays(np.float32, st.integers(50, 400), elements=st.floats(0, 40, width=32)))
+def test_beats_are_in_order_whatever_comes(flux: NDArray[np.float32]) -> None:
+    found = beat_frames(flux.astype(float), np.full(10, 20.0), FRAMES_PER_S)
+    assert (np.diff(found) > 0).all() and np.isfinite(found).all()
