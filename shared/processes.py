@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable
+from shared.errors import BackendFailed, MissingDependency, Scarce, TimedOut
 from shared.lazy_log import get_logger
 
 STDERR_TAIL_BYTES = 4096
@@ -131,11 +131,11 @@ class Child:
         """
         code, tail = self.process.returncode, self.stderr_tail
         if _DISK_FULL in tail:  # which ffmpeg finds nothing wrong with, if it was the last block
-            raise Unavailable("disk", f"{self.tool} found no space left on it")
+            raise Scarce("disk", f"{self.tool} found no space left on it")
         if code == 0:
             return
         if -code in _FROM_OUTSIDE:
-            raise Unavailable(self.tool, self._killed(signal.Signals(-code)))
+            raise Scarce(self.tool, self._killed(signal.Signals(-code)))
         ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         reason = f"{ended}: {self.last_words}" if self.last_words else ended
         raise BackendFailed(self.tool, reason, exit_code=code, stderr_tail=tail)

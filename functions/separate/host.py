@@ -33,6 +33,7 @@ from shared.errors import (
     RushesError,
     Scarce,
     TimedOut,
+    Unavailable,
 )
 from shared.processes import Child, Limits, collect, started
 
@@ -192,9 +193,7 @@ class Worker:
         os.killpg(pid, signal.SIGKILL)
         try:
             collect(child)
-        except BackendFailed as error:
-            if child.process.returncode == -signal.SIGKILL:
-                return Scarce("memory", "the system ended demucs, most likely for want of it")
+        except (BackendFailed, Unavailable) as error:
             return error
         return BackendFailed("demucs", "its process left in the middle of a job")
 

@@ -47,7 +47,8 @@ _RAW = {"float32": ("flt", "f32le", 4), "float64": ("dbl", "f64le", 8)}
 """numpy's name -> ffmpeg's sample format, its raw format, bytes a sample."""
 _SILENCE_FRAMES = 1 << 14
 _ITS_FAULT = re.compile(
-    r"(?i)invalid|matches no streams|end of file|not found|not (yet )?(supp|impl)"
+    r"(?i)invalid|matches no streams|end of file|after eof|not found|not (yet )?(supp|impl)"
+    r"|cannot determine format|could not find codec|error while decoding"
 )
 """Words of ffmpeg's that blame the file, not the machine."""
 
