@@ -13,7 +13,7 @@ OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast test-older-processor check check-terraform format bench chaos mutants console-vendor clean tools-demo tools-test
+.PHONY: help demo test test-fast test-older-processor check check-terraform format bench formats chaos mutants console-vendor clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ format: .venv/lint ## Put the code into its format
 chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emulators; ten minutes or so
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.hostile
+
+formats: .venv/test tools-test ## Try every container, codec and oddity against other tools; writes docs/formats.md
+	$(BIN)/python -m tests.formats
 
 bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
 	$(BIN)/python -m tests.bench

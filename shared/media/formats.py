@@ -91,6 +91,10 @@ RESTARTED = frozenset({"mpegts", "mpeg", "ogg"})
 """Whose clock ffmpeg sets to 0 at the first packet of those streams alone that are decoded: how much
 later than the recording these begin must be added again."""
 
+UNDATED = frozenset({"avi", "mxf"})
+"""Where the packets of reordered pictures (B-frames) may have decoding times alone: what ffmpeg decodes is
+then stamped late by as many frames as the decoder keeps back."""
+
 _BRANDS: tuple[tuple[str, bytes, FileType], ...] = (
     (MOV, b"ftypqt", FileType("video/quicktime", "mov")),
     (MATROSKA, b"webm", FileType("video/webm", "webm")),

@@ -261,12 +261,13 @@ class VideoFrames:
         ]
 
     def _graph(self, base: str) -> str:
-        index = first_video(self._media).index
+        stream = first_video(self._media)
+        dated = f"setpts=PTS-STARTPTS+{stream.start_ms / 1000:g}/TB," if stream.undated else ""
         one_pixel = "crop=1:1:0:0:exact=1"
         shaped = ",".join(self._shaping())
         chosen = f"{_selection(self.wanted, self._late_ticks)}{shaped},split=2[s][picture]"
         return (
-            f"[0:{index}]settb={base},split=2[a][b];[a]{one_pixel}[every];"
+            f"[0:{stream.index}]{dated}settb={base},split=2[a][b];[a]{one_pixel}[every];"
             f"[b]{chosen};[s]{one_pixel}[chosen]"
         )
 

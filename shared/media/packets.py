@@ -29,6 +29,8 @@ class StreamTimes:
     """With packets that the edit list hides."""
     first_s: list[float] = field(default_factory=list)
     """Presentation times of the first frames, in stored order."""
+    dated: bool = False
+    """Some packet is shown at another time than it is decoded: presentation times are told."""
     restarts: int = 0
     """How often time began again, or leapt by more than 10 s: joined files, chained streams. (Of
     sound, whose packets are stored as they are heard.)"""
@@ -91,6 +93,7 @@ def _take(line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] |
         return
     duration_s = 0.0 if fields[3] == b"N/A" else float(fields[3])
     times = found.setdefault(int(fields[0]), StreamTimes())
+    times.dated |= b"N/A" not in fields[1:3] and fields[1] != fields[2]
     shift_s = 0.0
     if clocks is not None:
         dts_s = None if fields[2] == b"N/A" else float(fields[2])

@@ -1,6 +1,6 @@
 """Where decoded samples lie in the recording, by their time stamps.
 
-    late start            silence before the first sample
+    late start            silence before the first sample, also where a decoder leaves the first ones out
     a gap over 0.1 s      silence of that length
     less                  jitter: the samples follow each other
     a jump backwards      joined or chained files: their time begins again, the samples follow each other
@@ -76,8 +76,10 @@ class Placing:
         if self._absolute:
             self._offset = 0
             return Place(silence=max(0, pts), skip=max(0, -pts))
-        self._offset = self._start - (pts + before)
-        return Place(silence=self._start, skip=before)
+        # WMA's decoder drops its first frames: what comes then is stamped later than the stream begins.
+        begins = self._start if self._resets else max(self._start, pts)
+        self._offset = begins - (pts + before)
+        return Place(silence=begins, skip=before)
 
     def _next(self, pts: int | None) -> Place:
         if pts is None:

@@ -21,7 +21,8 @@ from typing import Any
 from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
-from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO
+from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO, UNDATED
+from shared.media.left_behind import left_behind
 from shared.media.looks import Candidate, films, key_frames, notices, shown, still_orientation
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
@@ -61,6 +62,7 @@ def probe(path: Path) -> MediaInfo:
     duration_ms = probing.duration_ms(header, kept, counted=listening.counted)
     promised_s = None if listening.joined else _number(header["format"].get("duration"))
     missing = cut_off(path) or falls_short(demuxer, promised_s, duration_ms)
+    missing = missing or left_behind(path)
     return MediaInfo(
         container=demuxer,
         duration_ms=duration_ms,
@@ -120,6 +122,7 @@ class _Probing:
             frame_rate_kind="unknown" if still else times.frame_rate_kind(),
             start_ms=self._start_ms(stream),
             duration_ms=None if still else self._stream_duration_ms(stream),
+            undated=self.demuxer in UNDATED and _reordered(stream) and not times.dated,
             pixel_format=stream.get("pix_fmt"),
             color_transfer=stream.get("color_transfer"),
             interlaced=stream.get("field_order") in ("tt", "bb", "tb", "bt"),
@@ -233,6 +236,10 @@ def _is_cover(stream: Header) -> bool:
 
 def _is_moving(stream: Header) -> bool:
     return stream.get("codec_type") == "video" and not _is_cover(stream)
+
+
+def _reordered(stream: Header) -> bool:
+    return bool(stream.get("has_b_frames"))
 
 
 def _frame_rate(stream: Header, times: StreamTimes) -> float | None:

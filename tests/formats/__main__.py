@@ -1,15 +1,18 @@
 """Run all combinations, or those whose names hold a word: ``python -m tests.formats [WORD...]``.
 
-Without words the page is written. Exits 1 where something is wrong.
+What was found is kept in build/formats.json. The page is written once it holds all combinations. Exits 1
+where something is wrong.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 
 from shared.watch.health import require
@@ -19,6 +22,8 @@ from tests.formats.page import PAGE, Case, page
 from tests.formats.pictures import cases as pictures
 from tests.formats.sounds import SoundCase
 from tests.formats.sounds import cases as sounds
+
+KEPT = PAGE.parents[1] / "build" / "formats.json"
 
 
 def every_case() -> list[Case]:
@@ -45,19 +50,34 @@ def main(words: Sequence[str]) -> int:
     """The exit code."""
     cases = every_case()
     chosen = [n for n, case in enumerate(cases) if not words or any(w in case.name for w in words)]
+    found = {} if not words else kept()
     with ProcessPoolExecutor(int(os.environ.get("FORMATS_PROCESSES", os.cpu_count() or 1))) as pool:
-        verdicts = []
-        for verdict in pool.map(_judged, chosen):
-            verdicts.append(verdict)
+        for done in as_completed([pool.submit(_judged, number) for number in chosen]):
+            verdict = done.result()
+            found[verdict.name] = verdict
             if verdict.wrong:
                 print(f"wrong: {verdict.name}: {'; '.join(verdict.wrong)}", flush=True)
-    judged = [(cases[n], verdict) for n, verdict in zip(chosen, verdicts, strict=True)]
-    wrong = sum(bool(verdict.wrong) for verdict in verdicts)
+    keep(found)
+    judged = [(case, found[case.name]) for case in cases if case.name in found]
+    wrong = sum(bool(verdict.wrong) for _, verdict in judged)
     refused = sum(bool(case.refused) for case, verdict in judged if not verdict.wrong)
-    print(f"{len(judged)} combinations: {refused} refused as they should be, {wrong} wrong")
-    if not words:
+    print(f"{len(judged)} of {len(cases)} combinations: {refused} rightly refused, {wrong} wrong")
+    if len(judged) == len(cases):
         PAGE.write_text(page(judged, require("ffmpeg")))
     return int(wrong > 0)
+
+
+def kept() -> dict[str, Verdict]:
+    """What earlier runs found, by name."""
+    if not KEPT.exists():
+        return {}
+    return {row["name"]: Verdict(**row) for row in json.loads(KEPT.read_text())}
+
+
+def keep(found: Mapping[str, Verdict]) -> None:
+    """For later runs of a part."""
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps([asdict(verdict) for verdict in found.values()]))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def _judge_faces(film: Film, media: MediaInfo, folder: Path, verdict: Verdict) -
         inputs={"detect.regions": [summary]},
         preset="solid",
     )
-    kind = "image_anonymised" if film.still else "video_anonymised"
+    kind = "video_anonymised"
     if kind not in {output.kind for output in made.outputs}:
         kinds = [output.kind for output in made.outputs]
         verdict.wrong.append(f"anonymise: {made.state.value}: {made.reason}, {kinds}")

@@ -11,6 +11,8 @@ from tests.formats.truth import FRAMES, SIZE, ffmpeg, master
 Make = Callable[[Path], Film]
 _TRANSPOSED = {90: "transpose=2", 180: "hflip,vflip", 270: "transpose=1"}
 """Degrees clockwise that a player turns it -> how the picture is stored."""
+_TAG = {90: 270, 180: 180, 270: 90}
+"""The same -> what ffmpeg 5.1's muxer is told to write that (it counts anticlockwise)."""
 
 
 def oddities() -> Iterator[PictureCase]:
@@ -41,7 +43,7 @@ def _rotated(container: str, codec: str, degrees: int) -> Make:
     def make(folder: Path) -> Film:
         stored = filmed(folder, container, codec, "-vf", _TRANSPOSED[degrees])
         path = folder / f"turned.{CONTAINERS[container][0]}"
-        ffmpeg("-i", stored, "-c", "copy", "-metadata:s:v:0", f"rotate={degrees}", path)
+        ffmpeg("-i", stored, "-c", "copy", "-metadata:s:v:0", f"rotate={_TAG[degrees]}", path)
         return Film(path)
 
     return make
@@ -87,6 +89,8 @@ def _times() -> Iterator[PictureCase]:
         yield PictureCase(container, codec, "interlaced", _interlaced(container, codec))
     for container, codec in (("MP4", "H.264"), ("Matroska", "H.264"), ("MPEG-TS", "H.264")):
         yield PictureCase(container, codec, "sound starts late", _late_sound(container, codec))
+    for container, codec in (("AVI", "MPEG-4"), ("AVI", "MPEG-2"), ("MP4", "MPEG-4")):
+        yield PictureCase(container, codec, "B-frames", _reordered(container, codec))
     for container, codec, rate in (
         ("MP4", "H.264", "60000/1001"), ("MOV", "ProRes", "24000/1001"), ("Matroska", "HEVC", "10"),
     ):  # fmt: skip
@@ -110,6 +114,14 @@ def _interlaced(container: str, codec: str) -> Make:
         words = ("-vf", "setfield=tff", "-flags", "+ilme+ildct")
         slack_ms = 90 if container == "MXF" else 45
         return Film(filmed(folder, container, codec, *words), slack_ms=slack_ms)
+
+    return make
+
+
+def _reordered(container: str, codec: str) -> Make:
+    def make(folder: Path) -> Film:
+        slack_ms = 90 if container == "AVI" else 45
+        return Film(filmed(folder, container, codec, "-bf", "2"), slack_ms=slack_ms)
 
     return make
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from tests.formats.sounds import (
     ALL_TOOLS,
-    MISREAD,
+    COARSE,
     CODECS,
     CONTAINERS,
-    COARSE,
     EXACT,
+    MISREAD,
     Grade,
     Made,
     SoundCase,
@@ -257,12 +257,29 @@ def _joins() -> Iterator[SoundCase]:
     for container, codec in (
         ("MP3", "MP3"), ("ADTS", "AAC"), ("AC-3", "AC-3"), ("Ogg", "Opus"), ("Ogg", "Vorbis"),
         ("Ogg", "FLAC"), ("MPEG-TS", "MP2"), ("MPEG-TS", "AC-3"), ("MPEG-PS", "MP2"),
-        ("WavPack", "WavPack"), ("FLV", "MP3"),
+        ("WavPack", "WavPack"),
     ):  # fmt: skip
         yield SoundCase(container, codec, "joined", _joined(container, codec, 2))
     for container, codec in (("MP3", "MP3"), ("ADTS", "AAC"), ("AC-3", "AC-3"), ("Ogg", "Opus")):
         oddity = "joined, mono then stereo"
         yield SoundCase(container, codec, oddity, _joined(container, codec, 1))
+    for container, codec in (
+        ("WAV", "PCM s16le"), ("AIFF", "PCM s16be"), ("FLV", "MP3"), ("M4A", "AAC"),
+    ):  # fmt: skip
+        make = _one_behind(container, codec)
+        yield SoundCase(container, codec, "joined end to end", make, notice="lies behind the first")
+
+
+def _one_behind(container: str, codec: str) -> Make:
+    """Of these formats the first part alone is read, by everybody."""
+
+    def make(folder: Path) -> Made:
+        made = _with(container, codec, voices(rate=CODECS[codec].rate_hz))(folder)
+        path = folder / f"joined.{CONTAINERS[container][0]}"
+        path.write_bytes(2 * made.path.read_bytes())
+        return replace(made, path=path, tools=())
+
+    return make
 
 
 def _joined(container: str, codec: str, first_channels: int) -> Make:

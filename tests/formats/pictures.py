@@ -112,7 +112,7 @@ CONTAINERS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "avi", ("-c:a", "libmp3lame"),
         ("H.264", "MPEG-4", "MJPEG", "FFV1", "HuffYUV", "raw", "DV", "VP8"),
     ),
-    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "ProRes", "H.264")),
+    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "H.264")),
     "ASF": ("wmv", ("-c:a", "wmav2"), ("WMV 2", "MPEG-4")),
     "FLV": ("flv", ("-c:a", "libmp3lame", "-ar", "44100"), ("Flash (Sorenson)", "H.264")),
     "Ogg": ("ogv", ("-c:a", "libvorbis"), ("Theora",)),
@@ -138,7 +138,7 @@ REFUSED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "AVIF": ("AV1", "avif", ("-c:v", "libaom-av1", "-cpu-used", "8", "-frames:v", "1", "-an")),
     "raw H.264": ("H.264", "h264", ("-c:v", "libx264", "-an")),
     "raw HEVC": ("HEVC", "hevc", ("-c:v", "libx265", "-x265-params", "log-level=0", "-an")),
-    "raw MPEG-4": ("MPEG-4", "m4v", ("-c:v", "mpeg4", "-an")),
+    "raw MPEG-4": ("MPEG-4", "m4v", ("-c:v", "mpeg4", "-an", "-f", "m4v")),
     "IVF": ("VP8", "ivf", ("-c:v", "libvpx", "-an")),
     "Y4M": ("raw", "y4m", ("-pix_fmt", "yuv420p", "-an")),
     "NUT": ("MPEG-4", "nut", ("-c:v", "mpeg4")),
@@ -180,7 +180,7 @@ def _plain(container: str, codec: str) -> Callable[[Path], Film]:
         path = filmed(folder, container, codec)
         sound = container not in ("GIF", "APNG")
         within = 90 if codec == "GIF" else 40
-        slack_ms = 90 if container in ("ASF", "FLV", "MXF", "DV") else 45
+        slack_ms = 90 if container in ("ASF", "AVI", "FLV", "MXF", "DV") else 45
         size = _SIZES.get(codec, SIZE)
         return Film(path, size, sound=sound, sync=sound, colours_within=within, slack_ms=slack_ms)
 

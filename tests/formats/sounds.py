@@ -52,7 +52,7 @@ def spoken(delay_ms: float, frame_ms: float) -> Grade:
     return replace(lossy(delay_ms, frame_ms, 0.9), loudness_lu=1.5, envelope=True)
 
 
-WMA = replace(lossy(0, 90), early_ms=44)
+UNSTAMPED_WMA = replace(lossy(0, 90), early_ms=44)
 
 
 def _pcm(name: str, grade: Grade = EXACT) -> Codec:
@@ -85,8 +85,8 @@ CODECS: Mapping[str, Codec] = {
     "AC-3": Codec(("-c:a", "ac3", "-b:a", "384k"), lossy(6, 32)),
     "E-AC-3": Codec(("-c:a", "eac3", "-b:a", "384k"), lossy(6, 32)),
     "DTS": Codec(("-c:a", "dca", "-strict", "-2", "-b:a", "768k"), lossy(12, 11)),
-    "WMA 1": Codec(("-c:a", "wmav1", "-b:a", "192k"), WMA),
-    "WMA 2": Codec(("-c:a", "wmav2", "-b:a", "192k"), WMA),
+    "WMA 1": Codec(("-c:a", "wmav1", "-b:a", "192k"), lossy(44, 47)),
+    "WMA 2": Codec(("-c:a", "wmav2", "-b:a", "192k"), lossy(44, 47)),
     "ADPCM Microsoft": Codec(("-c:a", "adpcm_ms"), lossy(0, 45)),
     "ADPCM IMA": Codec(("-c:a", "adpcm_ima_wav"), lossy(0, 45)),
     "ADPCM QuickTime": Codec(("-c:a", "adpcm_ima_qt"), lossy(0, 3)),
@@ -255,6 +255,8 @@ def _plain(container: str, codec: str) -> Callable[[Path], Made]:
         path = encoded(folder, container, codec, samples, known.rate_hz)
         longer_ms = PADDED.get((container, codec), known.grade.longer_ms)
         grade = replace(known.grade, longer_ms=longer_ms)
+        if (container, codec) == ("WAV", "WMA 2"):
+            grade = UNSTAMPED_WMA
         tools = MISREAD.get((container, codec), ALL_TOOLS)
         return Made(path, samples, known.rate_hz, grade, tools)
 

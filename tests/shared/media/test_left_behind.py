@@ -1,0 +1,22 @@
+"""Files that were joined end to end, though their format holds one recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.media.left_behind import left_behind
+from shared.media.probe import probe
+from tests.shared.media.odd_sound import encoded, joined
+from tests.shared.media.recordings import write_noise
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "flv", "m4a"])
+def test_what_lies_behind_the_first_is_told(suffix: str, tmp_path: Path) -> None:
+    noise = write_noise(tmp_path / "noise.wav", 44_100, rate=44_100)
+    one = encoded(noise, tmp_path / f"one.{suffix}")
+    assert left_behind(one) is None
+    media = probe(joined(tmp_path / f"two.{suffix}", one, one))
+    assert any("another recording lies behind" in notice for notice in media.notices)
+    assert media.duration_ms == pytest.approx(1000, abs=110)
