@@ -61,6 +61,12 @@ class StreamTimes:
         even = all(abs(gap - median) <= _EVEN_S for gap in gaps)
         return "constant" if even else "variable"
 
+    @property
+    def spacing_s(self) -> float:
+        """How far apart its packets are, as a rule; 0 where there are too few to tell."""
+        gaps = sorted(later - earlier for earlier, later in pairwise(sorted(self.first_s)))
+        return gaps[len(gaps) // 2] if gaps else 0.0
+
     def frames_per_second(self) -> float | None:
         """On average, over the whole stream."""
         length_s = self.end_s - self.start_s

@@ -46,6 +46,7 @@ class Placing:
         self._ogg = clock.container == "ogg"
         self._absolute = clock.container in TIMED_FROM_ZERO
         self._resets = clock.container in RESTARTED
+        self._stamped = clock.container in STAMPED
         self._start = round(clock.start_ms * rate_hz / 1000)
         self._jitter = round(_JITTER_S * rate_hz)
         self._reset = round(_RESET_S * rate_hz)
@@ -77,7 +78,8 @@ class Placing:
             self._offset = 0
             return Place(silence=max(0, pts), skip=max(0, -pts))
         # WMA's decoder drops its first frames: what comes then is stamped later than the stream begins.
-        begins = self._start if self._resets else max(self._start, pts)
+        trusted = self._stamped and not self._resets
+        begins = max(self._start, pts) if trusted else self._start
         self._offset = begins - (pts + before)
         return Place(silence=begins, skip=before)
 

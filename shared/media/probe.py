@@ -31,8 +31,9 @@ from shared.media.sound_probe import Listening
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
 HEADER_TIMEOUT_S = 10.0
-_HEADER_TOLERANCE_S = 0.25
-"""A header's duration is believed, for it is more exact, where the packets agree within this."""
+_HEADER_TOLERANCE_S, _MOST_TOLERANCE_S = 0.25, 2.0
+"""A header's duration is believed, for it is more exact, where packets agree within this, or within one of
+them: how long the last one lasts stands in no Matroska file (WavPack's last half, TTA's last second)."""
 
 Header = Mapping[str, Any]
 
@@ -147,10 +148,12 @@ class _Probing:
         if ends_s > MAX_DURATION_S:
             raise UnsupportedMedia(f"its time stamps go beyond {MAX_DURATION_S // 3600} hours")
         claimed_s = _number(header["format"].get("duration"))
+        spacing_s = max((times.spacing_s for times in walked), default=0.0)
+        within_s = max(_HEADER_TOLERANCE_S, min(1.01 * spacing_s, _MOST_TOLERANCE_S))
         if (
             claimed_s is not None
             and not counted
-            and any(_agree(claimed_s, other) for other in (ends_s, span_s))
+            and any(abs(claimed_s - other) <= within_s for other in (ends_s, span_s))
         ):
             return _ms(claimed_s)
         return _ms(ends_s)

@@ -120,7 +120,7 @@ def _interlaced(container: str, codec: str) -> Make:
 
 def _reordered(container: str, codec: str) -> Make:
     def make(folder: Path) -> Film:
-        slack_ms = 90 if container == "AVI" else 45
+        slack_ms = 100 if container == "AVI" else 45
         return Film(filmed(folder, container, codec, "-bf", "2"), slack_ms=slack_ms)
 
     return make

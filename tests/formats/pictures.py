@@ -46,6 +46,7 @@ class PictureCase:
 
 CODECS: Mapping[str, tuple[str, ...]] = {
     "H.264": ("libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
+    "H.264 (no B-frames)": ("libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "0"),
     "H.264 10 bit": ("libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p10le"),
     "H.264 4:4:4": ("libx264", "-preset", "veryfast", "-pix_fmt", "yuv444p"),
     "HEVC": (
@@ -112,7 +113,7 @@ CONTAINERS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "avi", ("-c:a", "libmp3lame"),
         ("H.264", "MPEG-4", "MJPEG", "FFV1", "HuffYUV", "raw", "DV", "VP8"),
     ),
-    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "H.264")),
+    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "H.264 (no B-frames)")),
     "ASF": ("wmv", ("-c:a", "wmav2"), ("WMV 2", "MPEG-4")),
     "FLV": ("flv", ("-c:a", "libmp3lame", "-ar", "44100"), ("Flash (Sorenson)", "H.264")),
     "Ogg": ("ogv", ("-c:a", "libvorbis"), ("Theora",)),
@@ -180,7 +181,7 @@ def _plain(container: str, codec: str) -> Callable[[Path], Film]:
         path = filmed(folder, container, codec)
         sound = container not in ("GIF", "APNG")
         within = 90 if codec == "GIF" else 40
-        slack_ms = 90 if container in ("ASF", "AVI", "FLV", "MXF", "DV") else 45
+        slack_ms = 100 if container in ("ASF", "AVI", "FLV", "MXF", "DV") else 45
         size = _SIZES.get(codec, SIZE)
         return Film(path, size, sound=sound, sync=sound, colours_within=within, slack_ms=slack_ms)
 

@@ -66,7 +66,7 @@ CODECS: Mapping[str, Codec] = {
     "A-law": _pcm("alaw", COARSE),
     "mu-law": _pcm("mulaw", COARSE),
     "PCM LPCM (DVD)": Codec(("-c:a", "pcm_dvd")),
-    "PCM LPCM (camera)": Codec(("-c:a", "pcm_bluray")),
+    "PCM LPCM (camera)": Codec(("-c:a", "pcm_bluray"), Grade(longer_ms=6)),
     "SMPTE 302M": Codec(("-c:a", "s302m", "-strict", "-2"), Grade(longer_ms=45)),
     "FLAC": Codec(("-c:a", "flac")),
     "FLAC 24 bit": Codec(("-c:a", "flac", "-sample_fmt", "s32")),
@@ -178,10 +178,16 @@ MISREAD: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("W64", "PCM f32le"): ("ffprobe", "mutagen"),
     ("AIFF", "ADPCM QuickTime"): ("ffprobe", "libsndfile"),
     ("ADTS", "AAC"): ("libsndfile",),
+    ("MPEG-PS", "PCM LPCM (DVD)"): ("ffprobe",),
+    ("AVI", "ADPCM Microsoft"): (),
+    ("AVI", "ADPCM IMA"): (),
 }
 """Files that a tool reads wrongly, and the tools that are left: libsndfile takes ffmpeg's floats in W64 for
-integers, mutagen counts packets for samples, lengths of ADTS are estimates."""
-PADDED = {("CAF", "ALAC"): 70.0}
+integers, mutagen counts packets for samples, lengths of ADTS are estimates, AVI's header counts blocks for samples."""
+PADDED = {
+    **{("CAF", "ALAC"): 70.0, ("AVI", "PCM s16le"): 45.0, ("AVI", "PCM s24le"): 45.0},
+    **{("MXF", "PCM s16le"): 40.0, ("MXF", "PCM s24le"): 40.0},
+}
 """By how many milliseconds ffmpeg's own muxer makes it longer: the file says nothing of the end."""
 
 
