@@ -16,9 +16,9 @@ Judged = Sequence[tuple[Case, Verdict]]
 
 _HEAD = """# What is read: containers, codecs, oddities
 
-`make formats` makes one file for each of these {count} combinations (ffmpeg {ffmpeg}, numpy), runs the
-engines on it, compares what they say and make with the truth and with other tools, and writes this page.
-Of the last run: **{right} right, {refused} refused by code as they should be, {wrong} wrong.**
+`make formats` makes one file for each of {every} combinations (ffmpeg {ffmpeg}, numpy), runs the engines on
+it, compares what they say and make with the truth and with other tools, and writes this page. Of the
+{count} that were run last: **{right} right, {refused} refused by code as they should be, {wrong} wrong.**
 
 - Sound, {sounds} combinations: probe, `transform.loudness`, `transform.normalise`. Length, rate and channels;
   each channel of the result in its place and at its time (to the sample for what is lossless, within the
@@ -35,14 +35,14 @@ streams, channels without a layout and orientations are read is in [sound](sound
 """
 
 
-def page(judged: Judged, ffmpeg: str) -> str:
-    """The whole page."""
+def page(judged: Judged, every: int, ffmpeg: str) -> str:
+    """The whole page, of what was run; ``every``: how many combinations there are."""
     sounds = [pair for pair in judged if isinstance(pair[0], SoundCase)]
     films = [pair for pair in judged if isinstance(pair[0], PictureCase)]
     wrong = sum(bool(verdict.wrong) for _, verdict in judged)
     refused = sum(bool(case.refused) and not verdict.wrong for case, verdict in judged)
     head = _HEAD.format(
-        count=len(judged), ffmpeg=ffmpeg, right=len(judged) - wrong - refused, refused=refused,
+        every=every, count=len(judged), ffmpeg=ffmpeg, right=len(judged) - wrong - refused, refused=refused,
         wrong=wrong, sounds=len(sounds), pictures=len(films),
     )  # fmt: skip
     parts = [head]

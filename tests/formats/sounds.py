@@ -183,7 +183,7 @@ MISREAD: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("AVI", "ADPCM IMA"): (),
 }
 """Files that a tool reads wrongly, and the tools that are left: libsndfile takes ffmpeg's floats in W64 for
-integers, mutagen counts packets for samples, lengths of ADTS are estimates, AVI's header counts blocks for samples."""
+integers, mutagen counts packets for samples, lengths of ADTS are estimates, AVI's header counts blocks."""
 PADDED = {
     **{("CAF", "ALAC"): 70.0, ("AVI", "PCM s16le"): 45.0, ("AVI", "PCM s24le"): 45.0},
     **{("MXF", "PCM s16le"): 40.0, ("MXF", "PCM s24le"): 40.0},
