@@ -91,6 +91,9 @@ RESTARTED = frozenset({"mpegts", "mpeg", "ogg"})
 """Whose clock ffmpeg sets to 0 at the first packet of those streams alone that are decoded: how much
 later than the recording these begin must be added again."""
 
+GAPLESS = frozenset({"avi"})
+"""Whose sound cannot pause: its stamps are counted from bytes, by a header that is wrong at times (DTS)."""
+
 UNDATED = frozenset({"avi"})
 """Where the packets of reordered pictures (B-frames) may have decoding times alone: what ffmpeg decodes is
 then stamped late by as many frames as the decoder keeps back."""

@@ -1,11 +1,12 @@
 """Recordings that lie behind the first one in a file whose format holds one: nobody reads them.
 
-People join files end to end, which is right for MP3, Ogg and broadcasts. Of WAV, AIFF, FLV and MP4
+People join files end to end, which is right for MP3, Ogg and broadcasts. Of WAV, AIFF, FLV, WavPack and MP4
 every reader takes the first part alone, without a word; here the word is said.
 """
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from shared.media.boxes import top_boxes
 
 _FLV_HEADER, _FLV_TAG = 13, 11
 _FLV_TAGS = frozenset({8, 9, 18})
+_WAVPACK_INITIAL = 0x800
 _MOST_TAGS = 1_000_000
 
 
@@ -37,6 +39,8 @@ def _second(file: BinaryIO, size: int) -> int | None:
         return _second_chunk(file, head, size)
     if head[:3] == b"FLV":
         return _second_flv(file, size)
+    if head[:4] == b"wvpk":
+        return _second_wavpack(file, size)
     top = top_boxes(file, size)
     kinds = [box.kind for box in top]
     # Of fragments each may come with its own beginning, and all are read.
@@ -71,4 +75,23 @@ def _second_flv(file: BinaryIO, size: int) -> int | None:
         place += _FLV_TAG + int.from_bytes(tag[1:4], "big") + 4
         if place >= size:
             return None
+    return None
+
+
+def _second_wavpack(file: BinaryIO, size: int) -> int | None:
+    """From block to block, until one holds samples from the beginning again."""
+    place, last = 0, -1
+    for _ in range(_MOST_TAGS):
+        file.seek(place)
+        block = file.read(28)
+        if len(block) < 28 or block[:4] != b"wvpk":
+            return None
+        length, first, samples, flags = struct.unpack("<I8xIII", block[4:])
+        if (
+            samples and flags & _WAVPACK_INITIAL
+        ):  # of several channels, each group has one such block
+            if first <= last:
+                return place
+            last = first
+        place += 8 + length
     return None

@@ -29,6 +29,8 @@ class StreamTimes:
     """With packets that the edit list hides."""
     first_s: list[float] = field(default_factory=list)
     """Presentation times of the first frames, in stored order."""
+    lasting_s: float = 0.0
+    """The sum of what its packets say that they last."""
     dated: bool = False
     """Some packet is shown at another time than it is decoded: presentation times are told."""
     restarts: int = 0
@@ -42,6 +44,7 @@ class StreamTimes:
         if hidden:
             return
         self.packets += 1
+        self.lasting_s += duration_s
         if self._last_end_s is not None:
             self.restarts += not -_BACK_S <= at_s - self._last_end_s <= _LEAP_S
         self._last_end_s = at_s + duration_s
@@ -49,6 +52,12 @@ class StreamTimes:
         self.end_s = max(self.end_s, at_s + duration_s)
         if len(self.first_s) < FRAMES_JUDGED:
             self.first_s.append(at_s)
+
+    def follow_each_other(self) -> None:
+        """Let its packets end where they do one behind the other: for stamps that lie."""
+        if self.lasting_s and self.end_s - self.start_s > 2 * self.lasting_s:
+            self.end_s = self.start_s + self.lasting_s
+            self.restarts = 0
 
     def frame_rate_kind(self) -> Literal["constant", "variable", "unknown"]:
         """Are the first frames evenly spaced? Two or fewer can't tell."""

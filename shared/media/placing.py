@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.asset import AudioStream
-from shared.media.formats import MATROSKA, RESTARTED, STAMPED, TIMED_FROM_ZERO
+from shared.media.formats import GAPLESS, MATROSKA, RESTARTED, STAMPED, TIMED_FROM_ZERO
 
 _JITTER_S = 0.1
 _RESET_S = 10.0
@@ -46,6 +46,7 @@ class Placing:
         self._ogg = clock.container == "ogg"
         self._absolute = clock.container in TIMED_FROM_ZERO
         self._resets = clock.container in RESTARTED
+        self._gapless = clock.container in GAPLESS
         self._stamped = clock.container in STAMPED
         self._start = round(clock.start_ms * rate_hz / 1000)
         self._jitter = round(_JITTER_S * rate_hz)
@@ -84,7 +85,7 @@ class Placing:
         return Place(silence=begins, skip=before)
 
     def _next(self, pts: int | None) -> Place:
-        if pts is None:
+        if pts is None or self._gapless:
             return Place()
         assert self._offset is not None
         ahead = pts + self._offset - self.position

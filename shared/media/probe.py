@@ -21,7 +21,7 @@ from typing import Any
 from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
-from shared.media.formats import ALLOWED_FORMATS, PICTURES, TIMED_FROM_ZERO, UNDATED
+from shared.media.formats import ALLOWED_FORMATS, GAPLESS, PICTURES, TIMED_FROM_ZERO, UNDATED
 from shared.media.left_behind import left_behind
 from shared.media.looks import Candidate, films, key_frames, notices, shown, still_orientation
 from shared.media.packets import StreamTimes, walk_packets
@@ -53,6 +53,9 @@ def probe(path: Path) -> MediaInfo:
     begins_s = 0.0 if demuxer in TIMED_FROM_ZERO else _number(header["format"].get("start_time"))
     probing = _Probing(path, demuxer, times, begins_s or 0.0)
     streams = header["streams"]
+    for stream in streams if demuxer in GAPLESS else ():
+        if stream.get("codec_type") == "audio" and stream["index"] in times:
+            times[stream["index"]].follow_each_other()
     listening = Listening(path, demuxer, times, probing.begins_s, probing.failures)
     audio = [listening.audio(s) for s in streams if s.get("codec_type") == "audio"]
     kept_video, thumbnails = films(probing.candidates(streams))

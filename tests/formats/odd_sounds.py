@@ -51,6 +51,15 @@ def _with(container: str, codec: str, samples: Samples, rate: int = 48_000, *wor
     return make
 
 
+def _in_surround(container: str, codec: str) -> Make:
+    def make(folder: Path) -> Made:
+        made = _with(container, codec, _surround())(folder)
+        tools = MISREAD.get((container, f"{codec}, 5.1"), made.tools)
+        return replace(made, tools=tools)
+
+    return make
+
+
 def _surround() -> Samples:
     """5.1, whose fourth channel holds what an LFE can."""
     samples = voices(channels=6)
@@ -75,7 +84,7 @@ def _channels() -> Iterator[SoundCase]:
         ("M4A", "AAC"), ("M4A", "ALAC"), ("Ogg", "Vorbis"), ("Ogg", "Opus"), ("Matroska", "Opus"),
         ("MPEG-TS", "AC-3"), ("MPEG-TS", "E-AC-3"), ("Matroska", "DTS"), ("WavPack", "WavPack"),
     ):  # fmt: skip
-        yield SoundCase(container, codec, "5.1", _with(container, codec, _surround()))
+        yield SoundCase(container, codec, "5.1", _in_surround(container, codec))
     for container, codec in (("WAV", "PCM s24le"), ("W64", "PCM s24le"), ("Matroska", "PCM s24le")):
         for channels in (3, 6, 8):
             make = _without_layout(container, codec, channels)
@@ -119,7 +128,7 @@ def _slower(container: str, codec: str, rate: int) -> Make:
         slower = max(1.0, 48_000 / rate)  # a frame of so many samples lasts longer
         if grade is EXACT:
             return made
-        longer = Grade(0.9, 0.3, grade.delay_ms * slower, grade.longer_ms * slower)
+        longer = Grade(0.9, grade.loudness_lu, grade.delay_ms * slower, grade.longer_ms * slower)
         return replace(made, grade=longer)
 
     return make
@@ -186,7 +195,9 @@ def _late(container: str, codec: str, *, kept: bool) -> Make:
         ffmpeg("-itsoffset", LATE_S, "-i", source, *CODECS[codec].words, *muxing, path)
         wait = np.zeros((round(LATE_S * 48_000), 2))
         heard = np.vstack([wait, samples]) if kept else samples
-        return Made(path, heard, 48_000, CODECS[codec].grade, tools=() if kept else ALL_TOOLS)
+        # An empty edit is told in milliseconds.
+        grade = replace(CODECS[codec].grade, early_ms=1.0)
+        return Made(path, heard, 48_000, grade, tools=() if kept else ALL_TOOLS)
 
     return make
 
@@ -246,7 +257,8 @@ def _cut(container: str, codec: str) -> Make:
         made = _with(container, codec, samples)(folder)
         data = made.path.read_bytes()
         made.path.write_bytes(data[: 2 * len(data) // 3])
-        grade = replace(made.grade, longer_ms=300)
+        # Ogg's pages hold up to a second.
+        grade = replace(made.grade, longer_ms=900 if container == "Ogg" else 300)
         kept = samples[: 2 * len(samples) // 3]
         return Made(made.path, kept, 48_000, grade, tools=(), until_s=1.2)
 
@@ -257,7 +269,6 @@ def _joins() -> Iterator[SoundCase]:
     for container, codec in (
         ("MP3", "MP3"), ("ADTS", "AAC"), ("AC-3", "AC-3"), ("Ogg", "Opus"), ("Ogg", "Vorbis"),
         ("Ogg", "FLAC"), ("MPEG-TS", "MP2"), ("MPEG-TS", "AC-3"), ("MPEG-PS", "MP2"),
-        ("WavPack", "WavPack"),
     ):  # fmt: skip
         yield SoundCase(container, codec, "joined", _joined(container, codec, 2))
     for container, codec in (("MP3", "MP3"), ("ADTS", "AAC"), ("AC-3", "AC-3"), ("Ogg", "Opus")):
@@ -265,6 +276,7 @@ def _joins() -> Iterator[SoundCase]:
         yield SoundCase(container, codec, oddity, _joined(container, codec, 1))
     for container, codec in (
         ("WAV", "PCM s16le"), ("AIFF", "PCM s16be"), ("FLV", "MP3"), ("M4A", "AAC"),
+        ("WavPack", "WavPack"),
     ):  # fmt: skip
         make = _one_behind(container, codec)
         yield SoundCase(container, codec, "joined end to end", make, notice="lies behind the first")
@@ -316,7 +328,7 @@ def _rifx(folder: Path) -> Made:
 
 def _wide(folder: Path) -> Made:
     samples = voices()
-    data = np.rint(samples * (2**23 - 1)).astype("<i4").tobytes()
+    data = (256 * np.rint(samples * (2**23 - 1))).astype("<i4").tobytes()
     pcm = bytes.fromhex("0100000000001000800000aa00389b71")
     form = struct.pack("<HHIIHHHHI", 0xFFFE, 2, 48_000, 384_000, 8, 32, 22, 24, 3) + pcm
     path = write_riff(folder / "made.wav", form, data)
