@@ -14,7 +14,7 @@ from shared.media.boxes import top_boxes
 
 _FLV_HEADER, _FLV_TAG = 13, 11
 _FLV_TAGS = frozenset({8, 9, 18})
-_WAVPACK_INITIAL = 0x800
+_WAVPACK_INITIAL, _TAG_BYTES = 0x800, 1 << 20
 _MOST_TAGS = 1_000_000
 
 
@@ -84,8 +84,15 @@ def _second_wavpack(file: BinaryIO, size: int) -> int | None:
     for _ in range(_MOST_TAGS):
         file.seek(place)
         block = file.read(28)
-        if len(block) < 28 or block[:4] != b"wvpk":
+        if len(block) < 28:
             return None
+        if block[:4] != b"wvpk":  # the first one's tags, at its end
+            file.seek(place)
+            away = file.read(_TAG_BYTES).find(b"wvpk")
+            if away < 0:
+                return None
+            place += away
+            continue
         length, first, samples, flags = struct.unpack("<I8xIII", block[4:])
         if (
             samples and flags & _WAVPACK_INITIAL

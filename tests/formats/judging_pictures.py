@@ -206,24 +206,18 @@ def flash(path: Path, shown: Frames) -> float | None:
 
 
 def sounding(path: Path) -> float | None:
-    """When the tone begins, in milliseconds on the same clock."""
-    told = ffprobe(path, "-select_streams", "a:0", "-show_entries", "frame=pts_time")
-    begins_s = next(float(row["pts_time"]) for row in told["frames"] if "pts_time" in row)
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-map",
-        "0:a:0",
-        "-ac",
-        "1",
-        "-ar",
-        "48000",
-    ]
+    """When the tone begins in the first stream that has it, in milliseconds on the same clock."""
+    streams = ffprobe(path, "-show_streams", "-select_streams", "a")["streams"]
+    found = (_sounding(path, f"a:{number}") for number in range(len(streams)))
+    return next((at_ms for at_ms in found if at_ms is not None), None)
+
+
+def _sounding(path: Path, stream: str) -> float | None:
+    told = ffprobe(path, "-select_streams", stream, "-show_entries", "frame=pts_time")
+    begins_s = next((float(row["pts_time"]) for row in told["frames"] if "pts_time" in row), 0.0)
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", f"0:{stream}", "-ac", "1"]
     data = subprocess.run(
-        [*command, "-f", "f32le", "-"], capture_output=True, check=True, timeout=120
+        [*command, "-ar", "48000", "-f", "f32le", "-"], capture_output=True, check=True, timeout=120
     ).stdout
     loud = np.abs(np.frombuffer(data, np.float32)) > 0.1
     return 1000 * (max(0.0, begins_s) + int(np.argmax(loud)) / 48_000) if loud.any() else None
