@@ -21,6 +21,7 @@ import shared.homes.documents.google_documents
 import shared.homes.objects.google_objects  # noqa: F401 - loaded once, before the workers are forked
 from functions.probe.recording import probe_recording
 from functions.sweep.main import handle as sweep
+from functions.wiring import this_home
 from shared.contracts.asset import Probed
 from shared.contracts.message import Message
 from shared.contracts.step_engine import Job
@@ -97,4 +98,4 @@ for name, module in list(sys.modules.items()):
 
 def main(request: Request) -> Answer:
     """Answer a push; the path says to which function."""
-    return answer(request, HANDLERS[request.path.strip("/")])
+    return answer(request, HANDLERS[request.path.strip("/")], this_home)
