@@ -16,14 +16,16 @@ end: sound far above full scale has its loudness, too. Silence is ``-inf``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.audio_loudness import Loudness
 from shared.media.layouts import LFE, channel_names
 from shared.sound.true_peak import PeakMeter
+
+if TYPE_CHECKING:
+    from shared.contracts.audio_loudness import Loudness
 
 Audio = NDArray[np.floating]
 
@@ -131,6 +133,8 @@ class FullMeter:
 
     def result(self) -> Loudness:
         """Of all pieces so far."""
+        from shared.contracts.audio_loudness import Loudness
+
         peak_dbtp = self._peaks.dbtp
         if not np.isfinite(peak_dbtp):
             return _undefined("silent", None)
@@ -144,12 +148,15 @@ class FullMeter:
             integrated_lufs=round(lufs, 2) + 0.0,
             loudness_range_lu=self.loudness_meter.range_lu(),
             true_peak_dbtp=told_dbtp,
+            undefined=None,
         )
 
 
 def _undefined(
     why: Literal["silent", "shorter than 400 ms"], true_peak_dbtp: float | None
 ) -> Loudness:
+    from shared.contracts.audio_loudness import Loudness
+
     return Loudness(
         integrated_lufs=None,
         loudness_range_lu=None,
