@@ -23,15 +23,16 @@ it, compares what they say and make with the truth and with other tools, and wri
 - Sound, {sounds} combinations: probe, `transform.loudness`, `transform.normalise`. Length, rate and channels;
   each channel of the result in its place and at its time (to the sample for what is lossless, within the
   codec's own delay for what is not) by correlation with the truth and with libsndfile; loudness within 0.1 LU
-  (lossy 0.3, MP3 0.6, joined 0.5, coders of speech 1.5) and true peak by pyloudnorm and scipy; lengths by ffprobe and
-  mutagen.
+  (lossy 0.3, MP3 0.6, joined 0.5, coders of speech 1.5) and true peak by pyloudnorm and scipy; lengths
+  by ffprobe and mutagen.
 - Pictures, {pictures} combinations: probe, `detect.regions`, `anonymise.faces`, `render.video`. By ffprobe
   and by decoding with ffmpeg: the size as shown, every frame and no other, the face covered in each of them,
   the quarters' colours where they belong, a mark and a tone together within a frame and a packet (65 ms),
   H.264 with 4:2:0 and AAC.
 
 The table as it stands was put together from several passes, in which what had been wrong was run again
-once mended. Known to be wrong, and not among them: H.264 with B-frames in MXF, whose picture comes 80 ms late.
+once mended. Known to be wrong, and not among them: H.264 with B-frames in MXF, whose picture comes
+80 ms late.
 
 A refusal has the code in the table and says what to do; [errors](errors.md) lists the codes. How several
 streams, channels without a layout and orientations are read is in [sound](sound.md) and [video](video.md).
