@@ -30,6 +30,16 @@ PREVIEW = Kind("preview", "Picture", demands=("shows",))
 
 STEPS: tuple[Step, ...] = (
     Step(
+        "detect.activity",
+        title="Activity",
+        path="/audio/activity/detect",
+        takes="audio",
+        produces=(
+            Kind("audio_activity", "What sounds when", demands=("sound", "duration_ms", "heard")),
+            PREVIEW,
+        ),
+    ),
+    Step(
         "detect.hits",
         title="Hits",
         path="/audio/hits/detect",

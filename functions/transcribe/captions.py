@@ -20,7 +20,6 @@ from functions.transcribe.backends import (
 from functions.transcribe.listening import listen_to_voices
 from functions.transcribe.recognise import Recogniser
 from functions.transcribe.transcript import edit_cue, make_transcript
-from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step import StepState
@@ -28,6 +27,7 @@ from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, S
 from shared.editing.subtitles import FORMATS
 from shared.errors import ValidationError
 from shared.settings import settings
+from shared.sound.speech import find_voiced
 
 BACKEND_VERSION = "captions_whisper_v3"
 STUB_VERSION = "captions_stub_v1"

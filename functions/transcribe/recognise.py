@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.spans import Voiced
 from functions.transcribe.windows import LEAD_MS, Part, pack, samples_of
 from functions.transcribe.words import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
+from shared.sound.speech import Voiced
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

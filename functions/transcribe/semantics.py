@@ -22,13 +22,9 @@ from functions.transcribe.backends import (
     weights_name,
     whisper_backend,
 )
-from functions.transcribe.beat_grid import Beat, Tempo, find_beats
-from functions.transcribe.listening import Heard, listen
 from functions.transcribe.recognise import Recogniser, Spoken
 from functions.transcribe.semantic_picture import draw_semantic_timeline
-from functions.transcribe.spans import Span, find_spans, span_loudness, trimmed, window_loudness
 from functions.transcribe.stub import stub_semantic_timeline
-from functions.transcribe.voices import find_voiced, without_instruments
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.context import RequestContext
 from shared.contracts.semantic_timeline import (
@@ -45,6 +41,10 @@ from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.settings import settings
+from shared.sound.beat_grid import Beat, Tempo, find_beats
+from shared.sound.hearing import Heard, listen
+from shared.sound.speech import find_voiced, without_instruments
+from shared.sound.stretches import Span, find_spans, span_loudness, trimmed, window_loudness
 
 BACKEND_VERSION = "whisper_librosa_v4"
 SEMANTIC_VERSION = "audio_semantic_v2"
@@ -185,8 +185,14 @@ def _described(analysis: Analysis, params: SemanticsParams) -> SemanticTimeline:
         suppressed_words=spoken.suppressed if spoken else 0,
         damage=heard.damage,
         events=tuple(events),
-        beats=tuple(SemanticBeat(**vars(beat)) for beat in analysis.beats),
-        tempi=tuple(SemanticTempo(**vars(tempo)) for tempo in analysis.tempi),
+        beats=tuple(
+            SemanticBeat(**{**vars(beat), "time_ms": round(beat.time_ms)})
+            for beat in analysis.beats
+        ),
+        tempi=tuple(
+            SemanticTempo(start_ms=one.start_ms, end_ms=one.end_ms, bpm=one.bpm)
+            for one in analysis.tempi
+        ),
         loudness=WindowLoudness(window_ms=window_ms, lufs=tuple(window_loudness(heard, window_ms))),
     )
 

@@ -7,11 +7,11 @@ from difflib import SequenceMatcher
 
 from functions.transcribe.cues import LINE_CHARS, LINES, break_lines, make_cues
 from functions.transcribe.recognise import Spoken
-from functions.transcribe.spans import Voiced
 from functions.transcribe.words import Raw, marked, with_times
 from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue, VoicedStretch
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import NotFound, ValidationError
+from shared.sound.speech import Voiced
 
 
 def make_transcript(

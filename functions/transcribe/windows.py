@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import RATE_HZ
-from functions.transcribe.spans import Voiced
+from shared.media.vad import RATE_HZ
+from shared.sound.speech import Voiced
 
 Floats = NDArray[np.float32]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_loudness import Loudness
 from shared.contracts.coverage_report import CoverageReport
 from shared.contracts.detections import HitDetections, LoopDetections, PhraseDetections
@@ -15,6 +16,7 @@ from shared.contracts.shot_list import ShotList
 from shared.contracts.visual import VisualMeta
 
 _MODELS: tuple[type[ResultDocument], ...] = (
+    AudioActivity,
     SemanticTimeline,
     Transcript,
     HitDetections,

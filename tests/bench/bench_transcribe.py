@@ -19,13 +19,13 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.transcribe import captions, recognise, semantics
-from functions.transcribe.features import FeatureMeter
 from functions.transcribe.whisper import find_model, load_model
 from shared.contracts.step_engine import Job
 from shared.media.probe import probe
 from shared.settings import settings
 from shared.sound.beats import hear_beats
 from shared.sound.onsets import analyse
+from shared.sound.tones import FeatureMeter
 from tests.bench.grown_whisper import grow
 from tests.bench.report import Row, median_s, show
 from tests.functions.transcribe.harness import MODEL

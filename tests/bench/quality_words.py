@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from faster_whisper.audio import decode_audio
 
-from functions.transcribe.features import RATE_HZ
 from functions.transcribe.recognise import BEAM_SIZE, Recogniser
-from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model
+from shared.media.vad import RATE_HZ
+from shared.sound.speech import find_voiced
 from tests.functions.transcribe.harness import REAL_MEDIA
 from tests.functions.transcribe.sounds import MUSIC, OTHER, Samples, silence
 

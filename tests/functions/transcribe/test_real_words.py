@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from functions.transcribe import captions
-from functions.transcribe.features import RATE_HZ
 from functions.transcribe.recognise import Recogniser
-from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model
+from shared.media.vad import RATE_HZ
+from shared.sound.speech import find_voiced
 from tests.bench.quality_words import bare, errors, telephone, words_of
 from tests.functions.transcribe.harness import REAL_MEDIA, run
 from tests.functions.transcribe.sounds import Samples, band, noise, silence, write

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from functions.transcribe.recognise import Recogniser, Spoken
-from functions.transcribe.spans import Voiced
-from functions.transcribe.voices import find_voiced
 from functions.transcribe.whisper import find_model, load_model
+from shared.sound.speech import Voiced, find_voiced
 from tests.functions.transcribe.sounds import FIVE, FOUR, RATE_HZ, TWO, Samples, silence, spoken
 
 pytestmark = pytest.mark.usefixtures("words_model")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.spans import Voiced
 from functions.transcribe.windows import WINDOW_MS, length_ms, pack
+from shared.sound.speech import Voiced
 from tests.functions.transcribe.sounds import noise, silence
 
 gaps_and_lengths_ms = st.lists(

@@ -13,9 +13,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.media.vad import RATE_HZ
+
 Floats = NDArray[np.float32]
 
-RATE_HZ = 16_000
 TONE_HOP, TONE_WINDOW = 2048, 4096
 TONE_FRAMES_PER_S = RATE_HZ / TONE_HOP
 _BATCH_FRAMES = 64

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import TONE_FRAMES_PER_S, Features
 from shared.sound.beats import pulse_clarity
 from shared.sound.onsets import Tracks
+from shared.sound.tones import TONE_FRAMES_PER_S, Features
 
 Floats = NDArray[np.float64]
 

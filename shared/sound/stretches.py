@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.listening import BINS_PER_S, Heard
-from functions.transcribe.music import music_scores
+from shared.sound.hearing import BINS_PER_S, Heard
 from shared.sound.loudness_meter import energy_lufs
+from shared.sound.music import music_scores
+from shared.sound.speech import Voiced
 
 Kind = Literal["speech", "music", "silence", "other"]
 
@@ -28,16 +29,6 @@ _BRIDGED_MS = 1500
 _SHORTEST_MS = 100
 """A stretch shorter than this joins its neighbour."""
 _BIN_MS = 1000 // BINS_PER_S
-
-
-@dataclass(frozen=True)
-class Voiced:
-    """Where somebody speaks, in ms, and on which voice of ``Heard.voices``."""
-
-    start_ms: int
-    end_ms: int
-    confidence: float
-    voice: int = 0
 
 
 @dataclass(frozen=True)

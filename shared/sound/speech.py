@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.features import RATE_HZ
-from functions.transcribe.listening import Heard
-from functions.transcribe.music import music_scores
-from functions.transcribe.spans import Voiced
-from shared.media.vad import SpeechSpan, speech_probabilities, speech_spans
+from shared.media.vad import RATE_HZ, SpeechSpan, speech_probabilities, speech_spans
+from shared.sound.hearing import Heard
+from shared.sound.music import music_scores
 
 Floats = NDArray[np.float32]
 
@@ -23,6 +22,16 @@ _SHORT_MS = 600
 _DOUBTFUL = 0.72
 """A short stretch less sure than this, amid music, is an instrument."""
 _LEAST_TURN_MS = 200
+
+
+@dataclass(frozen=True)
+class Voiced:
+    """Where somebody speaks, in ms, and on which voice of ``Heard.voices``."""
+
+    start_ms: int
+    end_ms: int
+    confidence: float
+    voice: int = 0
 
 
 def find_voiced(
@@ -38,16 +47,21 @@ def find_voiced(
     voiced: list[Voiced] = []
     count = len(voices)
     for index, voice in enumerate(voices):
-        probabilities = speech_probabilities(voice)
+        probability = speech_probabilities(voice)
         progress((index + 1) / count)
-        pad_ms = min(_PAD_MS, min_silence_ms // 4)
-        found = speech_spans(
-            probabilities, len(voice), min_silence_ms=min_silence_ms, pad_ms=pad_ms
-        )
-        voiced += [_on_grid(span, index, duration_ms) for span in found]
+        voiced += voiced_spans(probability, len(voice), duration_ms, min_silence_ms, voice=index)
     if count > 1:
         voiced = _turns(voices, duration_ms, voiced)
     return voiced
+
+
+def voiced_spans(
+    probability: Floats, samples: int, duration_ms: int, min_silence_ms: int, *, voice: int = 0
+) -> list[Voiced]:
+    """The speech of one voice of ``samples`` at 16 kHz, by its probability in each 32 ms."""
+    pad_ms = min(_PAD_MS, min_silence_ms // 4)
+    found = speech_spans(probability, samples, min_silence_ms=min_silence_ms, pad_ms=pad_ms)
+    return [_on_grid(span, voice, duration_ms) for span in found]
 
 
 def without_instruments(voiced: Sequence[Voiced], heard: Heard) -> list[Voiced]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.spans import Span
 from shared.sound.beats import Section, hear_beats, pulse_clarity
 from shared.sound.onsets import Tracks
+from shared.sound.stretches import Span
 
 Floats = NDArray[np.floating]
 
@@ -27,7 +27,7 @@ _LAST_MS = 50
 class Beat:
     """One beat. ``beat_index`` and ``bar_index`` count on from 0 over the whole recording."""
 
-    time_ms: int
+    time_ms: float
     beat_index: int
     bar_index: int
     subdivision: int
@@ -41,6 +41,12 @@ class Tempo:
     start_ms: int
     end_ms: int
     bpm: float
+    beats_per_bar: int
+    confidence: float
+    """How far onsets repeat at this tempo, 0 to 1."""
+    repetition: float
+    """How alike the sound is to itself some bars later, -1 to 1."""
+    beat_count: int
 
 
 def find_beats(tracks: Tracks, spans: Sequence[Span]) -> tuple[list[Beat], list[Tempo]]:
@@ -54,7 +60,7 @@ def find_beats(tracks: Tracks, spans: Sequence[Span]) -> tuple[list[Beat], list[
         if len(inside) < 2:
             continue
         beats += _numbered(times_ms, inside, section, beats)
-        tempi.append(_tempo(times_ms[inside], section.bpm, pulsing))
+        tempi.append(_tempo(times_ms[inside], section, pulsing))
     return beats, _parted(tempi)
 
 
@@ -77,14 +83,22 @@ def _inside(times_ms: Floats, spans: Sequence[Span]) -> NDArray[np.bool_]:
     return inside
 
 
-def _tempo(times_ms: Floats, bpm: float, pulsing: Sequence[Span]) -> Tempo:
+def _tempo(times_ms: Floats, section: Section, pulsing: Sequence[Span]) -> Tempo:
     """From the beginning of the stretch that holds the first beat to the end of the last one's."""
     held = [
         span
         for span in pulsing
         if span.start_ms - _EARLY_MS <= times_ms[-1] and span.end_ms > times_ms[0]
     ]
-    return Tempo(held[0].start_ms, held[-1].end_ms, round(bpm, 2))
+    return Tempo(
+        start_ms=held[0].start_ms,
+        end_ms=held[-1].end_ms,
+        bpm=round(section.bpm, 2),
+        beats_per_bar=section.beats_per_bar,
+        confidence=round(section.clarity, 4),
+        repetition=round(section.repetition, 4),
+        beat_count=len(times_ms),
+    )
 
 
 def _parted(tempi: Sequence[Tempo]) -> list[Tempo]:
@@ -94,8 +108,8 @@ def _parted(tempi: Sequence[Tempo]) -> list[Tempo]:
         one, other = made[index], made[index + 1]
         if one.end_ms > other.start_ms:
             border_ms = (one.end_ms + other.start_ms) // 2
-            made[index] = Tempo(one.start_ms, border_ms, one.bpm)
-            made[index + 1] = Tempo(border_ms, other.end_ms, other.bpm)
+            made[index] = replace(one, end_ms=border_ms)
+            made[index + 1] = replace(other, start_ms=border_ms)
     return made
 
 
@@ -111,7 +125,7 @@ def _numbered(
     first_bar = int(places[0]) // per_bar
     return [
         Beat(
-            round(float(times_ms[index])),
+            round(float(times_ms[index]), 1),
             beat + number,
             bar + int(place) // per_bar - first_bar,
             int(place) % per_bar + 1,

@@ -1,0 +1,128 @@
+"""Onsets, and where exactly each begins: to half a millisecond.
+
+Onset strength tells them (``onsets``), to a frame of 23 ms. The energy of the signal's slope, which
+rumble and DC hardly move, tells in steps of 0.5 ms where the next 5 ms are strongest against the 10 ms
+before; from there it goes back to the foot of the rise.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.sound.onsets import LOUDEST, Samples, Tracks, local_mean, pick_peaks
+
+STEPS_PER_S = 2000
+WEAKEST_DB = 0.5
+"""What stands out less is no onset for anybody."""
+SHARP = 0.3
+"""So much of the threshold an onset must rise beyond its bands' neighbours: a vibrato's don't."""
+_STRUCK_DB = 3.0
+"""A recording that begins on a sound: its first frames are so far above those that follow."""
+_BACK_STEPS, _ON_STEPS = STEPS_PER_S // 16, STEPS_PER_S // 40
+"""The attack is sought 62 ms before its frame and 25 ms after."""
+_APART_STEPS = STEPS_PER_S // 33
+"""Two attacks are 30 ms apart, or one."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """One beginning."""
+
+    frame: int
+    """Where onset strength peaks."""
+    step: int
+    """Its first half millisecond, counted from 0."""
+    strength_db: float
+    sharp_db: float
+
+
+def find_onsets(tracks: Tracks, slope: NDArray[np.floating]) -> list[Onset]:
+    """All onsets in order. ``slope``: the slope's energy, ``STEPS_PER_S`` values a second.
+
+    The strongest are placed first, so that a weak one beside it never takes its attack.
+    """
+    frames = onset_frames(tracks, WEAKEST_DB)
+    mean_db = local_mean(tracks.flux_db)
+    rated = []
+    for frame in frames.tolist():
+        strength_db = float(tracks.flux_db[frame : frame + 2].max() - mean_db[frame])
+        sharp_db = float(tracks.sharp_db[max(0, frame - 1) : frame + 2].max())
+        if frame == 0:
+            strength_db = sharp_db = max(struck_db(tracks), strength_db)
+        rated.append((-strength_db, frame, sharp_db))
+    taken: list[int] = []
+    found: list[Onset] = []
+    for negative_db, frame, sharp_db in sorted(rated):
+        step = _free_step(
+            slope, round(frame * tracks.hop / tracks.sample_rate_hz * STEPS_PER_S), taken
+        )
+        if step is not None:
+            insort(taken, step)
+            found.append(Onset(frame, step, -negative_db, sharp_db))
+    return sorted(found, key=lambda onset: onset.step)
+
+
+def _free_step(slope: NDArray[np.floating], coarse: int, taken: list[int]) -> int | None:
+    """The attack near ``coarse`` that none of ``taken`` has; ``None``: there is no room."""
+    place = bisect_left(taken, coarse)
+    low, high = coarse - _BACK_STEPS, coarse + _ON_STEPS
+    if place:
+        low = max(low, taken[place - 1] + _APART_STEPS)
+    if place < len(taken):
+        high = min(high, taken[place] - _APART_STEPS)
+    return attack_step(slope, low, high)
+
+
+def onset_frames(tracks: Tracks, threshold_db: float) -> NDArray[np.int64]:
+    """Frames where something begins, in order; 0 where the recording begins with an attack.
+
+    Spectral flux needs a frame before it, so a recording that starts on its first sound is told by
+    that sound's decay.
+    """
+    frames = pick_peaks(tracks.flux_db, threshold_db)
+    near = np.clip(frames[:, None] + np.arange(-1, 2), 0, max(tracks.flux_db.size - 1, 0))
+    frames = frames[tracks.sharp_db[near].max(axis=1, initial=0.0) >= SHARP * threshold_db]
+    if struck_db(tracks) > _STRUCK_DB and not (frames.size and frames[0] <= 3):
+        frames = np.concatenate([[0], frames])
+    return frames
+
+
+def struck_db(tracks: Tracks) -> float:
+    """How far the recording's first 50 ms stand above the 200 ms after."""
+    head, after = tracks.power[:2], tracks.power[4:12]
+    if not after.size:
+        return 0.0
+    return float(10 * np.log10((head.max() + 1e-9) / (np.median(after) + 1e-9)))
+
+
+def slope_energy(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
+    """Mean square of the slope over each 0.5 ms of ``(samples, channels)``, what is left over cut off."""
+    step = max(1, sample_rate_hz // STEPS_PER_S)
+    count = len(samples) // step
+    slope = np.diff(np.clip(samples, -LOUDEST, LOUDEST), axis=0, prepend=samples[:1])
+    squares = np.square(slope[: count * step]).reshape(count, -1) if count else np.zeros((0, 1))
+    return np.asarray(squares.mean(axis=1, dtype=np.float64))
+
+
+def attack_step(energy: NDArray[np.floating], low: int, high: int) -> int | None:
+    """The step of ``[low, high]`` where the energy rises; ``None`` where that range is empty."""
+    low, high = max(low, 0), min(high, len(energy) - 1)
+    if low > high:
+        return None
+    first, last = max(0, low - 20), min(len(energy), high + 80)
+    part = np.asarray(energy[first:last], np.float64)
+    total = np.concatenate([[0.0], np.cumsum(part)])
+    at = np.arange(low - first, high - first + 1)
+    ahead = (total[np.minimum(at + 10, len(part))] - total[at]) / 10
+    past = (total[at] - total[np.maximum(at - 20, 0)]) / np.maximum(np.minimum(at, 20), 1)
+    floor = 1e-5 * part.max() + 1e-18
+    best = int(np.argmax((ahead + floor) / (past + floor)))
+    quiet = past[: best + 1].min()
+    foot = quiet + 0.02 * max(float(ahead[best : best + 60].max()) - quiet, 0.0)
+    while best > 0 and foot < past[best] and past[best - 1] <= 1.05 * past[best]:
+        best -= 1
+    return low + best

@@ -1,0 +1,209 @@
+"""The one pass over a recording: decoded once for voice activity, music, onsets, loudness and outline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.asset import HeardSound
+from shared.contracts.step_engine import Job
+from shared.media.decode import AudioBlocks, audio_blocks
+from shared.media.layouts import even_mono
+from shared.media.vad import RATE_HZ
+from shared.sound.attacks import STEPS_PER_S
+from shared.sound.loudness_meter import LoudnessMeter
+from shared.sound.onsets import LOUDEST, OnsetStrength, Tracks
+from shared.sound.tones import FeatureMeter, Features
+
+Floats = NDArray[np.float32]
+
+MOST_CHANNELS = 8
+"""No more are told apart."""
+BINS_PER_S = 100
+"""Energies are kept for each 10 ms."""
+POINTS_PER_S = 50
+"""The outline has so many pairs of a lowest and a highest sample."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the pass leaves: sound on disk, numbers in memory."""
+
+    duration_ms: int
+    voices: Sequence[Floats]
+    """16 kHz mono, memory-mapped: the mix, or one for each channel."""
+    features: Features
+    """Of the mix."""
+    tracks: Tracks
+    """Onset strength at the recording's own rate: the same numbers that hits and loops go by."""
+    energy: NDArray[np.float64]
+    """K-weighted mean square, summed over the channels (BS.1770-4), of each 10 ms."""
+    integrated_lufs: float
+    """Gated, of the whole; ``-inf`` for silence."""
+    outline: Floats
+    """``(2, points)``: the lowest and the highest sample of each 20 ms, any channel."""
+    slope: Floats
+    """Mean square of the slope over each 0.5 ms (see ``attacks``), memory-mapped."""
+    damage: str | None
+    """What the decoder said where it could not decode all."""
+
+
+def listen(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> Heard:
+    """Decode the recording once. Raises ``UnsupportedMedia``, ``TimedOut``, ``MissingDependency``."""
+    media = job.media
+    with audio_blocks(job.source, media) as blocks:
+        split = by_channel and 1 < blocks.channels <= MOST_CHANNELS
+        meters = _Meters(blocks, media.heard, job.workdir, blocks.channels if split else 1)
+        expected = max(1, (media.duration_ms or 0) * blocks.sample_rate_hz // 1000)
+        for block in blocks:
+            meters.add(block)
+            progress(min(1.0, blocks.frames / expected))
+        damage = blocks.damage
+    heard_ms = round(1000 * blocks.frames / blocks.sample_rate_hz)
+    # A picture may go on after its sound: that is silence. Without one, what was decoded counts.
+    shown_ms = (media.duration_ms or 0) if media.has_video else 0
+    return meters.finish(max(heard_ms, shown_ms), damage)
+
+
+class _Meters:
+    """All that listens, fed block by block."""
+
+    def __init__(self, blocks: AudioBlocks, heard: HeardSound, folder: Path, voices: int) -> None:
+        self._rate_hz = blocks.sample_rate_hz
+        layout = heard.channel_layout
+        self._loudness = LoudnessMeter(blocks.sample_rate_hz, blocks.channels, layout)
+        self._to_mono = even_mono(layout, blocks.channels, heard.mono_channels)[:, 0]
+        self._features = FeatureMeter()
+        self._onsets = OnsetStrength(blocks.sample_rate_hz)
+        self._to_16k = _Resampler(blocks.sample_rate_hz, voices)
+        self._paths = [folder / f"voice_{index}.f32" for index in range(voices)]
+        self._files = [path.open("wb") for path in self._paths]
+        self._energy = _Binned(blocks.sample_rate_hz, BINS_PER_S, np.add)
+        self._slope = _Binned(blocks.sample_rate_hz, STEPS_PER_S, np.add)
+        self._slopes = folder / "slope.f32"
+        self._slope_file = self._slopes.open("wb")
+        self._last: Floats | None = None
+        self._lows = _Binned(blocks.sample_rate_hz, POINTS_PER_S, np.minimum)
+        self._highs = _Binned(blocks.sample_rate_hz, POINTS_PER_S, np.maximum)
+
+    def add(self, block: Floats) -> None:
+        self._lows.add(block.min(axis=1))
+        self._highs.add(block.max(axis=1))
+        self._slope.add(self._sloping(block))
+        self._slope_file.write(np.asarray(self._slope.taken(), "<f4").tobytes())
+        self._energy.add(self._loudness.add(block))
+        self._onsets.process(block)
+        many = len(self._files) > 1
+        self._take(self._to_16k.add(block if many else self._mixed(block)[:, None]))
+
+    def finish(self, duration_ms: int, damage: str | None) -> Heard:
+        self._take(self._to_16k.finish())
+        for file in self._files:
+            file.close()
+        features = self._features.finish()
+        voices = [_mapped(path) for path in self._paths]
+        lufs = self._loudness.integrated_lufs()
+        self._slope_file.write(np.asarray(self._slope.finish(), "<f4").tobytes())
+        self._slope_file.close()
+        energy, lows, highs = (bins.finish() for bins in (self._energy, self._lows, self._highs))
+        return Heard(
+            duration_ms=duration_ms,
+            voices=voices,
+            features=features,
+            tracks=self._onsets.finish(),
+            energy=energy.astype(np.float64),
+            integrated_lufs=lufs,
+            outline=np.stack([lows, highs]).astype(np.float32),
+            slope=_mapped(self._slopes),
+            damage=damage,
+        )
+
+    def _take(self, voices: Floats) -> None:
+        for index, file in enumerate(self._files):
+            file.write(np.ascontiguousarray(voices[:, index], "<f4").tobytes())
+        many = len(self._files) > 1
+        self._features.add(self._mixed(voices) if many else voices[:, 0])
+
+    def _sloping(self, block: Floats) -> Floats:
+        """The square of each sample's distance from the one before, mean over the channels."""
+        clipped = np.clip(block, -LOUDEST, LOUDEST)
+        before = clipped[:1] if self._last is None else self._last
+        self._last = clipped[-1:] if len(block) else before
+        return np.asarray(np.square(np.diff(clipped, axis=0, prepend=before)).mean(axis=1))
+
+    def _mixed(self, block: Floats) -> Floats:
+        """To one channel, as ``shared.media.streams`` chose."""
+        return np.asarray(block @ self._to_mono.astype(np.float32))
+
+
+def _mapped(path: Path) -> Floats:
+    if not path.stat().st_size:
+        return np.zeros(0, np.float32)
+    return np.memmap(path, dtype="<f4", mode="r")
+
+
+class _Resampler:
+    """To 16 kHz, block by block; the same however the blocks are cut."""
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        import soxr
+
+        self._stream = None
+        self._channels = channels
+        if rate_hz != RATE_HZ:
+            self._stream = soxr.ResampleStream(rate_hz, RATE_HZ, channels, dtype="float32")
+
+    def add(self, block: Floats) -> Floats:
+        return self._through(block, last=False)
+
+    def finish(self) -> Floats:
+        return self._through(np.zeros((0, self._channels), np.float32), last=True)
+
+    def _through(self, block: Floats, *, last: bool) -> Floats:
+        if self._stream is None:
+            return block
+        made = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
+        return np.asarray(made, np.float32).reshape(-1, self._channels)
+
+
+class _Binned:
+    """One number for each of ``per_s`` parts of a second: the mean, or the lowest or highest value."""
+
+    def __init__(self, rate_hz: int, per_s: int, folded: np.ufunc) -> None:
+        """``folded``: ``np.add`` (the mean), ``np.minimum`` or ``np.maximum``."""
+        self._rate_hz, self._per_s, self._folded = rate_hz, per_s, folded
+        self._rest: NDArray[np.floating] = np.zeros(0)
+        self._made: list[NDArray[np.floating]] = []
+        self._taken = 0
+        self._bins = 0
+
+    def add(self, values: NDArray[np.floating]) -> None:
+        held = np.concatenate([self._rest, values])
+        ready = (self._taken + len(held)) * self._per_s // self._rate_hz
+        # Bin n begins at sample n * rate / per_s, rounded down: bins of 22,050 Hz differ by a sample.
+        edges = np.arange(self._bins, ready + 1) * self._rate_hz // self._per_s - self._taken
+        if len(edges) > 1:
+            self._made.append(self._fold(held[: edges[-1]], edges[:-1], np.diff(edges)))
+        self._bins, self._rest = ready, held[edges[-1] :]
+        self._taken += int(edges[-1])
+
+    def taken(self) -> NDArray[np.floating]:
+        """What is ready, handed over for good."""
+        made, self._made = self._made, []
+        return np.concatenate([np.zeros(0), *made])
+
+    def finish(self) -> NDArray[np.floating]:
+        """What was not yet taken, the last and shorter part with it."""
+        rest = self._rest
+        tail = [self._fold(rest, np.array([0]), np.array([len(rest)]))] if len(rest) else []
+        return np.concatenate([self.taken(), *tail])
+
+    def _fold(
+        self, values: NDArray[np.floating], starts: NDArray[np.intp], counts: NDArray[np.intp]
+    ) -> NDArray[np.floating]:
+        folded = self._folded.reduceat(values, starts)
+        return np.asarray(folded / counts if self._folded is np.add else folded)
