@@ -4,72 +4,20 @@ import gzip
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from google.api_core import exceptions
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from infra.local.storage_server import StorageServer, serve
 from shared.homes.objects.embedded_objects import EmbeddedObjects
+from tests.infra.local.gcs.conftest import BUCKET
 from tests.toy import wait_until
 
-BUCKET = "rushes-test"
 CHUNK = 256 << 10
-
-
-class Topic:
-    """Takes messages, unless it is down."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[bytes, Mapping[str, str]]] = []
-        self.down = False
-        self.refused = 0
-
-    def publish(self, data: bytes, attributes: Mapping[str, str]) -> None:
-        if self.down:
-            self.refused += 1
-            raise ConnectionError("the topic is down")
-        self.messages.append((data, attributes))
-
-    def wait_for(self, count: int) -> list[Mapping[str, str]]:
-        wait_until(lambda: len(self.messages) >= count)
-        assert len(self.messages) == count
-        return [attributes for _, attributes in self.messages]
-
-
-@pytest.fixture
-def topic() -> Topic:
-    return Topic()
-
-
-@pytest.fixture
-def objects(tmp_path: Path) -> EmbeddedObjects:
-    return EmbeddedObjects(tmp_path / "objects")
-
-
-@pytest.fixture
-def server(objects: EmbeddedObjects, topic: Topic) -> Iterator[StorageServer]:
-    running = serve(objects, BUCKET, "127.0.0.1", 0, topic.publish)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def address(server: StorageServer) -> str:
-    return f"http://127.0.0.1:{server.port}"
-
-
-@pytest.fixture
-def bucket(address: str) -> storage.Bucket:
-    client = storage.Client(
-        "rushes-local", AnonymousCredentials(), client_options={"api_endpoint": address}
-    )
-    return client.get_bucket(BUCKET)
 
 
 def test_small_and_large_uploads_come_back(bucket: storage.Bucket) -> None:
@@ -313,68 +261,6 @@ def test_what_was_put_into_the_folder_is_served(
     blob = bucket.get_blob("a.wav")
     assert blob.download_as_bytes(checksum="crc32c") == b"sound"
     assert objects.stat("a.wav").crc32c == blob.crc32c
-
-
-def test_notifications_have_the_services_attributes(bucket: storage.Bucket, topic: Topic) -> None:
-    blob = bucket.blob("tenants/t1/dev/uploads/a.wav")
-    blob.upload_from_string(b"1", "audio/wav")
-    (first,) = topic.wait_for(1)
-    assert first == {
-        "notificationConfig": f"projects/_/buckets/{BUCKET}/notificationConfigs/1",
-        "eventType": "OBJECT_FINALIZE",
-        "payloadFormat": "JSON_API_V1",
-        "bucketId": BUCKET,
-        "objectId": blob.name,
-        "objectGeneration": str(blob.generation),
-        "eventTime": first["eventTime"],
-    }
-    resource: dict[str, Any] = json.loads(topic.messages[0][0])
-    assert resource == blob._properties
-    old = blob.generation
-    blob.upload_from_string(b"2", "audio/wav")
-    _, gone, came = topic.wait_for(3)
-    assert (came["eventType"], came["overwroteGeneration"]) == ("OBJECT_FINALIZE", str(old))
-    assert gone["eventType"] == "OBJECT_DELETE"
-    assert gone["objectGeneration"] == str(old)
-    assert gone["overwrittenByGeneration"] == came["objectGeneration"] == str(blob.generation)
-    blob.delete()
-    deleted = topic.wait_for(4)[-1]
-    assert deleted["eventType"] == "OBJECT_DELETE"
-    assert "overwrittenByGeneration" not in deleted
-
-
-@pytest.mark.allow_error_logs
-def test_a_message_that_could_not_be_published_comes_later(
-    bucket: storage.Bucket, topic: Topic
-) -> None:
-    topic.down = True
-    for name in ("a", "b"):
-        bucket.blob(name).upload_from_string(b"x")
-    wait_until(lambda: topic.refused >= 2)
-    topic.down = False
-    assert {message["objectId"] for message in topic.wait_for(2)} == {"a", "b"}
-
-
-@pytest.mark.allow_error_logs
-def test_the_next_server_publishes_what_the_last_could_not(
-    bucket: storage.Bucket, server: StorageServer, objects: EmbeddedObjects, topic: Topic
-) -> None:
-    topic.down = True
-    bucket.blob("a").upload_from_string(b"x")
-    server.stop()
-    topic.down = False
-    serve(objects, BUCKET, "127.0.0.1", 0, topic.publish).stop()
-    second = serve(objects, BUCKET, "127.0.0.1", 0, topic.publish)
-    assert topic.wait_for(1)[0]["objectId"] == "a"
-    second.stop()
-
-
-def test_a_refused_upload_is_no_event(bucket: storage.Bucket, topic: Topic) -> None:
-    bucket.blob("a").upload_from_string(b"1")
-    with pytest.raises(exceptions.PreconditionFailed):
-        bucket.blob("a").upload_from_string(b"2", if_generation_match=0)
-    bucket.blob("b").upload_from_string(b"3")
-    assert [message["objectId"] for message in topic.wait_for(2)] == ["a", "b"]
 
 
 def test_the_bucket_is_there_and_is_the_only_one(bucket: storage.Bucket) -> None:
