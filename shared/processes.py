@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO
 
@@ -108,20 +108,28 @@ class Child:
 
     def chunks(self) -> Iterator[bytes]:
         """Its standard output, as it comes; afterwards it has exited. Raises ``TimedOut``."""
-        with selectors.DefaultSelector() as selector:
-            for pipe in (self._stdout, self._stderr):
-                selector.register(pipe, selectors.EVENT_READ)
-            while selector.get_map():
-                for key in self._ready(selector):
-                    chunk = os.read(key.fd, _CHUNK_BYTES)
-                    if not chunk:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is self._stdout:
-                        yield chunk
-                    else:
-                        said = self.heeding(chunk) if self.heeding else chunk
-                        self._tail = (self._tail + said)[-STDERR_TAIL_BYTES:]
+        while (fd := self._readable()) is not None:
+            if chunk := os.read(fd, _CHUNK_BYTES):
+                yield chunk
+            else:
+                self.unread.unregister(fd)
         self._wait()
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill ``buffer`` from its standard output, without a copy between. Raises ``TimedOut``.
+
+        Returns the bytes that came: fewer than fit only at the end; it has exited then.
+        """
+        filled = 0
+        while filled < len(buffer):
+            if (fd := self._readable()) is None:
+                self._wait()
+                break
+            if count := os.readv(fd, [buffer[filled:]]):
+                filled += count
+            else:
+                self.unread.unregister(fd)
+        return filled
 
     def check(self) -> None:
         """Raise unless it exited with 0.
@@ -173,9 +181,33 @@ class Child:
         assert self.process.stderr is not None
         return self.process.stderr
 
-    def _ready(self, selector: selectors.BaseSelector) -> list[selectors.SelectorKey]:
+    @cached_property
+    def unread(self) -> selectors.BaseSelector:
+        """Its outputs that have not ended yet; closed when the tool is gone."""
+        selector = selectors.DefaultSelector()
+        for pipe in (self._stdout, self._stderr):
+            selector.register(pipe, selectors.EVENT_READ)
+        return selector
+
+    def _readable(self) -> int | None:
+        """Standard output, once it can be read or has ended; ``None`` when both outputs have."""
+        while self.unread.get_map():
+            ready = {key.fileobj: key.fd for key in self._ready()}
+            if (fd := ready.get(self._stderr)) is not None:
+                self._heed(os.read(fd, _CHUNK_BYTES))
+            if (fd := ready.get(self._stdout)) is not None:
+                return fd
+        return None
+
+    def _heed(self, chunk: bytes) -> None:
+        if not chunk:
+            self.unread.unregister(self._stderr)
+        said = self.heeding(chunk) if self.heeding and chunk else chunk
+        self._tail = (self._tail + said)[-STDERR_TAIL_BYTES:]
+
+    def _ready(self) -> list[selectors.SelectorKey]:
         began = time.monotonic()
-        ready = selector.select(max(0.0, self.timeout_s - self._waited_s))
+        ready = self.unread.select(max(0.0, self.timeout_s - self._waited_s))
         self._waited_s += time.monotonic() - began
         if not ready:
             raise TimedOut(self.tool, self.timeout_s)
@@ -217,9 +249,11 @@ def started(
         pass_fds=pass_fds,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
+    child = Child(tool or Path(program).name, process, timeout_s, hide or {}, limits)
     try:
-        yield Child(tool or Path(program).name, process, timeout_s, hide or {}, limits)
+        yield child
     finally:
+        child.unread.close()
         _end(process)
 
 

@@ -5,6 +5,9 @@ stream does on its way, and timed as a player shows them: on the file's own cloc
 something (``TIMED_FROM_ZERO``), otherwise from the recording's first stream. ffmpeg writes the
 pictures to its standard output and the time of *every* frame to a second pipe, so that a caller
 who looks at each tenth frame still knows when all of them are shown. Memory holds one picture.
+
+The times are printed by filters on the pictures' own way, not by outputs beside theirs: a picture
+that has arrived has its times behind it, whatever ffmpeg's outputs wait for.
 """
 
 from __future__ import annotations
@@ -44,6 +47,8 @@ _MOST_NUMBERS = 300
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
 _TIME_WAIT_S = 60.0
+_TAG = "rushes"
+_PRINTED = re.compile(rb"frame:\d+ +pts:(-?\d+) ")
 _NO_YUV = re.compile(r"[a0x2]*(rgb|bgr|gbr)|pal8|gray|ya|mono")
 """Names of pixel formats without luma, or with nothing else."""
 
@@ -210,23 +215,19 @@ class VideoFrames:
             with started(args, timeout_s=timeout_s, pass_fds=descriptors) as child:
                 every.begin()
                 chosen.begin()
-                for data in _pictures(child, self.wanted.size_bytes):
-                    ticks = chosen.next_ticks()
-                    if ticks is None:
-                        break
-                    yield Frame(self._index_of(ticks, every), ticks, data)
+                while (data := _picture(child, self.wanted.size_bytes)) is not None:
+                    yield Frame(self._index_of(chosen, every), self.ticks[-1], data)
                 self.ticks += every.rest()
                 self._judge(child)
 
-    def _index_of(self, ticks: int, every: _TimePipe) -> int:
-        """Read times up to this frame's; its place among them is its number."""
-        while True:
-            at = every.next_ticks()
-            if at is None:
-                raise BackendFailed("ffmpeg", "it gave a picture without a time")
+    def _index_of(self, chosen: _TimePipe, every: _TimePipe) -> int:
+        """Read times up to the next picture's; its place among them is its number."""
+        ticks = chosen.next_ticks()
+        while ticks is not None and (at := every.next_ticks()) is not None:
             self.ticks.append(at)
             if at == ticks:
                 return len(self.ticks) - 1
+        raise BackendFailed("ffmpeg", "it gave a picture without a time")
 
     def _judge(self, child: Child) -> None:
         try:
@@ -237,39 +238,30 @@ class VideoFrames:
         self.damage = child.last_words or None
 
     def _arguments(self, every_fd: int, chosen_fd: int) -> list[str]:
-        base = f"{self.format.time_base.numerator}/{self.format.time_base.denominator}"
         clock = ["-copyts"] if self._media.container in TIMED_FROM_ZERO else []
-        times = ["-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", base]
-        times += ["-flush_packets", "1", "-f", "framecrc"]
         picture = ["-c:v", "rawvideo", "-fps_mode", "passthrough"]
         picture += ["-pix_fmt", self.wanted.pixel_format, "-f", "rawvideo"]
         return [
             # Orientation is the stream's as probed: ffmpeg would turn the first picture alone where an
             # SEI says it, and none by EXIF before its version 8.
-            *(
-                "-v",
-                "error",
-                *clock,
-                "-noautorotate",
-                *input_args(self._path, self._media.container),
-            ),
-            *("-filter_complex", self._graph(base)),
-            # The times come first: those of a frame are on their way before its picture is.
-            *("-map", "[every]", *times, f"pipe:{every_fd}"),
-            *("-map", "[chosen]", *times, f"pipe:{chosen_fd}"),
+            *("-v", "error", *clock, "-noautorotate"),
+            *input_args(self._path, self._media.container),
+            *("-filter_complex", self._graph(every_fd, chosen_fd)),
             *("-map", "[picture]", *picture, "pipe:1"),
         ]
 
-    def _graph(self, base: str) -> str:
+    def _graph(self, every_fd: int, chosen_fd: int) -> str:
         stream = first_video(self._media)
-        dated = f"setpts=PTS-STARTPTS+{stream.start_ms / 1000:g}/TB," if stream.undated else ""
-        one_pixel = "crop=1:1:0:0:exact=1"
-        shaped = ",".join(self._shaping())
-        chosen = f"{_selection(self.wanted, self._late_ticks)}{shaped},split=2[s][picture]"
-        return (
-            f"[0:{stream.index}]{dated}settb={base},split=2[a][b];[a]{one_pixel}[every];"
-            f"[b]{chosen};[s]{one_pixel}[chosen]"
-        )
+        base = f"{self.format.time_base.numerator}/{self.format.time_base.denominator}"
+        filters = [
+            f"settb={base}",
+            *_printing(every_fd),
+            *_selection(self.wanted, self._late_ticks),
+        ]
+        filters += [*_printing(chosen_fd), *self._shaping()]
+        if stream.undated:
+            filters.insert(0, f"setpts=PTS-STARTPTS+{stream.start_ms / 1000:g}/TB")
+        return f"[0:{stream.index}]{','.join(filters)}[picture]"
 
     def _shaping(self) -> list[str]:
         """The filters that give each picture its orientation, size, range and pixel format."""
@@ -315,9 +307,16 @@ def _padded(stream: VideoStream, wanted: Wanted) -> list[str]:
     return [f"format=yuv444p{deep}", pad, final]
 
 
-def _selection(wanted: Wanted, late_ticks: int) -> str:
+def _printing(fd: int) -> list[str]:
+    """Filters that print each frame's time, and nothing that a file could say in its tags."""
+    tag = f"key={_TAG}"
+    fresh = [f"metadata=mode=delete:{tag}", f"metadata=mode=add:{tag}:value=1"]
+    return [*fresh, f"metadata=mode=print:{tag}:file=pipe\\\\:{fd}:direct=1"]
+
+
+def _selection(wanted: Wanted, late_ticks: int) -> list[str]:
     if wanted.every_ms is None:
-        return ""
+        return []
     due = []
     if math.isfinite(wanted.every_ms):
         # Half a microsecond for times that are rounded.
@@ -328,29 +327,19 @@ def _selection(wanted: Wanted, late_ticks: int) -> str:
         f"between(pts,{first - late_ticks},{last - late_ticks})"
         for first, last in wanted.spans[:_MOST_NUMBERS]
     ]
-    return f"select='{'+'.join(['isnan(prev_selected_t)', *due, *more])}',"
+    return [f"select='{'+'.join(['isnan(prev_selected_t)', *due, *more])}'"]
 
 
-def _pictures(child: Child, size_bytes: int) -> Iterator[Bytes]:
-    """Whole pictures out of the tool's standard output."""
+def _picture(child: Child, size_bytes: int) -> Bytes | None:
+    """The next whole picture out of the tool's standard output."""
     import numpy as np
 
     picture = np.empty(size_bytes, np.uint8)
-    filled = 0
-    for chunk in child.chunks():
-        data = memoryview(chunk)
-        while data:
-            part = data[: size_bytes - filled]
-            picture[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
-            filled += len(part)
-            data = data[len(part) :]
-            if filled == size_bytes:
-                yield picture
-                picture, filled = np.empty(size_bytes, np.uint8), 0
+    return picture if child.read_into(picture.data) == size_bytes else None
 
 
 class _TimePipe:
-    """A pipe on which ffmpeg's ``framecrc`` lines come: ``0, dts, pts, duration, size, crc``."""
+    """A pipe on which ffmpeg prints a line for each frame: ``frame:7    pts:3584    pts_time:0.28``."""
 
     def __init__(self, late_ticks: int) -> None:
         self._late_ticks = late_ticks
@@ -382,9 +371,8 @@ class _TimePipe:
     def _read(self) -> None:
         with os.fdopen(self._read_fd, "rb") as lines:
             for line in lines:
-                fields = line.split(b",")
-                if not line.startswith(b"#") and len(fields) >= 3:
-                    self._queue.put(int(fields[2]) + self._late_ticks)
+                if found := _PRINTED.match(line):
+                    self._queue.put(int(found[1]) + self._late_ticks)
         self._queue.put(None)
 
     def next_ticks(self) -> int | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from shared.contracts.asset import MediaInfo
 from shared.errors import UnsupportedMedia
@@ -137,6 +139,19 @@ def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     found, _ = read(path)
     assert len(found) == 5
     assert found[0].data.size == 3 * size[0] * size[1]
+
+
+def test_what_a_picture_says_of_itself_is_no_time(tmp_path: Path) -> None:
+    """A PNG's words become its frame's tags, and ffmpeg prints the times as one of those."""
+    for number in range(3):
+        said = PngInfo()
+        said.add_text("rushes", "1\nframe:0    pts:77777    pts_time:6")
+        image = Image.new("RGB", (16, 16), (80 * number, 0, 0))
+        image.save(tmp_path / f"{number}.png", pnginfo=said)
+    path = tmp_path / "tagged.mov"
+    ffmpeg("-framerate", "5", "-i", tmp_path / "%d.png", "-c", "copy", path)
+    found, frames = read(path)
+    assert [frames.ms(frame.ticks) for frame in found] == [0, 200, 400]
 
 
 @pytest.mark.heavy
