@@ -73,6 +73,16 @@ STEPS: tuple[Step, ...] = (
         machine="gpu",
     ),
     Step(
+        "transcribe.words",
+        title="Words",
+        path="/audio/words/recognise",
+        takes="audio",
+        produces=(
+            Kind("audio_words", "Words, listed", demands=("model_used", "language", "speakers")),
+        ),
+        shares=("stream", "language", "speakers"),
+    ),
+    Step(
         "transcribe.semantics",
         title="Speech, music, beats",
         path="/audio/semantic-timeline/analyze",
@@ -89,6 +99,7 @@ STEPS: tuple[Step, ...] = (
             ),
             PREVIEW,
         ),
+        needs={"transcribe.words": ("audio_words",)},
     ),
     Step(
         "detect.phrases",
@@ -239,6 +250,7 @@ STEPS: tuple[Step, ...] = (
             Kind("asr_transcript", "Transcript", demands=("model_used", "duration_ms", "language")),
             Kind("captions", "Captions", demands=("language", "format", "transcript")),
         ),
+        needs={"transcribe.words": ("audio_words",)},
     ),
     Step(
         "perform.pattern",

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     captions_model: str = Field("tiny", validation_alias="VIDEO_CAPTIONS_MODEL")
     captions_device: Literal["cpu", "cuda"] = Field("cpu", validation_alias="VIDEO_CAPTIONS_DEVICE")
     captions_language: str = Field("en", validation_alias="VIDEO_CAPTIONS_LANGUAGE")
-    """``auto`` detects it."""
+    """Of speech whose language nobody names: of all if this is set, otherwise where detection is unsure."""
 
     video_region_backend: Literal["opencv_face_detector", "stub"] = Field(
         "opencv_face_detector", validation_alias="VIDEO_REGION_BACKEND"
@@ -110,6 +110,18 @@ class Settings(BaseSettings):
     video_visual_meta_backend: Literal["opencv_visual_meta", "stub"] = Field(
         "opencv_visual_meta", validation_alias="VIDEO_VISUAL_META_BACKEND"
     )
+
+    @property
+    def whisper_model(self) -> str:
+        """What recognises speech, once for captions and semantics: the captions' model where that is
+        set, otherwise the semantics'."""
+        captions_say = "captions_model" in self.model_fields_set
+        return self.captions_model if captions_say else self.semantic_model
+
+    @property
+    def spoken_language(self) -> str:
+        """The language that speech is taken for unless a request names one; ``auto``: detect it."""
+        return self.captions_language if "captions_language" in self.model_fields_set else "auto"
 
     @property
     def webhook_keys(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ again, one by one: no speech is passed over silently.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.transcribe.windows import LEAD_MS, Part, pack, samples_of
-from functions.transcribe.words import Raw, Timing, marked, with_times
+from functions.transcribe.word_times import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
 from shared.sound.speech import Voiced
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.transcribe import Segment
+    from faster_whisper.transcribe import Segment, TranscriptionInfo
 
 Floats = NDArray[np.float32]
 
@@ -35,6 +35,8 @@ _CIRCLING = 2.4
 _NO_SPEECH, _UNSURE = 0.6, -1.0
 """The model doubts that there is speech above the one, its own words below the other (Whisper's limits)."""
 _WORTH_A_LOOK_MS = 300
+_SURE_OF_LANGUAGE = 0.5
+"""A window whose language is detected less surely is taken for the recording's."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ class _Found:
 class Recogniser:
     """One model over one recording's voices.
 
-    ``language`` is ``auto`` or one that the model knows, or ``ValidationError`` is raised.
+    ``language`` is ``auto`` or one that the model knows, or ``ValidationError`` is raised. Windows in
+    which it is detected too doubtfully are taken for what most words before are, or else for ``usual``
+    (``auto``: for what is detected).
     """
 
-    def __init__(self, model: WhisperModel, language: str) -> None:
+    def __init__(self, model: WhisperModel, language: str, usual: str = "auto") -> None:
         known = model.supported_languages
         if language not in ("auto", *known):
             raise ValidationError(
@@ -71,6 +75,7 @@ class Recogniser:
             )
         self._model = model
         self._language = None if language == "auto" else language
+        self._usual = usual if usual in known else None
         self._found = _Found()
 
     def recognise(
@@ -92,9 +97,8 @@ class Recogniser:
             self._look(voices, window)
             progress((index + 1) / len(windows))
         words = sorted(self._found.words, key=lambda word: word.start_ms)
-        languages = dict(sorted(self._found.languages.items()))
-        most = max(languages, key=lambda name: (languages[name], name), default=None)
-        language = self._language or most or "und"
+        languages = dict(sorted((+self._found.languages).items()))
+        language = self._language or self._most_spoken() or "und"
         return Spoken(words, language, languages, self._found.suppressed)
 
     def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> None:
@@ -114,17 +118,33 @@ class Recogniser:
         for part, raw in _shared_out(window, said):
             self._found.words += _placed(part, raw, speaker)
 
-    def _said(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Raw]:
-        """The window's words, at their times in it; without what the model made up."""
-        lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
+    def _most_spoken(self) -> str | None:
+        """The language of most words so far."""
+        heard = +self._found.languages
+        return max(heard, key=lambda name: (heard[name], name), default=None)
+
+    def _transcribe(
+        self, sound: Floats, language: str | None
+    ) -> tuple[Iterable[Segment], TranscriptionInfo]:
         segments, info = self._model.transcribe(
-            _sound(voices[window[0].phrase.voice], window, lead_ms),
-            language=self._language,
+            sound,
+            language=language,
             beam_size=BEAM_SIZE,
             temperature=0.0,
             condition_on_previous_text=False,
             word_timestamps=True,
         )
+        return segments, info
+
+    def _said(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Raw]:
+        """The window's words, at their times in it; without what the model made up."""
+        lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
+        sound = _sound(voices[window[0].phrase.voice], window, lead_ms)
+        segments, info = self._transcribe(sound, self._language)
+        if info.language_probability < _SURE_OF_LANGUAGE:
+            likelier = self._most_spoken() or self._usual or info.language
+            if likelier != info.language:
+                segments, info = self._transcribe(sound, likelier)
         said: list[Raw] = []
         for segment in segments:
             words = _raw_words(segment, lead_ms / 1000)

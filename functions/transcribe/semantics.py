@@ -3,7 +3,7 @@
 one pass      decode; loudness, features and 16 kHz on the way          (listening)
 who speaks    voice activity                                            (voices)
 what sounds   speech, music, silence, other; they touch and cover all   (spans, music)
-what is said  words with times, in each stretch of speech               (recognise)
+what is said  the words of transcribe.words, in each stretch of speech  (words)
 the beats     in what is music                                          (beats)
 """
 
@@ -11,21 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
-from functions.transcribe.backends import (
-    model_used,
-    stood_in,
-    stub_backend,
-    weights_name,
-    whisper_backend,
-)
-from functions.transcribe.recognise import Recogniser, Spoken
+from functions.transcribe.backends import stub_backend, whisper_backend
 from functions.transcribe.semantic_picture import draw_semantic_timeline
 from functions.transcribe.stub import stub_semantic_timeline
-from functions.transcribe.whisper import find_model, load_model, model_name
+from functions.transcribe.words import WordsParams, nobody_listened, words_given
+from shared.contracts.audio_words import AudioWords
 from shared.contracts.context import RequestContext
 from shared.contracts.semantic_timeline import (
     SPEED_CHANGE_LIMIT,
@@ -39,34 +33,32 @@ from shared.contracts.semantic_timeline import (
 )
 from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.settings import settings
 from shared.sound.beat_grid import Beat, Tempo, find_beats
 from shared.sound.hearing import Heard, listen
 from shared.sound.speech import find_voiced, without_instruments
 from shared.sound.stretches import Span, find_spans, span_loudness, trimmed, window_loudness
 
-BACKEND_VERSION = "whisper_librosa_v4"
+BACKEND_VERSION = "whisper_librosa_v5"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
 LOUDNESS_MS = (100, 10_000)
+_NEAR_MS = 300
+"""A word farther from all speech lies in what was taken for an instrument."""
 
 
-class SemanticsParams(SoundParams):
-    """What is looked for. The two durations are clamped to what makes sense."""
+class SemanticsParams(WordsParams):
+    """What is looked for, beside what ``transcribe.words`` is told. Durations are clamped to sense."""
 
     include_beats: bool = True
     include_speech_music: bool = True
-    """Without it, only silence is told from sound, and nothing is transcribed."""
+    """Without it, only silence is told from sound, and no words are shown."""
     min_silence_ms: int = 300
     """A shorter pause does not part two stretches. Clamped to 50..5,000."""
     loudness_window_ms: int = 1000
     """Loudness is measured over so much at once. Clamped to 100..10,000."""
-    language: str = Field("auto", pattern=r"^(auto|[a-z]{2,3})$")
-    """Of the speech: ``en``, ``de``, ...; ``auto`` detects it, anew in each half minute of speech."""
-    speakers: Literal["mixed", "by_channel"] = "mixed"
-    """``by_channel``: each channel is a speaker of its own, told by ``speaker_id``."""
 
     @field_validator("min_silence_ms", "loudness_window_ms")
     @classmethod
@@ -82,9 +74,8 @@ def backend() -> Backend:
     if config.semantic_backend == "stub":
         return stub_backend(stub)
     packages = ("faster-whisper", "librosa")
-    return whisper_backend(
-        "whisper_librosa", BACKEND_VERSION, packages, config.semantic_model, stub
-    )
+    model, device = config.whisper_model, config.captions_device
+    return whisper_backend("whisper_librosa", BACKEND_VERSION, packages, model, stub, device)
 
 
 def cache_key(
@@ -121,8 +112,6 @@ class Analysis:
     spans: Sequence[Span]
     beats: Sequence[Beat]
     tempi: Sequence[Tempo]
-    spoken: Spoken | None
-    """``None`` where nothing was transcribed."""
 
 
 def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
@@ -131,48 +120,43 @@ def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
         stub = stub_semantic_timeline(
             job.media.duration_ms or 0, settings().semantic_seed, params.include_beats
         )
-        return Result(_outputs(job, params, backend, stub))
-    model = model_used(backend, settings().semantic_model)
-    lacking = backend.dependencies[weights_name(model)]
-    analysis = hear(job, params, model if lacking.available else None)
-    made = _outputs(job, params, backend, _described(analysis, params))
+        unheard = nobody_listened(job, params)
+        return Result(_outputs(job, params, backend, stub, unheard))
+    words = words_given(job)
+    analysis = hear(job, params)
+    made = _outputs(job, params, backend, _described(analysis, params, words), words)
     speech = sum(span.kind == "speech" for span in analysis.spans)
-    if lacking.available or not speech:
-        return Result(made, reason=stood_in(backend, settings().semantic_model))
-    reason = f"{speech} stretches of speech are not transcribed: {lacking.error}"
-    return Result(made, StepState.DEGRADED, reason)
+    untold = bool(speech) and not words.transcribed
+    return Result(made, StepState.DEGRADED if untold else StepState.DONE, words.notice)
 
 
-def hear(job: Job, params: SemanticsParams, model: str | None) -> Analysis:
-    """All that can be heard in the recording, decoded once; words with ``model``, if there is one."""
+def hear(job: Job, params: SemanticsParams) -> Analysis:
+    """All that can be heard in the recording but its words, decoded once."""
     by_channel = params.speakers == "by_channel" and params.include_speech_music
-    heard = listen(job, by_channel=by_channel, progress=lambda done: job.progress(0.3 * done))
+    heard = listen(job, by_channel=by_channel, progress=lambda done: job.progress(0.7 * done))
     voiced = []
     if params.include_speech_music:
         voiced = find_voiced(
             heard.voices,
             heard.duration_ms,
             params.min_silence_ms,
-            lambda done: job.progress(0.3 + 0.1 * done),
+            lambda done: job.progress(0.7 + 0.2 * done),
         )
         voiced = trimmed(without_instruments(voiced, heard), heard)
     spans = find_spans(heard, voiced, params.min_silence_ms)
     beats, tempi = find_beats(heard.tracks, spans) if params.include_beats else ([], [])
-    spoken = None
-    if model and voiced:
-        recogniser = Recogniser(load_model(find_model(model), "cpu"), params.language)
-        spoken = recogniser.recognise(
-            heard.voices, voiced, lambda done: job.progress(0.4 + 0.55 * done)
-        )
-    return Analysis(heard, spans, beats, tempi, spoken)
+    return Analysis(heard, spans, beats, tempi)
 
 
-def _described(analysis: Analysis, params: SemanticsParams) -> SemanticTimeline:
+def _described(analysis: Analysis, params: SemanticsParams, words: AudioWords) -> SemanticTimeline:
     """As the semantic timeline has it, but for where it is from and its meta."""
-    heard, spoken = analysis.heard, analysis.spoken
-    window_ms = params.loudness_window_ms
-    words = spoken.words if spoken else None
-    events = [_event(heard, span, words, window_ms) for span in analysis.spans]
+    heard, window_ms = analysis.heard, params.loudness_window_ms
+    shared = _shared_out(words.words, analysis.spans, len(heard.voices) > 1)
+    told = words.transcribed and params.include_speech_music
+    events = [
+        _event(heard, span, shared[at] if told else None, window_ms)
+        for at, span in enumerate(analysis.spans)
+    ]
     if not params.include_speech_music:
         events = [
             event.model_copy(update={"kind": "other"}) if event.kind == "music" else event
@@ -180,9 +164,9 @@ def _described(analysis: Analysis, params: SemanticsParams) -> SemanticTimeline:
         ]
     return SemanticTimeline(
         duration_ms=heard.duration_ms,
-        language=spoken.language if spoken else None,
-        languages=spoken.languages if spoken else {},
-        suppressed_words=spoken.suppressed if spoken else 0,
+        language=words.language if told else None,
+        languages=words.languages if told else {},
+        suppressed_words=words.suppressed_words if told else 0,
         damage=heard.damage,
         events=tuple(events),
         beats=tuple(
@@ -204,11 +188,9 @@ def _event(
     if span.music_score is not None:
         known["meta"] = SpanMeta(music_score=round(span.music_score, 4))
     if span.kind == "speech" and span.voice is not None and len(heard.voices) > 1:
-        known["speaker_id"] = f"channel_{span.voice + 1}"
+        known["speaker_id"] = _speaker(span)
     if span.kind == "speech" and words is not None:
-        speaker = known.get("speaker_id")
-        inside = [word for word in words if word.speaker_id == speaker and _within(word, span)]
-        known |= {"transcription": text_of(inside), "words": tuple(inside)}
+        known |= {"transcription": text_of(words), "words": tuple(words)}
     return SemanticEvent(
         kind=span.kind,
         start_ms=span.start_ms,
@@ -219,15 +201,45 @@ def _event(
     )
 
 
-def _within(word: SpokenWord, span: Span) -> bool:
-    """Does its middle lie in the stretch, or in the silence that it reaches into?"""
-    return span.start_ms <= (word.start_ms + word.end_ms) // 2 < span.end_ms
+def _speaker(span: Span) -> str:
+    return f"channel_{(span.voice or 0) + 1}"
+
+
+def _shared_out(
+    words: Sequence[SpokenWord], spans: Sequence[Span], by_channel: bool
+) -> list[list[SpokenWord]]:
+    """For each stretch its words: of speech those that lie in it most, or that it is near to."""
+    shared: list[list[SpokenWord]] = [[] for _ in spans]
+    speech = [at for at, span in enumerate(spans) if span.kind == "speech"]
+    for word in words:
+        own = [at for at in speech if not by_channel or _speaker(spans[at]) == word.speaker_id]
+        nearest = min(own, key=lambda at: (_apart_ms(word, spans[at]), at), default=None)
+        if nearest is not None and _apart_ms(word, spans[nearest]) <= _NEAR_MS:
+            shared[nearest].append(_inside(word, spans[nearest]))
+    return shared
+
+
+def _apart_ms(word: SpokenWord, span: Span) -> int:
+    """How far they are apart; below 0, by how much they overlap."""
+    return max(word.start_ms, span.start_ms) - min(word.end_ms, span.end_ms)
+
+
+def _inside(word: SpokenWord, span: Span) -> SpokenWord:
+    """The word's part in the stretch; what lies beside it wholly stays as it is."""
+    start_ms, end_ms = max(word.start_ms, span.start_ms), min(word.end_ms, span.end_ms)
+    if start_ms >= end_ms:
+        return word
+    return word.model_copy(update={"start_ms": start_ms, "end_ms": end_ms})
 
 
 def _outputs(
-    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
+    job: Job,
+    params: SemanticsParams,
+    backend: Backend,
+    semantics: SemanticTimeline,
+    words: AudioWords,
 ) -> list[Output]:
-    meta = _meta(job, params, backend, semantics)
+    meta = _meta(job, params, backend, semantics, words)
     placed = {"asset_id": job.asset_id, "artifact_id": job.artifact_id, "meta": meta}
     path = job.workdir / "timeline.json"
     semantics.model_copy(update=placed).write(path)
@@ -249,14 +261,16 @@ def _outputs(
 
 
 def _meta(
-    job: Job, params: SemanticsParams, backend: Backend, semantics: SemanticTimeline
+    job: Job,
+    params: SemanticsParams,
+    backend: Backend,
+    semantics: SemanticTimeline,
+    words: AudioWords,
 ) -> SemanticMeta:
-    model = model_used(backend, settings().semantic_model)
-    weights = backend.dependencies.get(weights_name(model))
     return SemanticMeta(
         semantic_version=STUB_VERSION if backend.stub else SEMANTIC_VERSION,
-        model_used="stub" if backend.stub else model_name(model),
-        transcribed=bool(weights and weights.available and params.include_speech_music),
+        model_used=words.model_used,
+        transcribed=words.transcribed and params.include_speech_music,
         backend=backend.name,
         backend_type=backend.type,
         backend_version=backend.version,

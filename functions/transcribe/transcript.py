@@ -6,40 +6,27 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from functions.transcribe.cues import LINE_CHARS, LINES, break_lines, make_cues
-from functions.transcribe.recognise import Spoken
-from functions.transcribe.words import Raw, marked, with_times
-from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue, VoicedStretch
+from functions.transcribe.word_times import Raw, marked, with_times
+from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue
+from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import NotFound, ValidationError
-from shared.sound.speech import Voiced
 
 
-def make_transcript(
-    spoken: Spoken | None,
-    voiced: Sequence[Voiced],
-    language: str,
-    duration_ms: int,
-    model_used: str,
-) -> Transcript:
-    """The first version. ``spoken`` is ``None`` where speech was heard but not transcribed."""
-    words = spoken.words if spoken else []
-    cues = make_cues(words, duration_ms)
+def make_transcript(words: AudioWords) -> Transcript:
+    """The first version."""
+    cues = make_cues(words.words, words.duration_ms)
     return Transcript(
         version=1,
-        duration_ms=duration_ms,
-        language=spoken.language if spoken else language,
-        languages=spoken.languages if spoken else {},
-        words=tuple(words),
+        duration_ms=words.duration_ms,
+        language=words.language,
+        languages=words.languages,
+        words=words.words,
         cues=tuple(cue.written(index) for index, cue in enumerate(cues, 1)),
-        speech=tuple(
-            VoicedStretch(
-                start_ms=one.start_ms, end_ms=one.end_ms, confidence=round(one.confidence, 4)
-            )
-            for one in voiced
-        ),
-        suppressed_words=spoken.suppressed if spoken else 0,
+        speech=words.speech,
+        suppressed_words=words.suppressed_words,
         edits=(),
-        model_used=model_used,
+        model_used=words.model_used,
     )
 
 

@@ -49,6 +49,11 @@ class Artifact(BaseModel):
     """The asset and artifacts that it was made from."""
     meta: Mapping[str, Any]
 
+    @property
+    def is_document(self) -> bool:
+        """Is it something to read, of which nothing that listens or looks can make anything?"""
+        return self.content_type == "application/json"
+
 
 def artifact_key(
     ctx: RequestContext, asset_id: str, kind: Kind, artifact_id: str, extension: str

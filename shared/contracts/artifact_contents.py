@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_loudness import Loudness
+from shared.contracts.audio_words import AudioWords
 from shared.contracts.coverage_report import CoverageReport
 from shared.contracts.detections import HitDetections, LoopDetections, PhraseDetections
 from shared.contracts.region_summary import RegionSummary
@@ -17,6 +18,7 @@ from shared.contracts.visual import VisualMeta
 
 _MODELS: tuple[type[ResultDocument], ...] = (
     AudioActivity,
+    AudioWords,
     SemanticTimeline,
     Transcript,
     HitDetections,

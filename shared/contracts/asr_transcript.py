@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.result_document import Part, ResultDocument
-from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 
 
 class TranscriptCue(Part):
@@ -34,15 +34,6 @@ class ShownCue(Part):
     end_ms: int
     text: str
     speaker_id: str | None = None
-
-
-class VoicedStretch(Part):
-    """Where somebody is heard, transcribed or not."""
-
-    start_ms: int
-    end_ms: int
-    confidence: float
-    """Voice activity's, 0 to 1."""
 
 
 class CueChange(Part):

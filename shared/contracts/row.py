@@ -29,6 +29,8 @@ class Step:
     """Earlier step -> the kinds of its artifacts whose files this step reads."""
     wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Like ``needs``, but waited for only in a run that has it, and read only where it delivered."""
+    shares: tuple[str, ...] = ()
+    """Params that the steps reading its artifacts have, too: said of one in a run, they hold for all."""
     partial: bool = False
     """Runs as soon as one of its needs delivered, though others failed."""
     default: bool = True

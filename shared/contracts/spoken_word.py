@@ -1,4 +1,4 @@
-"""A word of speech, as transcripts and semantic timelines hold it."""
+"""Speech, and a word of it, as lists of words, transcripts and semantic timelines hold them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ class SpokenWord(Part):
     """No space stands before it (Chinese, Japanese, ...)."""
     speaker_id: str | None = None
     """``channel_1``, ... where speakers are told apart."""
+
+
+class VoicedStretch(Part):
+    """Where somebody is heard, transcribed or not."""
+
+    start_ms: int
+    end_ms: int
+    confidence: float
+    """Voice activity's, 0 to 1."""
 
 
 def text_of(words: Sequence[SpokenWord]) -> str:

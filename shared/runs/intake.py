@@ -38,7 +38,7 @@ from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.lazy_log import get_logger
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
-from shared.runs.opening import base_params, planned_steps
+from shared.runs.opening import agreed_params, base_params, planned_steps
 from shared.runs.records import change_run, load_run, open_upload_run, upload_run_id
 from shared.runs.results import publish_settled
 from shared.steps.burying import bury
@@ -226,11 +226,12 @@ class _Intake:
             wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
         else:
             wanted = [name for name in steps if name != PROBE]
-        params = {**base_params(self.home, self.upload.ctx), **(wishes.params or {})}
+        planned, asked = planned_steps(wanted), wishes.params or {}
+        params = {**base_params(self.home, self.upload.ctx), **asked}
         return {
             "asset_id": asset.asset_id,
-            "planned": (PROBE, *planned_steps(wanted)),
-            "params": params,
+            "planned": (PROBE, *planned),
+            "params": agreed_params(planned, params, asked),
             "user_id": wishes.user_id,
         }
 

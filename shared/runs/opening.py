@@ -1,15 +1,16 @@
 """Opening a run: which steps it plans and with which params, in one way for every cause.
 
 An upload (``intake``), a request from outside (``open_requested_run``) and a back-fill (``staleness``)
-differ in what they want, not in how it is planned: ``planned_steps`` and ``base_params``.
+differ in what they want, not in how it is planned: ``planned_steps``, ``base_params`` and ``agreed_params``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
@@ -17,7 +18,7 @@ from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
 from shared.homes.tenant_limits import tenant_settings
-from shared.pipeline import PROBE, step_named, with_followers, with_needs
+from shared.pipeline import BY_NAME, PROBE, followers, step_named, with_followers, with_needs
 from shared.runs import planning
 from shared.runs.records import open_run
 from shared.runs.results import publish_settled
@@ -28,11 +29,16 @@ from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 
-def planned_steps(wanted: Iterable[str], standing: Sequence[Run] = ()) -> tuple[str, ...]:
+def planned_steps(
+    wanted: Iterable[str], standing: Sequence[Run] = (), subject: Artifact | None = None
+) -> tuple[str, ...]:
     """The wanted steps, what they need, and what they want where a run of the recording had it.
 
-    So a phrase that is made again keeps its words.
+    So a phrase that is made again keeps its words. On an artifact (``subject``), what they need is made
+    of it; of a document, such as a transcript that is edited, nothing can be.
     """
+    if subject is not None:
+        return tuple(wanted) if subject.is_document else with_needs(wanted)
     closed = with_needs(wanted)
     had = {name for run in standing for name in run.planned if name != PROBE}
     wishes = {name for step in closed for name in step_named(step).wants} & had
@@ -51,6 +57,25 @@ def base_params(
     return params
 
 
+def agreed_params(
+    planned: Collection[str], params: Mapping[str, Mapping[str, Any]], asked: Collection[str]
+) -> dict[str, Mapping[str, Any]]:
+    """``params``, and what the table's rows share (``Step.shares``) said of each of the ``planned``.
+
+    What is ``asked`` for now goes before what was said earlier, then the step whose param it is before
+    those that read its artifacts.
+    """
+    agreed = {name: dict(said) for name, said in params.items()}
+    for row in reversed(list(BY_NAME.values())):
+        group = [row.name, *(other.name for other in followers(row.name, planned))]
+        ranked = sorted(group, key=lambda name: name not in asked)
+        for param in row.shares if row.name in planned else ():
+            said = [agreed[name][param] for name in ranked if param in agreed.get(name, {})]
+            for name in group if said else ():
+                agreed[name] = {**agreed.get(name, {}), param: said[0]}
+    return {**agreed}
+
+
 def requested_run_id(message_id: str) -> str:
     """The run that a request from outside opens: the same message again opens the same run."""
     return run_id("request", message_id)
@@ -67,11 +92,14 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     """
     ctx = request.context
     asset = load_asset(home, ctx, request.asset_id)
+    subject = None
     if request.artifact_id is not None:
-        load_artifact(home.documents, ctx, request.artifact_id)
+        subject = load_artifact(home.documents, ctx, request.artifact_id)
     alone = request.artifact_id is not None or request.dry_run
     wanted = (request.step,) if alone else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
+    planned = planned_steps(wanted, standing, subject)
+    params = {**base_params(home, ctx, standing), request.step: request.params}
     run = Run(
         run_id=identifier,
         tenant_id=ctx.tenant_id,
@@ -80,8 +108,8 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
         source=f"reprocess {request.step}",
         asset_id=asset.asset_id,
         artifact_id=request.artifact_id,
-        planned=planned_steps(wanted, () if request.artifact_id else standing),
-        params={**base_params(home, ctx, standing), request.step: request.params},
+        planned=planned,
+        params=agreed_params(planned, params, asked=(request.step,)),
         force=(request.step,) if request.force else (),
         dry_run=request.dry_run,
         created_at=time.time(),

@@ -36,7 +36,7 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
 
 def awaited(row: Step, run: Run) -> tuple[str, ...]:
     """The steps that must have settled before this one begins."""
-    return (*row.needs, *(name for name in row.wants if name in run.planned))
+    return tuple(name for name in row.reads if name in run.planned)
 
 
 def _first_record(row: Step, run: Run, asset: Asset) -> StepRecord:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, run_id
 from shared.contracts.step import Run, StepRequest
@@ -20,13 +21,13 @@ from shared.errors import MissingDependency, NotFound
 from shared.homes.home import Home
 from shared.pipeline import BY_NAME, step_named
 from shared.runs import planning
-from shared.runs.opening import base_params, planned_steps
+from shared.runs.opening import agreed_params, base_params, planned_steps
 from shared.runs.records import finished, open_run
 from shared.runs.views import list_runs
 from shared.steps.claims import Claim
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
-from shared.steps.storing import artifact_path
+from shared.steps.storing import artifact_path, load_artifact
 
 Subject = tuple[str, str | None]
 """Asset id, and the id of its artifact where the step worked on that."""
@@ -164,8 +165,11 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
         by_subject[stale.subject].append(stale)
     for (asset_id, artifact_id), items in by_subject.items():
         standing = list_runs(home.documents, survey.ctx, asset_id)
+        subject = _artifact(home, survey.ctx, artifact_id)
         for number, layer in enumerate(_layers(items)):
             now = time.time()
+            planned = planned_steps(layer, () if artifact_id else standing, subject)
+            params = {**base_params(home, survey.ctx, standing), **layer}
             yield Run(
                 run_id=run_id("back-fill", asset_id, artifact_id, number, now),
                 tenant_id=survey.ctx.tenant_id,
@@ -173,10 +177,18 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
                 source=f"back-fill {', '.join(layer)}",
                 asset_id=asset_id,
                 artifact_id=artifact_id,
-                planned=planned_steps(layer, () if artifact_id else standing),
-                params={**base_params(home, survey.ctx, standing), **layer},
+                planned=planned,
+                params=agreed_params(planned, params, asked=layer),
                 created_at=now,
             )
+
+
+def _artifact(home: Home, ctx: RequestContext, artifact_id: str | None) -> Artifact | None:
+    """``None``, too, for one that is gone: its run will say so."""
+    try:
+        return load_artifact(home.documents, ctx, artifact_id) if artifact_id else None
+    except NotFound:
+        return None
 
 
 def _layers(items: Iterable[Stale]) -> list[dict[str, Mapping[str, Any]]]:

@@ -86,8 +86,13 @@ class Work:
 
     @property
     def _read_steps(self) -> tuple[str, ...]:
-        """What it needs, and what it wants and got."""
-        return (*self.row.needs, *(name for name in self.row.wants if self._ids(name)))
+        """What it needs, but for what its run does not have, and what it wants and got."""
+        return (*self._needed, *(name for name in self.row.wants if self._ids(name)))
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """Work on a document has no need of what made it."""
+        return tuple(name for name in self.row.needs if name in self.records)
 
     @cached_property
     def cache_key(self) -> str:
@@ -141,7 +146,7 @@ class Work:
             inputs={name: self._inputs(name, folder) for name in self._read_steps},
             failed={
                 name: self.records[name].error or {"reason": self.records[name].reason}
-                for name in self.row.needs
+                for name in self._needed
                 if not self.records[name].state.delivered
             },
             sources={

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from functions.transcribe import captions, recognise, semantics
+from functions.transcribe import recognise, semantics, words
 from functions.transcribe.whisper import find_model, load_model
 from shared.contracts.step_engine import Job
 from shared.media.probe import probe
@@ -62,7 +62,7 @@ def steady(source: Path, step: Callable[[Job], Any], folder: Path) -> Callable[[
 def bare_whisper(source: Path) -> Callable[[], Any]:
     from faster_whisper.audio import decode_audio
 
-    model = load_model(find_model(settings().captions_model), "cpu")
+    model = load_model(find_model(settings().whisper_model), "cpu")
 
     def work() -> Any:
         segments, _ = model.transcribe(
@@ -80,7 +80,7 @@ def bare_whisper(source: Path) -> Callable[[], Any]:
 
 
 def rows(folder: Path) -> list[Row]:
-    """Captions of ever longer sound, then beats, then everything at once."""
+    """Words of ever longer sound, then beats, then everything at once."""
     phrase = write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1))
     sources = {
         "a phrase, 4 s": (phrase, 9),
@@ -92,7 +92,7 @@ def rows(folder: Path) -> list[Row]:
     for model, path in models(folder).items():
         use_model(path)
         for name, (source, times) in sources.items():
-            found.append(caption_row(f"captions, {model}, {name}", source, folder, times))
+            found.append(word_row(f"words, {model}, {name}", source, folder, times))
     return [*found, *beat_rows(), whole_row(speech(folder, 120), folder)]
 
 
@@ -108,16 +108,16 @@ def use_model(path: Path) -> None:
     settings.cache_clear()
 
 
-def caption_row(name: str, source: Path, folder: Path, times: int) -> Row:
-    ours, bare = our_captions(source, folder), bare_whisper(source)
+def word_row(name: str, source: Path, folder: Path, times: int) -> Row:
+    ours, bare = our_words(source, folder), bare_whisper(source)
     ours(), bare()
     took = median_s(ours, times=times), median_s(bare, times=times)
-    return Row(name, *took, "s", "at most 1.03")
+    return Row(name, *took, "s", "at most 1.05")
 
 
-def our_captions(source: Path, folder: Path) -> Callable[[], Any]:
-    params = captions.CaptionsParams(language="en")
-    return steady(source, lambda job: captions.transcribe(job, params, weights=True), folder)
+def our_words(source: Path, folder: Path) -> Callable[[], Any]:
+    params, backend = words.WordsParams(language="en"), words.backend()
+    return steady(source, lambda job: words.run(job, params, backend), folder)
 
 
 def beat_rows() -> list[Row]:
@@ -139,15 +139,13 @@ def beat_rows() -> list[Row]:
 
 
 def whole_row(source: Path, folder: Path) -> Row:
-    """Everything that semantics does, beside our own captions alone."""
+    """Everything that semantics does, beside the words."""
     params = semantics.SemanticsParams(language="en")
-    ours = steady(
-        source, lambda job: semantics.hear(job, params, settings().semantic_model), folder
-    )
-    words = our_captions(source, folder)
-    ours(), words()
-    what = "semantics over captions (+ beats, loudness, kinds)"
-    return Row(what, median_s(ours, times=3), median_s(words, times=3), "s")
+    ours = steady(source, lambda job: semantics.hear(job, params), folder)
+    beside = our_words(source, folder)
+    ours(), beside()
+    what = "semantics (beats, loudness, kinds) over words"
+    return Row(what, median_s(ours, times=3), median_s(beside, times=3), "s")
 
 
 def main() -> None:

@@ -71,6 +71,12 @@ def test_with_needs_closes_over_what_is_needed() -> None:
         assert all(set(pipeline.BY_NAME[name].needs) <= set(closed) for name in closed)
 
 
+@pytest.mark.parametrize("row", [row for row in STEPS if row.shares], ids=lambda row: row.name)
+def test_what_is_shared_is_a_param_of_each_that_reads(row: Step) -> None:
+    for one in (row, *pipeline.followers(row.name, pipeline.BY_NAME)):
+        assert set(row.shares) <= set(engine_of(one).params.model_fields), one.name
+
+
 def test_people_tell_steps_and_kinds_apart() -> None:
     titles = [row.title for row in STEPS]
     assert all(titles) and len(set(titles)) == len(titles)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
+from functions.transcribe import words
+from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.media.probe import probe
-from shared.pipeline import KINDS
+from shared.pipeline import BY_NAME, KINDS
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "whisper-tiny-words"
 REAL_MEDIA = Path(__file__).parents[3].parent / "shared" / "media"
@@ -35,16 +36,32 @@ class Ran:
         return [event for event in self.body["events"] if event["kind"] in kinds]
 
 
+def recognised(source: Path, workdir: Path, params: Any) -> dict[str, list[InputFile]]:
+    """The recording's words, as a step that reads them is given them."""
+    row = BY_NAME[words.STEP]
+    (made,) = run(
+        words.ENGINE, source, workdir, **{name: getattr(params, name) for name in row.shares}
+    ).result.outputs
+    return {row.name: [InputFile("art_words", made.kind, made.path, made.meta)]}
+
+
 def run(
     engine: Engine, source: Path, workdir: Path, backend: Backend | None = None, **params: Any
 ) -> Ran:
     """Run it, and check what every result must hold."""
     workdir.mkdir(parents=True)
     progress: list[float] = []
+    chosen = engine.params(**params)
     job = Job(
-        source, probe(source), workdir, progress.append, asset_id="ast_1", cache_key="the|key"
+        source,
+        probe(source),
+        workdir,
+        progress.append,
+        inputs={} if engine is words.ENGINE else recognised(source, workdir / "words", chosen),
+        asset_id="ast_1",
+        cache_key="the|key",
     )
-    result = engine.run(job, engine.params(**params), backend or engine.backend())
+    result = engine.run(job, chosen, backend or engine.backend())
     assert progress == sorted(progress) and all(0 <= done <= 1 for done in progress)
     for output in result.outputs:
         assert set(KINDS[output.kind].demands) <= set(output.meta), output.name

@@ -62,6 +62,25 @@ def test_phrases_carry_the_words_of_the_same_run(home: Home, tmp_path: Path) -> 
 
 @pytest.mark.heavy
 @pytest.mark.usefixtures("words_model")
+def test_all_show_the_words_that_were_recognised_once(home: Home, tmp_path: Path) -> None:
+    source = write(tmp_path / "two.wav", spoken(SAID[0]), silence(1.5), spoken(SAID[1]))
+    wishes = Wishes(
+        steps=("transcribe.captions", "transcribe.semantics"),
+        params={"transcribe.captions": {"language": "en"}},
+    )
+    run_id = upload_run_id(upload(home, CTX, source, wishes))
+    heard = artifact_of(home, run_id, "transcribe.words", "audio_words")
+    shown = artifact_of(home, run_id, "transcribe.captions", "asr_transcript")
+    told = artifact_of(home, run_id, "transcribe.semantics", "audio_semantic_timeline")
+    assert shown["body"]["words"] == heard["body"]["words"]
+    said = [word["text"] for event in told["body"]["events"] for word in event.get("words", ())]
+    assert said == [word["text"] for word in heard["body"]["words"]] == " ".join(SAID).split()
+    assert told["body"]["meta"]["language"] == "en", "what captions were asked for holds for all"
+    assert heard["artifact_id"] in shown["parents"]
+
+
+@pytest.mark.heavy
+@pytest.mark.usefixtures("words_model")
 def test_an_edited_transcript_is_its_next_version(home: Home, tmp_path: Path) -> None:
     source = write(tmp_path / "one.wav", spoken(SAID[0]))
     wishes = Wishes(steps=("transcribe.captions",))

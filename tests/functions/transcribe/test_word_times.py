@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.words import Raw, with_times
+from functions.transcribe.word_times import Raw, with_times
 
 raw_words = st.lists(
     st.builds(Raw, text=st.text("abc", min_size=1, max_size=9), probability=st.just(0.5)),

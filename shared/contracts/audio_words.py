@@ -1,0 +1,38 @@
+"""The words: what ``transcribe.words`` recognises, once for all; captions and semantics read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.contracts.result_document import ResultDocument
+from shared.contracts.spoken_word import SpokenWord, VoicedStretch
+
+
+class AudioWords(ResultDocument):
+    """All that is said in a recording, word by word."""
+
+    kind: ClassVar[str] = "audio_words"
+    title: ClassVar[str] = "list of words"
+
+    duration_ms: int
+    language: str
+    """Of most of the words; ``und`` where none is known."""
+    languages: Mapping[str, int] = Field(default_factory=dict)
+    """Language -> how many words, where it was detected."""
+    words: tuple[SpokenWord, ...]
+    """In order."""
+    speech: tuple[VoicedStretch, ...]
+    """Where somebody is heard, transcribed or not; in order."""
+    speakers: tuple[str, ...] = ()
+    """The ids that words carry, by who first speaks; none where they weren't told apart."""
+    suppressed_words: int = 0
+    """Words dropped because nobody spoke there, or because they repeated without end."""
+    transcribed: bool
+    """Was speech recognised? Then where there are no words, nothing was said."""
+    notice: str | None = None
+    """What people should know: that another model stood in, or why nothing was transcribed."""
+    model_used: str
+    """Whisper's size, or ``stub``."""
