@@ -94,7 +94,7 @@ class VideoStream(BaseModel):
     duration_ms: int | None = None
     undated: bool = False
     """Its pictures are stored in another order than they are shown in, and the file gives decoding times
-    alone (AVI): the first picture that is shown belongs to the first of these."""
+    alone (AVI, MXF): the first picture that is shown belongs to the first of these."""
     pixel_format: str | None = None
     color_transfer: str | None = None
     interlaced: bool = False

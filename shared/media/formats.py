@@ -94,9 +94,12 @@ later than the recording these begin must be added again."""
 GAPLESS = frozenset({"avi"})
 """Whose sound cannot pause: its stamps are counted from bytes, by a header that is wrong at times (DTS)."""
 
-UNDATED = frozenset({"avi"})
-"""Where the packets of reordered pictures (B-frames) may have decoding times alone: what ffmpeg decodes is
-then stamped late by as many frames as the decoder keeps back."""
+UNDATED = frozenset({"avi", "mxf"})
+"""Where the packets of reordered pictures (B-frames) may have decoding times alone. What ffmpeg decodes is
+then stamped late by as many frames as the decoder keeps back (AVI), or with another picture's time."""
+
+COUNTED = frozenset({"mxf"})
+"""Whose pictures all last one edit unit: where they are undated, their order tells their times."""
 
 _BRANDS: tuple[tuple[str, bytes, FileType], ...] = (
     (MOV, b"ftypqt", FileType("video/quicktime", "mov")),

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Self
 from shared.contracts.asset import MediaInfo, VideoStream
 from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, started, timeout_for
-from shared.media.formats import RESTARTED, TIMED_FROM_ZERO
+from shared.media.formats import COUNTED, RESTARTED, TIMED_FROM_ZERO
 from shared.media.looks import HDR_TAGS
 from shared.processes import Child
 
@@ -260,7 +260,8 @@ class VideoFrames:
         ]
         filters += [*_printing(chosen_fd), *self._shaping()]
         if stream.undated:
-            filters.insert(0, f"setpts=PTS-STARTPTS+{stream.start_ms / 1000:g}/TB")
+            since_first = "N/(FR*TB)" if self._media.container in COUNTED else "PTS-STARTPTS"
+            filters.insert(0, f"setpts={since_first}+{stream.start_ms / 1000:g}/TB")
         return f"[0:{stream.index}]{','.join(filters)}[picture]"
 
     def _shaping(self) -> list[str]:

@@ -31,8 +31,7 @@ it, compares what they say and make with the truth and with other tools, and wri
   H.264 with 4:2:0 and AAC.
 
 The table as it stands was put together from several passes, in which what had been wrong was run again
-once mended. Known to be wrong, and not among them: H.264 with B-frames in MXF, whose picture comes
-80 ms late.
+once mended.
 
 A refusal has the code in the table and says what to do; [errors](errors.md) lists the codes. How several
 streams, channels without a layout and orientations are read is in [sound](sound.md) and [video](video.md).

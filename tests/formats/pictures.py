@@ -113,7 +113,7 @@ CONTAINERS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "avi", ("-c:a", "libmp3lame"),
         ("H.264", "MPEG-4", "MJPEG", "FFV1", "HuffYUV", "raw", "DV", "VP8"),
     ),
-    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "H.264 (no B-frames)")),
+    "MXF": ("mxf", ("-c:a", "pcm_s16le"), ("MPEG-2", "DNxHR", "H.264", "H.264 (no B-frames)")),
     "ASF": ("wmv", ("-c:a", "wmav2"), ("WMV 2", "MPEG-4")),
     "FLV": ("flv", ("-c:a", "libmp3lame", "-ar", "44100"), ("Flash (Sorenson)", "H.264")),
     "Ogg": ("ogv", ("-c:a", "libvorbis"), ("Theora",)),

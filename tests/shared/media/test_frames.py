@@ -65,6 +65,17 @@ def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) 
     assert len({round(b - a) for a, b in pairwise(times_ms)}) > 1
 
 
+@pytest.mark.parametrize("name", ["a.mxf", "a.avi"])
+def test_reordered_pictures_without_times_of_their_own(name: str, tmp_path: Path) -> None:
+    """Both give decoding times alone; what ffmpeg decodes has other pictures' times, or late ones."""
+    shades = "color=black:s=64x48:r=25:d=1,format=yuv420p,geq=lum=16+8*N:cb=128:cr=128"
+    path = picture(tmp_path / name, shades, *FAST, "-bf", "2", "-qp", "4")
+    found, frames = read(path)
+    assert [frames.ms(frame.ticks) for frame in found] == [40 * n for n in range(25)]
+    seen = [float(frame.data.mean()) for frame in found]
+    assert all(later - earlier > 5 for earlier, later in pairwise(seen))
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
 def test_transport_streams_begin_with_their_first_stream(late_s: float, tmp_path: Path) -> None:
