@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.region_summary import RegionSummary
-from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
+from shared.contracts.step_engine import (
+    Backend,
+    Engine,
+    InputFile,
+    Job,
+    Output,
+    Result,
+    SoundParams,
+)
 from shared.media.probe import probe
 from shared.pipeline import KINDS
 
@@ -188,8 +196,11 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     progress: list[float] = []
     chosen = backend or engine.backend()
-    job = Job(source, probe(source), folder, progress.append, inputs or {}, failed or {})
-    result = engine.run(job, engine.params(**params), chosen)
+    asked, media = engine.params(**params), probe(source)
+    if isinstance(asked, SoundParams) and asked.stream is not None:
+        media = media.with_stream(asked.stream)
+    job = Job(source, media, folder, progress.append, inputs or {}, failed or {})
+    result = engine.run(job, asked, chosen)
     assert progress == sorted(progress)
     assert all(0 <= fraction <= 1 for fraction in progress)
     names = [output.name for output in result.outputs]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.render.video.caption_styles import STYLES
 from shared.contracts.step import NOT_MADE
-from shared.contracts.step_engine import InputFile, Job, StepParams
+from shared.contracts.step_engine import InputFile, Job, SoundParams
 from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import first_video
 
@@ -53,7 +53,7 @@ class Cut(BaseModel):
     end_ms: float
 
 
-class VideoRenderParams(StepParams):
+class VideoRenderParams(SoundParams):
     """What the rendering is to be."""
 
     cuts: tuple[Cut, ...] = ()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from functions.detect import visual_meta
+from shared.media.decode import audio_blocks
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.test_video import render, shown
@@ -20,6 +21,21 @@ def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
     subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
     (output,) = render(tmp_path / "out", {}, path, faces="original").of("video_render")
     assert (output.meta["frame_count"], output.meta["duration_ms"]) == (1, 40)
+
+
+def test_another_sound_stream_is_rendered_where_it_is_asked_for(tmp_path: Path) -> None:
+    source = tmp_path / "two.mkv"
+    tones = [word for hz in (400, 1000) for word in ("-f", "lavfi", "-i", f"sine={hz}:d=1")]
+    words = ["-i", video.FACE_CLIP, *tones, "-t", "1", "-map", "0:v", "-map", "1", "-map", "2"]
+    words += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", source]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    for stream, hz in ((None, 400), (1, 1000)):
+        ran = render(tmp_path / f"{stream}", {}, source, faces="original", stream=stream)
+        (output,) = ran.of("video_render")
+        with audio_blocks(output.path, probe(output.path), channels=1) as blocks:
+            sound = np.concatenate(list(blocks))[:, 0]
+        loudest = np.argmax(np.abs(np.fft.rfft(sound)))
+        assert loudest * blocks.sample_rate_hz / len(sound) == pytest.approx(hz, abs=2)
 
 
 INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
