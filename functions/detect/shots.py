@@ -3,7 +3,9 @@
 A cut is a frame that differs from the one before far more than frames around it do from theirs,
 after the picture's own shift is taken out (so that a whip pan or a shaken camera is none), and whose
 difference lasts (so that a flash is none). What counts as much is measured against the picture's own
-contrast, so that dark scenes have cuts, too. Gradual transitions are none.
+contrast, so that dark scenes have cuts, too. Where it does not tower over its next neighbours, it is
+one only if no part of the picture stays as it was: something large that moves fast leaves the rest.
+Gradual transitions are none (see ``dissolves``).
 """
 
 from __future__ import annotations
@@ -34,6 +36,16 @@ _ABOVE = 2.2
 _CONTRAST_PART = 0.3
 _LEAST, _ENOUGH = 2.0, 12.0
 """Mean differences, 0 to 255: less is never a cut, and no more than this is demanded."""
+_TOWERS, _NEXT = 2.8, 2
+"""A cut's difference over the largest of so many before and after it; true ones stood at least 3.1 times
+over them, something moving fast at most 2.6."""
+_STAYED, _STAYING_PART = 0.35, 0.05
+"""A part of the picture stays where it changes by less of the whole's difference; more parts than that
+stay only where no cut is."""
+_PART = 6, 8
+"""Height and width of such a part, in pixels."""
+_REACH = 2
+"""So far, in pixels, it may have moved."""
 _LASTING = 0.55
 _PEAK = 3
 _FLASH_BEFORE, _FLASH_AFTER = 3, 3
@@ -88,7 +100,9 @@ class ShotDetector:
     def _judge(self, place: int) -> None:
         """Is the frame at this place of the window a cut?"""
         index = self._count - len(self._frames) + place
-        if index > 0 and place > 0 and self._stands_out(place) and self._lasts(place):
+        if index == 0 or place == 0 or not (self._stands_out(place) and self._lasts(place)):
+            return
+        if self._towers(place) or self._changes_everywhere(place):
             self.cuts.append(index)
 
     def _stands_out(self, place: int) -> bool:
@@ -101,6 +115,15 @@ class ShotDetector:
         usual = float(np.median(near)) if near else 0.0
         peak = max(steps[at] for at in self._around(place, _PEAK, first))
         return steps[place] >= _ABOVE * max(usual, 0.3) and steps[place] >= peak
+
+    def _towers(self, place: int) -> bool:
+        steps, first = list(self._steps), 0 if self._count > len(self._steps) else 1
+        near = [steps[at] for at in self._around(place, _NEXT, first) if at != place]
+        return steps[place] >= _TOWERS * max(near, default=0.0)
+
+    def _changes_everywhere(self, place: int) -> bool:
+        changes = _changes_of_parts(self._frames[place - 1], self._frames[place])
+        return float((changes < _STAYED * self._steps[place]).mean()) <= _STAYING_PART
 
     def _around(self, place: int, reach: int, first: int) -> range:
         return range(max(first, place - reach), min(len(self._steps), place + reach + 1))
@@ -141,6 +164,21 @@ def _difference(one: _Small, other: _Small) -> float:
     first = one.colour[max(0, -dy) : high - max(0, dy), max(0, -dx) : wide - max(0, dx)]
     second = other.colour[max(0, dy) : high - max(0, -dy), max(0, dx) : wide - max(0, -dx)]
     return min(plain, float(np.abs(first - second).mean()))
+
+
+def _changes_of_parts(one: _Small, other: _Small) -> NDArray[np.float32]:
+    """Mean difference of each part, ``(6, 8)``, from where it fits best within its reach."""
+    high, wide = one.grey.shape
+    edges = ((_REACH, _REACH), (_REACH, _REACH), (0, 0))
+    around = np.pad(other.colour, edges, mode="edge")
+    least = np.full((high // _PART[0], wide // _PART[1]), np.inf, np.float32)
+    for down in range(2 * _REACH + 1):
+        for right in range(2 * _REACH + 1):
+            moved = around[down : down + high, right : right + wide]
+            change = np.abs(one.colour - moved).mean(axis=2)
+            parts = change.reshape(high // _PART[0], _PART[0], wide // _PART[1], _PART[1])
+            least = np.minimum(least, parts.mean(axis=(1, 3)))
+    return least
 
 
 @cache

@@ -87,6 +87,20 @@ def test_noise_is_no_cut() -> None:
     assert cuts_in(noisy) == cuts
 
 
+@pytest.mark.parametrize("size", [0.5, 0.9])
+@pytest.mark.parametrize("widths_a_second", [1.5, 3.0, 5.0])
+def test_something_large_that_moves_fast_is_no_cut(size: float, widths_a_second: float) -> None:
+    """A hand before the lens, a passing car: the picture behind it stays."""
+    behind = list(pan("coffee", 75, 0.0))
+    (thing,) = pan("chelsea", 1)
+    wide, way = round(size * SIZE[0]), SIZE[0] * (1 + 2 * size)
+    for frame, picture in enumerate(behind):
+        left = round((frame / 25 * widths_a_second * SIZE[0]) % way - wide)
+        seen = slice(max(0, left), min(SIZE[0], left + wide))
+        picture[4:, seen] = thing[4:, : max(0, seen.stop - seen.start)]
+    assert cuts_in(behind) == []
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_few_frames_are_one_shot(count: int) -> None:
     assert cuts_in(list(pan("coffee", count))) == []
