@@ -46,7 +46,7 @@ from shared.media.sheets import Mark, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 4
+REVISION = 5
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64

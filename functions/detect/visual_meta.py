@@ -6,6 +6,7 @@ optical flow from the frame before is measured.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import model_validator
 
 from functions.detect.centerface import MODEL, SMALL_SIDE, FaceDetector
+from functions.detect.dissolves import DissolveDetector, Gradual
 from functions.detect.shots import SIZE, ShotDetector
 from functions.detect.subject import Subject, flow_length, subject_of
 from shared.contracts.step_engine import (
@@ -24,13 +26,13 @@ from shared.contracts.step_engine import (
     StepParams,
     check_range,
 )
-from shared.contracts.visual import Shot, VisualMeta, VisualSample
+from shared.contracts.visual import Begins, Shot, Transition, VisualMeta, VisualSample
 from shared.media.frames import VideoFrames, Wanted, first_video
 from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 3
+REVISION = 4
 _SALIENCY = "spectral_residual"
 _FLOW_SIZE = (96, 54)
 _MAX_TILES = 40
@@ -103,6 +105,7 @@ class _Pass:
     times_ms: list[float] = field(default_factory=list)
     looks: list[_Look] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
+    gradual: list[Gradual] = field(default_factory=list)
     pictures: list[tuple[int, Picture]] = field(default_factory=list)
     """Frames that the contact sheet may show."""
     damage: str | None = None
@@ -114,14 +117,17 @@ class _Pass:
         shown = first_video(self.job.media).shown_size
         scale = min(1.0, SMALL_SIDE / max(shown))
         width, height = (max(1, round(side * scale)) for side in shown)
-        shots, duration_ms = ShotDetector(), max(1, self.job.media.duration_ms or 1)
+        shots, dissolves = ShotDetector(), DissolveDetector()
+        duration_ms = max(1, self.job.media.duration_ms or 1)
         wanted = Wanted(width, height, scaler="fast_bilinear")
         before, due_ms = np.zeros((0, 0), np.uint8), float("-inf")
         with VideoFrames(self.job.source, self.job.media, wanted) as frames:
             for frame in frames:
                 picture = frame.data.reshape(height, width, 3)
                 time_ms = frames.ms(frame.ticks)
-                shots.process(np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)))
+                tiny = np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+                shots.process(tiny)
+                dissolves.process(tiny)
                 small = cv2.resize(picture, _FLOW_SIZE, interpolation=cv2.INTER_AREA)
                 grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
                 if time_ms >= due_ms - 5e-4:
@@ -132,6 +138,11 @@ class _Pass:
                 self.job.progress(min(0.95, 0.95 * max(0.0, time_ms) / duration_ms))
             self.damage = frames.damage
         self.cuts = shots.finish()
+        self.gradual = [
+            one
+            for one in dissolves.finish()
+            if not any(one.first_frame < cut <= one.last_frame for cut in self.cuts)
+        ]
 
     def _sample(self, picture: Picture, pair: tuple[Picture, Picture], time_ms: float) -> None:
         index = len(self.times_ms)
@@ -159,14 +170,38 @@ class _Pass:
             mean_motion=round(float(np.mean(motions)), 4) if motions else 0.0,
             max_motion=round(max(motions, default=0.0), 4),
             damage=self.damage,
-            shots=shots_between(self.cuts, self.times_ms, _end_ms(self.job, self.times_ms)),
+            shots=shots_between(self._begins, self.times_ms, _end_ms(self.job, self.times_ms)),
+            transitions=self._transitions(),
             samples=self._samples(),
         )
 
+    @property
+    def _begins(self) -> dict[int, Begins]:
+        """The first frame of each shot -> what it begins with, in order."""
+        begins: dict[int, Begins] = {0: "start", **dict.fromkeys(self.cuts, "cut")}
+        for one in self.gradual:
+            if one.kind == "dissolve":
+                begins[(one.first_frame + one.last_frame + 1) // 2] = "dissolve"
+            elif one.kind == "fade_in" and one.first_frame > 0:
+                begins.setdefault(one.first_frame, "fade_in")
+        return dict(sorted(begins.items()))
+
+    def _transitions(self) -> tuple[Transition, ...]:
+        return tuple(
+            Transition(
+                kind=one.kind,
+                start_ms=self.times_ms[one.first_frame],
+                end_ms=self.times_ms[one.last_frame],
+                first_frame=one.first_frame,
+                last_frame=one.last_frame,
+            )
+            for one in self.gradual
+        )
+
     def _samples(self) -> tuple[VisualSample, ...]:
-        rows, shot = [], 0
+        rows, shot, firsts = [], 0, [*self._begins][1:]
         for look in self.looks:
-            now = int(np.searchsorted(self.cuts, look.frame, "right"))
+            now = int(np.searchsorted(firsts, look.frame, "right"))
             rows.append(
                 VisualSample(
                     frame=look.frame,
@@ -184,16 +219,24 @@ class _Pass:
         return tuple(rows)
 
 
-def shots_between(cuts: list[int], times_ms: list[float], end_ms: float) -> tuple[Shot, ...]:
-    """The shots that begin at the first frame and at each cut."""
+def shots_between(
+    begins: Mapping[int, Begins], times_ms: list[float], end_ms: float
+) -> tuple[Shot, ...]:
+    """The shots that begin at these frames; ``begins`` is in order, from frame 0 on."""
     if not times_ms:
         return ()
-    firsts = [0, *cuts]
-    lasts = [*(cut - 1 for cut in cuts), len(times_ms) - 1]
-    ends_ms = [*(times_ms[cut] for cut in cuts), max(end_ms, times_ms[-1])]
+    firsts = [*begins]
+    lasts = [*(first - 1 for first in firsts[1:]), len(times_ms) - 1]
+    ends_ms = [*(times_ms[first] for first in firsts[1:]), max(end_ms, times_ms[-1])]
     return tuple(
-        Shot(start_ms=times_ms[first], end_ms=end, first_frame=first, last_frame=last)
-        for first, last, end in zip(firsts, lasts, ends_ms, strict=True)
+        Shot(
+            start_ms=times_ms[first],
+            end_ms=end,
+            first_frame=first,
+            last_frame=last,
+            begins_with=how,
+        )
+        for (first, how), last, end in zip(begins.items(), lasts, ends_ms, strict=True)
     )
 
 
@@ -213,7 +256,9 @@ def _duration_ms(job: Job, times_ms: list[float]) -> int:
 def _undescribed(job: Job, params: VisualMetaParams) -> VisualMeta:
     """What the stub gives: one shot, and the picture's middle, known from the duration alone."""
     stream, duration_ms = first_video(job.media), job.media.duration_ms or 0
-    shot = Shot(start_ms=0.0, end_ms=float(duration_ms), first_frame=0, last_frame=0)
+    shot = Shot(
+        start_ms=0.0, end_ms=float(duration_ms), first_frame=0, last_frame=0, begins_with="start"
+    )
     middle = VisualSample(
         frame=0,
         time_ms=0.0,

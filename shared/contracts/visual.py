@@ -6,6 +6,9 @@ from typing import ClassVar, Literal
 
 from shared.contracts.result_document import Part, ResultDocument
 
+Begins = Literal["start", "cut", "dissolve", "fade_in"]
+TransitionKind = Literal["dissolve", "fade_in", "fade_out"]
+
 
 class Shot(Part):
     """Frames ``[first_frame, last_frame]``, shown in ``[start_ms, end_ms)``."""
@@ -14,6 +17,20 @@ class Shot(Part):
     end_ms: float
     first_frame: int
     last_frame: int
+    begins_with: Begins = "cut"
+    """A dissolve's middle parts two shots; a fade in begins one, but at the recording's start."""
+
+
+class Transition(Part):
+    """One shot turns into another, or into nothing, little by little, in ``[start_ms, end_ms)``."""
+
+    kind: TransitionKind
+    start_ms: float
+    end_ms: float
+    first_frame: int
+    """The last frame that shows the earlier shot alone."""
+    last_frame: int
+    """The first one that shows the later shot alone."""
 
 
 class VisualSample(Part):
@@ -53,4 +70,6 @@ class VisualMeta(ResultDocument):
     max_motion: float
     damage: str | None
     shots: tuple[Shot, ...]
+    transitions: tuple[Transition, ...] = ()
+    """In order; hard cuts are none."""
     samples: tuple[VisualSample, ...]
