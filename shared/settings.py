@@ -20,7 +20,7 @@ from shared.errors import ValidationError
 MAX_INPUT_BYTES = 209_715_200
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
     """What all projects of a user share and nobody backs up."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
 
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     webhook_private: bool = False
     """Webhooks may go to private addresses, and by plain HTTP."""
 
-    models: Path = Field(default_factory=lambda: _user_cache() / "rushes" / "models")
+    models: Path = Field(default_factory=lambda: user_cache() / "rushes" / "models")
     """The folder with model weights, each in a folder of its name; beside it the hub's cache counts."""
     whisper_compute: Literal["int8", "float32"] | None = None
     """The numbers that Whisper computes with; ``None``: int8 on a CPU, float16 on a GPU."""

@@ -61,7 +61,7 @@ def process(
     check_wishes(desk.home, names or (), params)
     if out is not None:
         check_writable(out)
-    with WorkerPool(desk.settings) as pool:
+    with WorkerPool(desk.settings, at_first=1) as pool:
         started = {file: _begin(desk, file, names, params) for file in files}
         run_ids = [begun for begun in started.values() if isinstance(begun, str)]
         watch_until_finished(desk, pool, run_ids)
@@ -106,8 +106,13 @@ def _begin(
 
 
 def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
-    """Wait until every run has settled, showing how far each step is."""
+    """Wait until every run has settled, showing how far each step is.
+
+    Where all is cached, one worker has answered before another would have started; work that is seen
+    twice is worth one more.
+    """
     waiting = set(run_ids)
+    busy: set[tuple[str, str]] = set()
     board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
     strain = Strain(desk, pool)
     on_terminal = stderr.is_terminal and not desk.as_json
@@ -118,6 +123,15 @@ def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> No
             waiting -= {
                 run_id for run_id, (run, records) in board.items() if finished(run, records)
             }
+            seen = {
+                (run_id, name)
+                for run_id, (_, records) in board.items()
+                for name, record in records.items()
+                if record.state is StepState.RUNNING and (name != PROBE or len(run_ids) > 1)
+            }
+            if busy & seen:
+                pool.grow()
+            busy = seen
             if on_terminal:
                 live.update(_board(board.values()))
             strain.check([(run, tuple(records.values())) for run, records in board.values()])

@@ -72,7 +72,7 @@ def render(
         params={"timeline": content, **wanted},
     )
     run_id = requested_run_id(planning.publish_request(desk.home, request))
-    with WorkerPool(desk.settings) as pool:
+    with WorkerPool(desk.settings, at_first=1) as pool:
         watch_until_finished(desk, pool, [run_id])
     show_outcome(desk, {run_id: run_id})
 

@@ -89,17 +89,26 @@ def _kept(bus: Bus, delivery: Delivery, deadline_s: float) -> Iterator[None]:
 
 
 class WorkerPool:
-    """Worker processes that are replaced when they die and gone when the pool is."""
+    """Worker processes that are replaced when they die and gone when the pool is.
 
-    def __init__(self, config: Settings) -> None:
+    ``at_first``: so many to begin with, for who calls ``grow`` once there is work for more; ``None``: all.
+    """
+
+    def __init__(self, config: Settings, *, at_first: int | None = None) -> None:
         self._environment = {**os.environ, **worker_environment(config)}
         self._log = config.data / "worker.log"
         self._count = config.workers or os.cpu_count() or 1
+        self._at_first = min(self._count, at_first or self._count)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> WorkerPool:
-        self._processes = [self._start() for _ in range(self._count)]
+        self._processes = [self._start() for _ in range(self._at_first)]
         return self
+
+    def grow(self) -> None:
+        """Start one worker more, unless all are there."""
+        if len(self._processes) < self._count:
+            self._processes.append(self._start())
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:

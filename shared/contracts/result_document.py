@@ -7,23 +7,40 @@ change that an older reader would misread raises the model's ``newest_version``.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as PydanticError
 
 from shared.errors import ValidationError
 
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
 
 class Part(BaseModel):
     """A document, or a row in one. Fields that nobody set are not written."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """With each field's docstring: read when a schema is asked for, not whenever a step starts."""
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, told in _field_docstrings(cls).items():
+            fields[name]["description"] = told
+        return schema
 
 
 class ResultDocument(Part):
@@ -106,3 +123,21 @@ class ResultDocument(Part):
     def _unwritten(self) -> set[str]:
         """A first form says nothing of itself: files from before there were forms are the same."""
         return {"document_version"} if self.document_version == 1 else set()
+
+
+def _field_docstrings(model: type[Part]) -> dict[str, str]:
+    """Field -> the string below it in the class's source, its bases' included."""
+    found: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if not (issubclass(cls, Part) and cls is not Part):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, below in pairwise(body.body):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(told))),
+                ) if name in model.model_fields:
+                    found[name] = inspect.cleandoc(told)
+    return found

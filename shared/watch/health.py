@@ -1,5 +1,8 @@
 """Is what the engines lean on here, and which version? Each probe takes at most 3 s.
 
+Engines go by what an earlier process found, where nothing has changed since (``kept_probes``); whoever
+asks for the health of this machine has it probed.
+
 Tools print their version; packages are imported by an interpreter of their own, so that one that
 hangs or crashes hurts nobody here. Demucs is not asked for ``--help``, for that leads to torch, which
 alone can take longer than a probe may: its entry point is found, and its version read from what pip
@@ -20,6 +23,7 @@ from shared.contracts.step_engine import Dependency
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, ValidationError
 from shared.media.ffmpeg import INSTALL_HINT, MINIMUM_VERSION
 from shared.processes import collect, started
+from shared.watch.kept_probes import keep, recall
 
 PROBE_TIMEOUT_S = 3.0
 ENGINE_PATIENCE_S = 30.0
@@ -152,13 +156,19 @@ def known_all() -> tuple[HealthReport, ...]:
 
 @cache
 def report(name: str) -> HealthReport:
-    """As ``check``, for an engine: patient, and asked once in this process's life.
+    """As ``check``, for an engine: patient, asked once in this process's life, and kept on this machine.
 
     Raises ``Unavailable`` where no answer came: that speaks of the machine, not of the package.
     """
+    required = REQUIREMENTS[name]
+    version = recall(name, required.distribution, required.check)
+    if version is not None:
+        return _judged(name, required, version)
     found = check(name, timeout_s=ENGINE_PATIENCE_S)
     if found.status == "timeout":
         raise Unavailable(name, found.error or "its probe timed out")
+    if found.status == "ok" and found.version is not None:
+        keep(name, required.distribution, required.check, found.version)
     return found
 
 

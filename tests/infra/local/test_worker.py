@@ -53,6 +53,15 @@ def test_a_killed_worker_is_replaced_and_its_step_taken_over(tmp_path: Path) -> 
         wait_until(lambda: state_of(home, run_id) == "done", at_most_s=120)
 
 
+def test_a_pool_grows_to_its_size_and_no_further(tmp_path: Path) -> None:
+    config = Settings(data=tmp_path, workers=2)
+    with WorkerPool(config, at_first=1) as pool:
+        assert len(pool.process_ids()) == 1
+        pool.grow()
+        pool.grow()
+        assert len(pool.process_ids()) == 2
+
+
 @pytest.mark.heavy
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     script = (
