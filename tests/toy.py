@@ -87,6 +87,8 @@ class Toy:
     version: str = "toy-1"
     during: Any = None
     """Called with the job in the middle of a step."""
+    steady: bool = True
+    """``False``: its bytes are others each time it runs, which shows whose are kept."""
 
     def engine(self, step: str) -> Engine:
         def run(job: Job, params: ToyParams, _backend: Backend) -> Result:
@@ -112,7 +114,10 @@ class Toy:
         outputs = []
         for number in range(params.number):
             path = job.workdir / f"{number}.json"
-            path.write_text(json.dumps(f"{step} {params.text} {number} {sorted(heard)}"))
+            time_it_ran = "" if self.steady else f" ({self.ran.total()})"
+            path.write_text(
+                json.dumps(f"{step} {params.text} {number} {sorted(heard)}{time_it_ran}")
+            )
             meta = {"duration_ms": 1000, "segment_count": 0}
             outputs.append(Output("audio_hits", f"toy_{number}", path, "application/json", meta))
         missing = ", ".join(sorted(job.failed))

@@ -6,7 +6,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.contracts.upload import Upload, notification
-from shared.errors import BackendFailed, NotFound, ValidationError
+from shared.errors import BackendFailed, LeaseHeld, LeaseLost, NotFound, ValidationError
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
@@ -14,11 +14,13 @@ from shared.lazy_log import get_logger
 from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
-from shared.steps.claims import Claim, abandon
+from shared.steps.claims import Claim, Lease
 from shared.steps.step_records import load_records, record_path
+from shared.steps.storing import remove_unfinished
 
 log = get_logger()
 
+_RUN_GONE = "its run is gone"
 UPLOAD_GRACE_S = 300
 """Younger uploads are left to their own notification."""
 UPLOAD_WINDOW_S = 3 * 24 * 3600
@@ -40,7 +42,7 @@ def recall_lapsed(home: Home) -> int:
                 continue
             why_not = _nobody_waits(home, document, claim)
             if why_not:
-                closed += abandon(home.documents, document, why_not)
+                closed += _abandon(home, document, claim, why_not)
                 continue
             home.bus.publish(
                 claim.recall.topic, claim.recall.data.encode(), claim.recall.attributes
@@ -52,18 +54,42 @@ def recall_lapsed(home: Home) -> int:
 
 def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:
     """Why nobody waits for this claim any more; empty where somebody does."""
-    _, tenant, _, env, _, _ = document.path.split("/")
-    ctx = RequestContext.of(tenant, env)
+    ctx = _context(document)
     try:
         load_run(home.documents, ctx, claim.run_id)
     except NotFound:
-        return "its run is gone"
+        return _RUN_GONE
     except BackendFailed:
         return "its run's document cannot be read"
     record = load_records(home.documents, ctx, claim.run_id).get(claim.step)
     if record is not None and record.state.settled:
         return f"its step was settled otherwise: {record.state.value}"
     return ""
+
+
+def _abandon(home: Home, document: Document, claim: Claim, why_not: str) -> bool:
+    """Close a lapsed claim; ``False`` if somebody took it meanwhile.
+
+    What its owners wrote goes, and if its run is gone, which was erased, the claim does. The next request
+    for the same work takes it afresh.
+    """
+    error = LeaseLost(claim.generation)
+    error.message = f"abandoned: {why_not}"
+    try:
+        lease = Lease.take_over(home.documents, document, claim, claim)
+        remove_unfinished(home, _context(document), lease.claim)
+        if why_not == _RUN_GONE:
+            lease.forget()
+        else:
+            lease.settle_failed(error)
+    except (LeaseHeld, LeaseLost):
+        return False
+    return True
+
+
+def _context(document: Document) -> RequestContext:
+    _, tenant, _, env, _, _ = document.path.split("/")
+    return RequestContext.of(tenant, env)
 
 
 def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) -> int:

@@ -189,19 +189,29 @@ def _forget_failure(documents: Documents, ctx: RequestContext, letter: DeadLette
     """Let the step, and what was skipped for its sake, be asked for afresh."""
     if letter.cache_key:
         forgive(documents, ctx, letter.cache_key)
-    content = json.loads(base64.b64decode(letter.data_base64) or "{}")
-    run_id = content.get("run_id") or letter.attributes.get("run")
-    if not run_id or letter.step is None:
-        return
     try:
+        run_id, given_up = _run_and_step(letter)
         run = load_run(documents, ctx, run_id)
-    except NotFound:
+    except Permanent:  # it names no run, or one that is gone: the message alone is sent again
         return
     records = load_records(documents, ctx, run_id)
-    ahead = [letter.step]
+    ahead = [given_up]
     while ahead:
         step = ahead.pop()
         if step in records and not records[step].state.delivered:
             fresh = StepRecord(step=step, lease_generation=records[step].lease_generation)
             documents.put(record_path(ctx, run_id, step), fresh.model_dump(mode="json"))
         ahead.extend(row.name for row in followers(step, run.planned))
+
+
+def _run_and_step(letter: DeadLetter) -> tuple[str, str]:
+    """Which run waits for the letter, and for which step of it; raises ``NotFound``."""
+    data = base64.b64decode(letter.data_base64)
+    if letter.topic == UPLOADS_TOPIC:
+        upload = upload_from_message(Message("", data, letter.attributes))
+        if upload is not None:
+            return upload_run_id(upload), PROBE
+    run_id = json.loads(data or "{}").get("run_id") or letter.attributes.get("run")
+    if not run_id or letter.step is None:
+        raise NotFound("run of the letter", letter.letter_id)
+    return str(run_id), letter.step

@@ -6,6 +6,8 @@
          |  intake and registering: wait, and then take the bytes in anew
          └─ cut short anywhere: the sweep goes on (``resume_erasures``)
 
+    an hour later the sweep looks once more, for what a worker wrote that died before it saw (``_look_again``)
+
 The mark comes first, so that nobody begins on the asset any more; who began before proves the asset
 again before settling (``shared.steps.attempt``). An erasure is a run of its own, which names no file.
 """
@@ -23,13 +25,15 @@ from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
 from shared.contracts.step import Run, StepRecord, StepState
+from shared.contracts.upload import Upload
 from shared.errors import Conflict, NotFound
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
-from shared.runs.records import open_run
+from shared.runs.records import open_run, upload_run_id
 from shared.runs.results import publish_settled
+from shared.steps.claims import claim_path
 from shared.steps.preparing import asset_path
 from shared.steps.step_records import run_path, write_record
 
@@ -37,6 +41,8 @@ STEP = "erase"
 """The one step of an erasure's run. It has no row: nothing is made by it."""
 RESUMED_AFTER_S = 120.0
 """An erasure that has not moved for so long was cut short."""
+AGAIN_AFTER_S = 3600.0
+"""Longer than any worker takes from writing an object to registering it."""
 _PARALLEL = 16
 _MOST_PASSES = 10
 
@@ -79,8 +85,38 @@ def resume_erasures(home: Home) -> int:
         ctx = RequestContext.of(asset.tenant_id, asset.env)
         _Erasure(home, ctx, asset).finish()
         resumed += 1
+    for document in home.documents.list_group("erasures"):
+        if document.read_at - document.updated_at >= AGAIN_AFTER_S:
+            _look_again(home, document)
     log.info("sweep.erasures", resumed=resumed)
     return resumed
+
+
+def _look_again(home: Home, document: Document) -> None:
+    """Remove what has come since an erasure ended, of a worker that was frozen all the while.
+
+    The same recording may have been uploaded anew: what a claim stands for is that one's, and so may be
+    objects younger than ``AGAIN_AFTER_S``.
+    """
+    _, tenant, _, env, _, asset_id = document.path.split("/")
+    ctx = RequestContext.of(tenant, env)
+    asset = home.documents.get(asset_path(ctx, asset_id))
+    known = {asset.data["key"]} if asset else set()
+    of_asset = {"asset_id": asset_id}
+    for made in list(home.documents.list(f"{ctx.document_prefix}artifacts", where=of_asset)):
+        if home.documents.get(claim_path(ctx, made.data["meta"]["cache_key"])) is None:
+            home.documents.delete(made.path)
+        else:
+            known.add(made.data["key"])
+    for info in list(home.objects.list(_objects_prefix(ctx, asset_id))):
+        old = document.read_at - info.updated_at >= AGAIN_AFTER_S
+        if info.key not in known and (old or asset is None):
+            home.objects.delete(info.key)
+    home.documents.delete(document.path)
+
+
+def _objects_prefix(ctx: RequestContext, asset_id: str) -> str:
+    return f"{ctx.object_prefix}media_v2/{asset_id}/"
 
 
 def _marked(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
@@ -109,6 +145,7 @@ class _Erasure:
         self._home, self._ctx, self._asset = home, ctx, asset
         self._removed: Counter[str] = Counter()
         self._run = asset.erased_by or run_id("erase", asset.asset_id)
+        self._sources = {(source.key, source.generation) for source in asset.sources}
 
     def finish(self) -> Erased:
         """Do all of it, and say in the erasure's run what was removed."""
@@ -126,6 +163,8 @@ class _Erasure:
         for _ in range(_MOST_PASSES):
             if not self._pass():
                 break
+        ended = f"{self._ctx.document_prefix}erasures/{self._asset.asset_id}"
+        self._home.documents.put(ended, {"run_id": self._run})
         self._home.documents.delete(asset_path(self._ctx, self._asset.asset_id))
         self._pass()  # what somebody wrote who had not seen the mark
         told = {"artifacts": 0, "cache_documents": 0, "clips": 0, "objects": 0, "runs": 0}
@@ -163,16 +202,15 @@ class _Erasure:
         return list(self._home.documents.list(path, where=where))
 
     def _objects(self) -> None:
-        prefix = f"{self._ctx.object_prefix}media_v2/{self._asset.asset_id}/"
+        prefix = _objects_prefix(self._ctx, self._asset.asset_id)
         keys = [info.key for info in self._home.objects.list(prefix)]
         self._removed["objects"] += self._each(self._home.objects.delete, keys)
 
     def _uploads(self) -> None:
         """Where its bytes came from: the objects, and the documents that name them."""
         documents = self._list(f"assets/{self._asset.asset_id}/sources")
-        sources = {(one.key, one.generation) for one in self._asset.sources}
-        sources |= {(str(one.data["key"]), int(one.data["generation"])) for one in documents}
-        self._removed["uploads"] += self._each(self._delete_upload, sorted(sources))
+        self._sources |= {(str(one.data["key"]), int(one.data["generation"])) for one in documents}
+        self._removed["uploads"] += self._each(self._delete_upload, sorted(self._sources))
         self._each(lambda document: self._home.documents.delete(document.path), documents)
 
     def _delete_upload(self, source: tuple[str, int]) -> bool:
@@ -183,14 +221,20 @@ class _Erasure:
             return False  # another recording stands under that name now
 
     def _runs(self) -> None:
-        """Runs hold the file's name, and so do the sessions and deliveries that belong to them."""
-        for run in self._list("runs", {"asset_id": self._asset.asset_id}):
-            of_run = {"run_id": run.id}
+        """Runs hold the file's name, and so do the sessions and deliveries that belong to them.
+
+        An upload that was announced once more has its run opened anew, which names no asset yet.
+        """
+        bucket = self._home.settings.bucket
+        found = {run.id for run in self._list("runs", {"asset_id": self._asset.asset_id})}
+        found |= {upload_run_id(Upload(self._ctx, bucket, *source)) for source in self._sources}
+        for run in sorted(found):
+            of_run = {"run_id": run}
             self._documents("sessions", "uploads", of_run)
             self._documents("deliveries", "webhook_deliveries", of_run)
-            self._documents("records", f"runs/{run.id}/steps", {})
-            self._home.documents.delete(run_path(self._ctx, run.id))
-            self._removed["runs"] += 1
+            self._documents("records", f"runs/{run}/steps", {})
+            self._removed["runs"] += self._home.documents.delete(run_path(self._ctx, run))
+            self._documents("records", f"runs/{run}/steps", {})  # written before the run was gone
 
     def _each(self, remove: Callable[[Item], bool], found: Iterable[Item]) -> int:
         """Side by side: a recording may have hundreds, and each is a call to a service."""

@@ -44,7 +44,8 @@ from shared.runs.results import publish_settled
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, Recall
 from shared.steps.guarding import one_of_ours
-from shared.steps.step_records import write_record
+from shared.steps.preparing import asset_path
+from shared.steps.step_records import load_records, run_path, write_record
 from shared.watch import trace
 from shared.watch.log import bind
 
@@ -123,6 +124,9 @@ class _Intake:
             return
         name = info.metadata.get("rushes-name", self.upload.name)
         run = open_upload_run(self.home.documents, self.upload, name, at=time.time())
+        if self.home.objects.stat(self.upload.key) is None:  # erased before the run was opened anew
+            self._end_without_upload()
+            return
         bind(run_id=run.run_id)
         trace.name_span(PROBE, run_id=run.run_id)
         with trace.span("claim"):
@@ -137,14 +141,30 @@ class _Intake:
     def _end_without_upload(self) -> None:
         """It was deleted: before it was first looked at nobody waits, afterwards its run does."""
         log.info("upload.gone")
+        documents, ctx = self.home.documents, self.upload.ctx
         try:
-            run = load_run(self.home.documents, self.upload.ctx, upload_run_id(self.upload))
+            run = load_run(documents, ctx, upload_run_id(self.upload))
         except NotFound:
             return
-        taken = Lease.take(self.home.documents, self.upload.ctx, self._wanted(run))
+        if PROBE not in load_records(documents, ctx, run.run_id):
+            documents.delete(run_path(ctx, run.run_id))
+            return
+        taken = Lease.take(documents, ctx, self._wanted(run))
+        settled: Claim | None
         if isinstance(taken, Lease):
-            taken = taken.settle_done(StepState.SKIPPED.value, reason=self._superseded())
-        self._tell(run, taken)
+            self._remove_unregistered(taken)
+            settled = self._skipped(taken, self._superseded())
+        else:
+            settled = taken
+        if settled is not None:
+            self._tell(run, settled)
+
+    def _skipped(self, lease: Lease, reason: str | None) -> Claim | None:
+        """Settle the claim so; ``None`` if its run was erased: then the claim, which names the file, goes."""
+        if self.home.documents.get(run_path(self.upload.ctx, lease.claim.run_id)) is None:
+            lease.forget()
+            return None
+        return lease.settle_done(StepState.SKIPPED.value, reason=reason)
 
     def _wanted(self, run: Run) -> Claim:
         ctx = self.upload.ctx
@@ -172,13 +192,13 @@ class _Intake:
             lease.release(error)
             raise
         except Permanent as error:
+            self._remove_unregistered(lease)
             reason = self._superseded() if isinstance(error, NotFound) else None
-            claim = (
-                lease.settle_done(StepState.SKIPPED.value, reason=reason)
-                if reason
-                else lease.settle_failed(error)
-            )
+            settled = self._skipped(lease, reason) if reason else lease.settle_failed(error)
             log.warning("upload.refused", code=error.code, superseded=reason is not None)
+            if settled is None:
+                return
+            claim = settled
         self._tell(run, claim)
 
     def _accept(self, run: Run, lease: Lease, info: ObjectInfo) -> Claim:
@@ -188,7 +208,7 @@ class _Intake:
         with work_folder() as folder:
             with trace.span("fetch"):
                 fetched = self._fetch(folder)
-            asset = self._known_asset(fetched) or self._new_asset(fetched)
+            asset = self._known_asset(fetched) or self._new_asset(fetched, lease)
         lease.renew()
         with trace.span("store"):
             asset = self._register(asset, run.source)
@@ -237,17 +257,15 @@ class _Intake:
 
     def _known_asset(self, fetched: Fetched) -> Asset | None:
         """The asset of these bytes, if it stands already: then nothing need be probed or copied."""
-        document = self.home.documents.get(self._asset_path(fetched))
+        ctx = self.upload.ctx
+        identifier = asset_id(ctx.tenant_id, ctx.env, fetched.sha256)
+        document = self.home.documents.get(asset_path(ctx, identifier))
         asset = Asset.model_validate(document.data) if document else None
         if asset is not None and asset.erasing:
             raise Unavailable("the recording", "an earlier upload of it is being erased")
         return asset
 
-    def _asset_path(self, fetched: Fetched) -> str:
-        ctx = self.upload.ctx
-        return f"{ctx.document_prefix}assets/{asset_id(ctx.tenant_id, ctx.env, fetched.sha256)}"
-
-    def _new_asset(self, fetched: Fetched) -> Asset:
+    def _new_asset(self, fetched: Fetched, lease: Lease) -> Asset:
         ctx = self.upload.ctx
         with trace.span("engine"):
             probed = self.probe(fetched.path)
@@ -263,6 +281,7 @@ class _Intake:
             key=f"{folder}/{identifier}.{probed.extension}",
             media=probed.media,
         )
+        lease.begin_writing((asset.key,))
         if fetched.decoded:  # an asset is its bytes: no copy of it is encoded
             self.home.objects.put(asset.key, fetched.path, content_type=asset.content_type)
         else:
@@ -273,7 +292,7 @@ class _Intake:
         """Create the asset, or add this upload to the sources of the one that stands."""
         documents = self.home.documents
         source = Source(key=self.upload.key, generation=self.upload.generation, name=name)
-        path = f"{self.upload.ctx.document_prefix}assets/{asset.asset_id}"
+        path = asset_path(self.upload.ctx, asset.asset_id)
         own = f"{path}/sources/{digest(source.key, source.generation)[:32]}"
         documents.put(own, source.model_dump(mode="json"))
         while True:
@@ -301,6 +320,13 @@ class _Intake:
             self.home.documents.delete(path)
             raise Unavailable("the recording", "an earlier upload of it was erased meanwhile")
 
+    def _remove_unregistered(self, lease: Lease) -> None:
+        """Before giving up: a copy that became no asset's goes."""
+        for key in lease.claim.writing:
+            path = asset_path(self.upload.ctx, Path(key).stem)
+            if self.home.documents.get(path) is None:
+                self.home.objects.delete(key)
+
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""
         failed = claim.state == "failed"
@@ -324,4 +350,5 @@ class _Intake:
         last = dict(lease.claim.error) if lease.claim.error else None
         error = AttemptsExhausted(lease.claim.attempts - 1, last, service=PROBE)
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
+        self._remove_unregistered(lease)
         self._tell(run, lease.settle_failed(error))

@@ -20,12 +20,14 @@ from shared.steps.step_records import load_records, plan_record, write_record
 def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
     """Record each planned step, skip those that the recording is not for, ask for the first ones.
 
-    May be repeated: what has been asked for and has settled is told again, which changes nothing.
+    May be repeated: what has been asked for and has settled is told again, which changes nothing. Steps
+    whose records are gone since belong to a run that is being erased.
     """
     rows = [BY_NAME[name] for name in run.planned if name != PROBE]
     for row in rows:
         plan_record(home.documents, ctx, run.run_id, _first_record(row, run, asset))
     records = load_records(home.documents, ctx, run.run_id)
+    rows = [row for row in rows if row.name in records]
     for row in rows:
         if not awaited(row, run) and not records[row.name].state.settled:
             ask_for(home, run, row)
@@ -85,6 +87,8 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     records = load_records(home.documents, ctx, run.run_id) if following else {}
     for row in following:
         before = [records.get(name) for name in awaited(row, run)]
+        if row.name not in records:  # the run is being erased
+            continue
         if not all(record is not None and record.state.settled for record in before):
             continue
         if records[row.name].state.settled:

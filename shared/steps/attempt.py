@@ -39,8 +39,13 @@ from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
 from shared.steps.preparing import Work, load_asset
-from shared.steps.step_records import load_records, record_path, run_path, write_record
-from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact
+from shared.steps.step_records import load_records, write_record
+from shared.steps.storing import (
+    ArtifactWriter,
+    describe_backend,
+    load_artifact,
+    remove_unfinished,
+)
 from shared.watch import trace
 from shared.watch.log import bind
 
@@ -150,8 +155,6 @@ class Attempt:
     def _nothing_left(self, lease: Lease) -> None:
         """What was written behind the erasure's back goes, too."""
         lease.forget()
-        if self.home.documents.get(run_path(self.ctx, self.run_id)) is None:
-            self.home.documents.delete(record_path(self.ctx, self.run_id, self.row.name))
         log.info("step.erased")
 
     def _work_under(self, lease: Lease, work: Work) -> Settled | None:
@@ -174,6 +177,7 @@ class Attempt:
             if self._erased():
                 self._nothing_left(lease)
                 return None
+            remove_unfinished(self.home, self.ctx, lease.claim)
             claim, made = lease.settle_failed(error), []
             log.warning("step.failed", code=error.code, generation=claim.generation)
         if work.scratch.used:
@@ -211,11 +215,7 @@ class Attempt:
                 with trace.span("settle"):
                     load_asset(self.home, self.ctx, self.asset.asset_id)
                     return self._settle(lease, result, made), made
-            except LeaseLost:
-                if lease.erased():
-                    writer.discard()
-                raise
-            except NotFound:  # erased since it was taken up: nothing of it may stay
+            except (LeaseLost, NotFound):  # another's by now, or erased: nothing of it may stay
                 writer.discard()
                 raise
 
@@ -229,6 +229,7 @@ class Attempt:
         return self.row.name, backend.name, backend.version
 
     def _settle(self, lease: Lease, result: Result, made: list[Artifact]) -> Claim:
+        remove_unfinished(self.home, self.ctx, lease.claim, made)
         identifiers = tuple(artifact.artifact_id for artifact in made)
         return lease.settle_done(result.state.value, reason=result.reason, artifact_ids=identifiers)
 
@@ -249,6 +250,7 @@ class Attempt:
         record = StepRecord(
             step=self.row.name,
             reason=f"will be tried again: {error.message}",
+            cache_key=lease.claim.cache_key,
             lease_generation=lease.claim.generation,
         )
         write_record(self.home.documents, self.ctx, self.run_id, record)
@@ -258,6 +260,7 @@ class Attempt:
         last = dict(lease.claim.error) if lease.claim.error else None
         error = AttemptsExhausted(lease.claim.attempts - 1, last, service=self.row.name)
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
+        remove_unfinished(self.home, self.ctx, lease.claim)
         settled = self._settled_by(lease.settle_failed(error))
         log.warning("step.given_up", outcome="failed", code=error.code)
         return settled
@@ -289,7 +292,9 @@ class Attempt:
                     "lease_generation": claim.generation,
                 }
             )
-        write_record(self.home.documents, self.ctx, self.run_id, record)
+        if not write_record(self.home.documents, self.ctx, self.run_id, record):
+            standing = settled_before(self.home, self.ctx, self.run_id, self.row.name)
+            return standing or Settled(record)  # what people see is told, not what came too late
         return Settled(record, tuple(made or ()))
 
 

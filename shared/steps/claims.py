@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
@@ -99,6 +99,10 @@ class Claim(BaseModel):
     missing: tuple[str, ...] = ()
     """The dependencies that were not there: once one is, a degraded result must be made again."""
     artifact_ids: tuple[str, ...] = ()
+    """Of the last time that it was done."""
+    writing: tuple[str, ...] = ()
+    """Keys of objects that owners have begun to write since: what becomes of none goes, should they end
+    otherwise than by settling it."""
     backend_version: str | None = None
     """Of what does it; ``None`` in claims from before this was kept."""
     processor: str | None = None
@@ -149,21 +153,6 @@ def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
         documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
 
 
-def abandon(documents: Documents, document: Document, reason: str) -> bool:
-    """Close a lapsed claim that nobody waits for; ``False`` if somebody took it meanwhile.
-
-    The next request for the same work takes it afresh.
-    """
-    claim = Claim.model_validate(document.data)
-    error = LeaseLost(claim.generation).to_json() | {"message": f"abandoned: {reason}"}
-    closed = claim.model_copy(update={"state": "failed", "error": error})
-    try:
-        documents.update(document.path, closed.model_dump(mode="json"), version=document.version)
-    except Conflict:
-        return False
-    return True
-
-
 def known_result(
     documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
 ) -> Claim | None:
@@ -207,27 +196,40 @@ class Lease:
             raise LeaseHeld(found.seconds_left(document))
         if found.answers(wanted, force=force):
             return found
+        return cls.take_over(documents, document, found, wanted)
+
+    @classmethod
+    def take_over(
+        cls, documents: Documents, document: Document, found: Claim, wanted: Claim
+    ) -> Self:
+        """Become the next owner of a claim that stands; raises ``LeaseHeld`` if another was quicker."""
         begun = found.state in ("running", "released")
-        begun_before = found.attempts if begun else 0
         successor = wanted.model_copy(
             update={
+                "state": "running",
                 "generation": found.generation + 1,
-                "attempts": begun_before + 1,
+                "attempts": (found.attempts if begun else 0) + 1,
                 "waiting_since": found.waiting_since if begun else None,
                 "error": found.error if found.state == "released" else None,
+                "artifact_ids": found.artifact_ids,
+                "writing": found.writing,
             }
         )
         try:
             taken = documents.update(
-                path, successor.model_dump(mode="json"), version=document.version
+                document.path, successor.model_dump(mode="json"), version=document.version
             )
-        except Conflict:  # another taker was quicker
+        except Conflict:
             raise LeaseHeld(wanted.lease_s) from None
         return cls(documents, taken, successor)
 
     def renew(self) -> None:
         """Prove that the lease still holds, and hold it for another ``lease_s``; or ``LeaseLost``."""
         self._write({"renewals": self.claim.renewals + 1})
+
+    def begin_writing(self, keys: Iterable[str]) -> None:
+        """Prove the lease, and note which objects are about to be written under it."""
+        self._write({"writing": tuple(sorted({*self.claim.writing, *keys}))})
 
     def check(self) -> None:
         """Raise ``LeaseLost`` if a renewal has found it lost. Costs nothing."""
@@ -236,11 +238,13 @@ class Lease:
 
     def settle_done(self, outcome: str, **result: Any) -> Claim:
         """The work is done; ``result`` is more of the claim's fields. May raise ``LeaseLost``."""
-        return self._write({"state": "done", "outcome": outcome, "error": None, **result})
+        return self._write(
+            {"state": "done", "outcome": outcome, "error": None, "writing": (), **result}
+        )
 
     def settle_failed(self, error: RushesError) -> Claim:
         """It cannot be done. Raises ``LeaseLost`` if it was taken over."""
-        return self._write({"state": "failed", "error": error.to_json()})
+        return self._write({"state": "failed", "error": error.to_json(), "writing": ()})
 
     def release(self, error: Transient) -> Claim:
         """Give it back after a transient failure, for the next delivery. May raise ``LeaseLost``."""

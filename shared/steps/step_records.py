@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord
 from shared.errors import Conflict
-from shared.homes.documents import Document, Documents
+from shared.homes.documents import Documents
 from shared.homes.documents.readable import readable
 
 
@@ -27,39 +29,50 @@ def load_records(documents: Documents, ctx: RequestContext, run_id: str) -> dict
 
 def plan_record(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> None:
     """Write a step's first record unless it has one."""
-    try:
-        documents.create(record_path(ctx, run_id, record.step), record.model_dump(mode="json"))
-    except Conflict:
-        return
+    with suppress(Conflict):
+        _create(documents, ctx, run_id, record)
+
+
+def _create(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> bool:
+    """Write a first record; ``False`` where its run is gone: of what was erased nothing may come back."""
+    path = record_path(ctx, run_id, record.step)
+    documents.create(path, record.model_dump(mode="json"))
+    if documents.get(run_path(ctx, run_id)) is None:
+        documents.delete(path)
+        return False
+    return True
 
 
 def write_record(
     documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord
 ) -> bool:
-    """Write how a step stands; ``False`` where a newer owner's word or a settled state stands.
+    """Write how a step stands; ``False`` where a settled state or a newer owner's word stands, or the
+    run is gone.
 
-    A late word of an owner that lost its lease never replaces its successor's, and progress never
-    replaces a result.
+    How a step has settled is final, but for a redrive, which puts it back. Before that a late word of
+    an owner that lost its lease never replaces its successor's.
     """
     path = record_path(ctx, run_id, record.step)
     while True:
         document = documents.get(path)
         try:
             if document is None:
-                documents.create(path, record.model_dump(mode="json"))
-            elif _outranked(document, record):
+                return _create(documents, ctx, run_id, record)
+            if _outranked(StepRecord.model_validate(document.data), record):
                 return False
-            else:
-                documents.update(path, record.model_dump(mode="json"), version=document.version)
+            documents.update(path, record.model_dump(mode="json"), version=document.version)
         except Conflict:
             continue
         return True
 
 
-def _outranked(document: Document, record: StepRecord) -> bool:
-    standing = StepRecord.model_validate(document.data)
-    if standing.lease_generation != record.lease_generation:
-        return standing.lease_generation > record.lease_generation
+def _outranked(standing: StepRecord, record: StepRecord) -> bool:
+    """Generations are one claim's: those of another backend version's say nothing beside it.
+
+    Nor need whoever settles a step compare any: it has settled the claim, or there is none.
+    """
     if standing.state.settled:
-        return not record.state.settled or standing == record
-    return False
+        return True
+    if record.state.settled or record.cache_key not in (None, standing.cache_key):
+        return False
+    return standing.lease_generation > record.lease_generation

@@ -24,7 +24,7 @@ from shared.homes.documents import Documents
 from shared.homes.home import Home
 from shared.homes.objects import ABSENT, Objects
 from shared.pipeline import kind_named
-from shared.steps.claims import Lease
+from shared.steps.claims import Claim, Lease
 
 _PARALLEL_WRITES = 8
 Seen = TypeVar("Seen")
@@ -96,6 +96,7 @@ class ArtifactWriter:
         artifacts = [self._artifact(output, ids) for output in outputs]
         for artifact in artifacts:
             check_artifact(artifact, self._ctx, kind_named(artifact.kind))
+        self._lease.begin_writing(artifact.key for artifact in artifacts)
         with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
             list(pool.map(self._write_object, artifacts, [output.path for output in outputs]))
             self._lease.renew()
@@ -103,9 +104,11 @@ class ArtifactWriter:
         return artifacts
 
     def discard(self) -> None:
-        """Remove what this writer wrote for an asset that was erased meanwhile, and nothing else."""
+        """Remove what this writer wrote, and nothing of whoever came after it."""
         for path, version in self._registered.items():
-            with suppress(Conflict):  # another worker's, of the same bytes uploaded anew
+            with suppress(
+                Conflict
+            ):  # a successor's, or another worker's of the same bytes uploaded anew
                 self._home.documents.delete(path, version=version)
         for key, generation in self._written.items():
             with suppress(Conflict):
@@ -159,6 +162,21 @@ class ArtifactWriter:
             self._registered[path] = made.version
 
         _fenced(self._lease, write, lambda: _version(documents, path), None)
+
+
+def remove_unfinished(
+    home: Home, ctx: RequestContext, claim: Claim, made: Sequence[Artifact] = ()
+) -> None:
+    """Before a claim settles, by who holds its lease: remove what its owners wrote and it does not name.
+
+    ``made``: what it will name. What it was done with before stays, for earlier runs name that.
+    """
+    kept = {*claim.artifact_ids, *(artifact.artifact_id for artifact in made)}
+    for key in claim.writing:
+        identifier = Path(key).stem
+        if identifier not in kept:
+            home.documents.delete(artifact_path(ctx, identifier))
+            home.objects.delete(key)
 
 
 def _fenced(

@@ -13,7 +13,7 @@ import pytest
 from shared.contracts.asset import MOST_SOURCES, Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.upload import Upload
-from shared.errors import Unavailable, UnsupportedMedia
+from shared.errors import Scarce, Unavailable, UnsupportedMedia
 from shared.homes.home import Home
 from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
 from shared.homes.objects.files import md5_of
@@ -355,3 +355,23 @@ def test_two_tenants_with_the_same_bytes_have_two_assets(
     one, two = run_file(home, tmp_path), run_file(home, tmp_path, ctx=other)
     assert one["asset_id"] != two["asset_id"]
     assert toy.ran["toy.one"] == 2
+
+
+@pytest.mark.allow_error_logs
+def test_a_redriven_upload_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -> None:
+    trouble = iter([True] * home.settings.max_attempts)
+    probed = toys.probed
+    with pytest.MonkeyPatch.context() as patched:
+
+        def probe(path: Path) -> Probed:
+            if next(trouble, False):
+                raise Scarce("memory", "for now")
+            return probed(path)
+
+        patched.setattr(toys, "probed", probe)
+        run = run_file(home, tmp_path, steps=("toy.one",))
+        assert run["error"]["code"] == "attempts_exhausted"
+        redrive(home, CTX, next(dead_letters(home.documents, CTX)))
+        assert "error" not in run_object(home, CTX, run["run_id"]), "it is on its way again"
+        drain(home)
+    assert states(run_object(home, CTX, run["run_id"])) == {"probe": "done", "toy.one": "done"}

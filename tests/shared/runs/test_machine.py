@@ -5,29 +5,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time as real_time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.message import Message
 from shared.contracts.step import Run
 from shared.errors import LeaseHeld, NotFound, RushesError
-from shared.homes.bus import embedded_bus
+from shared.homes.bus import Delivery, embedded_bus
 from shared.homes.documents import embedded_documents
 from shared.homes.home import Home
+from shared.homes.objects import embedded_objects
 from shared.messages import requests
 from shared.messages.dead_letters import keep
 from shared.messages.delivery import deliver
@@ -39,55 +40,24 @@ from shared.runs.views import list_artifacts, list_assets
 from shared.steps import claims
 from shared.steps.step_records import load_records
 from tests import toy as toys
+from tests.shared.runs.witness import Fate, Killed, Mortal, Witness, die
 from tests.toy import CTX
 
 EXAMPLES = int(os.environ.get("RUSHES_MACHINE_EXAMPLES", "10"))
 STEPS = 30
-MOMENTS = st.sampled_from([None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12])
-"""Before which of its writes something happens to an action; ``None``: nothing does."""
-WRITES = ("create", "update", "put", "delete", "copy", "publish")
+LEASE_S = 20.0
+TEXTS = st.sampled_from("ab")
+HAPPENINGS = ("die", "freeze", "freeze", "erase", "upload", "deploy", "deliver", "sweep", "repeat")
+PLOTS = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from(HAPPENINGS), TEXTS), max_size=3
+) | st.tuples(
+    st.tuples(st.integers(0, 3), st.sampled_from(("erase", "freeze", "deploy")), TEXTS),
+    st.tuples(st.integers(0, 6), st.just("die"), TEXTS),
+)
+"""What happens during an action, one after the other: after how many more writes, what, to which
+recording. The second form is what single dice hardly throw: something passes, and then the worker dies."""
 pytestmark = [pytest.mark.allow_error_logs, pytest.mark.timeout(3600)]
-
-
-class Killed(BaseException):
-    """The worker is gone, between two of its writes."""
-
-
-def die() -> None:
-    raise Killed
-
-
-@dataclass
-class Fate:
-    """After so many writes something happens; ``None``: nothing does."""
-
-    left: int | None = None
-    then: Callable[[], object] = die
-
-    def spend(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                self.then()
-
-
-class Mortal:
-    """A store between whose writes anything may happen."""
-
-    def __init__(self, inner: Any, fate: Fate) -> None:
-        self._inner, self._fate = inner, fate
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in WRITES:
-            return found
-
-        def write(*args: Any, **kwargs: Any) -> Any:
-            self._fate.spend()
-            return found(*args, **kwargs)
-
-        return write
+Plot = Sequence[tuple[int, str, str]]
 
 
 class Uploads(RuleBasedStateMachine):
@@ -97,22 +67,24 @@ class Uploads(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.toy = toys.install(self.patch)
+        self.toy.steady = False
         self.ahead_s = 0.0
         clock = SimpleNamespace(
             time=lambda: real_time.time() + self.ahead_s,
             monotonic=real_time.monotonic,
             sleep=real_time.sleep,
         )
-        for module in (embedded_bus, embedded_documents, claims):
+        for module in (embedded_bus, embedded_documents, embedded_objects, claims):
             self.patch.setattr(module, "time", clock)
         self.folder = tempfile.TemporaryDirectory()
         self.fate = Fate()
-        plain = toys.embedded_home(Path(self.folder.name) / "data", lease_s=20.0)
-        self.home: Home = replace(
-            plain,
-            objects=cast(Any, Mortal(plain.objects, self.fate)),
-            documents=cast(Any, Mortal(plain.documents, self.fate)),
-            bus=cast(Any, Mortal(plain.bus, self.fate)),
+        plain = toys.embedded_home(Path(self.folder.name) / "data", lease_s=LEASE_S)
+        self.home = Home(
+            plain.settings,
+            cast(Any, Mortal(plain.objects, self.fate)),
+            cast(Any, Mortal(Witness(plain.documents), self.fate)),
+            cast(Any, Mortal(plain.bus, self.fate)),
+            plain.engine_of,
         )
         self.handlers: dict[str, Callable[[Message, Home], None]] = {
             "uploads": toys.handle_upload,
@@ -123,88 +95,46 @@ class Uploads(RuleBasedStateMachine):
         self.erased_after: dict[str, int] = {}
         self.seen: list[tuple[str, Message]] = []
 
+    @initialize(text=TEXTS, also=st.booleans())
+    def begin(self, text: str, also: bool) -> None:
+        """Most of what can go wrong needs a recording whose steps are on their way."""
+        self._upload(text)
+        self._deliver(1)
+        if also:
+            self._upload(text)
+
     # -- what people and bad luck do ----------------------------------------------------------
 
-    @rule(text=st.sampled_from("abc"), fails=st.sampled_from([None, None, "permanent"]))
+    @rule(text=TEXTS, fails=st.sampled_from([None, None, "permanent"]))
     def upload(self, text: str, fails: str | None) -> None:
         self._upload(text, fails)
 
-    def _upload(self, text: str, fails: str | None) -> None:
-        path = Path(self.folder.name) / f"{text}.wav"
-        path.write_text(f"sound {text}")
-        params = {"toy.three": {"fail": fails}} if fails else None
-        self.sent[upload_run_id(upload(self.home, CTX, path, Wishes(params=params)))] = text
+    @rule(plot=PLOTS)
+    def deliver(self, plot: Plot) -> None:
+        """One message; while it is handled the plot unfolds."""
+        self._deliver(1, plot)
 
-    @rule(
-        count=st.integers(1, 6),
-        after=MOMENTS,
-        what=st.sampled_from(["die", "die", "erase", "upload", "deploy", "deliver", "sweep"]),
-        text=st.sampled_from("abc"),
-    )
-    def deliver(self, count: int, after: int | None, what: str, text: str) -> None:
-        """So many messages; between two writes of the first, something else may happen."""
-        for delivery in self.home.bus.pull(list(self.handlers), limit=count, wait_s=0):
-            self.seen.append((delivery.subscription, delivery.message))
-            died = Fate(0)
-            handled = self._handled(
-                delivery.subscription, delivery.message, after, self._happening(what, text, died)
-            )
-            if handled:
-                self.home.bus.ack(delivery)
-            elif died.left == 0:
-                self.home.bus.nack(delivery)
-            after = None
+    @rule(plot=PLOTS)
+    def deliver_another(self, plot: Plot) -> None:
+        """The same: so that deliveries outweigh the rest."""
+        self._deliver(1, plot)
+
+    @rule(count=st.integers(2, 6), plot=PLOTS)
+    def deliver_several(self, count: int, plot: Plot) -> None:
+        self._deliver(count, plot)
 
     @precondition(lambda self: self.seen)
-    @rule(which=st.integers(0, 1_000), after=MOMENTS)
-    def deliver_once_more(self, which: int, after: int | None) -> None:
-        self._handled(*self.seen[which % len(self.seen)], after, die)
+    @rule(back=st.integers(0, 5), plot=PLOTS)
+    def deliver_once_more(self, back: int, plot: Plot) -> None:
+        self._repeat(back, plot)
 
-    @rule(
-        text=st.sampled_from("abc"),
-        after=st.sampled_from([None, *range(0, 24)]),
-        what=st.sampled_from(["die", "upload", "deliver"]),
-    )
-    def erase(self, text: str, after: int | None, what: str) -> None:
-        self._mortally(after, self._happening(what, text, Fate(0)), partial(self._erase, text))
+    @rule(text=TEXTS, plot=PLOTS)
+    def erase(self, text: str, plot: Plot) -> None:
+        self._mortally(plot, partial(self._erase, text))
 
-    def _happening(self, what: str, text: str, died: Fate) -> Callable[[], object]:
-        def death() -> None:
-            died.left = None
-            raise Killed
-
-        happenings: dict[str, Callable[[], object]] = {
-            "die": death,
-            "erase": partial(self._erase, text),
-            "upload": partial(self._upload, text, None),
-            "deploy": self._deploy,
-            "deliver": self._deliver_all,
-            "sweep": self._sweep,
-        }
-        return happenings[what]
-
-    def _erase(self, text: str) -> None:
-        for asset in list(list_assets(self.home.documents, CTX)):
-            if asset.sources and asset.sources[0].name == f"{text}.wav":
-                self.erased_after[text] = len(self.sent)
-                erase_asset(self.home, CTX, asset.asset_id)
-
-    def _deliver_all(self) -> None:
-        for delivery in self.home.bus.pull(list(self.handlers), limit=4, wait_s=0):
-            if self._handled(delivery.subscription, delivery.message, None, die):
-                self.home.bus.ack(delivery)
-            else:
-                self.home.bus.nack(delivery)
-
-    @rule()
-    def sweep(self) -> None:
-        self._sweep()
-
-    def _sweep(self) -> None:
-        recall_lapsed(self.home)
-        announce_missed(self.home, now=real_time.time() + 1_000)
-        resume_stalled(self.home, grace_s=100.0)
-        resume_erasures(self.home)
+    @rule(plot=PLOTS)
+    def sweep(self, plot: Plot) -> None:
+        self._mortally(plot, self._sweep)
 
     @rule(seconds=st.sampled_from([5.0, 60.0, 1_000.0]))
     def pass_time(self, seconds: float) -> None:
@@ -214,35 +144,87 @@ class Uploads(RuleBasedStateMachine):
     def deploy(self) -> None:
         self._deploy()
 
+    # -- how it is done -----------------------------------------------------------------------
+
+    def _happening(self, what: str, text: str) -> Callable[[], object]:
+        happenings: dict[str, Callable[[], object]] = {
+            "die": die,
+            "freeze": self._freeze,
+            "erase": partial(self._erase, text),
+            "upload": partial(self._upload, text),
+            "deploy": self._deploy,
+            "deliver": partial(self._deliver, 4),
+            "sweep": self._sweep,
+            "repeat": partial(self._repeat, 0),
+        }
+        return happenings[what]
+
+    def _upload(self, text: str, fails: str | None = None) -> None:
+        path = Path(self.folder.name) / f"{text}.wav"
+        path.write_text(f"sound {text}")
+        params = {"toy.three": {"fail": fails}} if fails else None
+        self.sent[upload_run_id(upload(self.home, CTX, path, Wishes(params=params)))] = text
+
+    def _deliver(self, count: int, plot: Plot = ()) -> None:
+        for delivery in self.home.bus.pull(list(self.handlers), limit=count, wait_s=0):
+            self.seen.append((delivery.subscription, delivery.message))
+            self._settle(delivery, plot)
+            plot = ()
+
+    def _settle(self, delivery: Delivery, plot: Plot = ()) -> None:
+        """A worker that died acknowledges nothing: its message comes again once the lease lapsed."""
+        outcome = self._handled(delivery.subscription, delivery.message, plot)
+        if outcome == "done":
+            self.home.bus.ack(delivery)
+        elif outcome == "turned back":
+            self.home.bus.nack(delivery)
+
+    def _repeat(self, back: int, plot: Plot = ()) -> None:
+        if self.seen:
+            self._handled(*self.seen[-1 - back % len(self.seen)], plot)
+
+    def _freeze(self) -> None:
+        """Whoever acts sleeps past its lease: what it was at comes again, and is done by another."""
+        self.ahead_s += 3 * LEASE_S
+        self._deliver(6)
+
+    def _erase(self, text: str) -> None:
+        for asset in list(list_assets(self.home.documents, CTX)):
+            if asset.sources and asset.sources[0].name == f"{text}.wav":
+                self.erased_after[text] = len(self.sent)
+                erase_asset(self.home, CTX, asset.asset_id)
+
+    def _sweep(self) -> None:
+        recall_lapsed(self.home)
+        announce_missed(self.home, now=real_time.time() + self.ahead_s + 1_000)
+        resume_stalled(self.home, grace_s=100.0)
+        resume_erasures(self.home)
+
     def _deploy(self) -> None:
         self.toy.version = f"toy-{int(self.toy.version.split('-')[1]) + 1}"
 
-    def _handled(
-        self, topic: str, message: Message, after: int | None, then: Callable[[], object]
-    ) -> bool:
+    def _handled(self, topic: str, message: Message, plot: Plot) -> str:
         def handle() -> None:
             error = deliver(message, self.home, self.handlers[topic])
             if error is not None:
                 raise error
 
-        return self._mortally(after, then, handle)
+        return self._mortally(plot, handle)
 
-    def _mortally(
-        self, after: int | None, then: Callable[[], object], act: Callable[[], object]
-    ) -> bool:
-        """Do it; ``False`` where it was turned back, or its worker died."""
-        before = replace(self.fate)
-        self.fate.left, self.fate.then = after, then
-        try:
-            act()
-        except (Killed, LeaseHeld):
-            return False
-        except RushesError as error:
-            assert error.transient or isinstance(error, NotFound), error
-            return False
-        finally:
-            self.fate.left, self.fate.then = before.left, before.then
-        return True
+    def _mortally(self, plot: Plot, act: Callable[[], object]) -> str:
+        """Do it: ``done``, ``turned back``, or ``died``."""
+        ahead = [(after, self._happening(what, text)) for after, what, text in plot]
+        with self.fate.of(ahead):
+            try:
+                act()
+            except Killed:
+                return "died"
+            except LeaseHeld:
+                return "turned back"
+            except RushesError as error:
+                assert error.transient or isinstance(error, NotFound), error
+                return "turned back"
+        return "done"
 
     # -- what must hold once all is calm ------------------------------------------------------
 
@@ -256,34 +238,36 @@ class Uploads(RuleBasedStateMachine):
 
     def _calm_down(self) -> None:
         for _ in range(6):
-            self.ahead_s += 1_000.0
-            self.sweep()
+            self.ahead_s += 2_000.0
+            self._sweep()
             for _ in range(500):
                 self.ahead_s += 30.0
                 deliveries = self.home.bus.pull(list(self.handlers), limit=10, wait_s=0)
                 if not deliveries:
                     break
                 for delivery in deliveries:
-                    if self._handled(delivery.subscription, delivery.message, None, die):
-                        self.home.bus.ack(delivery)
-                    else:
-                        self.home.bus.nack(delivery)
+                    self._settle(delivery)
             else:
                 raise AssertionError("messages come again for ever")
 
     def _check(self) -> None:
         documents = self.home.documents
         self._check_runs()
-        states = {
-            document.data["state"] for document in documents.list(f"{CTX.document_prefix}cache")
-        }
-        assert states <= {"done", "failed"}, "a claim is left"
+        found = list(documents.list(f"{CTX.document_prefix}cache"))
+        assert {one.data["state"] for one in found} <= {"done", "failed"}, "a claim is left"
+        assert recall_lapsed(self.home) == 0, "a claim would be recalled for ever"
         assets = {asset.asset_id: asset for asset in list_assets(documents, CTX)}
         assert not any(asset.erasing for asset in assets.values()), "an erasure is left"
+        assert {one.data["asset_id"] for one in found} <= {None, *assets}, (
+            "a claim of what is erased"
+        )
         made = {artifact.key: artifact for artifact in list_artifacts(documents, CTX)}
         assert {artifact.asset_id for artifact in made.values()} <= set(assets)
         stored = {one.key for one in self.home.objects.list(f"{CTX.object_prefix}media_v2/")}
         assert stored == {*made, *(asset.key for asset in assets.values())}
+        for key, artifact in made.items():
+            content = b"".join(self.home.objects.read(key))
+            assert hashlib.sha256(content).hexdigest() == artifact.sha256, "another's bytes"
         orphans = [
             document.path
             for document in documents.list_group("steps")
@@ -300,9 +284,17 @@ class Uploads(RuleBasedStateMachine):
                 continue
             records = load_records(self.home.documents, CTX, name)
             assert finished(run, records), (run.planned, records)
+            for record in records.values():
+                for identifier in record.artifact_ids:
+                    path = f"{CTX.document_prefix}artifacts/{identifier}"
+                    assert self.home.documents.get(path), "a run names what is not there"
 
 
 Uploads.TestCase.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, derandomize=True
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.generate,),  # shrinking takes minutes, and the steps read well as they are
 )
 TestUploads = Uploads.TestCase
