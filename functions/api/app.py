@@ -20,6 +20,7 @@ from functions.api import (
     uploads,
 )
 from functions.api.identity import Identity
+from functions.api.lookout import Lookout
 from shared.homes.home import Home
 
 CONSOLE = Path(__file__).parent / "console"
@@ -29,6 +30,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
     """All endpoints, the console, and what guards them."""
     app = FastAPI(title="Rushes", version="1", docs_url=None, redoc_url=None)
     app.state.identity = identity
+    app.state.lookout = Lookout(home)
     answers.install(app)
     app.add_middleware(
         guard.Guard,

@@ -1,11 +1,13 @@
 """Following runs: waiting for the end of one, and server-sent events of several.
 
-Both look at the run's documents again and again, so that they work behind any number of servers.
+Both look at the run's documents again and again (``functions.api.lookout``), so that they work behind any
+number of servers.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -16,16 +18,15 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic_core import to_json
 
-from functions.api.answers import answer
+from functions.api.answers import answer, error_answer
 from functions.api.identity import Caller
+from functions.api.lookout import Lookout, TooManyFollowed
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, digest
-from shared.contracts.step import Run, StepRecord
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.homes.home import Home
 from shared.runs.records import finished, load_run
 from shared.runs.views import public_run, public_run_row
-from shared.steps.step_records import load_records
 
 MOST_RUNS = 50
 LONGEST_WAIT_S = 60
@@ -57,33 +58,23 @@ def routes(home: Home) -> APIRouter:
     @router.get("/runs/{run_id}")
     async def run(request: Request, ctx: Caller, run_id: RunId, wait: Wait = 0) -> Response:
         """The run, its steps and their artifacts; with `wait`, once it has finished."""
-        await until_finished(home, ctx, run_id, wait)
+        await until_finished(request, ctx, run_id, wait)
         return answer(request, await anyio.to_thread.run_sync(public_run, home, ctx, run_id))
 
     return router
 
 
-async def until_finished(home: Home, ctx: RequestContext, run_id: str, wait_s: float) -> None:
-    """Return once the run has finished, after ``wait_s`` at the latest. Raises ``NotFound``."""
-    with anyio.move_on_after(wait_s):
-        while not finished(*await _look(home, ctx, run_id)):
-            await anyio.sleep(_pause_s(home) / 2)
+async def until_finished(request: Request, ctx: RequestContext, run_id: str, wait_s: float) -> None:
+    """Return once the run has finished, after ``wait_s`` at the latest; at once where too many wait.
 
-
-def _pause_s(home: Home) -> float:
-    """Between two looks: those into Firestore are paid for."""
-    return 0.2 if home.settings.home == "embedded" else 1.0
-
-
-Looked = tuple[Run, Mapping[str, StepRecord]]
-
-
-async def _look(home: Home, ctx: RequestContext, run_id: str) -> Looked:
-    def look() -> Looked:
-        run = load_run(home.documents, ctx, run_id)
-        return run, load_records(home.documents, ctx, run_id)
-
-    return await anyio.to_thread.run_sync(look)
+    Raises ``NotFound``.
+    """
+    if not wait_s:
+        return
+    lookout: Lookout = request.app.state.lookout
+    with suppress(Unavailable), lookout.following(ctx, (run_id,)), anyio.move_on_after(wait_s):
+        while not finished(*await lookout.look(ctx, run_id)):
+            await anyio.sleep(lookout.pause_s)
 
 
 async def _events(
@@ -94,8 +85,13 @@ async def _events(
     all_told = f"finished-{digest(run_ids)[:32]}"
     if request.headers.get("last-event-id") == all_told:
         return Response(status_code=204)  # which ends the browser's reconnecting
+    lookout: Lookout = request.app.state.lookout
+    try:
+        lookout.check(ctx, len(run_ids))
+    except TooManyFollowed as error:
+        return error_answer(error, 429)
     return StreamingResponse(
-        _Stream(home, ctx, run_ids, all_told).told(),
+        _Stream(home, lookout, ctx, run_ids, all_told).told(),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )
@@ -106,12 +102,18 @@ class _Stream:
     """One connection: what it has told so far."""
 
     home: Home
+    lookout: Lookout
     ctx: RequestContext
     run_ids: tuple[str, ...]
     all_told: str
     _said: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     async def told(self) -> AsyncIterator[bytes]:
+        with self.lookout.following(self.ctx, self.run_ids):
+            async for chunk in self._told():
+                yield chunk
+
+    async def _told(self) -> AsyncIterator[bytes]:
         open_runs = list(self.run_ids)
         quiet_since = anyio.current_time()
         while open_runs:
@@ -127,12 +129,12 @@ class _Stream:
                 quiet_since = anyio.current_time()
                 yield KEEPALIVE_COMMENT
             if open_runs:
-                await anyio.sleep(_pause_s(self.home))
+                await anyio.sleep(self.lookout.pause_s)
 
     async def _news(self, run_id: str) -> tuple[list[bytes], bool]:
         """What has changed since the last look, and is the run at its end?"""
         try:
-            run, records = await _look(self.home, self.ctx, run_id)
+            run, records = await self.lookout.look(self.ctx, run_id)
         except NotFound:  # erased meanwhile
             return [], True
         row = public_run_row(run, records)

@@ -164,7 +164,7 @@ async def _ask(
         return open_requested_run(home, step_request, once.identifier("run")).run_id
 
     run_id = await anyio.to_thread.run_sync(begin)
-    await until_finished(home, ctx, run_id, wait_s)
+    await until_finished(request, ctx, run_id, wait_s)
     return await anyio.to_thread.run_sync(_shown, request, home, ctx, run_id, row)
 
 

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import pytest
 
-from functions.api import main
+from functions.api import lookout, main
+from functions.api.lookout import Looked, Lookout
 from infra.local.api import api_served
+from shared.contracts.context import RequestContext
 from shared.contracts.step_engine import Job
 from shared.contracts.upload import Upload
-from shared.errors import Unavailable
+from shared.errors import RushesError, Unavailable
 from shared.runs.intake import Wishes
 from shared.runs.records import open_upload_run, upload_run_id
 from shared.runs.uploading import upload
@@ -116,6 +119,50 @@ def test_a_run_erased_meanwhile_ends_the_stream(served: Served) -> None:
     served.desk.home.documents.delete(f"{served.desk.ctx.document_prefix}runs/{run_id}")
     name, data, _ = list(stream)[-1]
     assert name == "finished" and data["error"]["code"] == "not_found"
+
+
+def test_so_many_may_be_followed_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookout, "MOST_OF_A_TENANT", 2)
+    run_id = served.begun()
+    path = f"/runs/{run_id}/events"
+    held = [served.get(path) for _ in range(2)]
+    streams = [events(answer) for answer in held]
+    assert [next(stream)[0] for stream in streams] == ["run", "run"]
+    refused = served.get(path)
+    assert refused.status == 429 and refused.headers["Retry-After"]
+    assert json.load(served.get(f"/runs/{run_id}?wait=30"))["state"] == "queued", "told at once"
+    monkeypatch.setattr(lookout, "MOST", 2)
+    monkeypatch.setattr(lookout, "MOST_OF_A_TENANT", 9)
+    assert served.get(path).status == 503
+    drain(served.desk.home)
+    assert all([name for name, _, _ in stream][-1] == "finished" for stream in streams)
+    assert list(events(served.get(path))), "whoever has ended makes room"
+
+
+def test_a_run_is_looked_at_once_however_many_follow(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(tenant="t1")
+    path = desk.folder / "take.wav"
+    path.write_text("sound")
+    landed: Upload = upload(desk.home, desk.ctx, path)
+    open_upload_run(desk.home.documents, landed, "take.wav", at=0.0)
+    run_id, looks = upload_run_id(landed), 0
+
+    class Counted(Lookout):
+        def _look(self, ctx: RequestContext, run_id: str) -> Looked | RushesError:
+            nonlocal looks
+            looks += 1
+            return super()._look(ctx, run_id)
+
+    async def follow() -> None:
+        out = Counted(desk.home)
+        with out.following(desk.ctx, [run_id]), out.following(desk.ctx, [run_id]):
+            async with anyio.create_task_group() as group:
+                for _ in range(50):
+                    group.start_soon(out.look, desk.ctx, run_id)
+        assert not out._places and not out._followed
+
+    anyio.run(follow)
+    assert looks == 1
 
 
 def test_waiting_answers_when_the_run_has_finished(served: Served) -> None:

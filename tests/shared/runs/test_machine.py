@@ -53,6 +53,7 @@ HAPPENINGS = ("die", "deploy", "deliver", "sweep", "repeat", "upload", "erase")
 WHENS = st.integers(0, 9)
 DEATH = st.tuples(WHENS, st.just("die"), TEXTS)
 FROZEN = st.tuples(WHENS, st.just("freeze"), TEXTS)
+ERASED = st.tuples(st.integers(0, 3), st.just("erase this"), TEXTS)
 ANY = st.tuples(WHENS, st.sampled_from(HAPPENINGS), TEXTS)
 PLOTS = st.one_of(
     st.just(()),
@@ -60,6 +61,7 @@ PLOTS = st.one_of(
     st.tuples(FROZEN),
     st.tuples(DEATH),
     st.tuples(ANY, DEATH),
+    st.tuples(ERASED, DEATH),
     st.tuples(FROZEN, ANY),
     st.lists(ANY, max_size=3).map(tuple),
 )
@@ -103,6 +105,7 @@ class Uploads(RuleBasedStateMachine):
         self.sent: dict[str, str] = {}
         self.erased_after: dict[str, int] = {}
         self.seen: list[tuple[str, Message]] = []
+        self.at_hand: list[Message] = []
 
     @initialize(text=TEXTS, also=st.booleans())
     def begin(self, text: str, also: bool) -> None:
@@ -166,6 +169,7 @@ class Uploads(RuleBasedStateMachine):
             "die": die,
             "freeze": self._freeze,
             "erase": partial(self._erase, text),
+            "erase this": self._erase_this,
             "upload": partial(self._upload, text),
             "deploy": self._deploy,
             "deliver": partial(self._deliver, 4),
@@ -212,6 +216,12 @@ class Uploads(RuleBasedStateMachine):
                 erase_asset(self.home, CTX, asset.asset_id)
                 return
 
+    def _erase_this(self) -> None:
+        """What the message at hand is about."""
+        for asset in list(list_assets(self.home.documents, CTX)):
+            if self.at_hand and asset.asset_id.encode() in self.at_hand[-1].data:
+                self._erase(asset.sources[0].name.removesuffix(".wav"))
+
     def _sweep(self) -> None:
         recall_lapsed(self.home)
         announce_missed(self.home, now=real_time.time() + self.ahead_s + 1_000)
@@ -227,7 +237,11 @@ class Uploads(RuleBasedStateMachine):
             if error is not None:
                 raise error
 
-        return self._mortally(plot, handle)
+        self.at_hand.append(message)
+        try:
+            return self._mortally(plot, handle)
+        finally:
+            self.at_hand.pop()
 
     def _mortally(self, plot: Plot, act: Callable[[], object]) -> str:
         """Do it: ``done``, ``turned back``, or ``died``."""
