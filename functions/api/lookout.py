@@ -57,7 +57,7 @@ class Lookout:
         return 0.2 if self._home.settings.home == "embedded" else 1.0
 
     def check(self, ctx: RequestContext, count: int) -> None:
-        """Raise ``TooManyFollowed`` if the tenant may not follow so many more, ``Unavailable`` if none may."""
+        """Raise ``TooManyFollowed`` where it is too many for the tenant, ``Unavailable`` for all."""
         if self._followed[ctx.tenant_id] + count > MOST_OF_A_TENANT:
             raise TooManyFollowed(
                 "following", f"a tenant may follow {MOST_OF_A_TENANT} runs at a time"

@@ -115,7 +115,7 @@ def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Deliv
     """Try once, and record it; ``False`` if it must be tried again."""
     if delivery.state != "pending":
         return True
-    if delivery.told_at is not None and time.time() < delivery.told_at + _pause_s(delivery):
+    if delivery.told_at is not None and _too_soon(delivery.told_at, _pause_s(delivery)):
         return False
     body = canonical_json(
         {
@@ -145,6 +145,11 @@ def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Deliv
     home.documents.put(delivery_path(ctx, told.delivery_id), told.model_dump(mode="json"))
     log.info("webhook.told", outcome=told.state, attempts=told.attempts, status=told.status)
     return told.state != "pending"
+
+
+def _too_soon(tried_at: float, pause_s: float) -> bool:
+    """A try in the future was noted by a clock that stood ahead: nobody waits for it."""
+    return 0 <= time.time() - tried_at < pause_s
 
 
 def _pause_s(delivery: Delivery) -> float:
@@ -178,7 +183,7 @@ def _may_try(home: Home, ctx: RequestContext) -> bool:
     known = _Receiver.model_validate(document.data) if document else _Receiver()
     if document is None or not known.failures:
         return True
-    if time.time() < known.tried_at + _pause_after_s(known.failures):
+    if _too_soon(known.tried_at, _pause_after_s(known.failures)):
         return False
     ours = known.model_copy(update={"tried_at": time.time()})
     try:

@@ -118,8 +118,13 @@ class Claim(BaseModel):
         return self.state == "running" and self.seconds_left(document) > 0
 
     def seconds_left(self, document: Document) -> float:
-        """Seconds until the lease lapses, by the store's clock; negative once it has."""
-        return self.lease_s - (document.read_at - document.updated_at)
+        """Seconds until the lease lapses, by the store's clock; negative once it has.
+
+        None can have twice its length left, but where that clock stood ahead when it was written: it has
+        lapsed, then, and an owner that lives renews it.
+        """
+        left_s = self.lease_s - (document.read_at - document.updated_at)
+        return left_s if left_s <= 2 * self.lease_s else -2 * self.lease_s
 
     def answers(self, wanted: Claim, *, force: bool) -> bool:
         """Does this settled claim settle what ``wanted`` asks for?

@@ -14,7 +14,8 @@ import pytest
 
 from shared.errors import Conflict, LeaseLost, NotFound, Unavailable, ValidationError
 from shared.homes.bus import Bus, Delivery
-from shared.homes.bus.embedded_bus import EmbeddedBus
+from shared.homes.bus.embedded_bus import LONGEST_DELAY_S, EmbeddedBus
+from tests.toy import at_time
 
 TOPIC = "steps-detect"
 WAIT_S = 10.0
@@ -265,6 +266,30 @@ def test_a_delay_is_kept(embedded: EmbeddedBus) -> None:
     assert embedded.pull([TOPIC]) == []
     pull_one(embedded)
     assert time.monotonic() - given_back > 0.3
+
+
+def test_what_a_clock_ahead_has_put_off_is_not_waited_for(embedded: EmbeddedBus) -> None:
+    with at_time(time.time() + 3600):
+        embedded.publish(TOPIC, b"1", {})
+        embedded.publish(TOPIC, b"2", {})
+    leased = embedded.pull([TOPIC])
+    assert [one.message.data for one in leased] == [b"1"]
+    assert [one.message.data for one in embedded.pull([TOPIC], limit=9)] == [b"2"]
+    assert embedded.pull([TOPIC], limit=9) == [], "a lease by the right clock is one"
+
+
+def test_no_message_is_put_off_for_longer_than_the_longest_delay(embedded: EmbeddedBus) -> None:
+    embedded.publish(TOPIC, b"1", {})
+    embedded.nack(pull_one(embedded), delay_s=3600)
+    now = time.time()
+    with at_time(now + 1):
+        assert embedded.pull([TOPIC]) == []
+    with at_time(now + LONGEST_DELAY_S + 1):
+        embedded.extend(pull_one(embedded), ack_deadline_s=3600)
+    with at_time(now + LONGEST_DELAY_S + 2):
+        assert embedded.pull([TOPIC]) == []
+    with at_time(now + 3 * LONGEST_DELAY_S):
+        assert pull_one(embedded).message.delivery_attempt == 3
 
 
 def test_a_lapsed_lease_is_lost(embedded: EmbeddedBus) -> None:

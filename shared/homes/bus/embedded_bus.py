@@ -6,7 +6,8 @@ A message is one row for each subscription of its topic, and the row is gone onc
                  ^                |
                  +--nack, lapse---+
 
-``due_at`` is by this machine's clock, so that leases outlive a restart of the machine.
+``due_at`` is by this machine's clock, so that leases outlive a restart of the machine. What is due later
+than anything can be was written when that clock stood ahead, and is due now.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from shared.watch.trace import onward
 
 FIRST_NAP_S = 0.005
 LONGEST_NAP_S = 0.1
+LONGEST_DELAY_S = 60.0
+"""No message is put off for longer, unless its subscription's deadline is."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS subscriptions (
@@ -104,21 +107,24 @@ class EmbeddedBus:
             )
 
     def nack(self, delivery: Delivery, *, delay_s: float = 0) -> None:
-        """Give it back: it comes again, not before ``delay_s``."""
+        """Give it back: it comes again, not before ``delay_s``, which is ``LONGEST_DELAY_S`` at most."""
         now = time.time()
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE messages SET ack_id = NULL, due_at = ? WHERE ack_id = ? AND due_at > ?",
-                (now + delay_s, delivery.ack_id, now),
+                (now + min(delay_s, LONGEST_DELAY_S), delivery.ack_id, now),
             )
 
     def extend(self, delivery: Delivery, *, ack_deadline_s: float) -> None:
-        """Keep it for another ``ack_deadline_s`` from now. Raises ``LeaseLost`` if it lapsed."""
+        """Keep it for another ``ack_deadline_s`` from now, the longest delay or its subscription's deadline
+        at most. Raises ``LeaseLost`` if it lapsed.
+        """
         now = time.time()
         with self._database.write() as connection:
             done = connection.execute(
-                "UPDATE messages SET due_at = ? WHERE ack_id = ? AND due_at > ?",
-                (now + ack_deadline_s, delivery.ack_id, now),
+                "UPDATE messages SET due_at = ? + min(?, max(?, subscriptions.ack_deadline_s))"
+                " FROM subscriptions WHERE name = subscription AND ack_id = ? AND due_at > ?",
+                (now, ack_deadline_s, LONGEST_DELAY_S, delivery.ack_id, now),
             )
         if not done.rowcount:
             raise LeaseLost(delivery.message.delivery_attempt)
@@ -144,10 +150,12 @@ def _check_known(connection: sqlite3.Connection, names: Sequence[str]) -> None:
 def _due(connection: sqlite3.Connection, names: Sequence[str], limit: int, now: float) -> list[int]:
     """The sequence numbers of the oldest messages that may be delivered."""
     query = (
-        "SELECT sequence FROM messages WHERE subscription = ? AND due_at <= ?"
-        " ORDER BY sequence LIMIT ?"
+        "SELECT sequence FROM messages JOIN subscriptions ON name = subscription"
+        " WHERE subscription = :name AND (due_at <= :now OR due_at > :now + max(:longest, ack_deadline_s))"
+        " ORDER BY sequence LIMIT :limit"
     )
-    found = [row[0] for name in names for row in connection.execute(query, (name, now, limit))]
+    told = {"now": now, "longest": LONGEST_DELAY_S, "limit": limit}
+    found = [row[0] for name in names for row in connection.execute(query, {"name": name, **told})]
     return sorted(found)[:limit]
 
 

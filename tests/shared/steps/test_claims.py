@@ -75,7 +75,9 @@ def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> No
     assert 50 < held.value.retry_after_s <= 60
 
 
-@pytest.mark.parametrize(("age_s", "alive"), [(59.9, True), (60.1, False)])
+@pytest.mark.parametrize(
+    ("age_s", "alive"), [(59.9, True), (60.1, False), (-1.0, True), (-3600.0, False)]
+)
 def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
     age_s: float, alive: bool
 ) -> None:
