@@ -1,8 +1,8 @@
 """Erasing an asset: its objects, artifacts, claims, runs, uploads and all that names it.
 
     mark the asset ──> remove, pass after pass, until a pass finds nothing ──> remove the asset
-         |                                                                        |
-         |  steps: not found, and what they stored meanwhile is removed           └─> one more pass
+         |
+         |  steps: not found, and what they stored meanwhile is removed
          |  intake and registering: wait, and then take the bytes in anew
          └─ cut short anywhere: the sweep goes on (``resume_erasures``)
 
@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -44,7 +45,13 @@ RESUMED_AFTER_S = 120.0
 AGAIN_AFTER_S = 3600.0
 """Longer than any worker takes from writing an object to registering it."""
 _PARALLEL = 16
-_MOST_PASSES = 10
+_OF_ASSET = {
+    "cache_documents": "cache",
+    "artifacts": "artifacts",
+    "clips": "clips",
+    "dead_letters": "dead_letters",
+}
+"""What is told as removed -> the collection, whose documents name the asset."""
 
 log = get_logger()
 
@@ -138,6 +145,10 @@ def _marked(home: Home, ctx: RequestContext, asset_id: str) -> Asset:
         return marked
 
 
+class _Overtaken(Exception):
+    """Another worker has brought this erasure to its end."""
+
+
 class _Erasure:
     """One erasure on its way."""
 
@@ -160,13 +171,12 @@ class _Erasure:
         )
         open_run(self._home.documents, self._ctx, opened)
         self._tell(StepRecord(step=STEP, state=StepState.RUNNING))
-        for _ in range(_MOST_PASSES):
-            if not self._pass():
-                break
-        ended = f"{self._ctx.document_prefix}erasures/{self._asset.asset_id}"
-        self._home.documents.put(ended, {"run_id": self._run})
-        self._home.documents.delete(asset_path(self._ctx, self._asset.asset_id))
-        self._pass()  # what somebody wrote who had not seen the mark
+        try:
+            while self._pass():
+                pass
+            self._end()
+        except _Overtaken:
+            return Erased(self._run, dict(self._removed))
         told = {"artifacts": 0, "cache_documents": 0, "clips": 0, "objects": 0, "runs": 0}
         counts = {**told, "uploads": 0, **dict(self._removed)}
         reason = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if count)
@@ -178,49 +188,69 @@ class _Erasure:
     def _tell(self, record: StepRecord) -> None:
         write_record(self._home.documents, self._ctx, self._run, record)
 
-    def _pass(self) -> int:
-        """Remove what is there now; returns how much that was."""
-        before = self._removed.total()
-        of_asset = {"asset_id": self._asset.asset_id}
-        self._documents("cache_documents", "cache", of_asset)
-        self._documents("artifacts", "artifacts", of_asset)
-        self._documents("clips", "clips", of_asset)
-        self._documents("dead_letters", "dead_letters", of_asset)
-        self._objects()
-        self._uploads()
-        self._runs()
-        return self._removed.total() - before
+    def _mark(self) -> Document:
+        """The asset's document while this erasure is on; raises ``_Overtaken``."""
+        document = self._home.documents.get(asset_path(self._ctx, self._asset.asset_id))
+        if document is None or document.data.get("erased_by") != self._asset.erased_by:
+            raise _Overtaken
+        return document
 
-    def _documents(self, told: str, collection: str, where: dict[str, str]) -> None:
-        found = self._list(collection, where)
-        self._removed[told] += self._each(
-            lambda document: self._home.documents.delete(document.path), found
-        )
+    def _end(self) -> None:
+        ended = f"{self._ctx.document_prefix}erasures/{self._asset.asset_id}"
+        self._home.documents.put(ended, {"run_id": self._run})
+        mark = self._mark()
+        with suppress(Conflict):
+            self._home.documents.delete(mark.path, version=mark.version)
+
+    def _pass(self) -> int:
+        """Remove what is there now; returns how much was found.
+
+        The mark is proved after each look: what is listed is the erased recording's, then. Just that is
+        removed, for whoever sleeps over it may wake when the same bytes have been uploaded anew.
+        """
+        found = sum(self._documents(told, name) for told, name in _OF_ASSET.items())
+        return found + self._objects() + self._uploads() + self._runs()
+
+    def _documents(self, told: str, collection: str) -> int:
+        found = self._list(collection, {"asset_id": self._asset.asset_id})
+        self._mark()
+        self._removed[told] += self._each(self._delete, found)
+        return len(found)
+
+    def _delete(self, document: Document) -> bool:
+        try:
+            return self._home.documents.delete(document.path, version=document.version)
+        except Conflict:  # written since: the next pass finds it
+            return False
 
     def _list(self, collection: str, where: dict[str, str] | None = None) -> list[Document]:
         path = f"{self._ctx.document_prefix}{collection}"
         return list(self._home.documents.list(path, where=where))
 
-    def _objects(self) -> None:
+    def _objects(self) -> int:
         prefix = _objects_prefix(self._ctx, self._asset.asset_id)
-        keys = [info.key for info in self._home.objects.list(prefix)]
-        self._removed["objects"] += self._each(self._home.objects.delete, keys)
+        found = [(info.key, info.generation) for info in self._home.objects.list(prefix)]
+        self._mark()
+        self._removed["objects"] += self._each(self._delete_object, found)
+        return len(found)
 
-    def _uploads(self) -> None:
+    def _uploads(self) -> int:
         """Where its bytes came from: the objects, and the documents that name them."""
         documents = self._list(f"assets/{self._asset.asset_id}/sources")
+        self._mark()
         self._sources |= {(str(one.data["key"]), int(one.data["generation"])) for one in documents}
-        self._removed["uploads"] += self._each(self._delete_upload, sorted(self._sources))
-        self._each(lambda document: self._home.documents.delete(document.path), documents)
+        self._removed["uploads"] += self._each(self._delete_object, sorted(self._sources))
+        self._each(self._delete, documents)
+        return len(documents)
 
-    def _delete_upload(self, source: tuple[str, int]) -> bool:
-        key, generation = source
+    def _delete_object(self, which: tuple[str, int]) -> bool:
+        key, generation = which
         try:
             return self._home.objects.delete(key, if_generation=generation)
         except Conflict:
-            return False  # another recording stands under that name now
+            return False  # another stands under that name now
 
-    def _runs(self) -> None:
+    def _runs(self) -> int:
         """Runs hold the file's name, and so do the sessions and deliveries that belong to them.
 
         An upload that was announced once more has its run opened anew, which names no asset yet.
@@ -228,13 +258,19 @@ class _Erasure:
         bucket = self._home.settings.bucket
         found = {run.id for run in self._list("runs", {"asset_id": self._asset.asset_id})}
         found |= {upload_run_id(Upload(self._ctx, bucket, *source)) for source in self._sources}
-        for run in sorted(found):
-            of_run = {"run_id": run}
-            self._documents("sessions", "uploads", of_run)
-            self._documents("deliveries", "webhook_deliveries", of_run)
-            self._documents("records", f"runs/{run}/steps", {})
-            self._removed["runs"] += self._home.documents.delete(run_path(self._ctx, run))
-            self._documents("records", f"runs/{run}/steps", {})  # written before the run was gone
+        self._mark()
+        gone = sum(self._remove_run(run) for run in sorted(found))
+        self._removed["runs"] += gone
+        return gone
+
+    def _remove_run(self, run: str) -> bool:
+        for told, collection in (("sessions", "uploads"), ("deliveries", "webhook_deliveries")):
+            self._removed[told] += self._each(self._delete, self._list(collection, {"run_id": run}))
+        records = f"runs/{run}/steps"
+        self._removed["records"] += self._each(self._delete, self._list(records))
+        gone = self._home.documents.delete(run_path(self._ctx, run))
+        self._removed["records"] += self._each(self._delete, self._list(records))  # late ones
+        return gone
 
     def _each(self, remove: Callable[[Item], bool], found: Iterable[Item]) -> int:
         """Side by side: a recording may have hundreds, and each is a call to a service."""

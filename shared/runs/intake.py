@@ -247,7 +247,7 @@ class _Intake:
         else:
             wanted = [name for name in steps if name != PROBE]
         planned, asked = planned_steps(wanted), wishes.params or {}
-        params = {**base_params(self.home, self.upload.ctx), **asked}
+        params = {**base_params(self.home, self.upload.ctx, planned), **asked}
         return {
             "asset_id": asset.asset_id,
             "planned": (PROBE, *planned),

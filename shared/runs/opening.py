@@ -46,15 +46,20 @@ def planned_steps(
 
 
 def base_params(
-    home: Home, ctx: RequestContext, standing: Sequence[Run] = ()
-) -> Mapping[str, Mapping[str, Any]]:
-    """Step -> params: those of the recording's newest run, so that only what is asked for changes;
-    of a recording without one, the tenant's.
+    home: Home, ctx: RequestContext, planned: Iterable[str], standing: Sequence[Run] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """Planned step -> its params, so that only what is asked for changes: those with which the recording's
+    newest run had it; of one that none had, the tenant's.
+
+    Of other steps nothing is kept, or every run would carry what all before it asked for. Dry runs, and
+    runs on one artifact of the recording, were about something else.
     """
-    if standing:
-        return standing[0].params
-    params: Mapping[str, Mapping[str, Any]] = tenant_settings(home, ctx).get("params", {})
-    return params
+    said: dict[str, Mapping[str, Any]] = {}
+    for run in standing:
+        if not run.dry_run and run.artifact_id is None:
+            said = {**{name: {} for name in run.planned}, **run.params, **said}
+    said = {**tenant_settings(home, ctx).get("params", {}), **said}
+    return {name: said[name] for name in planned if said.get(name)}
 
 
 def agreed_params(
@@ -99,7 +104,7 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     wanted = (request.step,) if alone else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
     planned = planned_steps(wanted, standing, subject)
-    params = {**base_params(home, ctx, standing), request.step: request.params}
+    params = {**base_params(home, ctx, planned, standing), request.step: request.params}
     run = Run(
         run_id=identifier,
         tenant_id=ctx.tenant_id,

@@ -158,7 +158,7 @@ def _request(claim: Claim) -> StepRequest:
 
 def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
     """Runs that would make everything stale again: one a recording, more where a step had several
-    params. What a step needs keeps the params of the recording's newest run.
+    params. What a step needs keeps the params that it had last.
     """
     by_subject: dict[Subject, list[Stale]] = defaultdict(list)
     for stale in survey.stale:
@@ -169,7 +169,7 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
         for number, layer in enumerate(_layers(items)):
             now = time.time()
             planned = planned_steps(layer, () if artifact_id else standing, subject)
-            params = {**base_params(home, survey.ctx, standing), **layer}
+            params = {**base_params(home, survey.ctx, planned, standing), **layer}
             yield Run(
                 run_id=run_id("back-fill", asset_id, artifact_id, number, now),
                 tenant_id=survey.ctx.tenant_id,

@@ -8,16 +8,19 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import psutil
+import pytest
 
+from functions.sweep.lost import recall_lapsed
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.homes.objects import Objects
 from shared.messages.dead_letters import dead_letters
+from shared.runs import erasing
+from shared.runs.erasing import resume_erasures
 from shared.runs.intake import Wishes
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, list_assets, list_runs, run_object
-from shared.steps.claims import Claim
-from tests.chaos.storm import SETTLED, STEPS, TENANTS, Sent, Storm, leftovers
+from tests.chaos.storm import SETTLED, STEPS, TENANTS, Sent, Storm, claims_of, leftovers
 from tests.toy import wait_until
 
 
@@ -25,14 +28,18 @@ def check(storm: Storm) -> dict[str, Any]:
     """Assert everything; returns figures for people."""
     runs = storm.runs()
     outcomes: Counter[str] = Counter()
-    for sent in storm.sent:
+    assert len(runs) == len(storm.sent), "every upload has a run of its own"
+    for number, sent in enumerate(storm.sent):
         run = runs[sent.run_id]
-        assert run is not None
-        outcomes[_checked(sent, run)] += 1
+        assert not storm.lost(number, run), "an upload without a run"
+        outcomes[_checked(sent, run) if run else "erased"] += 1
+    assert recall_lapsed(storm.stage.home) == 0, "a claim would be recalled for ever"
+    _look_again_for_what_was_erased(storm)
     made = {ctx: list(list_artifacts(storm.stage.home.documents, ctx)) for ctx in TENANTS}
     for ctx, artifacts in made.items():
         _check_tenant(storm, ctx, artifacts)
-    claims = [claim for ctx in TENANTS for claim in _claims(storm, ctx)]
+    documents = storm.stage.home.documents
+    claims = [claim for ctx in TENANTS for claim in claims_of(documents, ctx)]
     assert {claim.state for claim in claims} <= {"done", "failed"}, "a lease is left"
     _check_processes(storm)
     _check_files(storm)
@@ -43,9 +50,7 @@ def check(storm: Storm) -> dict[str, Any]:
         "outcomes": dict(outcomes),
         "artifacts": sum(map(len, made.values())),
         "works begun more than once": sum(claim.generation > 1 for claim in claims),
-        "dead letters": sum(
-            len(list(dead_letters(storm.stage.home.documents, ctx))) for ctx in TENANTS
-        ),
+        "dead letters": sum(len(list(dead_letters(documents, ctx))) for ctx in TENANTS),
         "handlers that raised": log.count('"handler.raised"'),
         "messages turned back": log.count('"message.turned_back"'),
         **dict(sorted(storm.told.items())),
@@ -55,6 +60,11 @@ def check(storm: Storm) -> dict[str, Any]:
 def _checked(sent: Sent, run: dict[str, Any]) -> str:
     """Complete, or with a recorded error wherever something is missing."""
     steps = {step["step"]: step for step in run["steps"]}
+    if sent.refused:
+        assert run["error"]["code"] == "validation_error", run
+        return "refused, as told"
+    if run["asset_id"] is None and steps["probe"]["state"] == "skipped":
+        return "erased before it was read"
     if "error" in run:
         assert run["error"]["code"] == "attempts_exhausted", run
         return "refused: attempts_exhausted"
@@ -71,8 +81,17 @@ def _checked(sent: Sent, run: dict[str, Any]) -> str:
         assert steps["toy.join"]["state"] == "degraded"
         return "degraded, as told"
     codes = {step["error"]["code"] for step in steps.values() if step["error"]}
-    assert codes <= {"attempts_exhausted"}, codes
+    assert codes <= {"attempts_exhausted", "not_found"}, codes
+    if "not_found" in codes:  # the recording was erased while this one was on its way
+        return "erased on its way"
     return "given up" if codes else "complete"
+
+
+def _look_again_for_what_was_erased(storm: Storm) -> None:
+    """As the sweep does an hour later."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(erasing, "AGAIN_AFTER_S", 0.0)
+        resume_erasures(storm.stage.home)
 
 
 def _check_tenant(storm: Storm, ctx: RequestContext, artifacts: list[Artifact]) -> None:
@@ -80,12 +99,20 @@ def _check_tenant(storm: Storm, ctx: RequestContext, artifacts: list[Artifact]) 
     mine = [sent for sent in storm.sent if sent.ctx == ctx]
     documents, objects = storm.stage.home.documents, storm.stage.home.objects
     assets = list(list_assets(documents, ctx))
-    assert len(assets) == len({sent.content for sent in mine})
-    extra = {run.run_id for run in list_runs(documents, ctx)} - {sent.run_id for sent in mine}
-    for run_id in extra:  # of an upload whose answer was lost, and which the client then repeated
-        run = run_object(storm.stage.home, ctx, run_id)
-        assert run["state"] in SETTLED
-        assert "error" not in run or run["error"]["code"] == "not_found", run
+    contents = {storm.contents[ctx.tenant_id, asset.sha256] for asset in assets}
+    kept = {sent.content for sent in mine if not sent.refused} - {
+        content for tenant, content in storm.erased if tenant == ctx.tenant_id
+    }
+    assert kept <= contents and len(contents) == len(assets)
+    assert {artifact.asset_id for artifact in artifacts} <= {asset.asset_id for asset in assets}
+    ours = {sent.run_id for sent in mine}
+    for run in list_runs(documents, ctx):
+        if run.run_id in ours or run.damaged or run.planned == (erasing.STEP,):
+            continue
+        # of an upload whose answer was lost, and which the client then repeated
+        view = run_object(storm.stage.home, ctx, run.run_id)
+        assert view["state"] in SETTLED
+        assert "error" not in view or view["error"]["code"] == "not_found", view
     works: dict[str, list[Artifact]] = defaultdict(list)
     for artifact in artifacts:
         works[artifact.meta["cache_key"]].append(artifact)
@@ -99,11 +126,6 @@ def _check_tenant(storm: Storm, ctx: RequestContext, artifacts: list[Artifact]) 
 def _check_object(objects: Objects, artifact: Artifact) -> None:
     found = hashlib.sha256(b"".join(objects.read(artifact.key))).hexdigest()
     assert found == artifact.sha256
-
-
-def _claims(storm: Storm, ctx: RequestContext) -> list[Claim]:
-    found = storm.stage.home.documents.list(f"{ctx.document_prefix}cache")
-    return [Claim.model_validate(document.data) for document in found]
 
 
 def _check_processes(storm: Storm) -> None:

@@ -90,7 +90,18 @@ HANDLERS: Mapping[str, Handler] = {
     "webhooks": ignore,
 }
 
-toy.install(pytest.MonkeyPatch()).during = during
+
+class TwoVersions(toy.Toy):
+    """As during a deployment: of two workers one has the next version already."""
+
+    @property  # type: ignore[override]
+    def version(self) -> str:
+        return f"toy-{1 + os.getpid() % 2}"
+
+
+toys = toy.install(pytest.MonkeyPatch())
+toys.during = during
+toys.__class__ = TwoVersions
 for name, module in list(sys.modules.items()):
     if name.startswith(("shared.", "functions.")) and vars(module).get("time") is time:
         vars(module)["time"] = SkewedClock()

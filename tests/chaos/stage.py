@@ -27,6 +27,7 @@ from shared.errors import Unavailable
 from shared.homes.bus.google_bus import GoogleBus
 from shared.homes.home import Home, consumed_topics, open_home
 from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.runs import erasing
 from shared.settings import Settings
 from tests import toy
 from tests.toy import wait_until
@@ -132,10 +133,11 @@ class Stage:
             return psutil.Process(self.functions.pid).children()
         return []
 
-    def restart_bucket(self) -> None:
+    def restart_bucket(self, after_s: float = 0.0) -> None:
         """Its state is on disk: nothing is lost."""
         port = self.server.port
         self.server.stop()
+        time.sleep(after_s)
         self.server = _serve_bucket(self.objects, self.config, port)
 
     def restart_pubsub(self) -> None:
@@ -191,6 +193,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
         patched = stack.enter_context(pytest.MonkeyPatch.context())
         toy.install(patched)
+        patched.setattr(erasing, "RESUMED_AFTER_S", 15.0)
         small = stack.enter_context(_small_disk(disk))
         (disk / "tmp").mkdir()
         config = Settings(data=disk / "data", home="google", lease_s=4.0, max_attempts=20)

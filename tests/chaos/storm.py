@@ -1,14 +1,17 @@
 """The storm: duplicates, reordering, killed and frozen workers, emulators frozen and started again,
-a slow and a full disk, workers whose clocks disagree. And the calm in which all is counted.
+a slow and a full disk, a bucket that is away, erasures, damaged documents, two versions of the code, workers
+whose clocks disagree. And the calm in which all is counted.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +26,24 @@ from functions.sweep.lost import announce_missed, recall_lapsed
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.context import RequestContext
 from shared.contracts.topics import UPLOADS_TOPIC
-from shared.contracts.upload import notification
+from shared.contracts.upload import Upload, notification
 from shared.errors import NotFound, RushesError
 from shared.folders import PREFIX
 from shared.homes.bus.google_bus import GoogleBus
+from shared.homes.documents import Documents
+from shared.homes.documents.readable import readable
+from shared.runs.erasing import erase_asset, resume_erasures
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
-from shared.runs.views import run_object
+from shared.runs.views import list_assets, run_object
+from shared.steps.claims import Claim
 from tests.chaos.stage import Stage
 
 STEPS = ("toy.one", "toy.three", "toy.two", "toy.join")
 TAP = "tap"
+POISON = "poison"
+BURST = 12
 TENANTS = [
     RequestContext(tenant_id=f"secrettenant{n}", env="dev", user_id="secretuser") for n in (1, 2, 3)
 ]
@@ -49,7 +58,9 @@ class Sent:
     run_id: str
     content: str
     """Uploads of the same content in one tenant are one recording."""
-    fails: bool
+    fails: bool = False
+    refused: bool = False
+    """Its metadata says what cannot be."""
 
 
 @dataclass
@@ -58,9 +69,15 @@ class Storm:
 
     stage: Stage
     dice: random.Random
+    away_s: float = 20.0
+    """How long the bucket is away when it is."""
     told: Counter[str] = field(default_factory=Counter)
     over: Event = field(default_factory=Event)
     sent: list[Sent] = field(default_factory=list)
+    erased: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Tenant and content -> how many uploads had been sent when it was last erased."""
+    contents: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Tenant and SHA-256 -> content."""
 
     def blow(self, uploads: int, *, events: tuple[str, ...], pause_s: tuple[float, float]) -> None:
         """Upload, and meanwhile let the events happen, in turn, with pauses between them."""
@@ -123,6 +140,64 @@ class Storm:
     def _restart_bucket(self) -> None:
         self.stage.restart_bucket()
 
+    def _bucket_away(self) -> None:
+        self.stage.restart_bucket(after_s=self.away_s)
+
+    def _kill_ffmpeg(self) -> None:
+        """As the system does when memory runs out: a signal that nobody of ours sent."""
+        ends = time.monotonic() + 5.0
+        while time.monotonic() < ends:
+            with suppress(psutil.Error):
+                for worker in self.stage.workers():
+                    for child in worker.children(recursive=True):
+                        if child.name() in ("ffmpeg", "ffprobe", "sleep"):
+                            child.kill()
+                            self.told[f"{child.name()} killed"] += 1
+                            return
+            time.sleep(0.01)
+
+    def _erase(self) -> None:
+        """A recording of which uploads may be on their way. What is cut short the sweep finishes."""
+        try:
+            ctx = self.dice.choice(TENANTS)
+            assets = sorted(list_assets(self.stage.home.documents, ctx), key=lambda a: a.asset_id)
+            asset = self.dice.choice([one for one in assets if not one.erasing])
+            content = self.contents[ctx.tenant_id, asset.sha256]
+            self.erased[ctx.tenant_id, content] = len(self.sent)
+            erase_asset(self.stage.home, ctx, asset.asset_id)
+            self.erased[ctx.tenant_id, content] = len(self.sent)
+        except (RushesError, IndexError):
+            self.told["erasures cut short"] += 1
+
+    def _burst(self) -> None:
+        """The same file many times at once."""
+        ctx = self.dice.choice(TENANTS)
+        content = f"sound {1001 + 4 * self.told['burst']}"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: self._send(ctx, content, f"burst {n}.wav"), range(BURST)))
+
+    def _poison(self) -> None:
+        """Documents that nothing of ours can read, messages that mean nothing, a wish that cannot be."""
+        home, ctx = self.stage.home, self.dice.choice(TENANTS)
+        number = self.told["poison"]
+        damaged = {
+            f"runs/{POISON}{number}": {"run_id": 7, "created_at": "yesterday"},
+            f"runs/{POISON}{number}/steps/toy.one": {"state": "queued", "step": "NO"},
+            f"cache/{POISON}{number}": {"state": "running", "step": 7},
+            f"artifacts/{POISON}{number}": {"asset_id": 7},
+        }
+        for path, data in damaged.items():
+            self._patiently(lambda: home.documents.put(f"{ctx.document_prefix}{path}", data))  # noqa: B023
+        for topic in ("steps-toy", UPLOADS_TOPIC):
+            self._patiently(lambda: home.bus.publish(topic, b"[[[", {"step": "toy.one"}))  # noqa: B023
+        key = f"{ctx.object_prefix}uploads/{POISON}{number}.wav"
+        told = {"rushes-user": "jane doe@example.org", "rushes-name": "secretname.wav"}
+        info = self._patiently(
+            lambda: home.objects.put(key, b"sound 0", content_type="audio/wav", metadata=told)
+        )
+        landed = Upload(ctx, self.stage.config.bucket, key, info.generation)
+        self.sent.append(Sent(ctx, upload_run_id(landed), "", refused=True))
+
     def _fill_disk(self) -> None:
         if not self.stage.small_disk:
             self.told["disk not filled: only root may mount a small one"] += 1
@@ -138,19 +213,11 @@ class Storm:
     # -- what goes on all the time ------------------------------------------------------------
 
     def _feed(self, uploads: int) -> None:
-        folder = self.stage.folder / "recordings"
-        folder.mkdir()
         for number in range(uploads):
             ctx = self.dice.choice(TENANTS)
             # One in eight was uploaded before, under another name.
             content = f"sound {number if self.dice.random() > 0.125 else number // 2}"
-            fails = self.dice.random() < 0.05
-            path = folder / f"secretname {number}.wav"
-            _write(path, content)
-            params = {"toy.three": {"fail": "permanent"}} if fails else {}
-            wishes = Wishes(steps=STEPS, params=params)
-            landed = self._patiently(lambda: upload(self.stage.home, ctx, path, wishes))  # noqa: B023
-            self.sent.append(Sent(ctx, upload_run_id(landed), content, fails))
+            landed = self._send(ctx, content, f"{number}.wav", fails=self.dice.random() < 0.05)
             if self.dice.random() < 0.3:
                 attributes = notification(landed.bucket, landed.key, landed.generation)
                 for _ in range(self.dice.randint(1, 4)):
@@ -158,6 +225,19 @@ class Storm:
                         lambda: self.stage.home.bus.publish(UPLOADS_TOPIC, b"", attributes)  # noqa: B023
                     )
                     self.told["uploads announced again"] += 1
+
+    def _send(self, ctx: RequestContext, content: str, name: str, *, fails: bool = False) -> Upload:
+        folder = self.stage.folder / "recordings"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"secretname {name}"
+        _write(path, content)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.contents[ctx.tenant_id, sha256] = content
+        params = {"toy.three": {"fail": "permanent"}} if fails else {}
+        wishes = Wishes(steps=STEPS, params=params)
+        landed: Upload = self._patiently(lambda: upload(self.stage.home, ctx, path, wishes))
+        self.sent.append(Sent(ctx, upload_run_id(landed), content, fails))
+        return landed
 
     def _patiently(self, do: Callable[[], Any]) -> Any:
         """As any client does: try again while the service is away."""
@@ -202,25 +282,46 @@ class Storm:
                 self.told["leases recalled"] += recall_lapsed(self.stage.home)
                 missed = announce_missed(self.stage.home, now=time.time(), grace_s=15)
                 self.told["uploads found by the sweep"] += missed
-                self.told["runs resumed by the sweep"] += resume_stalled(
-                    self.stage.home, grace_s=60
-                )
+                resumed = resume_stalled(self.stage.home, grace_s=60)
+                self.told["runs resumed by the sweep"] += resumed
+                self.told["erasures finished by the sweep"] += resume_erasures(self.stage.home)
             except RushesError:
                 continue
 
     def _await_calm(self, at_most_s: float) -> None:
         ends = time.monotonic() + at_most_s
-        while True:
-            try:
-                runs = self.runs()
-                if all(run is not None and run["state"] in SETTLED for run in runs.values()):
+        left: object = None
+        while time.monotonic() < ends:
+            with suppress(RushesError):
+                left = self._restless()
+                if not left:
                     return
-            except RushesError:
-                continue
-            if time.monotonic() > ends:
-                states = Counter(run["state"] if run else "unknown" for run in runs.values())
-                raise AssertionError(f"it did not come to rest: {dict(states)}")
             time.sleep(1)
+        raise AssertionError(f"it did not come to rest: {left}")
+
+    def _restless(self) -> dict[str, int]:
+        """What is still under way: runs, claims, erasures."""
+        documents = self.stage.home.documents
+        states = [run["state"] for run in self.runs().values() if run]
+        claims = [one for ctx in TENANTS for one in claims_of(documents, ctx)]
+        found = {
+            "runs": sum(state not in SETTLED for state in states),
+            "claims": sum(claim.state not in ("done", "failed") for claim in claims),
+            "erasures": sum(a.erasing for ctx in TENANTS for a in list_assets(documents, ctx)),
+            "unknown": sum(self.lost(n, run) for n, run in enumerate(self.runs().values())),
+        }
+        return {what: count for what, count in found.items() if count}
+
+    def lost(self, number: int, run: dict[str, Any] | None) -> bool:
+        """Is an upload without its run, though nobody has erased it since?"""
+        sent = self.sent[number]
+        return run is None and number >= self.erased.get((sent.ctx.tenant_id, sent.content), 0)
+
+
+def claims_of(documents: Documents, ctx: RequestContext) -> list[Claim]:
+    """A tenant's claims, but for damaged ones."""
+    found = documents.list(f"{ctx.document_prefix}cache")
+    return [claim for _, claim in readable(found, Claim)]
 
 
 def leftovers(stage: Stage) -> list[Path]:

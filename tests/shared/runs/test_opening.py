@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.contracts.artifact import Artifact
-from shared.contracts.step import StepRequest
+from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
+from shared.homes.tenant_limits import settings_path
 from shared.runs.opening import agreed_params, open_requested_run, planned_steps
-from tests.toy import Toy, drain, run_file
+from tests.toy import CTX, Toy, at_time, drain, run_file
 
 
 def test_on_a_dry_run_nothing_follows_and_nothing_is_made(
@@ -63,3 +65,45 @@ def test_on_a_document_nothing_is_listened_to(content_type: str, planned: tuple[
         meta={},
     )
     assert planned_steps(["transcribe.captions"], subject=subject) == planned
+
+
+def _asked(home: Home, asset_id: str, step: str, number: int, **more: Any) -> Run:
+    request = StepRequest(tenant_id="t1", env="dev", step=step, asset_id=asset_id, **more)
+    with at_time(2_000_000_000.0 + number):
+        run = open_requested_run(home, request, f"run_{number}")
+    drain(home)
+    return run
+
+
+def test_a_step_keeps_the_params_that_it_had_last_and_no_run_those_of_others(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    said = {"toy.one": {"text": "once"}, "toy.wish": {"text": "kept for later"}}
+    asset_id = run_file(home, tmp_path, steps=("toy.two",), params=said)["asset_id"]
+    two = _asked(home, asset_id, "toy.two", 1, params={"text": "two"})
+    assert two.params == {"toy.one": {"text": "once"}, "toy.two": {"text": "two"}}
+    alone = _asked(home, asset_id, "toy.three", 2, params={"text": "three"})
+    assert alone.params == {**two.params, "toy.three": {"text": "three"}}, "for toy.join's sake"
+    wish = _asked(home, asset_id, "toy.wish", 3, params={"text": "wish"})
+    assert wish.params == {"toy.one": {"text": "once"}, "toy.wish": {"text": "wish"}}
+    again = _asked(home, asset_id, "toy.two", 4)
+    assert again.params["toy.one"] == {"text": "once"} and not again.params["toy.two"]
+
+
+def test_what_was_only_asked_or_was_about_an_artifact_is_no_later_run_s_wish(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    asset_id, artifact = first["asset_id"], first["steps"][1]["artifacts"][0]["artifact_id"]
+    _asked(home, asset_id, "toy.one", 1, params={"text": "asked", "dry_run": True})
+    _asked(home, asset_id, "toy.one", 2, params={"text": "on it"}, artifact_id=artifact)
+    assert "toy.one" not in _asked(home, asset_id, "toy.two", 3).params
+
+
+def test_a_step_that_none_had_is_done_as_the_tenant_has_set(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    asset_id = run_file(home, tmp_path, steps=("toy.three",))["asset_id"]
+    home.documents.put(settings_path(CTX), {"params": {"toy.one": {"text": "house"}}})
+    run = _asked(home, asset_id, "toy.two", 1)
+    assert run.params == {"toy.one": {"text": "house"}, "toy.two": {}}
