@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise Unavailable(self._path.name, str(error)) from error
+            raise Unavailable(self._path.name, reason_of(self._path, error)) from error
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -78,6 +78,17 @@ class Database:
         if self._forking:  # or it was made while another thread forked
             self._forking = False
             self._lock.release()
+
+
+def reason_of(path: Path, error: sqlite3.Error) -> str:
+    """Why the file cannot be used: where it is the disk, SQLite tells of an I/O error or of no file."""
+    with suppress(OSError):
+        disk = os.statvfs(path.parent)
+        if disk.f_flag & os.ST_RDONLY:
+            return "its file system is read-only"
+        if not disk.f_bavail:
+            return "its disk is full"
+    return str(error)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

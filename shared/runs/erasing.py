@@ -119,6 +119,9 @@ def _look_again(home: Home, document: Document) -> None:
         old = document.read_at - info.updated_at >= AGAIN_AFTER_S
         if info.key not in known and (old or asset is None):
             home.objects.delete(info.key)
+    for run in document.data["runs"]:
+        for record in list(home.documents.list(f"{ctx.document_prefix}runs/{run}/steps")):
+            home.documents.delete(record.path)
     home.documents.delete(document.path)
 
 
@@ -156,6 +159,7 @@ class _Erasure:
         self._home, self._ctx, self._asset = home, ctx, asset
         self._removed: Counter[str] = Counter()
         self._run = asset.erased_by or run_id("erase", asset.asset_id)
+        self._runs_gone: set[str] = set()
         self._sources = {(source.key, source.generation) for source in asset.sources}
 
     def finish(self) -> Erased:
@@ -197,7 +201,7 @@ class _Erasure:
 
     def _end(self) -> None:
         ended = f"{self._ctx.document_prefix}erasures/{self._asset.asset_id}"
-        self._home.documents.put(ended, {"run_id": self._run})
+        self._home.documents.put(ended, {"runs": sorted(self._runs_gone)})
         mark = self._mark()
         with suppress(Conflict):
             self._home.documents.delete(mark.path, version=mark.version)
@@ -259,6 +263,7 @@ class _Erasure:
         found = {run.id for run in self._list("runs", {"asset_id": self._asset.asset_id})}
         found |= {upload_run_id(Upload(self._ctx, bucket, *source)) for source in self._sources}
         self._mark()
+        self._runs_gone |= found
         gone = sum(self._remove_run(run) for run in sorted(found))
         self._removed["runs"] += gone
         return gone

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from functions.sweep.lost import recall_lapsed
+from functions.sweep.lost import announce_missed, recall_lapsed
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.homes.objects import Objects
@@ -34,6 +34,7 @@ def check(storm: Storm) -> dict[str, Any]:
         assert not storm.lost(number, run), "an upload without a run"
         outcomes[_checked(sent, run) if run else "erased"] += 1
     assert recall_lapsed(storm.stage.home) == 0, "a claim would be recalled for ever"
+    assert announce_missed(storm.stage.home, now=time.time() + 1_000) == 0, "... or announced"
     _look_again_for_what_was_erased(storm)
     made = {ctx: list(list_artifacts(storm.stage.home.documents, ctx)) for ctx in TENANTS}
     for ctx, artifacts in made.items():

@@ -16,6 +16,7 @@ from typing import Any
 
 from shared.errors import Unavailable
 from shared.homes.objects import ObjectInfo
+from shared.homes.sqlite import reason_of
 
 _BUSY_TIMEOUT_S = 60.0
 _PAGE_ROWS = 500
@@ -69,11 +70,11 @@ _MARKS = ", ".join("?" for _ in _NAMES)
 
 
 @contextmanager
-def _sqlite_errors() -> Iterator[None]:
+def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:  # locked too long, disk full, I/O
-        raise Unavailable("the objects' index", str(error)) from error
+    except sqlite3.DatabaseError as error:  # locked too long, disk full, I/O, damaged
+        raise Unavailable("the objects' index", reason_of(path, error)) from error
 
 
 class Index:
@@ -92,7 +93,7 @@ class Index:
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection in autocommit mode; raises ``Unavailable`` for trouble with lock or disk."""
         pool = self._pools.setdefault(os.getpid(), queue.LifoQueue())
-        with _sqlite_errors():
+        with _sqlite_errors(self._path):
             try:
                 db = pool.get_nowait()
             except queue.Empty:

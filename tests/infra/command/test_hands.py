@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,10 @@ def test_a_home_that_is_none_ends_in_a_line(rushes: Command, tmp_path: Path) -> 
     (tmp_path / "file").touch()
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "documents.sqlite3").write_text("no database at all, but words" * 9)
-    for data in ("file", "file/below", "torn"):
+    rushes("assets", "--data", str(tmp_path / "index"))
+    for left in (tmp_path / "index" / "objects" / ".index").glob("index.sqlite3*"):
+        left.write_text("no database at all, but words" * 9)
+    for data in ("file", "file/below", "torn", "index"):
         rushes("assets", "--data", str(tmp_path / data), code=1)
         assert rushes.err.startswith("error: ") and rushes.err.count("\n") == 0
     begun_at = time.monotonic()
@@ -251,8 +255,34 @@ def test_a_full_disk_ends_in_a_line(rushes: Command, tmp_path: Path) -> None:
         rushes("process", str(tmp_path / "long.wav"), "--data", str(small / "home"), code=1)
         assert "full" in rushes.err or "no space left" in rushes.err.lower()
         assert rushes.err.count("\n") == 0
+        with suppress(OSError), (small / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(4096))
+        for home in ("home", "new"):
+            rushes("up", "--data", str(small / home), code=1)
+            assert rushes.err.startswith("error: ") and rushes.err.endswith("its disk is full")
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a disk")
+@pytest.mark.heavy
+def test_a_read_only_home_ends_in_a_line(rushes: Command, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine mounts no disk")
+    try:
+        rushes("assets", "--data", str(disk / "home"))
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        for words in (("assets",), ("process", "drums.wav"), ("upload", "drums.wav"), ("up",)):
+            for home in ("home", "none"):
+                rushes(*words, "--data", str(disk / home), code=1)
+                assert rushes.err.startswith("error: ") and rushes.err.count("\n") == 0
+                assert "read-only" in rushes.err
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.heavy

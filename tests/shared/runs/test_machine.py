@@ -288,6 +288,8 @@ class Uploads(RuleBasedStateMachine):
         found = list(documents.list(f"{CTX.document_prefix}cache"))
         assert {one.data["state"] for one in found} <= {"done", "failed"}, "a claim is left"
         assert recall_lapsed(self.home) == 0, "a claim would be recalled for ever"
+        missed = announce_missed(self.home, now=real_time.time() + self.ahead_s)
+        assert missed == 0, "an upload would be announced for ever"
         assets = {asset.asset_id: asset for asset in list_assets(documents, CTX)}
         assert not any(asset.erasing for asset in assets.values()), "an erasure is left"
         assert {one.data["asset_id"] for one in found} <= {None, *assets}, (
