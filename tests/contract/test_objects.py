@@ -12,11 +12,20 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from infra.local.gcs import reads
-from shared.errors import Conflict, InputTooLarge, NotFound, Unavailable, ValidationError
+from shared.errors import (
+    BackendFailed,
+    Conflict,
+    InputTooLarge,
+    NotFound,
+    Unavailable,
+    ValidationError,
+)
 from shared.homes.objects import ABSENT, ObjectInfo, Objects, index
 from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
 from shared.homes.objects.fetch import fetch_object
@@ -208,6 +217,44 @@ def test_a_dead_service_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
             call(KEY)
     with pytest.raises(Unavailable):
         list(objects.list(""))
+
+
+@pytest.mark.parametrize(
+    ("raised", "meant"),
+    [
+        (api.Unauthorized("no"), Unavailable),
+        (auth.RefreshError("no"), Unavailable),  # type: ignore[no-untyped-call]
+        (api.ServiceUnavailable("no"), Unavailable),
+        (api.Forbidden("no"), BackendFailed),
+        (api.NotFound("no"), NotFound),
+        (api.PreconditionFailed("no"), Conflict),
+    ],
+)
+def test_what_the_service_answers_means_to_us(
+    raised: Exception, meant: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+    objects = GoogleObjects("rushes-test", "rushes-local", retry_s=0.0)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(objects._bucket, "get_blob", refuse)
+    with pytest.raises(meant):
+        objects.read(KEY)
+
+
+def test_an_empty_object_is_read_where_the_server_leaves_its_size_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+    objects = GoogleObjects("rushes-test", "rushes-local", retry_s=0.0)
+    blob = objects._bucket.blob(KEY)
+    blob._set_properties({"name": KEY, "generation": "1", "updated": "2026-01-01T00:00:00Z"})
+    monkeypatch.setattr(objects._bucket, "get_blob", lambda *_, **__: blob)
+    found = objects.stat(KEY)
+    assert found is not None and found.size == 0
+    assert list(objects.read(KEY)) == []
 
 
 def test_uris_name_home_and_key(objects: Objects) -> None:

@@ -40,14 +40,15 @@ _SAME = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
 _EMULATED = frozenset(("google_bus", "google_documents", "google_objects", "google_errors"))
 
 STEPS = ("shared/steps/test_attempt.py",)
+MACHINE = ("shared/runs/test_machine.py",)
 CONTRACTS = {
     "bus": ("contract/test_bus.py",),
     "documents": ("contract/test_documents.py",),
     "objects": ("contract/test_objects.py", "shared/homes/objects/test_embedded_objects.py"),
 }
 MIRRORS: dict[str, tuple[str, ...]] = {
-    "shared/steps": STEPS,
-    "shared/runs": (*STEPS, "shared/runs/test_opening.py", "shared/runs/test_intake.py"),
+    "shared/steps": (*STEPS, *MACHINE),
+    "shared/runs": (*STEPS, "shared/runs/test_opening.py", "shared/runs/test_intake.py", *MACHINE),
     "shared/runs/views.py": ("functions/api/test_reading.py",),
     "shared/runs/uploading.py": ("functions/api/test_uploads.py",),
     "shared/messages": (*STEPS, "shared/messages/test_push.py"),

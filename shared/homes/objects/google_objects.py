@@ -154,6 +154,8 @@ class GoogleObjects:
     def _blocks(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         import google_crc32c
 
+        if not blob.size:  # a request for a range of nothing is refused
+            return
         checksum: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         # Requests for ranges, as a broken one can be repeated without beginning again. They carry
         # no checksum of their own. Raw, for the service would decode what is stored as gzip, and
@@ -195,7 +197,7 @@ def _signer(client: Client) -> dict[str, Any]:
 def _info(blob: Blob) -> ObjectInfo:
     return ObjectInfo(
         key=blob.name,
-        size=blob.size,
+        size=blob.size or 0,  # some servers leave out what is 0
         generation=blob.generation,
         content_type=blob.content_type or "application/octet-stream",
         metadata=dict(blob.metadata or {}),
@@ -206,7 +208,10 @@ def _info(blob: Blob) -> ObjectInfo:
 
 @contextmanager
 def _service_errors(what: str, name: str) -> Iterator[None]:
-    """Say in the product's terms what went wrong. Never quotes a message: it may hold a URL."""
+    """Say in the product's terms what went wrong. Never quotes a message: it may hold a URL.
+
+    Our own credentials may be refused for a while (401): they are renewed, or the operator mends them.
+    """
     try:
         import requests
         from google.api_core import exceptions as api
@@ -226,7 +231,8 @@ def _service_errors(what: str, name: str) -> Iterator[None]:
         api.ServerError,
         api.TooManyRequests,
         api.RetryError,
-        auth.TransportError,
+        api.Unauthorized,
+        auth.GoogleAuthError,
         requests.ConnectionError,
         requests.Timeout,
         requests.exceptions.ChunkedEncodingError,
@@ -234,7 +240,7 @@ def _service_errors(what: str, name: str) -> Iterator[None]:
         DataCorruption,
     ) as error:
         raise Unavailable("the object store", _name_of(error)) from error
-    except (api.GoogleAPIError, auth.GoogleAuthError) as error:
+    except api.GoogleAPIError as error:
         raise BackendFailed("google-cloud-storage", _name_of(error)) from error
 
 
