@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from shared.runs.views import (
 from shared.steps.claims import Lease
 from shared.steps.preparing import load_asset
 from tests import toy as toys
-from tests.toy import CTX, Toy, run_file, states
+from tests.toy import CTX, Toy, at_time, run_file, states
 
 
 def _take(folder: Path) -> Path:
@@ -154,3 +155,92 @@ def test_an_erased_worker_takes_nothing_of_the_next_upload_along(
     assert states(run) == {"probe": "done", "toy.one": "done"}
     assert Path(run["steps"][1]["artifacts"][0]["path"]).is_file()
     assert run_object(home, CTX, run["run_id"]) == run
+
+
+def test_an_erasure_that_slept_over_its_end_takes_nothing_of_the_next_upload(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes between looking and removing: another finished it, and the bytes were uploaded anew."""
+    first = run_file(home, tmp_path, steps=("toy.one",))["asset_id"]
+    later: list[dict[str, Any]] = []
+    each = erasing._Erasure._each
+
+    def asleep(self: Any, remove: Any, found: Any) -> int:
+        if not later and any("source" in str(one) for one in found):
+            later.append({})
+            erase_asset(home, CTX, first)
+            later.append(run_file(home, tmp_path, steps=("toy.one",)))
+        return each(self, remove, found)
+
+    monkeypatch.setattr(erasing._Erasure, "_each", asleep)
+    erase_asset(home, CTX, first)
+    run = later[1]
+    assert run_object(home, CTX, run["run_id"]) == run
+    asset = load_asset(home, CTX, first)
+    assert home.objects.stat(asset.key) is not None
+    assert Path(run["steps"][1]["artifacts"][0]["path"]).is_file()
+
+
+def test_an_hour_later_what_a_dead_worker_wrote_goes_too(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    artifact = run["steps"][1]["artifacts"][0]
+    stored = home.documents.get(f"{CTX.document_prefix}artifacts/{artifact['artifact_id']}")
+    assert stored is not None
+    erase_asset(home, CTX, run["asset_id"])
+    home.objects.put(stored.data["key"], b"late", content_type="application/json")
+    home.documents.create(stored.path, stored.data)
+    record = f"{CTX.document_prefix}runs/{run['run_id']}/steps/toy.two"
+    home.documents.create(record, {"step": "toy.two"})
+    with at_time(time.time() + erasing.AGAIN_AFTER_S - 60):
+        resume_erasures(home)
+        assert home.objects.stat(stored.data["key"]), "whoever writes may yet register it"
+    with at_time(time.time() + erasing.AGAIN_AFTER_S + 60):
+        resume_erasures(home)
+    assert not home.objects.stat(stored.data["key"])
+    assert home.documents.get(stored.path) is None and home.documents.get(record) is None
+    assert list(home.documents.list_group("erasures")) == []
+
+
+def test_an_hour_later_the_same_bytes_uploaded_anew_stay(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    erase_asset(home, CTX, run_file(home, tmp_path, steps=("toy.one",))["asset_id"])
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    key = f"{CTX.object_prefix}media_v2/{run['asset_id']}/audio_hits/art_{{}}.json"
+    home.objects.put(key.format("old"), b"late", content_type="application/json")
+    with at_time(time.time() + erasing.AGAIN_AFTER_S + 60):
+        home.objects.put(key.format("new"), b"on its way", content_type="application/json")
+        resume_erasures(home)
+    assert run_object(home, CTX, run["run_id"]) == run
+    assert Path(run["steps"][1]["artifacts"][0]["path"]).is_file()
+    assert home.objects.stat(load_asset(home, CTX, run["asset_id"]).key)
+    assert not home.objects.stat(key.format("old")) and home.objects.stat(key.format("new"))
+
+
+def test_an_announcement_repeated_during_an_erasure_brings_no_name_back(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = upload(home, CTX, _take(tmp_path), Wishes(steps=("toy.one",)))
+    toys.drain(home)
+    (asset,) = list_assets(home.documents, CTX)
+    toys.announce(home, landed)
+    (delivery,) = home.bus.pull(["uploads"])
+    stat = home.objects.stat
+
+    def erased_after(key: str) -> Any:
+        found = stat(key)
+        monkeypatch.undo()
+        erase_asset(home, CTX, asset.asset_id)
+        return found
+
+    with pytest.MonkeyPatch.context():
+        monkeypatch.setattr(home.objects, "stat", erased_after)
+        assert deliver(delivery.message, home, toys.handle_upload) is None
+    left = [
+        document
+        for name in ("runs", "steps", "cache", "uploads", "dead_letters")
+        for document in home.documents.list_group(name)
+    ]
+    assert "take" not in json.dumps([document.data for document in left])

@@ -1,0 +1,62 @@
+"""What the topic of results tells: in order, under ids that a repetition repeats."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.contracts.step import StepRecord, StepState
+from shared.homes.home import Home
+from shared.runs.results import publish_settled
+from tests.shared.runs.made import artifact
+from tests.toy import CTX
+
+DONE = StepRecord(step="toy.one").settled(StepState.DONE, artifact_ids=("art_1",))
+FAILED = StepRecord(step="toy.one").settled(StepState.FAILED, error={"code": "timeout"})
+
+
+def told(home: Home, *what: Any) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    publish_settled(home, CTX, "run_1", *what)
+    found = home.bus.pull(["onlooker"], limit=10)
+    for delivery in found:
+        home.bus.ack(delivery)
+    return [(dict(one.message.attributes), json.loads(one.message.data)) for one in found]
+
+
+@pytest.fixture(autouse=True)
+def onlooker(home: Home) -> None:
+    home.bus.subscribe("results", "onlooker")
+
+
+def test_artifacts_are_told_before_the_step_that_made_them(home: Home) -> None:
+    made = [artifact("audio_hits", "hit 1"), artifact("audio_hits", "hit 2")]
+    events = told(home, DONE, made)
+    types = [attributes["type"] for attributes, _ in events]
+    assert types == ["artifact.created", "artifact.created", "step.finished"]
+    assert [event["artifact_id"] for _, event in events[:2]] == [one.artifact_id for one in made]
+    assert {attributes["event_id"] for attributes, _ in events} == {
+        attributes["event_id"] for attributes, _ in told(home, DONE, made)
+    }
+    assert len({attributes["event_id"] for attributes, _ in events}) == 3
+
+
+@pytest.mark.parametrize(
+    ("record", "kind"), [(DONE, "step.finished"), (FAILED, "step.failed")], ids=["done", "failed"]
+)
+def test_an_event_says_whose_it_is_and_how_the_step_stands(
+    home: Home, record: StepRecord, kind: str
+) -> None:
+    ((attributes, event),) = told(home, record)
+    whose = {"tenant": "t1", "env": "dev", "step": "toy.one", "type": kind}
+    assert {**attributes, **whose} == attributes
+    assert (event["type"], event["tenant_id"], event["env"]) == (kind, "t1", "dev")
+    assert event["run_id"] == "run_1" and event["state"] == record.state
+    assert event["error"] == record.error
+
+
+def test_another_end_is_another_event(home: Home) -> None:
+    ((one, _),) = told(home, DONE)
+    ((other, _),) = told(home, FAILED)
+    assert one["event_id"] != other["event_id"]
