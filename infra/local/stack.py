@@ -33,6 +33,8 @@ from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 _START_S = 60.0
+_LOOK_S = 1.0
+"""Between two looks whether all functions are served."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,18 @@ class Stack:
     settings: Settings
     functions: Mapping[str, str]
     """Function -> its address."""
-    processes: Mapping[str, subprocess.Popen[bytes]]
+    processes: dict[str, subprocess.Popen[bytes]]
     """Function -> the process that serves it."""
+
+    def restart_dead(self) -> list[str]:
+        """Serve again, at its address, each function whose process has ended; returns which."""
+        dead = [name for name, process in self.processes.items() if process.poll() is not None]
+        for name in dead:
+            stop_function(self.processes[name])  # its workers
+            port = int(self.functions[name].rsplit(":", 1)[1])
+            logs = self.settings.data / "logs"
+            self.processes[name] = start_function(name, port, self.environment, logs)
+        return dead
 
 
 @contextmanager
@@ -83,10 +95,10 @@ def local_stack(config: Settings) -> Iterator[Stack]:
             **worker_environment(config),
         }
         stack.enter_context(_environment(environment))
-        processes = {
-            name: stack.enter_context(_function(name, port, environment, logs))
-            for name, port in ports.items()
-        }
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+        stack.callback(_stop_all, processes)
+        for name, port in ports.items():
+            processes[name] = start_function(name, port, environment, logs)
         for name, address in addresses.items():
             _wait_until_it_answers(name, address, processes[name])
         yield Stack(environment, config, addresses, processes)
@@ -107,14 +119,9 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-@contextmanager
-def _function(
-    name: str, port: int, environment: Mapping[str, str], logs: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    process = start_function(name, port, environment, logs)
-    try:
-        yield process
-    finally:
+def _stop_all(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Those that run now."""
+    for process in processes.values():
         stop_function(process)
 
 
@@ -186,7 +193,10 @@ def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) 
             say(f"  export {name}={stack.environment[name]}")
         say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
         say("  rushes runs\nstop with Ctrl-C")
-        Event().wait()
+        while True:
+            for name in stack.restart_dead():
+                say(f"the function {name} had ended, and was started again")
+            Event().wait(_LOOK_S)
 
 
 def _uploads(config: Settings) -> str:

@@ -21,6 +21,7 @@ from shared.contracts.step import StepRecord
 from shared.contracts.topics import UPLOADS_TOPIC, steps_topic
 from shared.errors import NotFound, Permanent, ValidationError
 from shared.homes.documents import Documents
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message, upload_from_message
@@ -162,10 +163,9 @@ def _collection(attributes: Mapping[str, str]) -> str:
 
 
 def dead_letters(documents: Documents, ctx: RequestContext | None) -> Iterator[DeadLetter]:
-    """A tenant's dead letters, or with ``None`` those that name no valid tenant."""
+    """A tenant's dead letters, or with ``None`` those that name no valid tenant; not damaged ones."""
     collection = f"{ctx.document_prefix}dead_letters" if ctx else UNATTRIBUTED
-    for document in documents.list(collection):
-        yield DeadLetter.model_validate(document.data)
+    yield from (letter for _, letter in readable(documents.list(collection), DeadLetter))
 
 
 def redrive(home: Home, ctx: RequestContext | None, letter: DeadLetter) -> None:

@@ -18,6 +18,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, run_id
 from shared.contracts.step import Run, StepRequest
 from shared.errors import MissingDependency, NotFound
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.pipeline import BY_NAME, step_named
 from shared.runs import planning
@@ -91,7 +92,7 @@ class _Look:
         """Cache key -> the claim of work that is done, also where there was nothing to make."""
         collection = f"{self.ctx.document_prefix}cache"
         found = self.home.documents.list(collection, where={"state": "done"})
-        claims = (Claim.model_validate(document.data) for document in found)
+        claims = (claim for _, claim in readable(found, Claim))
         return {
             claim.cache_key: claim
             for claim in claims

@@ -138,6 +138,23 @@ def test_it_is_given_up_in_the_end_and_can_be_replayed(
         replay(home.documents, home.bus, CTX, "none")
 
 
+def test_an_attempt_is_recorded_before_it_is_made(
+    home: Home, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that takes its worker along would otherwise be tried for ever."""
+    subscribe(home, receiver, "run.finished")
+    run_file(home, tmp_path, steps=("toy.one",))
+
+    def die(*_: object, **__: object) -> int:
+        raise SystemExit
+
+    monkeypatch.setattr(telling, "send", die)
+    with pytest.raises(SystemExit):
+        tell_all(home)
+    (begun,) = deliveries(home)
+    assert (begun.state, begun.attempts) == ("pending", 1) and begun.told_at is not None
+
+
 def test_a_redirect_is_not_followed(home: Home, receiver: Receiver, tmp_path: Path) -> None:
     subscribe(home, receiver, "run.finished")
     run_file(home, tmp_path, steps=("probe",))

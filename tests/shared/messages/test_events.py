@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.message import Message
+from shared.contracts.step import MAX_PARAMS_BYTES
 from shared.contracts.upload import Upload, notification
 from shared.errors import CrossTenant, RushesError, ValidationError
 from shared.messages.events import (
@@ -186,3 +187,22 @@ def test_a_request_of_a_newer_version_is_understood_by_this_one() -> None:
     """While a deployment rolls, one version asks and the other does the work."""
     content = {"tenant_id": "t1", "env": "dev", "step": "toy.one", "asset_id": "ast_1", "new": 1}
     assert request_from_message(Message("1", json.dumps(content).encode(), {})).step == "toy.one"
+
+
+def test_a_field_that_this_version_does_not_know_is_a_newer_one_s() -> None:
+    data = json.dumps({**ASKED, "priority": 7}).encode()
+    assert request_from_message(Message("m", data, {})).step == "detect.hits"
+
+
+def test_params_that_fit_into_no_letter_are_refused() -> None:
+    """A request, its claim and its dead letter are each a document at most."""
+    fits = {**ASKED, "params": {"text": "x" * (MAX_PARAMS_BYTES - 20)}}
+    assert (
+        request_from_message(Message("m", json.dumps(fits).encode(), {})).params == fits["params"]
+    )
+    grown = {**ASKED, "params": {"text": "x" * MAX_PARAMS_BYTES}}
+    with pytest.raises(ValidationError, match="400,000 bytes"):
+        request_from_message(Message("m", json.dumps(grown).encode(), {}))
+
+
+ASKED = {"tenant_id": "t1", "env": "dev", "step": "detect.hits", "asset_id": "ast_1"}

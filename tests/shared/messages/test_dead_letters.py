@@ -1,0 +1,111 @@
+"""Dead letters: kept once, never larger than a document, and never the start of another."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.message import Message
+from shared.contracts.topics import DEAD_TOPIC
+from shared.errors import BackendFailed, ValidationError
+from shared.homes.home import Home
+from shared.messages.dead_letters import (
+    KEPT_S,
+    LARGEST_BASE64,
+    UNATTRIBUTED,
+    dead_letters,
+    keep,
+    redrive,
+)
+from shared.messages.delivery import deliver
+from shared.steps.burying import BURIED, bury
+from tests.toy import CTX, Toy, drain, run_file
+
+pytestmark = pytest.mark.allow_error_logs
+REQUEST = {"tenant": "t1", "env": "dev", "step": "toy.one"}
+
+
+def buried(home: Home, message: Message, code: str = "backend_failed") -> Message:
+    bury(home, message, BackendFailed("toy", "told to"), cache_key="k")
+    (delivery,) = home.bus.pull([DEAD_TOPIC])
+    home.bus.ack(delivery)
+    assert delivery.message.attributes["code"] == code
+    return delivery.message
+
+
+def test_a_letter_says_what_was_given_up_why_and_for_how_long_it_is_kept(home: Home) -> None:
+    data = json.dumps({"asset_id": "ast_1"}).encode()
+    letter = keep(home, buried(home, Message("m", data, REQUEST)))
+    assert (letter.code, letter.step, letter.asset_id) == ("backend_failed", "toy.one", "ast_1")
+    assert (letter.topic, letter.cache_key) == ("steps-toy", "k")
+    assert base64.b64decode(letter.data_base64) == data and letter.attributes == REQUEST
+    assert letter.error is not None and "told to" in letter.error["message"]
+    assert letter.expires_at == letter.buried_at + KEPT_S
+    assert list(dead_letters(home.documents, CTX)) == [letter]
+
+
+def test_the_same_again_is_the_same_letter(home: Home) -> None:
+    letter = buried(home, Message("m", b"{}", REQUEST))
+    assert keep(home, letter) == keep(home, letter)
+    assert len(list(dead_letters(home.documents, CTX))) == 1
+
+
+def test_what_is_larger_than_a_document_is_told_without_its_data(home: Home) -> None:
+    huge = Message("m", b"x" * LARGEST_BASE64, REQUEST)
+    letter = keep(home, buried(home, huge))
+    assert letter.data_base64 == "" and letter.error is not None
+    assert "too large" in letter.error["message"]
+
+
+def test_a_letter_that_cannot_be_kept_is_not_buried_again(home: Home) -> None:
+    """It would grow by a third each time round."""
+
+    def fail(_message: Message, _home: Home) -> None:
+        raise ValidationError("letter", "cannot be kept")
+
+    letter = buried(home, Message("m", b"{}", REQUEST))
+    assert BURIED in letter.attributes
+    assert deliver(letter, home, fail) is None
+    assert home.bus.pull([DEAD_TOPIC]) == []
+    assert deliver(Message("m", b"{}", REQUEST), home, fail) is None
+    assert len(home.bus.pull([DEAD_TOPIC])) == 1
+
+
+def test_what_pubsub_gave_up_itself_is_kept_with_its_own_attributes(home: Home) -> None:
+    forwarded = {**REQUEST, "CloudPubSubDeadLetterSourceDeliveryCount": "100"}
+    letter = keep(home, Message("m", b'{"x": 1}', forwarded, 1, 1_000.0))
+    assert letter.code == "undeliverable" and letter.attributes == REQUEST
+    assert base64.b64decode(letter.data_base64) == b'{"x": 1}'
+    assert letter.buried_at == 1_000.0
+
+
+def test_what_names_no_tenant_is_the_operator_s(home: Home) -> None:
+    letter = keep(home, Message("m", b"no letter", {"tenant": "../t1", "env": "dev"}))
+    assert (letter.code, letter.topic) == ("unknown", None)
+    assert home.documents.get(f"{UNATTRIBUTED}/{letter.letter_id}") is not None
+    assert list(dead_letters(home.documents, None)) == [letter]
+    with pytest.raises(ValidationError):
+        redrive(home, None, letter)
+
+
+def test_a_damaged_letter_hides_no_other(home: Home) -> None:
+    letter = keep(home, buried(home, Message("m", b"{}", REQUEST)))
+    home.documents.put(f"{CTX.document_prefix}dead_letters/damaged", {"letter_id": 7})
+    assert list(dead_letters(home.documents, CTX)) == [letter]
+
+
+def test_what_was_skipped_for_a_step_s_sake_is_asked_for_again_and_what_it_got_is_not(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    params = {"toy.one": {"fail": "scarce"}}
+    run_file(home, tmp_path, steps=("toy.join",), params=params)
+    (letter,) = dead_letters(home.documents, CTX)
+    toy.ran.clear()
+    redrive(home, CTX, letter)
+    (again,) = dead_letters(home.documents, CTX)
+    assert again.redriven == 1
+    drain(home)
+    assert toy.ran["toy.one"] == home.settings.max_attempts and toy.ran["toy.three"] == 0
