@@ -76,9 +76,6 @@ class Work:
         engine = _engine(home, row)
         params = _checked_params(engine, request.params)
         records = load_records(home.documents, ctx, request.run_id or "") if row.reads else {}
-        for name in row.needs:
-            if name not in records:  # the run is being erased
-                raise NotFound("step of the run", name)
         sources = _found_sources(home, ctx, engine, params)
         return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
 
