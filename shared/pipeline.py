@@ -251,6 +251,7 @@ STEPS: tuple[Step, ...] = (
             Kind("captions", "Captions", demands=("language", "format", "transcript")),
         ),
         needs={"transcribe.words": ("audio_words",)},
+        wants={"detect.visual_meta": ("visual_meta",)},
     ),
     Step(
         "perform.pattern",

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
+from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.ids import NAME_PATTERN
 from shared.contracts.step import Run
 from shared.editing.clips import load_clip, semantic_timeline_by_clip
-from shared.editing.subtitles import FORMATS
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.pipeline import KINDS
@@ -37,6 +37,8 @@ Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 AssetFilter = Annotated[str | None, Query(pattern=NAME_PATTERN)]
 Kind = Annotated[str | None, Query(description="One of: " + ", ".join(KINDS))]
 Download = Annotated[bool, Query(description="Name a file to save.")]
+
+Names = Annotated[bool, Query(description="Put each speaker's name before what they say.")]
 
 
 def routes(home: Home) -> APIRouter:
@@ -154,14 +156,14 @@ def _artifacts(router: APIRouter, home: Home) -> None:
 def _texts(router: APIRouter, home: Home) -> None:
     documents = home.documents
 
-    def subtitles(request: Request, ctx: Caller, artifact_id: Id) -> Response:
-        """The subtitles of a transcript."""
-        written = FORMATS[request.url.path.rsplit("/", 1)[-1]]
-        text = written.write(_transcript(home, load_artifact(documents, ctx, artifact_id)).cues)
-        body = text.encode()
-        return tagged(
-            request, body, etag_of(body), media_type=f"{written.content_type}; charset=utf-8"
-        )
+    def subtitles(request: Request, ctx: Caller, artifact_id: Id, names: Names = False) -> Response:
+        """The captions of a transcript, in one of the formats."""
+        transcript = _transcript(home, load_artifact(documents, ctx, artifact_id))
+        name = request.url.path.rsplit("/", 1)[-1]
+        written = FORMATS[name]
+        body = written.write(shown(transcript.cues, names=names), transcript.language)
+        charset = "; charset=utf-8" if written.is_text else ""
+        return tagged(request, body, etag_of(body), media_type=written.content_type + charset)
 
     for name in FORMATS:
         path = f"/video/captions/{{artifact_id}}/{name}"

@@ -1,4 +1,4 @@
-"""``transcribe.captions``: the recording's words as cues that can be read, SRT and WebVTT.
+"""``transcribe.captions``: the recording's words as cues that a profile asks for, and files of them.
 
 Asked for a transcript (``artifact_id``) with ``edits``, it makes that transcript's next version
 instead, without its recording.
@@ -9,17 +9,17 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.transcribe.backends import stub_backend, whisper_backend
+from functions.transcribe.caption_files import ShownParams, document, layout_for, with_files
 from functions.transcribe.transcript import edit_cue, make_transcript
 from functions.transcribe.words import WordsParams, nobody_listened, words_given
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
-from shared.editing.subtitles import FORMATS
+from shared.contracts.step_engine import Backend, Engine, Job, Result
 from shared.errors import ValidationError
 from shared.settings import settings
 
-BACKEND_VERSION = "captions_whisper_v4"
-STUB_VERSION = "captions_stub_v1"
+BACKEND_VERSION = "captions_whisper_v5"
+STUB_VERSION = "captions_stub_v2"
 
 
 class CueEdit(BaseModel):
@@ -32,8 +32,8 @@ class CueEdit(BaseModel):
     text: str
 
 
-class CaptionsParams(WordsParams):
-    """What the speech is, which ``transcribe.words`` is told; and what a person makes of a transcript."""
+class CaptionsParams(WordsParams, ShownParams):
+    """What the speech is, which ``transcribe.words`` is told; how it is shown; and a person's edits."""
 
     edits: tuple[CueEdit, ...] = ()
     """For a request on a transcript: new texts of its cues, in this order."""
@@ -62,11 +62,11 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
         raise ValidationError("edits", "are of a transcript, so artifact_id must name one")
     # The stub shows no words, whatever was heard.
     words = nobody_listened(job, params) if backend.stub else words_given(job)
-    made = _outputs(job, make_transcript(words))
+    transcript = make_transcript(words, layout_for(job, params, words.language))
     if words.transcribed or not words.speech:
-        return Result(made, reason=words.notice)
+        return with_files(job, params, transcript, words.notice)
     # Subtitles without a word would pass for those of a recording in which nobody speaks.
-    return Result(made[:1], StepState.DEGRADED, words.notice)
+    return Result([document(job, transcript)], StepState.DEGRADED, words.notice)
 
 
 def _edit(job: Job, params: CaptionsParams) -> Result:
@@ -75,30 +75,7 @@ def _edit(job: Job, params: CaptionsParams) -> Result:
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
     for edit in params.edits:
         transcript = edit_cue(transcript, edit.cue, edit.text)
-    return Result(_outputs(job, transcript))
-
-
-def _outputs(job: Job, transcript: Transcript) -> list[Output]:
-    meta = {
-        "model_used": transcript.model_used,
-        "duration_ms": transcript.duration_ms,
-        "language": transcript.language,
-        "version": transcript.version,
-        "word_count": len(transcript.words),
-        "cue_count": len(transcript.cues),
-        "interpolated_words": sum(word.timing == "interpolated" for word in transcript.words),
-        "suppressed_words": transcript.suppressed_words,
-    }
-    path = job.workdir / "transcript.json"
-    transcript.write(path)
-    made = [Output(Transcript.kind, "transcript", path, "application/json", meta)]
-    for name, written in FORMATS.items():
-        file = job.workdir / f"captions.{written.extension}"
-        file.write_text(written.write(transcript.cues), "utf-8")
-        about = {"language": transcript.language, "format": name, "transcript": "transcript"}
-        made.append(Output("captions", name, file, written.content_type, about, ("transcript",)))
-    job.progress(1.0)
-    return made
+    return with_files(job, params, transcript)
 
 
 ENGINE = Engine(params=CaptionsParams, backend=backend, run=run)

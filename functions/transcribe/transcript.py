@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from functions.transcribe.cues import LINE_CHARS, LINES, break_lines, make_cues
 from functions.transcribe.word_times import Raw, marked, with_times
+from shared.captions.cues import Layout, make_cues
+from shared.captions.leave_together import grammar_of
+from shared.captions.lines import break_lines
+from shared.captions.profiles import profile_named
+from shared.captions.text_width import columns, graphemes, is_control, one_line
 from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import NotFound, ValidationError
 
 
-def make_transcript(words: AudioWords) -> Transcript:
-    """The first version."""
-    cues = make_cues(words.words, words.duration_ms)
+def make_transcript(words: AudioWords, layout: Layout) -> Transcript:
+    """The first version; ``layout`` is of the words' language."""
+    cues = make_cues(words.words, words.duration_ms, layout)
     return Transcript(
         version=1,
         duration_ms=words.duration_ms,
@@ -26,16 +31,18 @@ def make_transcript(words: AudioWords) -> Transcript:
         speech=words.speech,
         suppressed_words=words.suppressed_words,
         edits=(),
+        profile=layout.profile.name,
         model_used=words.model_used,
     )
 
 
 def edit_cue(transcript: Transcript, index: int, text: str) -> Transcript:
-    """The next version: the cue ``index`` (from 1) says ``text``; times and all else stay.
+    """The next version: the cue ``index`` (from 1) says ``text``; times, speaker, profile and all else stay.
 
     Words that stay keep their times, new ones share the time between them (``timing``:
-    ``interpolated``, ``probability`` 1). Raises ``NotFound`` for a cue that is not there and
-    ``ValidationError`` for text that is empty or does not fit two lines of 42 characters.
+    ``interpolated``, ``probability`` 1). Line breaks in ``text`` stay where they fit. Raises
+    ``NotFound`` for a cue that is not there and ``ValidationError`` for text that is empty, has
+    control characters or does not fit the profile's lines.
     """
     cues = transcript.cues
     if not 1 <= index <= len(cues):
@@ -43,10 +50,8 @@ def edit_cue(transcript: Transcript, index: int, text: str) -> Transcript:
     cue = cues[index - 1]
     first, count = cue.first_word, cue.word_count
     words = transcript.words
-    edited = _edited_words(words[first : first + count], _said(text), cue)
-    lines = break_lines(edited)
-    if len(lines) > LINES:
-        raise ValidationError("text", f"does not fit {LINES} lines of {LINE_CHARS} characters")
+    edited = _edited_words(words[first : first + count], text, cue)
+    lines = _lines(transcript, edited, text)
     grown = len(edited) - count
     changed = {"text": "\n".join(lines), "word_count": len(edited)}
     moved = [
@@ -64,19 +69,53 @@ def edit_cue(transcript: Transcript, index: int, text: str) -> Transcript:
     )
 
 
-def _said(text: str) -> list[str]:
-    said = text.split()
-    if not said:
+def _lines(transcript: Transcript, words: Sequence[SpokenWord], text: str) -> Sequence[str]:
+    """The writer's own lines where they fit the profile, otherwise broken anew."""
+    profile = profile_named(transcript.profile).to_read(transcript.language)
+    most = profile.reading.line_columns
+    own = [line for line in (_trimmed(line) for line in text.split("\n")) if line]
+    if 1 < len(own) <= profile.lines and all(columns(line) <= most for line in own):
+        return own
+    lines = break_lines(words, most, profile.lines, grammar_of(transcript.language))
+    if len(lines) > profile.lines:
+        raise ValidationError("text", f"does not fit {profile.lines} lines of {most} columns")
+    return lines
+
+
+def _trimmed(text: str) -> str:
+    return _SPACES.sub(" ", text).strip(" ")
+
+
+_SPACES = re.compile(r"[ \t\r\n]+")
+"""What parts words: no-break and ideographic spaces are characters of a word."""
+
+
+def _said(text: str, words: Sequence[SpokenWord]) -> Iterator[tuple[str, bool]]:
+    """The text's words, and whether each is ``joined``; without spaces by the words that were there."""
+    if not _trimmed(text):
         raise ValidationError("text", "is empty")
-    if any(not word.isprintable() for word in said):
+    said = _trimmed(one_line(text))
+    if any(is_control(sign) for sign in said):
         raise ValidationError("text", "has control characters")
-    return said
+    known = sorted({word.text for word in words if word.text}, key=len, reverse=True)
+    joined = bool(words) and words[0].joined
+    for chunk in said.split(" "):
+        if not any(word.joined for word in words):
+            yield chunk, False
+            continue
+        rest = chunk
+        while rest:
+            word = next((one for one in known if rest.startswith(one)), next(graphemes(rest)))
+            yield word, joined
+            rest, joined = rest[len(word) :], True
+        joined = False
 
 
-def _edited_words(
-    words: Sequence[SpokenWord], said: Sequence[str], cue: TranscriptCue
-) -> list[SpokenWord]:
-    matcher = SequenceMatcher(a=[word.text for word in words], b=said, autojunk=False)
+def _edited_words(words: Sequence[SpokenWord], text: str, cue: TranscriptCue) -> list[SpokenWord]:
+    said = list(_said(text, words))
+    matcher = SequenceMatcher(
+        a=[word.text for word in words], b=[word for word, _ in said], autojunk=False
+    )
     kept = {
         b + at: words[a + at] for a, b, size in matcher.get_matching_blocks() for at in range(size)
     }
@@ -84,16 +123,17 @@ def _edited_words(
         Raw(word, 1.0, kept[at].start_ms / 1000, kept[at].end_ms / 1000)
         if at in kept
         else Raw(word, 1.0)
-        for at, word in enumerate(said)
+        for at, (word, _) in enumerate(said)
     ]
     timed = with_times(raw, cue.start_ms / 1000, cue.end_ms / 1000)
     made = []
-    for at, word in enumerate(timed):
+    for at, (word, (_, joined)) in enumerate(zip(timed, said, strict=True)):
         assert word.start_s is not None and word.end_s is not None
         times = {"start_ms": round(1000 * word.start_s), "end_ms": round(1000 * word.end_s)}
         if at in kept:
-            made.append(kept[at].model_copy(update=times))
+            moved = times if kept[at].joined == joined else {**times, "joined": joined}
+            made.append(kept[at].model_copy(update=moved))
             continue
         new = SpokenWord(**times, text=word.text, probability=1.0, timing="interpolated")
-        made.append(marked(new, speaker_id=cue.speaker_id))
+        made.append(marked(new, joined=joined, speaker_id=cue.speaker_id))
     return made

@@ -19,7 +19,7 @@ class TranscriptCue(Part):
     start_ms: int
     end_ms: int
     text: str
-    """One or two lines of at most 42 characters."""
+    """Lines as the transcript's ``profile`` has them: by default one or two of at most 42 columns."""
     first_word: int
     """Index of its first word in ``words``, from 0."""
     word_count: int
@@ -68,5 +68,7 @@ class Transcript(ResultDocument):
     """Words dropped because nobody spoke there, or because they repeated without end."""
     edits: tuple[CueChange, ...] = ()
     """In the order in which they were made."""
+    profile: str = "default"
+    """Whose wishes the cues follow: ``default``, ``netflix``, ``bbc`` or ``ebu``."""
     model_used: str
     """Whisper's size, or ``stub``."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from shared.captions.subtitles import cues_to_txt, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
@@ -17,7 +18,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of, spoken_text
+from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of
 from shared.runs.results_folder import Entry, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
@@ -63,8 +64,9 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
 
     entries = tuple(lay_out(stem, asset, standing, members))
     texts = {}
-    if text := spoken_text(found.transcript):
-        texts[f"{stem}.txt"] = text.encode()
+    said = cues_to_txt(shown(found.transcript.cues)) if found.transcript else b""
+    if said and f"{stem}.txt" not in {entry.path for entry in entries}:
+        texts[f"{stem}.txt"] = said
     page = Page(
         stem,
         asset,

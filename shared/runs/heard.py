@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.contracts import audio_loudness
-from shared.contracts.asr_transcript import Transcript, TranscriptCue
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.detections import (
     DetectedSegment,
     HitDetections,
@@ -22,7 +22,6 @@ from shared.contracts.visual import VisualMeta
 
 _MOST_MARKS = 4000
 """Of one layer: a page that draws more is slow, and shows no more."""
-_PARAGRAPH_MS = 2000
 
 
 @dataclass(frozen=True)
@@ -161,22 +160,6 @@ def layers(found: Findings) -> list[Layer]:
 def _mark(segment: DetectedSegment, name: str, number: int) -> Mark:
     said = segment.transcript if isinstance(segment, PhraseSegment) else None
     return Mark(segment.start_ms, segment.end_ms, (said or "").strip() or f"{name[:-1]} {number}")
-
-
-def spoken_text(transcript: Transcript | None) -> str:
-    """What was said as plain text: a paragraph where nobody speaks for two seconds, or another does."""
-    paragraphs: list[list[str]] = []
-    before: TranscriptCue | None = None
-    for cue in transcript.cues if transcript else ():
-        if (
-            before is None
-            or cue.start_ms - before.end_ms >= _PARAGRAPH_MS
-            or cue.speaker_id != before.speaker_id
-        ):
-            paragraphs.append([f"{cue.speaker_id.replace('_', ' ')}:"] if cue.speaker_id else [])
-        paragraphs[-1].append(" ".join(cue.text.split()))
-        before = cue
-    return "\n\n".join(" ".join(words) for words in paragraphs) + "\n" if paragraphs else ""
 
 
 def _length(length_ms: float) -> str:

@@ -14,7 +14,7 @@ ROOTS = ("shared", "functions", "infra")
 FLOORS = (
     ("shared.errors", "shared.lazy_log"),
     ("shared.settings", "shared.processes", "shared.folders", "shared.contracts", "shared.weights"),
-    ("shared.pipeline", "shared.media"),
+    ("shared.pipeline", "shared.media", "shared.captions"),
     ("shared.sound",),
     ("shared.audio",),
     ("shared.watch",),

@@ -10,16 +10,7 @@ from shared.contracts.asr_transcript import Transcript
 from shared.contracts.detections import LoopDetections
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
-from shared.runs.heard import (
-    Findings,
-    Layer,
-    Loudness,
-    Mark,
-    heard,
-    layers,
-    loudness_of,
-    spoken_text,
-)
+from shared.runs.heard import Findings, Layer, Loudness, Mark, heard, layers, loudness_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing
 from tests.shared.runs.made import asset
@@ -107,15 +98,3 @@ def test_loudness_before_and_after() -> None:
     assert loudness_of(Findings(), None) is None
     assert str(loudness_of(measured, None)) == "silent"
     assert str(loudness_of(measured, {"before": loud, "after": loud})) == "-16.0 LUFS → -16.0 LUFS"
-
-
-def test_plain_text_has_a_paragraph_a_pause_and_a_speaker() -> None:
-    def cue(start_ms: int, text: str, speaker: str | None = None) -> dict[str, object]:
-        rest = {"index": 1, "first_word": 0, "word_count": 0, "speaker_id": speaker}
-        return {"start_ms": start_ms, "end_ms": start_ms + 500, "text": text, **rest}
-
-    assert spoken_text(None) == spoken_text(transcript([])) == ""
-    near = spoken_text(transcript([cue(0, "and\nso"), cue(600, "my fellow"), cue(9000, "ask not")]))
-    assert near == "and so my fellow\n\nask not\n"
-    two = spoken_text(transcript([cue(0, "who", "channel_1"), cue(600, "me", "channel_2")]))
-    assert two == "channel 1: who\n\nchannel 2: me\n"

@@ -3,8 +3,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.cues import LINE_CHARS, LINES, LONGEST_MS, SHORTEST_MS, Cue, make_cues
+from shared.captions.cues import Cue, Layout
+from shared.captions.cues import make_cues as laid_out
+from shared.captions.profiles import PROFILES
+from shared.captions.text_width import columns
 from shared.contracts.spoken_word import SpokenWord
+
+LINE_CHARS, LINES, LONGEST_MS, SHORTEST_MS = 42, 2, 7000, 1000
+ENGLISH = Layout(PROFILES["default"], "en")
+
+
+def make_cues(words: list[SpokenWord], duration_ms: int, layout: Layout = ENGLISH) -> list[Cue]:
+    return laid_out(words, duration_ms, layout)
+
 
 SPEECH = (
     "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for"
@@ -94,8 +105,9 @@ def test_a_short_word_is_shown_for_a_second() -> None:
 
 def test_words_without_spaces_are_joined() -> None:
     words = [word(200 * n, 200 * n + 200, "字", joined=n > 0) for n in range(50)]
-    lines = [line for cue in make_cues(words, 11_000) for line in cue.lines]
-    assert "".join(lines) == "字" * 50 and max(map(len, lines)) <= LINE_CHARS
+    chinese = Layout(PROFILES["default"].to_read("zh"), "zh")
+    lines = [line for cue in make_cues(words, 11_000, chinese) for line in cue.lines]
+    assert "".join(lines) == "字" * 50 and max(map(columns, lines)) <= 32
 
 
 def test_nothing_said_nothing_shown() -> None:
@@ -119,7 +131,7 @@ def test_always_readable(drawn: list[tuple[str, int, int]], rest_ms: int) -> Non
     for text, length_ms, pause_ms in drawn:
         words.append(word(at + pause_ms, at + pause_ms + length_ms, text))
         at = words[-1].end_ms
-    duration_ms = max(at + rest_ms, 1000 * len(words))
+    duration_ms = max(at + rest_ms, 1100 * len(words))
     cues = make_cues(words, duration_ms)
     assert [cue.first_word for cue in cues] == [
         sum(cue.word_count for cue in cues[:index]) for index in range(len(cues))

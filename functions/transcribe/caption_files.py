@@ -1,0 +1,81 @@
+"""What a transcript's cues are laid out for, and the files that they are written to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shared.captions.cues import Layout
+from shared.captions.profiles import profile_named
+from shared.captions.subtitles import FORMATS, FormatName, shown
+from shared.contracts.asr_transcript import Transcript
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import Job, Output, Result, StepParams
+from shared.contracts.visual import VisualMeta
+from shared.errors import ValidationError
+
+
+class ShownParams(StepParams):
+    """How captions look, and what they are written as."""
+
+    profile: Literal["default", "netflix", "bbc", "ebu"] = "default"
+    """Whose wishes the cues follow; an edited transcript keeps its own."""
+    formats: tuple[FormatName, ...] = ("srt", "vtt")
+    """What the captions are written as."""
+    names: bool = False
+    """Each speaker's name before what they say."""
+
+
+def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
+    """The profile, and the picture's rate and shots where they are known."""
+    picture = job.media.video[0] if job.media.video else None
+    seen = job.inputs.get("detect.visual_meta", ())
+    shots_ms = [shot.start_ms for shot in VisualMeta.read(seen[-1].path).shots[1:]] if seen else []
+    return Layout(
+        profile_named(params.profile).to_read(language),
+        language,
+        picture.frame_rate if picture else None,
+        shots_ms,
+        params.names,
+    )
+
+
+def document(job: Job, transcript: Transcript) -> Output:
+    """The transcript itself."""
+    meta = {
+        "model_used": transcript.model_used,
+        "duration_ms": transcript.duration_ms,
+        "language": transcript.language,
+        "version": transcript.version,
+        "profile": transcript.profile,
+        "word_count": len(transcript.words),
+        "cue_count": len(transcript.cues),
+        "interpolated_words": sum(word.timing == "interpolated" for word in transcript.words),
+        "suppressed_words": transcript.suppressed_words,
+    }
+    path = job.workdir / "transcript.json"
+    transcript.write(path)
+    return Output(Transcript.kind, "transcript", path, "application/json", meta)
+
+
+def with_files(
+    job: Job, params: ShownParams, transcript: Transcript, reason: str | None = None
+) -> Result:
+    """The transcript and its files; a format that cannot hold these captions is told, not left out."""
+    made = [document(job, transcript)]
+    cues = shown(transcript.cues, names=params.names)
+    refused = []
+    for name in dict.fromkeys(params.formats):
+        try:
+            body = FORMATS[name].write(cues, transcript.language)
+        except ValidationError as error:
+            refused.append(str(error))
+            continue
+        file = job.workdir / f"captions.{name}"
+        file.write_bytes(body)
+        about = {"language": transcript.language, "format": name, "transcript": "transcript"}
+        kind = FORMATS[name].content_type
+        made.append(Output("captions", name, file, kind, about, ("transcript",)))
+    job.progress(1.0)
+    if not refused:
+        return Result(made, reason=reason)
+    return Result(made, StepState.DEGRADED, "; ".join([*([reason] if reason else []), *refused]))

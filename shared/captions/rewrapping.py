@@ -1,0 +1,40 @@
+"""Lines broken anew for a format with shorter ones, by the spaces and characters of a text alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.captions.leave_together import grammar_of
+from shared.captions.lines import break_lines
+from shared.captions.text_width import columns, is_wide, one_line
+from shared.contracts.spoken_word import SpokenWord
+
+
+def words_of(text: str, start_ms: int = 0, end_ms: int = 0) -> list[SpokenWord]:
+    """A text's words, which share the time; full-width characters are one each."""
+    parts: list[tuple[str, bool]] = []
+    for chunk in one_line(text).split(" "):
+        if is_wide(chunk):
+            parts += [(sign, at > 0) for at, sign in enumerate(chunk)]
+        elif chunk:
+            parts.append((chunk, False))
+    share = (end_ms - start_ms) / max(1, len(parts))
+    return [
+        SpokenWord(
+            start_ms=round(start_ms + at * share),
+            end_ms=round(start_ms + (at + 1) * share),
+            text=part,
+            probability=1.0,
+            timing="interpolated",
+            joined=joined,
+        )
+        for at, (part, joined) in enumerate(parts)
+    ]
+
+
+def rewrapped(text: str, line_columns: int, lines: int, language: str = "und") -> Sequence[str]:
+    """The text's own lines where they fit, otherwise the fewest that hold it."""
+    own = text.split("\n")
+    if len(own) <= lines and all(columns(line) <= line_columns for line in own):
+        return own
+    return break_lines(words_of(text), line_columns, lines, grammar_of(language))
