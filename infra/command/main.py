@@ -27,6 +27,7 @@ COMMANDS = {
     "perform": ("perform.perform", "Perform a pattern or MIDI file."),
     "steps": ("step_list.steps", "List the steps, or the params of one."),
     "models": ("model_weights.models", "List, install or verify the weights of models."),
+    "captions": ("caption_check.captions", "Check a file of captions."),
     "presets": ("named_presets.presets", "List the effects and macros, or describe one."),
     "assets": ("look.assets", "List the recordings."),
     "artifacts": ("look.artifacts", "List what was made from a recording."),

@@ -27,8 +27,8 @@ from math import ceil
 from shared.captions.text_width import columns
 from shared.errors import ValidationError
 
-CINEMA_FPS = 24.0
-"""Frames a second where nobody says how many: two of them last longest."""
+_MOST_FPS = 30.0
+"""Gaps are counted in frames of at most so many a second: two frames of 60 are not seen."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Profile:
         return replace(self, reading=self.languages.get(spoken, self.reading))
 
     def gap_ms(self, frame_rate: float | None = None) -> int:
-        """``gap_frames`` in milliseconds, rounded up."""
-        return ceil(1000 * self.gap_frames / (frame_rate or CINEMA_FPS))
+        """``gap_frames`` in milliseconds, rounded up; by default of 30 a second."""
+        return ceil(1000 * self.gap_frames / min(frame_rate or _MOST_FPS, _MOST_FPS))
 
 
 _WIDE = Reading(32, 18.0, 24.0)
@@ -146,7 +146,7 @@ def script_of(text: str) -> str:
             counted["ja"] += 1
         elif "一" <= sign <= "鿿" or "㐀" <= sign <= "䶿":
             counted["zh"] += 1
-    if 4 * sum(counted.values()) < columns(text):
+    if not text or 4 * sum(counted.values()) < columns(text):
         return "und"
     if counted["ja"]:
         return "ja"

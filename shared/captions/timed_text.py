@@ -10,6 +10,7 @@ from io import BytesIO
 from math import ceil
 from typing import TYPE_CHECKING
 
+from shared.captions.library_logs import told_by
 from shared.captions.rewrapping import rewrapped
 from shared.captions.text_width import cleaned, runs_right_to_left
 from shared.contracts.asr_transcript import ShownCue
@@ -50,29 +51,11 @@ def captions_to_scc(cues: Sequence[ShownCue], language: str = "und") -> bytes:
     if not fitted:
         return b"Scenarist_SCC V1.0\n\n"
     config = SccWriterConfiguration(allow_reflow=False, force_popon=True)
-    with _complaints() as heard:
+    with told_by("ttconv.scc.writer", logging.WARNING) as heard:
         text = from_model(_document(fitted, language), config)
     if heard:
         raise ValidationError("formats", f"scc cannot hold these captions: {heard[0]}")
     return f"{text.rstrip()}\n\n".encode("ascii")
-
-
-class _complaints(logging.Handler):  # noqa: N801
-    """What ttconv's writer of SCC warns of: it leaves captions out and goes on."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-    def __enter__(self) -> list[str]:
-        logging.getLogger("ttconv.scc.writer").addHandler(self)
-        return self.said
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("ttconv.scc.writer").removeHandler(self)
 
 
 def _document(cues: Sequence[ShownCue], language: str) -> ContentDocument:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,3 +144,83 @@ def test_always_readable(drawn: list[tuple[str, int, int]], rest_ms: int) -> Non
         assert cue.end_ms <= (later.start_ms if later else duration_ms)
         assert SHORTEST_MS <= cue.end_ms - cue.start_ms <= LONGEST_MS
         assert len(cue.lines) <= LINES and max(map(len, cue.lines)) <= LINE_CHARS
+
+
+# -- where lines and cues end ----------------------------------------------------------------------
+
+TOGETHER = [
+    (
+        "en",
+        "I have spoken at length about the committee and the house of lords may yet decide",
+        "may",
+    ),
+    ("en", "She walked slowly up the hill and looked for the key under the mat of the door", "the"),
+    ("en", "We counted all of the money twice and found that 25 kilometres of wire had gone", "25"),
+    ("en", "Nobody at the table had heard that it was Mr. Robinson who had sent the letter", "Mr."),
+    (
+        "de",
+        "Wir haben lange darüber gesprochen und dann ist der alte Mann nach Hause gegangen",
+        "der",
+    ),
+    ("fr", "Longtemps je me suis couché de bonne heure et parfois la bougie était éteinte", "la"),
+    ("es", "En un lugar de la Mancha de cuyo nombre no quiero acordarme vivía un hidalgo", "no"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "clinging"), TOGETHER)
+def test_what_people_leave_together_stays_so(language: str, text: str, clinging: str) -> None:
+    for name in PROFILES:
+        words = said(text)
+        layout = Layout(PROFILES[name].to_read(language), language)
+        cues = make_cues(words, words[-1].end_ms + 900, layout)
+        ends = [line.split()[-1] for cue in cues for line in cue.lines]
+        assert clinging not in ends, [cue.lines for cue in cues]
+        assert all(len(line.split()) > 1 for cue in cues for line in cue.lines)
+
+
+def test_a_name_is_not_parted() -> None:
+    words = said("After all of these years we heard that Virginia Woolf had said it first")
+    lines = [line for cue in make_cues(words, 20_000) for line in cue.lines]
+    assert any("Virginia Woolf" in line for line in lines)
+
+
+def test_japanese_lines_hold_sixteen_and_begin_with_no_particle() -> None:
+    text = list("吾輩は猫である名前はまだ無いどこで生れたか")
+    words = [word(150 * n, 150 * n + 140, each, joined=n > 0) for n, each in enumerate(text * 3)]
+    layout = Layout(PROFILES["default"].to_read("ja"), "ja")
+    lines = [line for cue in make_cues(words, 20_000, layout) for line in cue.lines]
+    assert "".join(lines) == "".join(text * 3)
+    assert max(map(columns, lines)) <= 32
+    assert not any(line[0] in "はでがを、。" for line in lines)
+
+
+def test_two_frames_between_cues_and_short_gaps_are_closed() -> None:
+    one, other = said("Hello there my friends."), said("And welcome back to us.")
+    shift = one[-1].end_ms + 100
+    later = [word(w.start_ms + shift, w.end_ms + shift, w.text) for w in other]
+    first, second = make_cues([*one, *later], 20_000, replace(ENGLISH, frame_rate=25.0))
+    assert second.start_ms - first.end_ms == 80
+
+
+def test_times_go_to_shot_changes() -> None:
+    words = said("Hello there my friends.")
+    shown_ms = words[0].start_ms, words[-1].end_ms
+    layout = replace(ENGLISH, shots_ms=[100.0, shown_ms[1] + 200.0], frame_rate=25.0)
+    (cue,) = make_cues(words, 20_000, layout)
+    assert (cue.start_ms, cue.end_ms) == (100, shown_ms[1] + 120)
+    (far,) = make_cues(words, 20_000, replace(layout, shots_ms=[shown_ms[0] + 700.0]))
+    assert far.start_ms == shown_ms[0]
+
+
+def test_room_is_left_for_a_name() -> None:
+    words = said("Hello there my friends and welcome to this", speaker="channel_1")
+    (cue,) = make_cues(words, 20_000, replace(ENGLISH, names=True))
+    assert len(cue.lines) == 2 and columns(cue.lines[0]) <= 42 - len("Channel 1: ")
+    (plain,) = make_cues(words, 20_000)
+    assert len(plain.lines) == 1
+
+
+def test_signs_that_scripts_need_stay() -> None:
+    texts = ["می\u200cخواهم", "\u200fשלום", "10\u00a0km", "東京\u3000駅"]
+    words = [word(900 * n, 900 * n + 800, text) for n, text in enumerate(texts)]
+    assert " ".join(shown(make_cues(words, 9000))) == " ".join(texts)
