@@ -56,8 +56,12 @@ def substation(
 
 
 def plain(text: str) -> str:
-    """Text in which nothing is a command, its lines parted as the format does it."""
-    text = cleaned(text)
-    for sign, harmless in (("\\", "⧵"), ("{", "｛"), ("}", "｝")):
-        text = text.replace(sign, harmless)
-    return text.replace("\n", "\\N")
+    """Text as it is shown: nothing in it is a command, and its lines are parted as the format does it."""
+    return harmless(cleaned(text)).replace("\n", "\\N")
+
+
+def harmless(text: str) -> str:
+    """Text in which nothing is a command."""
+    for sign, other in (("\\", "⧵"), ("{", "｛"), ("}", "｝")):
+        text = text.replace(sign, other)
+    return text

@@ -78,7 +78,7 @@ UNUSED = {
     "api": {"PIL": "reading a photograph's orientation"},
     "webhooks": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
     "sweep": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
-    "render": {"webvtt": "reading and writing WebVTT"},
+    "render": {"webvtt": "writing WebVTT", "ttconv": "writing TTML, SCC and EBU STL"},
 }
 """What shared modules import for work that this function never asks for."""
 S3 = {"shared/homes/objects/s3.py"}

@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.burning import moved, write_ass, write_srt
+from functions.render.video.burning import burnt_in, moved, write_track
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
 from functions.render.video.reframe import CropPath, crop_path
@@ -47,7 +47,7 @@ from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
 from shared.watch.health import dependency, require
 
-REVISION = 4
+REVISION = 5
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
 _SCALER = "lanczos+accurate_rnd+full_chroma_int"
@@ -163,15 +163,17 @@ class _Rendering:
         if file is None:
             return _Captions()
         transcript = Transcript.read(file.path)
-        shown = moved(transcript.cues, self.plan.windows)
-        if not shown:
-            return _Captions()
         if self.plan.params.captions == "track":
             track = self.job.workdir / "captions.srt"
-            write_srt(track, shown)
-            return _Captions(track=track, language=_three_letters(transcript.language))
+            write_track(track, shown := moved(transcript.cues, self.plan.windows))
+            told = _three_letters(transcript.language)
+            return _Captions(track=track, language=told) if shown else _Captions()
+        style = STYLES[self.plan.params.caption_style]
+        text = burnt_in(transcript, self.plan.windows, style, self.plan.size)
+        if not text:
+            return _Captions()
         drawn = self.job.workdir / "captions.ass"
-        write_ass(drawn, shown, STYLES[self.plan.params.caption_style], self.plan.size)
+        drawn.write_text(text, "utf-8")
         return _Captions(filters=(f"ass=filename={_escaped(str(drawn))}",))
 
 

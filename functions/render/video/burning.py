@@ -1,31 +1,41 @@
-"""Captions in a rendering: moved with the cuts, and drawn in a style inside the safe area."""
+"""Captions in a rendering: moved with the cuts, laid out for its shape, and drawn inside the safe area."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING
 
 from functions.render.video.caption_styles import Style
+from functions.render.video.fonts_at_hand import Face, face_for, height_of, lacking, widest
 from functions.render.video.video_plan import Window
-from shared.contracts.asr_transcript import ShownCue, TranscriptCue
+from shared.captions.cues import Cue, Layout, make_cues
+from shared.captions.profiles import profile_named
+from shared.captions.rewrapping import words_of
+from shared.captions.substation import harmless, plain, substation
+from shared.captions.subtitles import FORMATS
+from shared.contracts.asr_transcript import ShownCue, Transcript, TranscriptCue
+from shared.contracts.spoken_word import SpokenWord
+
+if TYPE_CHECKING:
+    from pysubs2 import SSAStyle
 
 SHORTEST_MS = 200.0
 """Less of a cue than this is not shown."""
+_FEWEST_COLUMNS, _MOST_COLUMNS = 20, 42
+"""What a line holds: on an upright picture some 20 characters, on no picture more than broadcasters ask."""
+_COLUMN_SIZES = {False: 0.46, True: 0.52}
+"""A letter's width in parts of the font's size: DejaVu Sans, plain and bold."""
+
+_STYLES_HEIGHT = 1.164
+"""DejaVu's ascent and descent together, in parts of its em."""
+
+Spoken = tuple[Cue, Sequence[SpokenWord]]
+"""A cue in the rendering's time, and its words."""
 
 
-class Cue(BaseModel):
-    """A text, shown in ``[start_ms, end_ms)``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    start_ms: float
-    end_ms: float
-    text: str
-
-
-def moved(cues: Sequence[Cue | TranscriptCue], windows: Sequence[Window]) -> list[Cue]:
+def moved(cues: Sequence[TranscriptCue], windows: Sequence[Window]) -> list[ShownCue]:
     """The cues as they fall into the windows, in the rendering's time."""
     found = []
     for window in windows:
@@ -35,74 +45,147 @@ def moved(cues: Sequence[Cue | TranscriptCue], windows: Sequence[Window]) -> lis
             if end_ms - start_ms >= min(SHORTEST_MS, cue.end_ms - cue.start_ms) > 0:
                 shift_ms = window.start_ms - window.source_start_ms
                 found.append(
-                    Cue(start_ms=start_ms + shift_ms, end_ms=end_ms + shift_ms, text=cue.text)
+                    ShownCue(
+                        start_ms=round(start_ms + shift_ms),
+                        end_ms=round(end_ms + shift_ms),
+                        text=cue.text,
+                        speaker_id=cue.speaker_id,
+                    )
                 )
     return sorted(found, key=lambda cue: (cue.start_ms, cue.end_ms, cue.text))
 
 
-def write_srt(path: Path, cues: Sequence[Cue]) -> None:
-    """As SubRip, for a track of the rendering."""
-    from shared.editing.subtitles import cues_to_srt
-
-    shown = [
-        ShownCue(start_ms=round(cue.start_ms), end_ms=round(cue.end_ms), text=_harmless(cue.text))
-        for cue in cues
-    ]
-    path.write_text(cues_to_srt(shown), encoding="utf-8")
+def write_track(path: Path, cues: Sequence[ShownCue]) -> None:
+    """As SubRip, for a track of the rendering: ffmpeg reads ASS's commands in it, too."""
+    told = [cue.model_copy(update={"text": harmless(cue.text)}) for cue in cues]
+    path.write_bytes(FORMATS["srt"].write(told, "und"))
 
 
-def write_ass(path: Path, cues: Sequence[Cue], style: Style, size: tuple[int, int]) -> None:
-    """As Advanced SubStation, for burning in; ``size`` is that of the picture."""
-    path.write_text(ass_text(cues, style, size), encoding="utf-8")
+def burnt_in(
+    transcript: Transcript, windows: Sequence[Window], style: Style, size: tuple[int, int]
+) -> str:
+    """The captions of a rendering as ASS, for a picture of this width and height; empty: none fall into it.
+
+    Raises ``MissingDependency`` without fonts.
+    """
+    spoken = list(_laid_out(transcript, windows, columns_of(style, size)))
+    if not spoken:
+        return ""
+    text = "".join("".join(cue.lines) for cue, _ in spoken)
+    face = face_for(text, style.font, transcript.language, bold=style.bold)
+    lines = [line for cue, _ in spoken for line in cue.lines]
+    # Styles say sizes of DejaVu's: letters of another font are as large.
+    size_px = _size_px(style, size) * height_of(face) / _STYLES_HEIGHT
+    room_px = (1 - 2 * style.safe_x) * size[0]
+    size_px *= min(1.0, room_px / max(1.0, widest(lines, face, size_px)))
+    events = [event for cue, words in spoken for event in _events(cue, words, style)]
+    return substation(events, _drawn_as(style, face, size_px, size), size)
 
 
-def ass_text(cues: Sequence[Cue], style: Style, size: tuple[int, int]) -> str:
-    """The file's text. Nothing in a cue's text is read as a command."""
+def columns_of(style: Style, size: tuple[int, int]) -> int:
+    """How many columns a line of this style has on a picture of this width and height."""
+    room_px = (1 - 2 * style.safe_x) * size[0]
+    fitting = int(room_px / (_COLUMN_SIZES[style.bold] * _size_px(style, size)))
+    return min(max(fitting, _FEWEST_COLUMNS), _MOST_COLUMNS)
+
+
+def _size_px(style: Style, size: tuple[int, int]) -> float:
+    return max(1.0, style.size * min(size[1], 1.78 * size[0]))
+
+
+def _laid_out(
+    transcript: Transcript, windows: Sequence[Window], line_columns: int
+) -> Iterator[Spoken]:
+    """Cues of each window by itself: none goes on over a cut."""
+    profile = profile_named(transcript.profile).to_read(transcript.language)
+    reading = replace(profile.reading, line_columns=line_columns)
+    layout = Layout(replace(profile, reading=reading), transcript.language)
+    said = drawable(_words(transcript))
+    for window in windows:
+        words = [_moved(word, window) for word in said if _is_in(word, window)]
+        length_ms = int(window.source_end_ms - window.source_start_ms)
+        for cue in make_cues(words, length_ms, layout):
+            begin_ms = round(window.start_ms)
+            end_ms = min(cue.end_ms, length_ms) + begin_ms
+            timed = replace(cue, start_ms=cue.start_ms + begin_ms, end_ms=end_ms)
+            spoken = words[cue.first_word : cue.first_word + cue.word_count]
+            shifted = [
+                word.model_copy(update={"start_ms": word.start_ms + begin_ms}) for word in spoken
+            ]
+            if timed.end_ms > timed.start_ms:
+                yield timed, shifted
+
+
+def _words(transcript: Transcript) -> list[SpokenWord]:
+    """Its words; of a cue that names none, its text's."""
+    words: list[SpokenWord] = []
+    for cue in transcript.cues:
+        own = transcript.words[cue.first_word : cue.first_word + cue.word_count]
+        words += own or words_of(cue.text, cue.start_ms, cue.end_ms)
+    return words
+
+
+def drawable(words: Sequence[SpokenWord]) -> list[SpokenWord]:
+    """The words without what no installed font draws: better nothing than a box."""
+    absent = str.maketrans(dict.fromkeys(lacking("".join(word.text for word in words))))
+    kept = (word.model_copy(update={"text": word.text.translate(absent)}) for word in words)
+    return [word for word in kept if any(sign.isprintable() for sign in word.text)]
+
+
+def _is_in(word: SpokenWord, window: Window) -> bool:
+    middle_ms = (word.start_ms + word.end_ms) / 2
+    return window.source_start_ms <= middle_ms < window.source_end_ms
+
+
+def _moved(word: SpokenWord, window: Window) -> SpokenWord:
+    """In the window's own time."""
+    start_ms = max(word.start_ms, window.source_start_ms) - window.source_start_ms
+    end_ms = min(word.end_ms, window.source_end_ms) - window.source_start_ms
+    return word.model_copy(update={"start_ms": round(start_ms), "end_ms": round(end_ms)})
+
+
+def _events(
+    cue: Cue, words: Sequence[SpokenWord], style: Style
+) -> Iterator[tuple[float, float, str]]:
+    """One event, or one a word where the word that is heard is lit."""
+    text = "\n".join(cue.lines)
+    if style.lit is None:
+        yield cue.start_ms, cue.end_ms, plain(text)
+        return
+    starts = [cue.start_ms, *(word.start_ms for word in words[1:]), cue.end_ms]
+    at = 0
+    for number, word in enumerate(words):
+        start_ms, end_ms = starts[number], min(starts[number + 1], cue.end_ms)
+        found = text.find(word.text, at)
+        if found >= 0:
+            at = found + len(word.text)
+            parts = text[:found], word.text, text[at:]
+            before, heard, after = (harmless(part).replace("\n", "\\N") for part in parts)
+            shown = f"{before}{{\\1c{style.lit}}}{heard}{{\\1c{_WHITE}}}{after}"
+        else:  # a word that was cut between lines
+            shown = plain(text)
+        if end_ms > start_ms:
+            yield start_ms, end_ms, shown
+
+
+def _drawn_as(style: Style, face: Face, size_px: float, size: tuple[int, int]) -> SSAStyle:
+    import pysubs2
+
     wide, high = size
-    height = max(1.0, style.size * min(high, 1.78 * wide))
-    fields = [
-        *("Default", style.font, f"{height:.1f}", "&H00FFFFFF", "&H00FFFFFF"),
-        *("&H00000000", "&H80000000", "-1" if style.bold else "0", "0", "0", "0"),
-        *("100", "100", "0", "0", "3" if style.boxed else "1"),
-        *(f"{style.outline * high * (3 if style.boxed else 1):.2f}", "0", "2"),
-        *(f"{round(style.safe_x * wide)}", f"{round(style.safe_x * wide)}"),
-        *(f"{round(style.safe_y * high)}", "1"),
-    ]
-    lines = [
-        *("[Script Info]", "ScriptType: v4.00+", f"PlayResX: {wide}", f"PlayResY: {high}"),
-        *("WrapStyle: 0", "ScaledBorderAndShadow: yes", "", "[V4+ Styles]", _STYLE_FORMAT),
-        *(f"Style: {','.join(fields)}", "", "[Events]", _EVENT_FORMAT),
-        *(
-            f"Dialogue: 0,{_clock(cue.start_ms)},{_clock(cue.end_ms)},Default,,0,0,0,,{_plain(cue.text)}"
-            for cue in cues
-        ),
-    ]
-    return "\n".join(lines) + "\n"
+    return pysubs2.SSAStyle(
+        fontname=face.family,
+        fontsize=round(size_px, 1),
+        primarycolor=pysubs2.Color(255, 255, 255),
+        outlinecolor=pysubs2.Color(0, 0, 0),
+        backcolor=pysubs2.Color(0, 0, 0, 128),
+        bold=style.bold,
+        borderstyle=3 if style.boxed else 1,
+        outline=round(style.outline * high * (3 if style.boxed else 1), 2),
+        shadow=0,
+        marginl=round(style.safe_x * wide),
+        marginr=round(style.safe_x * wide),
+        marginv=round(style.safe_y * high),
+    )
 
 
-_STYLE_FORMAT = (
-    "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, "
-    "Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, "
-    "Shadow, Alignment, MarginL, MarginR, MarginV, Encoding"
-)
-_EVENT_FORMAT = "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
-
-
-def _harmless(text: str) -> str:
-    """Text in which nothing is a command: ffmpeg reads those of ASS in SubRip, too."""
-    for sign, harmless in (("\\", "⧵"), ("{", "｛"), ("}", "｝")):
-        text = text.replace(sign, harmless)
-    return text
-
-
-def _plain(text: str) -> str:
-    """On one line of the file."""
-    text = _harmless(text)
-    lines = ("".join(c for c in line if c.isprintable()).strip() for line in text.splitlines())
-    return "\\N".join(line for line in lines if line)
-
-
-def _clock(time_ms: float) -> str:
-    hundredths = round(time_ms / 10)
-    minutes, rest = divmod(hundredths, 6000)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest // 100:02d}.{rest % 100:02d}"
+_WHITE = "&HFFFFFF&"

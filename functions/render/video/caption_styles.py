@@ -20,6 +20,8 @@ class Style:
     """Kept free on either side, in parts of the width."""
     safe_y: float = 0.07
     """Kept free below, in parts of the height."""
+    lit: str | None = None
+    """The colour of the word that is heard, as ASS writes it (blue, green, red); ``None``: all are white."""
 
 
 STYLES: Mapping[str, Style] = {
@@ -27,5 +29,8 @@ STYLES: Mapping[str, Style] = {
     "boxed": Style(boxed=True),
     "large": Style(size=0.08, bold=True, outline=0.006),
     "social": Style(size=0.045, bold=True, outline=0.005, safe_x=0.08, safe_y=0.20),
+    "spoken": Style(
+        size=0.045, bold=True, outline=0.005, safe_x=0.08, safe_y=0.20, lit="&H00D7FF&"
+    ),
 }
-"""``social`` stays above what phone players draw over the lower part of upright videos."""
+"""``social`` and ``spoken`` stay above what phone players draw over the lower part of upright videos."""

@@ -7,13 +7,15 @@ something it was asked for is refused with the same words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.render.video.caption_styles import STYLES
+from functions.render.video.fonts_at_hand import lacking
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step import NOT_MADE
 from shared.contracts.step_engine import InputFile, Job, SoundParams
 from shared.errors import MissingDependency, ValidationError
@@ -40,6 +42,7 @@ _KINDS = {
 }
 HARMLESS = ("no faces", "every face is set to be kept")
 """Why there may be no anonymised video although nothing is wrong."""
+_FONTS_HINT = "install fonts that do, such as Debian's fonts-noto-core and fonts-noto-cjk"
 _WORK_S = 0.03
 """Of decoding, cropping and encoding a million pixels, on one core."""
 
@@ -274,7 +277,31 @@ def _choose(job: Job, params: VideoRenderParams) -> tuple[dict[str, InputFile], 
         notices.append(notice)
         if file and notice.level != "error":
             used[step] = file
+    if params.captions == "burn" and CAPTIONS_STEP in used:
+        notices += _of_fonts(used[CAPTIONS_STEP])
     return used, notices
+
+
+def _of_fonts(file: InputFile) -> Iterator[Notice]:
+    """What no installed font draws: signs are left out, but no letters are."""
+    text = "".join(cue.text for cue in Transcript.read(file.path).cues)
+    try:
+        absent = lacking(text)
+    except MissingDependency as error:
+        yield Notice(CAPTIONS_STEP, "error", str(error), file)
+        return
+    letters = [sign for sign in absent if sign.isalnum()]
+    if letters:
+        told = f"no installed font has {_listed(letters)}: {_FONTS_HINT}"
+        yield Notice(CAPTIONS_STEP, "error", told, file)
+    elif absent:
+        told = f"no installed font has {_listed(absent)}: left out of the picture"
+        yield Notice(CAPTIONS_STEP, "warning", told, file)
+
+
+def _listed(signs: Sequence[str]) -> str:
+    shown = ", ".join(f"{sign} (U+{ord(sign):04X})" for sign in signs[:5])
+    return shown if len(signs) <= 5 else f"{shown} and {len(signs) - 5} more"
 
 
 def _newest(job: Job, step: str) -> InputFile | None:
