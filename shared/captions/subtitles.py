@@ -16,7 +16,7 @@ from typing import Literal
 from shared.captions.cues import name_of
 from shared.captions.ebu_stl import captions_to_stl
 from shared.captions.substation import captions_to_ass
-from shared.captions.text_width import cleaned, one_line
+from shared.captions.text_width import cleaned, one_line, runs_right_to_left
 from shared.captions.timed_text import captions_to_scc, captions_to_ttml
 from shared.contracts.asr_transcript import ShownCue, TranscriptCue
 
@@ -58,7 +58,7 @@ def cues_to_srt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
             index,
             timedelta(milliseconds=cue.start_ms),
             timedelta(milliseconds=cue.end_ms),
-            _harmless(_without_arrows(cleaned(cue.text))),
+            _directed(_harmless(_without_arrows(cleaned(cue.text)))),
         )
         for index, cue in enumerate(cues, 1)
     ]
@@ -72,7 +72,7 @@ def cues_to_vtt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
     captions = webvtt.WebVTT()
     for cue in cues:
         start, end = _vtt_time(cue.start_ms), _vtt_time(cue.end_ms)
-        text = _escaped(_without_arrows(cleaned(cue.text)))
+        text = _directed(_escaped(_without_arrows(cleaned(cue.text))))
         speaker = cue.speaker_id
         captions.captions.append(
             webvtt.Caption(start, end, f"<v {_escaped(speaker)}>{text}" if speaker else text)
@@ -134,6 +134,18 @@ FORMATS: Mapping[str, Format] = {
 def _without_arrows(text: str) -> str:
     """An arrow of hyphens would pass for a line of times."""
     return re.sub(r"-{2,}>", "→", text)
+
+
+def _directed(text: str) -> str:
+    """Lines that run from right to left between marks: many players take any line for the other way."""
+    lines = text.split("\n")
+    marked = (
+        f"{_RTL_MARK}{line}{_RTL_MARK}" if runs_right_to_left(line) else line for line in lines
+    )
+    return "\n".join(marked)
+
+
+_RTL_MARK = "\u200f"
 
 
 def _harmless(text: str) -> str:

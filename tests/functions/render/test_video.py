@@ -273,7 +273,7 @@ def test_captions_are_burnt_in_where_they_belong(inputs: Inputs, tmp_path: Path)
     changed = [
         bool((np.abs(a.astype(int) - b) > 90).sum() > 40) for a, b in zip(plain, burnt, strict=True)
     ]
-    heard = [time < 500 or 1000 <= time < 2000 for time in range(0, 2500, 40)]
+    heard = [time < 500 or 1080 <= time < 2000 for time in range(0, 2500, 40)]
     assert all(seen for seen, spoken in zip(changed, heard, strict=False) if spoken)
     assert not any(changed[2400 // 40 :])
     text = np.abs(plain[2].astype(int) - burnt[2]).max(axis=2) > 90

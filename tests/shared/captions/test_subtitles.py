@@ -181,7 +181,14 @@ def test_json_holds_the_text_as_it_is() -> None:
 def test_no_script_loses_a_sign(name: str, script: str) -> None:
     text = SCRIPTS[script]
     file = pysubs2.SSAFile.from_string(written(name, text, language=script).decode(), format_=name)
-    assert file[0].plaintext == text
+    assert file[0].plaintext.strip("\u200f") == text
+
+
+def test_right_to_left_lines_stand_between_marks() -> None:
+    """Or a player that draws lines from left to right puts the full stop on the wrong side."""
+    for name in ("srt", "vtt"):
+        assert f"\u200f{SCRIPTS['he']}\u200f".encode() in written(name, SCRIPTS["he"])
+        assert b"\xe2\x80\x8f" not in written(name, "hello")
 
 
 def test_right_to_left_is_said_in_ttml() -> None:
