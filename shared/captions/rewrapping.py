@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
-from shared.captions.text_width import columns, is_wide, one_line
+from shared.captions.text_width import columns, graphemes, one_line
 from shared.contracts.spoken_word import SpokenWord
 
 
 def words_of(text: str, start_ms: int = 0, end_ms: int = 0) -> list[SpokenWord]:
     """A text's words, which share the time; full-width characters are one each."""
-    parts: list[tuple[str, bool]] = []
-    for chunk in one_line(text).split(" "):
-        if is_wide(chunk):
-            parts += [(sign, at > 0) for at, sign in enumerate(chunk)]
-        elif chunk:
-            parts.append((chunk, False))
+    parts = [
+        (part, at > 0)
+        for chunk in one_line(text).split(" ")
+        for at, part in enumerate(_parts(chunk))
+    ]
     share = (end_ms - start_ms) / max(1, len(parts))
     return [
         SpokenWord(
@@ -30,6 +29,18 @@ def words_of(text: str, start_ms: int = 0, end_ms: int = 0) -> list[SpokenWord]:
         )
         for at, (part, joined) in enumerate(parts)
     ]
+
+
+def _parts(chunk: str) -> list[str]:
+    """What may be parted in a text without spaces: before and after each full-width character."""
+    parts: list[str] = []
+    for sign in graphemes(chunk):
+        wide = columns(sign) == 2
+        if parts and not wide and columns(parts[-1][-1:]) != 2:
+            parts[-1] += sign
+        else:
+            parts.append(sign)
+    return parts
 
 
 def rewrapped(text: str, line_columns: int, lines: int, language: str = "und") -> Sequence[str]:

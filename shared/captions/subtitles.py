@@ -26,8 +26,9 @@ _PARAGRAPH_MS = 2000
 
 
 def shown(cues: Sequence[TranscriptCue], *, names: bool = False) -> list[ShownCue]:
-    """A transcript's cues, cleaned; with ``names`` each turn begins with its speaker's."""
-    return list(_named(cues) if names else map(_plain, cues))
+    """A transcript's cues, cleaned, none empty; with ``names`` each turn begins with its speaker's."""
+    plain = [cue for cue in map(_plain, cues) if cue.text]
+    return list(_named(plain)) if names else plain
 
 
 def _plain(cue: TranscriptCue) -> ShownCue:
@@ -39,9 +40,9 @@ def _plain(cue: TranscriptCue) -> ShownCue:
     )
 
 
-def _named(cues: Sequence[TranscriptCue]) -> Iterator[ShownCue]:
+def _named(cues: Sequence[ShownCue]) -> Iterator[ShownCue]:
     before = None
-    for cue in map(_plain, cues):
+    for cue in cues:
         speaker = cue.speaker_id
         named = speaker is not None and speaker != before
         text = f"{name_of(speaker)}: {cue.text}" if speaker and named else cue.text
@@ -66,7 +67,7 @@ def cues_to_srt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
 
 
 def cues_to_vtt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
-    """WebVTT; speakers that are told apart become voice tags (``<v channel_1>``)."""
+    """WebVTT; speakers that are told apart become voice tags (``<v channel_1>...</v>``)."""
     import webvtt
 
     captions = webvtt.WebVTT()
@@ -75,7 +76,7 @@ def cues_to_vtt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
         text = _directed(_escaped(_without_arrows(cleaned(cue.text))))
         speaker = cue.speaker_id
         captions.captions.append(
-            webvtt.Caption(start, end, f"<v {_escaped(speaker)}>{text}" if speaker else text)
+            webvtt.Caption(start, end, f"<v {_escaped(speaker)}>{text}</v>" if speaker else text)
         )
     return (str(captions.content).rstrip("\n") + "\n").encode()
 

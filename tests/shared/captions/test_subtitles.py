@@ -24,6 +24,7 @@ from ttconv.srt import reader as srt_reader
 from ttconv.stl import reader as stl_reader
 from ttconv.vtt import reader as vtt_reader
 
+from shared.captions.rewrapping import rewrapped
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.asr_transcript import ShownCue, TranscriptCue
 from shared.errors import ValidationError
@@ -62,7 +63,7 @@ def test_srt_as_players_read_it() -> None:
 
 def test_webvtt_as_browsers_read_it() -> None:
     assert written("vtt", "rhythm & <blues>", speaker_id="channel_1").decode() == (
-        "WEBVTT\n\n00:00:02.000 --> 00:00:05.500\n<v channel_1>rhythm &amp; &lt;blues&gt;\n"
+        "WEBVTT\n\n00:00:02.000 --> 00:00:05.500\n<v channel_1>rhythm &amp; &lt;blues&gt;</v>\n"
     )
 
 
@@ -92,6 +93,20 @@ def test_plain_text_has_a_paragraph_a_pause_and_a_speaker() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "columns", "lines"),
+    [
+        ("使用OpenMontage製作的影片", 14, ["使用", "OpenMontage", "製作的影片"]),
+        ("吾輩は猫である。", 14, ["吾輩は", "猫である。"]),
+        ("one two three", 8, ["one two", "three"]),
+    ],
+)
+def test_no_word_is_broken_where_full_width_characters_stand_beside_it(
+    text: str, columns: int, lines: list[str]
+) -> None:
+    assert list(rewrapped(text, columns, 3)) == lines
+
+
 def test_names_stand_where_another_one_begins_to_speak() -> None:
     rows = [("a", "channel_1"), ("b", "channel_1"), ("c", "channel_2")]
     made = [
@@ -107,6 +122,7 @@ def test_names_stand_where_another_one_begins_to_speak() -> None:
         for n, (text, speaker) in enumerate(rows)
     ]
     assert [cue.text for cue in shown(made)] == ["a", "b", "c"]
+    assert shown([made[0].model_copy(update={"text": "\x07"})]) == []
     assert [cue.text for cue in shown(made, names=True)] == ["Channel 1: a", "b", "Channel 2: c"]
 
 
