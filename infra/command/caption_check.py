@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from infra.command.desk import Desk, Lines, at_desk
+from shared.captions.caption_reading import read_captions
 from shared.captions.cue_check import Breach, breaches
 from shared.captions.profiles import PROFILES, profile_named, script_of
-from shared.captions.reading import read_captions
 from shared.contracts.visual import VisualMeta
 
 _FRAME_RATES = {".stl": 25.0, ".scc": 30_000 / 1001}

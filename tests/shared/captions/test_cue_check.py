@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from infra.command.main import rushes
+from shared.captions.caption_reading import read_captions
 from shared.captions.cue_check import breaches
 from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import PROFILES, script_of
-from shared.captions.reading import read_captions
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.asr_transcript import ShownCue
 from shared.errors import UnsupportedMedia
