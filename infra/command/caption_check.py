@@ -26,7 +26,7 @@ def captions() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--profile", default="default", help=f"Whose wishes: {', '.join(PROFILES)}.")
 @click.option("--language", help="en, ja, ...: how fast it is read. [by the script]")
-@click.option("--frame-rate", type=click.FloatRange(1, 240), help="Of the picture. [30]")
+@click.option("--frame-rate", type=click.FloatRange(1, 240), help="Of the picture. [any usual one]")
 @click.option(
     "--shots",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -13,6 +13,8 @@ from shared.contracts.asr_transcript import ShownCue
 _ROUNDING_MS = 12
 """Formats round times: ASS to hundredths."""
 _ROUNDING_PER_S = 0.05
+_FEWEST_FPS = 24_000 / 1001
+"""Where nobody says the frame rate, a gap may be of the slowest's frames, as it may be of 30 a second."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def breaches(
 ) -> Iterator[Breach]:
     """What ``cues`` (in order) break of ``profile`` (in their language), cue by cue.
 
-    Without a frame rate gaps are measured at 30 a second; shots are looked at where they are given.
+    Without a frame rate the gaps of any usual one pass; shots are looked at where they are given.
     """
     for index, cue in enumerate(cues):
         later = cues[index + 1] if index + 1 < len(cues) else None
@@ -77,11 +79,12 @@ def _of_gap(
     cue: ShownCue, later: ShownCue, profile: Profile, frame_rate: float | None
 ) -> Iterator[tuple[str, str]]:
     gap_ms, least_ms = later.start_ms - cue.end_ms, profile.gap_ms(frame_rate)
+    closed_ms = profile.gap_ms(frame_rate or _FEWEST_FPS) + _ROUNDING_MS
     if gap_ms < 0:
         yield "overlap", f"ends {-gap_ms} ms after the next one begins"
     elif gap_ms < least_ms - _ROUNDING_MS:
         yield "gap", f"{gap_ms} ms before the next one, at least {least_ms}"
-    elif least_ms + _ROUNDING_MS < gap_ms < profile.chain_ms - _ROUNDING_MS:
+    elif closed_ms < gap_ms < profile.chain_ms - _ROUNDING_MS:
         closed = f"{least_ms} ms" if least_ms else "none"
         yield "gap", f"{gap_ms} ms before the next one: {closed}, or at least {profile.chain_ms}"
 

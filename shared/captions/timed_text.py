@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SCC_COLUMNS, _SCC_ROWS = 32, 4
 _SCC_LEAST_MS = 300
 """A caption that would be shown for less, since it takes so long to be sent, is an error."""
+_SCC_GAP_MS = 67
 _SCC_FPS = Fraction(30_000, 1001)
 _CONTROL_PACKETS, _ROW_PACKETS = 9, 4
 """Codes around a caption's text and each of its rows (each code is sent twice), and a margin."""
@@ -124,15 +125,20 @@ def _sent(sign: str, index: int) -> str:
 
 
 def _sendable(cues: Sequence[ShownCue]) -> Iterator[ShownCue]:
-    """Each begins when it can have been sent: two bytes a frame, after the one before."""
+    """Each begins when it can have been sent, two bytes a frame, after the one before.
+
+    What comes later stays longer, where the next one leaves the time.
+    """
     ready_ms = 0
-    for index, cue in enumerate(cues, 1):
+    for index, cue in enumerate(cues):
         letters = len(cue.text) + sum(not sign.isascii() for sign in cue.text)
         packets = _CONTROL_PACKETS + _ROW_PACKETS * (1 + cue.text.count("\n")) + ceil(letters / 2)
         start_ms = max(cue.start_ms, ready_ms + ceil(1000 * packets / _SCC_FPS))
-        if cue.end_ms - start_ms < _SCC_LEAST_MS:
-            raise ValidationError(
-                "formats", f"scc sends two letters a frame: cue {index} comes too soon"
-            )
-        yield cue.model_copy(update={"start_ms": start_ms})
+        end_ms = cue.end_ms + start_ms - cue.start_ms
+        if index + 1 < len(cues):
+            end_ms = max(cue.end_ms, min(end_ms, cues[index + 1].start_ms - _SCC_GAP_MS))
+        if end_ms - start_ms < _SCC_LEAST_MS:
+            told = f"scc sends two letters a frame: cue {index + 1} comes too soon"
+            raise ValidationError("formats", told)
+        yield cue.model_copy(update={"start_ms": start_ms, "end_ms": end_ms})
         ready_ms = start_ms

@@ -37,6 +37,7 @@ def cue(start_ms: int, end_ms: int, text: str = "Four score and seven") -> Shown
         ([cue(2000, 2900, "Four score and seven years")], ["speed"]),
         ([cue(0, 2000), cue(2020, 4000)], ["gap"]),
         ([cue(0, 2000), cue(2067, 4000)], []),
+        ([cue(0, 2000), cue(2084, 4000)], []),
         ([cue(0, 2000), cue(2300, 4000)], ["gap"]),
         ([cue(0, 2000), cue(1900, 4000)], ["overlap"]),
         ([cue(900, 2500)], ["shot"]),
