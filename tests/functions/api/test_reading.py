@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.functions.api.conftest import Desk, shared_home
+from tests.functions.transcribe.test_transcript_edits import transcript
+from tests.shared.captions.test_cues import said
 
 TEXT = "".join(f"{number:04d} " for number in range(300))
 
@@ -181,3 +183,35 @@ def test_presets_are_those_of_the_command(desk: Desk) -> None:
         shown = desk.client.get(f"/presets/{row['id']}").json()
         assert shown["id"] == row["id"] and "knobs" in shown
     assert desk.client.get("/presets/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "begins"),
+    [
+        ("srt", "application/x-subrip; charset=utf-8", b"1\n00:00:00,300 --> "),
+        ("vtt", "text/vtt; charset=utf-8", b"WEBVTT"),
+        ("ttml", "application/ttml+xml; charset=utf-8", b"<?xml"),
+        ("stl", "application/x-ebu-stl", b"850STL25.01"),
+        ("scc", "text/x-scc; charset=utf-8", b"Scenarist_SCC V1.0"),
+    ],
+)
+def test_a_transcript_comes_in_each_format(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str, kind: str, begins: bytes
+) -> None:
+    spoken = transcript(said("hello there my friends", speaker="channel_1"))
+    monkeypatch.setattr("functions.api.reading.load_artifact", lambda *_: None)
+    monkeypatch.setattr("functions.api.reading._transcript", lambda *_: spoken)
+    plain = desk.client.get(f"/video/captions/art_1/{name}")
+    assert (plain.status_code, plain.headers["content-type"]) == (200, kind)
+    assert plain.content.startswith(begins)
+    named = desk.client.get(f"/video/captions/art_1/{name}?names=true")
+    assert named.content != plain.content
+
+
+def test_letters_that_a_format_lacks_are_a_readable_error(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.api.reading.load_artifact", lambda *_: None)
+    monkeypatch.setattr("functions.api.reading._transcript", lambda *_: transcript(said("привет")))
+    refused = desk.client.get("/video/captions/art_1/scc")
+    assert refused.status_code == 422 and "scc has no 'п'" in refused.text
