@@ -19,10 +19,17 @@ class ShownParams(StepParams):
 
     profile: Literal["default", "netflix", "bbc", "ebu"] = "default"
     """Whose wishes the cues follow; an edited transcript keeps its own."""
-    formats: tuple[FormatName, ...] = ("srt", "vtt")
-    """What the captions are written as."""
-    names: bool = False
-    """Each speaker's name before what they say."""
+    formats: tuple[FormatName, ...] | None = None
+    """What the captions are written as; ``None``: as before, and at first SRT and WebVTT."""
+    names: bool | None = None
+    """Each speaker's name before what they say; ``None``: as before, and at first not."""
+
+    def written_as(self, transcript: Transcript) -> Transcript:
+        """The transcript, to be written as these params name."""
+        named = {"formats": self.formats, "names": self.names}
+        return transcript.model_copy(
+            update={name: value for name, value in named.items() if value is not None}
+        )
 
 
 def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
@@ -35,7 +42,7 @@ def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
         language,
         picture.frame_rate if picture else None,
         shots_ms,
-        params.names,
+        bool(params.names),
     )
 
 
@@ -57,14 +64,12 @@ def document(job: Job, transcript: Transcript) -> Output:
     return Output(Transcript.kind, "transcript", path, "application/json", meta)
 
 
-def with_files(
-    job: Job, params: ShownParams, transcript: Transcript, reason: str | None = None
-) -> Result:
+def with_files(job: Job, transcript: Transcript, reason: str | None = None) -> Result:
     """The transcript and its files; a format that cannot hold these captions is told, not left out."""
     made = [document(job, transcript)]
-    cues = shown(transcript.cues, names=params.names)
+    cues = shown(transcript.cues, names=transcript.names)
     refused = []
-    for name in dict.fromkeys(params.formats):
+    for name in dict.fromkeys(transcript.formats):
         try:
             body = FORMATS[name].write(cues, transcript.language)
         except ValidationError as error:

@@ -63,8 +63,9 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
     # The stub shows no words, whatever was heard.
     words = nobody_listened(job, params) if backend.stub else words_given(job)
     transcript = make_transcript(words, layout_for(job, params, words.language))
+    transcript = params.written_as(transcript)
     if words.transcribed or not words.speech:
-        return with_files(job, params, transcript, words.notice)
+        return with_files(job, transcript, words.notice)
     # Subtitles without a word would pass for those of a recording in which nobody speaks.
     return Result([document(job, transcript)], StepState.DEGRADED, words.notice)
 
@@ -75,7 +76,7 @@ def _edit(job: Job, params: CaptionsParams) -> Result:
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
     for edit in params.edits:
         transcript = edit_cue(transcript, edit.cue, edit.text)
-    return with_files(job, params, transcript)
+    return with_files(job, params.written_as(transcript))
 
 
 ENGINE = Engine(params=CaptionsParams, backend=backend, run=run)

@@ -70,5 +70,9 @@ class Transcript(ResultDocument):
     """In the order in which they were made."""
     profile: str = "default"
     """Whose wishes the cues follow: ``default``, ``netflix``, ``bbc`` or ``ebu``."""
+    formats: tuple[str, ...] = ("srt", "vtt")
+    """What the captions are written as; the next version is, too, unless it is asked for otherwise."""
+    names: bool = False
+    """Do the files say speakers' names?"""
     model_used: str
     """Whisper's size, or ``stub``."""
