@@ -98,17 +98,23 @@ def _said(text: str, words: Sequence[SpokenWord]) -> Iterator[tuple[str, bool]]:
     if any(is_control(sign) for sign in said):
         raise ValidationError("text", "has control characters")
     known = sorted({word.text for word in words if word.text}, key=len, reverse=True)
-    joined = bool(words) and words[0].joined
+    spaced = not any(word.joined for word in words)
+    joined, before = bool(words) and words[0].joined, ""
     for chunk in said.split(" "):
-        if not any(word.joined for word in words):
+        if spaced:
             yield chunk, False
             continue
+        joined = joined or columns(before + chunk[0]) == _TWO_WIDE
         rest = chunk
         while rest:
             word = next((one for one in known if rest.startswith(one)), next(graphemes(rest)))
             yield word, joined
             rest, joined = rest[len(word) :], True
-        joined = False
+        joined, before = False, chunk[-1]
+
+
+_TWO_WIDE = 4
+"""Columns of two full-width characters: a space between them is of a line break that was taken away."""
 
 
 def _edited_words(words: Sequence[SpokenWord], text: str, cue: TranscriptCue) -> list[SpokenWord]:

@@ -61,8 +61,9 @@ def test_the_writers_line_break_stays_where_it_fits() -> None:
 def test_japanese_words_that_stay_are_found_without_spaces() -> None:
     texts = ["吾輩", "は", "猫", "で", "ある。"]
     words = [word(400 * n, 400 * n + 380, text, joined=n > 0) for n, text in enumerate(texts)]
-    after = edit_cue(transcript(words, "ja"), 1, "吾輩は犬である。")
-    assert after.cues[0].text == "吾輩は犬である。"
+    for text in ("吾輩は犬である。", "吾輩は\n犬である。", "吾輩は 犬である。"):
+        after = edit_cue(transcript(words, "ja"), 1, text)
+        assert after.cues[0].text.replace("\n", "") == "吾輩は犬である。"
     assert [one.text for one in after.words] == ["吾輩", "は", "犬", "で", "ある。"]
     assert [one.timing for one in after.words] == [
         *["aligned"] * 2,
