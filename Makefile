@@ -62,7 +62,7 @@ mutants: .venv/mutants tools-test ## Mutate the core, a seeded sample, and count
 
 console-vendor: ## Copy the console's libraries out of their packages, as package-lock.json names them
 	@$(call install,npm,npm)
-	cd functions/api/console && npm ci --ignore-scripts --silent && npm run --silent vendor && rm -rf node_modules
+	cd functions/console && npm ci --ignore-scripts --silent && npm run --silent vendor && rm -rf node_modules
 
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

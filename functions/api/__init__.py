@@ -1,1 +1,1 @@
-"""The HTTP API, and the console that it serves."""
+"""The HTTP API, which serves the console as well."""

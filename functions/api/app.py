@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from functions.api import (
     answers,
@@ -21,9 +18,11 @@ from functions.api import (
 )
 from functions.api.identity import Identity
 from functions.api.lookout import Lookout
+from functions.console import pages
 from shared.homes.home import Home
 
-CONSOLE = Path(__file__).parent / "console"
+_LEAST_BYTES = 1000
+"""Smaller answers are not worth compressing. Media and event streams are left as they are, too."""
 
 
 def build(home: Home, identity: Identity) -> FastAPI:
@@ -32,6 +31,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
     app.state.identity = identity
     app.state.lookout = Lookout(home)
     answers.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_LEAST_BYTES, compresslevel=6)
     app.add_middleware(
         guard.Guard,
         own_names_only=home.settings.identity == "dev",
@@ -48,13 +48,5 @@ def build(home: Home, identity: Identity) -> FastAPI:
     ):
         app.include_router(router)
     openapi.install(app)
-    _serve_console(app)
+    pages.install(app)
     return app
-
-
-def _serve_console(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    def front(request: Request) -> Response:
-        return RedirectResponse("/console/")
-
-    app.mount("/console", StaticFiles(directory=CONSOLE, html=True), name="console")

@@ -107,6 +107,8 @@ class Guard:
         )
         for name, value in told:
             headers.setdefault(name, value)
+        if "Content-Encoding" in headers and headers.get("ETag", "").startswith('"'):
+            headers["ETag"] = f"W/{headers['ETag']}"  # compressed, it is not the same bytes
 
 
 def _streamed(scope: Scope) -> bool:

@@ -29,7 +29,7 @@ SUITE = (
     "tests/functions/api/test_openapi.py",
     "tests/functions/api/test_steps.py::test_each_step_has_a_path_of_its_own",
     "tests/functions/api/test_steps.py::test_no_param_is_called_as_what_stands_beside_the_params",
-    "tests/functions/api/test_console.py",
+    "tests/functions/console/test_console.py",
     "tests/infra/test_capacity.py::test_what_was_measured_or_guessed_is_a_step_still",
     "tests/infra/test_capacity.py::test_a_step_that_nobody_measured_counts_by_its_row_and_is_flagged",
 )

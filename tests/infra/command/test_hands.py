@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.functions.api.browser import chromium
+from tests.functions.console.browser import chromium
 
 STEPS = ("--steps", "detect.hits,transform.normalise")
 

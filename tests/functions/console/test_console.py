@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from shared.pipeline import KINDS, STEPS
-from tests.functions.api.browser import REPOSITORY, Served, chromium, console_page, served_home
+from tests.functions.console.browser import REPOSITORY, Served, chromium, console_page, served_home
 
-CONSOLE = REPOSITORY / "functions" / "api" / "console"
+CONSOLE = REPOSITORY / "functions" / "console"
 DEMO = REPOSITORY / "infra" / "demo" / "demo.mp4"
 SHARED = REPOSITORY.parent / "shared" / "media"
 
@@ -86,7 +86,8 @@ def demo(opened: Opened) -> str:
 
 
 _TITLES = """async () => {
-  const {pipeline, stepTitle, kindTitle} = await import("/console/js/pipeline.js");
+  const own = document.querySelector("script[type=module]").src;
+  const {pipeline, stepTitle, kindTitle} = await import(new URL("pipeline.js", own));
   if (pipeline.get().length === 0) await new Promise((done) => pipeline.subscribe(done));
   const kinds = pipeline.get().flatMap((row) => row.produces);
   return {
