@@ -13,6 +13,7 @@ from functions.api import (
     keeping,
     openapi,
     reading,
+    recordings,
     steps,
     uploads,
 )
@@ -42,6 +43,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
         uploads.routes(home),
         following.routes(home),
         reading.routes(home),
+        recordings.routes(home),
         steps.routes(home),
         keeping.routes(home),
         effects.routes(),

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from functions.api.answers import NoSuchRange, error_answer, holds
 from shared.homes.home import Home
-from shared.runs.views import StoredFile
+from shared.runs.downloads import StoredFile
 
 ADDRESS_S = 900
 """How long a signed address may be used."""
@@ -28,12 +28,11 @@ def bytes_answer(request: Request, home: Home, file: StoredFile, *, download: bo
     if address is not None:
         return RedirectResponse(address, 307, {"Cache-Control": "private, no-store"})
     etag = f'"{file.sha256}"'
-    shown_as = "attachment" if download else "inline"
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": f"{shown_as}; filename*=UTF-8''{quote(file.name, safe='')}",
+        **saved_as(file.name, "attachment" if download else "inline"),
         "Content-Security-Policy": _SANDBOX,
     }
     if holds(request.headers.get("if-none-match"), etag):
@@ -51,6 +50,11 @@ def bytes_answer(request: Request, home: Home, file: StoredFile, *, download: bo
         return Response(status_code=status, headers=headers, media_type=file.content_type)
     body = _part(home.objects.read(file.key, start=span.start), len(span))
     return StreamingResponse(body, status, headers, media_type=file.content_type)
+
+
+def saved_as(name: str, shown_as: str = "attachment") -> dict[str, str]:
+    """The header by which a browser calls a file ``name`` when it saves it (RFC 6266)."""
+    return {"Content-Disposition": f"{shown_as}; filename*=UTF-8''{quote(name, safe='')}"}
 
 
 def _direct_address(home: Home, file: StoredFile) -> str | None:

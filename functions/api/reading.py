@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from functions.api.answers import Paged, answer, etag_of, merged, tagged
 from functions.api.identity import Caller
-from functions.api.media import bytes_answer
+from functions.api.media import bytes_answer, saved_as
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
@@ -18,7 +19,9 @@ from shared.editing.clips import load_clip, semantic_timeline_by_clip
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.pipeline import KINDS
+from shared.runs.downloads import stored_file
 from shared.runs.erasing import erase_asset
+from shared.runs.gathering import gather
 from shared.runs.views import (
     lineage,
     list_runs,
@@ -26,8 +29,8 @@ from shared.runs.views import (
     public_artifact,
     public_asset,
     public_run_row,
-    stored_file,
 )
+from shared.runs.zipping import zipped
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
@@ -78,6 +81,13 @@ def _assets(router: APIRouter, home: Home) -> None:
         """The recording's bytes; `Range` is understood."""
         file = stored_file(home, ctx, load_asset(home, ctx, asset_id).asset_id)
         return bytes_answer(request, home, file, download=download)
+
+    @router.get("/assets/{asset_id}/results.zip", tags=["assets"], response_class=Response)
+    def results(ctx: Caller, asset_id: Id) -> Response:
+        """All its results as the folder that `rushes export` leaves, written while it is sent."""
+        found = gather(home, ctx, asset_id)
+        headers = saved_as(f"{found.stem}.rushes.zip")
+        return StreamingResponse(zipped(home, found), 200, headers, media_type="application/zip")
 
     @router.get("/assets/{asset_id}/artifacts", tags=["assets"])
     def artifacts_of(

@@ -12,6 +12,7 @@ from shared.contracts.asset import Asset
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.messages.webhooks import Delivery
+from shared.runs.listing import RecordingRow
 
 
 class _Open(BaseModel):
@@ -101,6 +102,21 @@ class AssetsAnswer(BaseModel):
     next: str | None
 
 
+class RecordingsAnswer(BaseModel):
+    """A page of the list of recordings."""
+
+    recordings: list[RecordingRow]
+    next: str | None
+
+
+class LevelsAnswer(BaseModel):
+    """How loud a recording is over its length."""
+
+    asset_id: str
+    levels: list[float]
+    """From 0 (-60 LUFS or less) to 1 (0 LUFS), each of an equal part of its length."""
+
+
 class ArtifactsAnswer(BaseModel):
     """A page of artifacts."""
 
@@ -136,6 +152,8 @@ class DeliveriesAnswer(BaseModel):
 ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("get", "/audio/semantic-timeline/by-clip/{clip_id}"): ClipSemanticsAnswer,
     ("get", "/assets"): AssetsAnswer,
+    ("get", "/recordings"): RecordingsAnswer,
+    ("get", "/assets/{asset_id}/levels"): LevelsAnswer,
     ("get", "/assets/{asset_id}"): AssetAnswer,
     ("get", "/assets/{asset_id}/artifacts"): ArtifactsAnswer,
     ("get", "/artifacts"): ArtifactsAnswer,

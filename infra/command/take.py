@@ -12,11 +12,8 @@ from rich.markup import escape
 from infra.command.desk import Desk, at_desk
 from infra.command.names import recording_id
 from shared.errors import Conflict, Unavailable
+from shared.runs.downloads import stored_file
 from shared.runs.gathering import opened
-from shared.runs.results_folder import safe_name, stem_of
-from shared.runs.views import stored_file
-from shared.steps.preparing import load_asset
-from shared.steps.storing import load_artifact
 
 
 @click.command()
@@ -28,7 +25,7 @@ def get(desk: Desk, artifact_id: str, out: str | None, force: bool) -> None:
     """Copy an artifact, or a recording (an id or a name), into a file."""
     identifier = recording_id(desk, artifact_id)
     file = stored_file(desk.home, desk.ctx, identifier)
-    to = _place(out, _name(desk, identifier, file.name))
+    to = _place(out, file.name)
     if not force and os.path.lexists(to):
         raise Conflict(f"{to} is there already; --force replaces it")
     try:
@@ -39,19 +36,6 @@ def get(desk: Desk, artifact_id: str, out: str | None, force: bool) -> None:
     except OSError as error:
         raise Unavailable(f"the file {to}", (error.strerror or "I/O error").lower()) from error
     desk.show({"path": str(to), "bytes": file.bytes}, lambda: escape(str(to)))
-
-
-def _name(desk: Desk, identifier: str, own: str) -> str:
-    """``talk hit 0001.wav``: the recording's name, and what it is of it."""
-    if identifier.startswith("ast_"):
-        asset = load_asset(desk.home, desk.ctx, identifier)
-        return f"{stem_of(asset.sources[0].name)}.{asset.key.rsplit('.', 1)[-1]}"
-    artifact = load_artifact(desk.home.documents, desk.ctx, identifier)
-    stem = stem_of(load_asset(desk.home, desk.ctx, artifact.asset_id).sources[0].name)
-    extension = artifact.key.rsplit(".", 1)[-1]
-    if artifact.kind == "captions":
-        return f"{stem}.{extension}"
-    return f"{stem} {safe_name(Path(own).stem.replace('_', ' '))}.{extension}"
 
 
 def _place(out: str | None, name: str) -> Path:

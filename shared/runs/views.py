@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,18 +19,6 @@ from shared.runs.records import load_run, read_run, run_state
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """An object in the bucket, and what it is for people."""
-
-    key: str
-    name: str
-    """As a file to save."""
-    content_type: str
-    bytes: int
-    sha256: str
 
 
 def list_assets(documents: Documents, ctx: RequestContext) -> Iterator[Asset]:
@@ -203,17 +190,6 @@ def _parent(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
         return lineage(home, ctx, identifier)
     except NotFound:
         return {"id": identifier, "kind": "gone", "parents": []}
-
-
-def stored_file(home: Home, ctx: RequestContext, identifier: str) -> StoredFile:
-    """Where the bytes of an artifact, or of an asset's recording, are; raises ``NotFound``."""
-    if identifier.startswith("ast_"):
-        asset = load_asset(home, ctx, identifier)
-        name = asset.key.rsplit("/", 1)[-1]
-        return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
-    artifact = load_artifact(home.documents, ctx, identifier)
-    name = f"{artifact.meta.get('name', identifier)}.{artifact.key.rsplit('.', 1)[-1]}"
-    return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)
 
 
 def artifact_object(artifact: Artifact) -> dict[str, Any]:

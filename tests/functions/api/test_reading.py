@@ -90,7 +90,7 @@ def test_an_unchanged_answer_is_not_sent_again(desk: Desk, media: str) -> None:
         first = desk.client.get(path)
         again = desk.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b"")
-        assert again.headers["ETag"] == first.headers["ETag"]
+        assert again.headers["ETag"] == first.headers["ETag"].removeprefix("W/")
         weak = f'"other", W/{first.headers["ETag"]}'
         assert desk.client.get(path, headers={"If-None-Match": weak}).status_code == 304
         assert desk.client.get(path, headers={"If-None-Match": '"x"'}).content == first.content
@@ -145,7 +145,7 @@ def test_what_a_browser_is_told_of_bytes(desk: Desk, media: str) -> None:
     assert got.headers["Accept-Ranges"] == "bytes" and got.headers["Content-Type"] == "audio/wav"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Content-Security-Policy"].startswith("sandbox")
-    assert got.headers["Content-Disposition"].startswith("inline; filename*=UTF-8''ast_")
+    assert got.headers["Content-Disposition"] == "inline; filename*=UTF-8''take.wav"
     saved = desk.client.get(media, params={"download": "1"})
     assert saved.headers["Content-Disposition"].startswith("attachment")
     head = desk.client.head(media)

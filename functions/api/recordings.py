@@ -1,0 +1,70 @@
+"""What the console's list shows: small rows, and each recording's shape in a few numbers."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from functions.api.answers import Paged, answer, merged
+from functions.api.identity import Caller
+from shared.contracts.asset import Asset
+from shared.contracts.ids import NAME_PATTERN
+from shared.contracts.semantic_timeline import SemanticTimeline, WindowLoudness
+from shared.homes.documents.readable import readable
+from shared.homes.home import Home
+from shared.runs.listing import recording_rows
+from shared.steps.preparing import load_asset
+
+_FLOOR_LUFS = -60.0
+_KEPT = 2000
+"""So many shapes are kept in memory; each is a few hundred bytes."""
+
+Id = Annotated[str, Path(pattern=NAME_PATTERN)]
+Points = Annotated[int, Query(ge=8, le=1000, description="How many levels.")]
+
+
+def routes(home: Home) -> APIRouter:
+    """The endpoints of the list."""
+    router = APIRouter(tags=["assets"])
+    known_levels = lru_cache(_KEPT)(partial(_levels, home))
+
+    @router.get("/recordings")
+    def recordings(request: Request, ctx: Caller, page: Paged) -> Response:
+        """The recordings in short, by id, each with the state of its results."""
+        found, following = page.of(home, f"{ctx.document_prefix}assets")
+        assets = [asset for _, asset in readable(found, Asset)]
+        rows = recording_rows(home.documents, ctx, assets)
+        shown = [row.model_dump(mode="json", exclude_none=True) for row in rows]
+        return answer(request, merged(shown, "recordings", following))
+
+    @router.get("/assets/{asset_id}/levels")
+    def levels(request: Request, ctx: Caller, asset_id: Id, points: Points = 120) -> Response:
+        """How loud it is over its length: `points` levels from 0 to 1, none where it was not heard yet."""
+        load_asset(home, ctx, asset_id)
+        where = {"asset_id": asset_id, "kind": SemanticTimeline.kind}
+        keys = [
+            str(found.data["key"])
+            for found in home.documents.list(f"{ctx.document_prefix}artifacts", where=where)
+        ]
+        told = known_levels(keys[0], points) if keys else ()
+        return answer(request, {"asset_id": asset_id, "levels": told})
+
+    return router
+
+
+def _levels(home: Home, key: str, points: int) -> tuple[float, ...]:
+    """Of a semantic timeline, which never changes."""
+    curve = SemanticTimeline.read_from(home.objects.read(key)).loudness
+    return loudest_levels(curve, points) if curve is not None else ()
+
+
+def loudest_levels(curve: WindowLoudness, points: int) -> tuple[float, ...]:
+    """The loudest window of each of ``points`` equal parts (of each window, if there are fewer), from
+    0 for -60 LUFS to 1 for 0 LUFS.
+    """
+    lufs = [_FLOOR_LUFS if one is None else one for one in curve.lufs]
+    count = min(points, len(lufs))
+    parts = [lufs[at * len(lufs) // count : (at + 1) * len(lufs) // count] for at in range(count)]
+    return tuple(round(min(1.0, max(0.0, 1 - max(part) / _FLOOR_LUFS)), 3) for part in parts)

@@ -1,0 +1,46 @@
+"""One file of a recording to take home: where its bytes are, and what it is called after its recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.contracts.asset import Asset
+from shared.contracts.context import RequestContext
+from shared.homes.home import Home
+from shared.runs.results_folder import safe_name, stem_of
+from shared.steps.preparing import load_asset
+from shared.steps.storing import load_artifact
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object in the bucket, and what it is for people."""
+
+    key: str
+    name: str
+    """As a file to save: ``talk.wav``, ``talk hit 0001.wav``, ``talk.srt``."""
+    content_type: str
+    bytes: int
+    sha256: str
+
+
+def stored_file(home: Home, ctx: RequestContext, identifier: str) -> StoredFile:
+    """Where the bytes of an artifact, or of an asset's recording, are; raises ``NotFound``."""
+    if identifier.startswith("ast_"):
+        asset = load_asset(home, ctx, identifier)
+        name = f"{_stem(asset)}.{_extension(asset.key)}"
+        return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
+    artifact = load_artifact(home.documents, ctx, identifier)
+    stem = _stem(load_asset(home, ctx, artifact.asset_id))
+    own = safe_name(str(artifact.meta.get("name", identifier)).replace("_", " "))
+    name = stem if artifact.kind == "captions" else f"{stem} {own}"
+    name = f"{name}.{_extension(artifact.key)}"
+    return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)
+
+
+def _stem(asset: Asset) -> str:
+    return stem_of(asset.sources[0].name if asset.sources else asset.asset_id)
+
+
+def _extension(key: str) -> str:
+    return key.rsplit(".", 1)[-1]
