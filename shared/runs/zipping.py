@@ -44,7 +44,7 @@ def zipped(home: Home, results: Results) -> Iterator[bytes]:
     Raises ``NotFound`` where an object is gone: what was given until then is then no whole zip.
     """
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[arg-type]  # it writes, no more
+    with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[call-overload]  # it writes, no more
         for path, content in results.texts.items():
             archive.writestr(_info(results, path, len(content), text=True), content)
             yield sink.taken()
@@ -66,8 +66,8 @@ def _info(results: Results, path: str, size: int, *, text: bool) -> zipfile.ZipI
 
 
 def _is_text(entry: Entry) -> bool:
-    plain = entry.artifact is not None and entry.member is None
-    return plain and entry.artifact.content_type.startswith(_TEXT)  # type: ignore[union-attr]
+    made = entry.artifact
+    return made is not None and entry.member is None and made.content_type.startswith(_TEXT)
 
 
 def _contents(home: Home, results: Results) -> Iterator[tuple[Entry, int, Iterator[bytes]]]:

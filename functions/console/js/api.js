@@ -11,8 +11,8 @@ export class ApiError extends Error {
 const OFFLINE = { code: "offline", message: "the server does not answer" };
 
 /** JSON in, JSON out; raises `ApiError`. */
-export async function call(path, { method = "GET", body, signal } = {}) {
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+export async function call(path, { method = "GET", body, headers: more, signal } = {}) {
+  const headers = { ...more, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
   const payload = body === undefined ? undefined : JSON.stringify(body);
   let response;
   try {
@@ -34,17 +34,18 @@ async function refusal(response) {
 export const get = (path, signal) => call(path, { signal });
 export const post = (path, body) => call(path, { method: "POST", body });
 
-/** All rows of a paged list. */
-export async function all(path, rows, signal) {
+/** All rows of a paged list; `each` hears those that are there after every page. */
+export async function all(path, rows, signal, { limit = 500, each } = {}) {
   const found = [];
   let after = null;
   do {
     const url = new URL(path, location.origin);
-    url.searchParams.set("limit", "500");
+    url.searchParams.set("limit", String(limit));
     if (after) url.searchParams.set("after", after);
     const page = await get(`${url.pathname}${url.search}`, signal);
     found.push(...page[rows]);
     after = page.next;
+    each?.([...found]);
   } while (after);
   return found;
 }

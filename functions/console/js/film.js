@@ -97,8 +97,28 @@ class Taker {
   }
 }
 
+/** One picture of a video, small; null where the browser can't play it. */
+export async function still(url, atMs) {
+  return withVideo(url, atMs, (video) => {
+    const height = 96;
+    const width = Math.round((height * video.videoWidth) / video.videoHeight) || 1;
+    return createImageBitmap(video, { resizeWidth: width, resizeHeight: height }).catch(() => null);
+  });
+}
+
 /** One picture of a video, cut to a box in parts of the width and height; for a face's portrait. */
 export async function portrait(url, atMs, box, canvas) {
+  await withVideo(url, atMs, (video) => {
+    const { videoWidth: wide, videoHeight: high } = video;
+    const side = Math.min(Math.max(box.width * wide, box.height * high) * 1.5, wide, high);
+    const x = Math.min(Math.max(0, (box.x + box.width / 2) * wide - side / 2), wide - side);
+    const y = Math.min(Math.max(0, (box.y + box.height / 2) * high - side / 2), high - side);
+    const { context, width, height } = prepare(canvas);
+    context.drawImage(video, x, y, side, side, 0, 0, width, height);
+  });
+}
+
+async function withVideo(url, atMs, use) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, preload: "auto", src: url });
   await new Promise((done) => {
@@ -106,14 +126,8 @@ export async function portrait(url, atMs, box, canvas) {
     video.onerror = done;
     video.currentTime = atMs / 1000 + 0.001;
   });
-  const { videoWidth: wide, videoHeight: high } = video;
-  if (wide) {
-    const side = Math.min(Math.max(box.width * wide, box.height * high) * 1.5, wide, high);
-    const x = Math.min(Math.max(0, (box.x + box.width / 2) * wide - side / 2), wide - side);
-    const y = Math.min(Math.max(0, (box.y + box.height / 2) * high - side / 2), high - side);
-    const { context, width, height } = prepare(canvas);
-    context.drawImage(video, x, y, side, side, 0, 0, width, height);
-  }
+  const made = video.videoWidth ? await use(video) : null;
   video.removeAttribute("src");
   video.load();
+  return made;
 }

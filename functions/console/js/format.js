@@ -62,5 +62,14 @@ export function mediaWords(media) {
   return words.length ? words : [["pattern", "midi"].includes(media.container) ? "pattern" : media.container];
 }
 
+/** The same of a row of the list. */
+export function rowWords({ kind, size, sample_rate_hz: rate, channels }) {
+  return mediaWords({
+    video: size ? [{ width: size[0], height: size[1] }] : [],
+    audio: rate ? [{ sample_rate_hz: rate, channels }] : [],
+    container: kind,
+  });
+}
+
 /** The name that people gave a recording. */
 export const assetName = (asset) => asset.sources?.at(-1)?.name ?? asset.asset_id;

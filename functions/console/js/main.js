@@ -11,6 +11,7 @@ import { pipeline, readPipeline } from "./pipeline.js";
 import { store, useStore } from "./store.js";
 import { DropTarget } from "./dropzone.js";
 import { Toasts } from "./toast.js";
+import { findCutOff } from "./uploads.js";
 
 const identity = store(null);
 
@@ -99,4 +100,5 @@ function ThemeSwitch() {
 get("/me").then((me) => identity.set(me), () => {});
 readPipeline();
 begin();
+findCutOff();
 render(html`<${App} />`, document.getElementById("app"));

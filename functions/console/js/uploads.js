@@ -1,45 +1,74 @@
-// Uploads by resumable sessions, in pieces, so that a broken connection costs one piece at most.
+// Uploads by resumable sessions, in pieces: what breaks costs one piece at most. While the server is
+// away an upload waits and then goes on; after a reload of the page it goes on once its file is
+// chosen again.
 
 import { ApiError, call } from "./api.js";
 import { track } from "./live.js";
-import { store } from "./store.js";
+import { kept, store } from "./store.js";
 
 const PIECE_BYTES = 8 << 20; // a multiple of 256 KiB, as the protocol demands
 const AT_ONCE = 2;
-const RETRIES = 4;
+const PAUSE_MS = [500, 1000, 2000, 4000, 8000];
+const PASSING = new Set([0, 408, 409, 429, 502, 503, 504]); // 409: the broken request still holds it
 
-/** `{key, name, size, sent, state: waiting|sending|done|failed|cancelled, error, runId}`, newest first. */
+/**
+ * `{key, name, size, sent, state, error, runId}`, newest first. `state`: waiting, sending, away (the
+ * server does not answer), cut (its file must be chosen again), done, failed, cancelled.
+ */
 export const uploads = store([]);
+
+/** File's fingerprint -> upload id, of what is under way. */
+const begun = kept("uploads", {});
+const fingerprint = ({ name, size, lastModified }) => `${name}|${size}|${lastModified}`;
 
 let counted = 0;
 
-/** Take files in; each opens a run of its own. */
+/** Take files in; each opens a run of its own, or goes on with an upload that was cut off. */
 export function take(files) {
-  const added = [...files].map((file) => ({
-    key: `upload-${(counted += 1)}`,
-    file,
-    name: file.name,
-    size: file.size,
-    sent: 0,
-    state: "waiting",
-    error: null,
-    runId: null,
-    abort: new AbortController(),
-  }));
-  uploads.set((list) => [...added.reverse(), ...list]);
+  const added = [...files].map((file) => row({ file, name: file.name, size: file.size, print: fingerprint(file) }));
+  const prints = new Set(added.map((one) => one.print));
+  uploads.set((list) => [...added.reverse(), ...list.filter((one) => one.state !== "cut" || !prints.has(one.print))]);
   next();
 }
 
-/** Try a failed one again. */
+const row = (given) => ({
+  key: `upload-${(counted += 1)}`,
+  sent: 0,
+  state: "waiting",
+  error: null,
+  runId: null,
+  once: crypto.randomUUID?.() ?? `${Date.now()}-${counted}`,
+  abort: new AbortController(),
+  ...given,
+});
+
+/** Show what a reload of the page cut off. */
+export async function findCutOff() {
+  for (const [print, id] of Object.entries(begun.get())) {
+    const session = await call(`/uploads/${id}`).catch((failure) => failure);
+    if (session.state === "open") {
+      const { name, size_bytes: size, received_bytes: sent } = session;
+      uploads.set((list) => (list.some((one) => one.print === print) ? list : [...list, row({ name, size, sent, print, state: "cut" })]));
+    } else if (session.state === "complete" || session.status === 404) forget(print);
+  }
+}
+
+const forget = (print) => begun.set(({ [print]: _, ...others }) => others);
+
+/** Try a failed one again, from where it stopped. */
 export function again(key) {
-  change(key, { state: "waiting", error: null, sent: 0, abort: new AbortController() });
+  change(key, { state: "waiting", error: null, abort: new AbortController() });
   next();
 }
 
+/** Give one up, here and on the server. */
 export function cancel(key) {
   const upload = uploads.get().find((one) => one.key === key);
+  const id = begun.get()[upload.print];
   change(key, { state: "cancelled" });
-  upload?.abort.abort();
+  upload.abort.abort();
+  if (id) call(`/uploads/${id}`, { method: "DELETE" }).catch(() => {}); // it expires by itself, too
+  forget(upload.print);
   next();
 }
 
@@ -50,17 +79,18 @@ const change = (key, changes) =>
 
 function next() {
   const list = uploads.get();
-  const free = AT_ONCE - list.filter((one) => one.state === "sending").length;
+  const free = AT_ONCE - list.filter((one) => one.state === "sending" || one.state === "away").length;
   const waiting = list.filter((one) => one.state === "waiting").reverse().slice(0, Math.max(0, free));
   for (const upload of waiting) run(upload);
 }
 
 async function run(upload) {
-  const { key, abort } = upload;
+  const { key, abort, print } = upload;
   change(key, { state: "sending" });
   try {
     const runId = await send(upload);
     change(key, { state: "done", sent: upload.size, runId });
+    forget(print);
     track(runId);
   } catch (failure) {
     if (!abort.signal.aborted) change(key, { state: "failed", error: failure.error ?? { message: String(failure) } });
@@ -68,30 +98,60 @@ async function run(upload) {
   next();
 }
 
-async function send({ key, file, name, size, abort }) {
-  const { signal } = abort;
+async function send(upload) {
+  const { key, file, size, abort: { signal } } = upload;
+  const session = await patiently(upload, () => open(upload));
+  let at = session.received_bytes;
+  for (let done = session.state === "complete"; !done; ) {
+    const answer = await patiently(upload, async (broke) => {
+      if (broke) at = null; // whatever of the piece has arrived stays
+      if (at === null) {
+        const told = await ask(session.upload_url, size, signal);
+        if (told.done) return told;
+        at = told.received;
+      }
+      return put(session.upload_url, file, at, signal, (sent) => change(key, { sent }));
+    });
+    ({ done } = answer);
+    at = answer.received;
+  }
+  return (await patiently(upload, () => call(session.links.self, { signal }))).run_id;
+}
+
+/** Do it, and do it again for as long as the server is away. `act` hears whether it broke before. */
+async function patiently({ key, abort: { signal } }, act) {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      const answer = await act(failures > 0);
+      if (failures) change(key, { state: "sending" });
+      return answer;
+    } catch (failure) {
+      if (signal.aborted || !PASSING.has(failure.status)) throw failure;
+      change(key, { state: "away" });
+      await new Promise((go) => setTimeout(go, PAUSE_MS[Math.min(failures, PAUSE_MS.length - 1)]));
+      if (signal.aborted) throw failure;
+    }
+  }
+}
+
+/** The session that was begun for this very file, or a new one. */
+async function open({ file, name, size, print, once, abort: { signal } }) {
+  const known = begun.get()[print];
+  if (known) {
+    const session = await call(`/uploads/${known}`, { signal }).catch((failure) => {
+      if (failure.status !== 404) throw failure;
+      forget(print);
+    });
+    if (session) return session;
+  }
   const session = await call("/uploads", {
     method: "POST",
     body: { name, size_bytes: size, ...(file.type ? { content_type: file.type } : {}) },
+    headers: { "Idempotency-Key": once },
     signal,
   });
-  const told = (sent) => change(key, { sent });
-  let at = 0;
-  for (let failures = 0; ; ) {
-    try {
-      const answer = await put(session.upload_url, file, at, signal, told);
-      if (answer.done) break;
-      at = answer.received;
-      failures = 0;
-    } catch (failure) {
-      if (signal.aborted || failure.status || (failures += 1) > RETRIES) throw failure;
-      await new Promise((go) => setTimeout(go, 500 * 2 ** failures));
-      const answer = await ask(session.upload_url, size, signal).catch(() => null);
-      if (answer?.done) break;
-      at = answer?.received ?? at;
-    }
-  }
-  return (await call(session.links.self, { signal })).run_id;
+  begun.set((now) => ({ ...now, [print]: session.upload_id }));
+  return session;
 }
 
 /** Send one piece from `at` on; tells how far it is. */
