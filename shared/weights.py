@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Family = Literal["whisper", "demucs"]
+State = Literal["installed", "damaged", "absent"]
 
 
 @dataclass(frozen=True)
@@ -213,3 +215,17 @@ WEIGHTS: Mapping[str, Weights] = {row.name: row for row in (*_WHISPER, *_DEMUCS)
 def family(name: Family) -> list[Weights]:
     """The rows of one family, in the table's order."""
     return [row for row in WEIGHTS.values() if row.family == name]
+
+
+def installed_state(row: Weights, folder: Path) -> State:
+    """What the models folder ``folder`` holds of it, by the files' names and sizes alone."""
+    place = folder / row.name
+    if not place.is_dir():
+        return "absent"
+    there = all(sized(file, place / file.name) for file in row.files)
+    return "installed" if there else "damaged"
+
+
+def sized(file: WeightFile, path: Path) -> bool:
+    """Is there a file of its size?"""
+    return path.is_file() and file.bytes in (None, path.stat().st_size)

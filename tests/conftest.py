@@ -12,14 +12,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from infra.command.fetching import state_of
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
 from shared.settings import Settings
 from shared.settings import settings as read_settings
 from shared.watch import health
 from shared.watch.log import configure
-from shared.weights import WEIGHTS
+from shared.weights import WEIGHTS, installed_state
 
 _PROJECTS = itertools.count(1)
 
@@ -95,7 +94,7 @@ def real_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The models folder with Whisper's published ``base`` and ``tiny.en``; skips without them."""
     folder = Path(_KEPT_MODELS)
     for name in ("base", "tiny.en"):
-        if state_of(WEIGHTS[name], folder) != "installed":
+        if installed_state(WEIGHTS[name], folder) != "installed":
             pytest.skip(f"{folder} lacks the weights: `rushes models install {name}`")
     monkeypatch.setenv("RUSHES_MODELS", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -7,7 +7,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from functions.api import (
     answers,
-    effects,
+    choices,
     following,
     guard,
     keeping,
@@ -46,7 +46,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
         recordings.routes(home),
         steps.routes(home),
         keeping.routes(home),
-        effects.routes(),
+        choices.routes(home),
     ):
         app.include_router(router)
     openapi.install(app)

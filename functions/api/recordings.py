@@ -10,14 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from functions.api.answers import Paged, answer, merged
 from functions.api.identity import Caller
 from shared.contracts.asset import Asset
+from shared.contracts.audio_activity import AudioActivity, Waveform
 from shared.contracts.ids import NAME_PATTERN
-from shared.contracts.semantic_timeline import SemanticTimeline, WindowLoudness
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.runs.listing import recording_rows
 from shared.steps.preparing import load_asset
 
-_FLOOR_LUFS = -60.0
 _KEPT = 2000
 """So many shapes are kept in memory; each is a few hundred bytes."""
 
@@ -41,9 +40,9 @@ def routes(home: Home) -> APIRouter:
 
     @router.get("/assets/{asset_id}/levels")
     def levels(request: Request, ctx: Caller, asset_id: Id, points: Points = 120) -> Response:
-        """How loud it is over its length: `points` levels from 0 to 1, none where it was not heard yet."""
+        """Its outline: the highest sample of each of `points` parts, 0 to 1; none before it was heard."""
         load_asset(home, ctx, asset_id)
-        where = {"asset_id": asset_id, "kind": SemanticTimeline.kind}
+        where = {"asset_id": asset_id, "kind": AudioActivity.kind}
         keys = [
             str(found.data["key"])
             for found in home.documents.list(f"{ctx.document_prefix}artifacts", where=where)
@@ -55,16 +54,19 @@ def routes(home: Home) -> APIRouter:
 
 
 def _levels(home: Home, key: str, points: int) -> tuple[float, ...]:
-    """Of a semantic timeline, which never changes."""
-    curve = SemanticTimeline.read_from(home.objects.read(key)).loudness
-    return loudest_levels(curve, points) if curve is not None else ()
+    """Of what was heard, which never changes."""
+    return highest_levels(AudioActivity.read_from(home.objects.read(key)).waveform, points)
 
 
-def loudest_levels(curve: WindowLoudness, points: int) -> tuple[float, ...]:
-    """The loudest window of each of ``points`` equal parts (of each window, if there are fewer), from
-    0 for -60 LUFS to 1 for 0 LUFS.
+def highest_levels(waveform: Waveform, points: int) -> tuple[float, ...]:
+    """The highest absolute sample of each of ``points`` equal parts, full scale 1; of each step of
+    the waveform, if there are fewer.
     """
-    lufs = [_FLOOR_LUFS if one is None else one for one in curve.lufs]
-    count = min(points, len(lufs))
-    parts = [lufs[at * len(lufs) // count : (at + 1) * len(lufs) // count] for at in range(count)]
-    return tuple(round(min(1.0, max(0.0, 1 - max(part) / _FLOOR_LUFS)), 3) for part in parts)
+    import numpy as np
+
+    peaks = np.maximum(waveform.highest.values(), -waveform.lowest.values())
+    count = min(points, len(peaks))
+    if count == 0:
+        return ()
+    highest = np.maximum.reduceat(peaks, np.arange(count) * len(peaks) // count)
+    return tuple(round(float(level), 3) for level in np.clip(highest, 0.0, 1.0))

@@ -110,11 +110,11 @@ class RecordingsAnswer(BaseModel):
 
 
 class LevelsAnswer(BaseModel):
-    """How loud a recording is over its length."""
+    """A recording's outline."""
 
     asset_id: str
     levels: list[float]
-    """From 0 (-60 LUFS or less) to 1 (0 LUFS), each of an equal part of its length."""
+    """The highest sample of each equal part of its length, full scale 1."""
 
 
 class ArtifactsAnswer(BaseModel):

@@ -19,12 +19,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
 from shared.errors import Conflict, Unavailable
-from shared.weights import Piece, WeightFile, Weights
+from shared.weights import Piece, WeightFile, Weights, sized
 
-State = Literal["installed", "damaged", "absent"]
 Told = Callable[[int], None]
 """Told how many bytes more there are."""
 
@@ -41,15 +40,6 @@ _TIMEOUT_S = 20.0
 _PIP_TIMEOUT_S = 3600.0
 
 
-def state_of(row: Weights, folder: Path) -> State:
-    """What the models folder ``folder`` holds of it, by the files' names and sizes alone."""
-    place = folder / row.name
-    if not place.is_dir():
-        return "absent"
-    there = all(_sized(file, place / file.name) for file in row.files)
-    return "installed" if there else "damaged"
-
-
 def damaged_files(row: Weights, folder: Path) -> list[str]:
     """The names of its files that are missing or differ in any bit."""
     return [file.name for file in row.files if not whole(file, folder / row.name / file.name)]
@@ -57,15 +47,11 @@ def damaged_files(row: Weights, folder: Path) -> list[str]:
 
 def whole(file: WeightFile, path: Path) -> bool:
     """Is it this file, to the last bit?"""
-    if not _sized(file, path):
+    if not sized(file, path):
         return False
     with path.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     return found.startswith(file.sha256)
-
-
-def _sized(file: WeightFile, path: Path) -> bool:
-    return path.is_file() and file.bytes in (None, path.stat().st_size)
 
 
 def install(row: Weights, folder: Path, told: Told) -> bool:

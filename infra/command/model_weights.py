@@ -10,9 +10,9 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from infra.command.desk import Desk, at_desk, stderr, table
-from infra.command.fetching import damaged_files, install, state_of
+from infra.command.fetching import damaged_files, install
 from shared.errors import ValidationError
-from shared.weights import WEIGHTS, Weights
+from shared.weights import WEIGHTS, Weights, installed_state
 
 
 @click.group()
@@ -53,7 +53,9 @@ def install_command(desk: Desk, names: tuple[str, ...]) -> None:
 def verify_command(desk: Desk, names: tuple[str, ...]) -> None:
     """Check every byte of the installed weights, or of NAME...; exit code 1 if one differs."""
     folder = desk.settings.models
-    rows = _rows(names) or [row for row in WEIGHTS.values() if state_of(row, folder) != "absent"]
+    rows = _rows(names) or [
+        row for row in WEIGHTS.values() if installed_state(row, folder) != "absent"
+    ]
     found = [{"name": row.name, "damaged": damaged_files(row, folder)} for row in rows]
     desk.show({"models": found}, lambda: "\n".join(map(_verdict, found)) or "nothing is installed")
     if any(one["damaged"] for one in found):
@@ -78,7 +80,7 @@ def _described(row: Weights, folder: Path) -> dict[str, Any]:
     return {
         "name": row.name,
         "family": row.family,
-        "state": state_of(row, folder),
+        "state": installed_state(row, folder),
         "bytes": row.bytes,
         "licence": row.licence,
         "hub": row.hub,

@@ -30,7 +30,7 @@ class RecordingRow(BaseModel):
 
     asset_id: str
     name: str
-    """Its file's, as last uploaded."""
+    """Its file's, as first uploaded: what its downloads are called after."""
     kind: Kind
     state: State
     """Of its results over all runs: `running` while a step of it works; `failed` where nothing was
@@ -61,7 +61,7 @@ def _row(documents: Documents, ctx: RequestContext, asset: Asset) -> RecordingRo
     video, audio = media.video[:1], media.audio[:1]
     return RecordingRow(
         asset_id=asset.asset_id,
-        name=asset.sources[-1].name if asset.sources else asset.asset_id,
+        name=asset.sources[0].name if asset.sources else asset.asset_id,
         kind=_kind(media),
         state=results_state(_records(documents, ctx, runs)),
         added_at=round(runs[-1].created_at, 1) if runs else None,

@@ -52,6 +52,7 @@ export async function all(path, rows, signal, { limit = 500, each } = {}) {
 
 export const contentOf = (artifact) => `/artifacts/${artifact.artifact_id}/content`;
 export const mediaOf = (assetId) => `/assets/${assetId}/media`;
+export const resultsOf = (assetId) => `/assets/${assetId}/results.zip`;
 export const downloadOf = (path) => `${path}?download=1`;
 
 /** A JSON artifact's content. */

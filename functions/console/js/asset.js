@@ -1,7 +1,8 @@
 // One recording: its picture, its time axis with layers, and panels for what can be done with it.
 
-import { call, contentOf, downloadOf, mediaOf } from "./api.js";
+import { call, contentOf, downloadOf, mediaOf, resultsOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
+import { EffectsPanel } from "./effects-panel.js";
 import { ErrorBox } from "./error-box.js";
 import { FacesPanel } from "./faces.js";
 import { FilesPanel } from "./files.js";
@@ -92,6 +93,14 @@ function Loaded({ data }) {
     else if (item.artifact) player.playClip(item, contentOf(item.artifact));
     else player.playRange(item);
   };
+  const [wanted, setWanted] = useState(null);
+  const hear = (id) => (setVersionId(id), setWanted(id));
+  useEffect(() => {
+    if (!wanted || version?.id !== wanted) return; // it comes with the next reading
+    setWanted(null);
+    player.useMix(null);
+    player.play();
+  }, [wanted, version?.id]);
   const select = (item) => {
     setSelected(item);
     player.seek(item.startMs);
@@ -104,6 +113,7 @@ function Loaded({ data }) {
     found.transcript && ["transcript", "Transcript", html`<${TranscriptPanel} data=${data} player=${player} />`],
     found.regions && ["faces", "Faces", html`<${FacesPanel} data=${data} player=${player} onWatch=${setVersionId} />`],
     hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${steps} />`, stemGroups(data).length],
+    hasSound && ["effects", "Effects", html`<${EffectsPanel} data=${data} version=${version} onHear=${hear} />`],
     ["files", "Files", html`<${FilesPanel} data=${data} />`],
     ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${steps} />`],
   ].filter(Boolean);
@@ -120,7 +130,8 @@ function Loaded({ data }) {
     ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? note : "no sound"} player=${player}
       selected=${selected} onPick=${pick} onSelect=${select} filmUrl=${hasVideo ? mediaOf(asset.asset_id) : null} />`}
     <${Tabs} label="Panels" name="panel" tabs=${tabs} />
-    <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId} />
+    <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId}
+      verb=${!hasVideo ? "Listen to" : hasSound ? "Play" : "Watch"} />
   </article>`;
 }
 
@@ -143,7 +154,8 @@ function Head({ data }) {
     <div class="asset-title"><h1 id="asset-name">${assetName(asset)}</h1>
       <p class="dim">${[...mediaWords(asset.media), bytes(asset.bytes)].join(" · ")}</p></div>
     <span class="grow"></span>
-    <a class="button" href=${downloadOf(mediaOf(asset.asset_id))} download><${Icon} name="download" size=${14} /> <span>Original</span></a>
+    <a class="button" aria-label="Original" href=${downloadOf(mediaOf(asset.asset_id))} download><${Icon} name="download" size=${14} /> <span>Original</span></a>
+    ${data.artifacts.size > 0 && html`<a class="button primary" aria-label="All results" href=${resultsOf(asset.asset_id)} download><${Icon} name="zip" size=${14} /> <span>All results</span></a>`}
     <button type="button" class="plain" aria-label="Erase this recording" title="Erase" onClick=${erase}><${Icon} name="trash" /></button>
     ${active.map((run) => html`<${StepStrip} key=${run.run_id} steps=${run.steps} />`)}
   </header>`;

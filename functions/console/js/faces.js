@@ -55,7 +55,7 @@ export function FacesPanel({ data, player, onWatch }) {
       <span class="dim">${result ? `${count(result.meta.frames_covered ?? 0, "frame")} covered` : ""}</span>
     </div>
     ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
-    ${doubts.length > 0 && html`<div class="doubts"><h3>Look at these before you publish</h3><ul>${doubts.map((doubt, at) => html`<li key=${at}>
+    ${doubts.length > 0 && html`<div class="doubts"><h2>Look at these before you publish</h2><ul>${doubts.map((doubt, at) => html`<li key=${at}>
       ${doubt.time_ms != null && html`<button type="button" class="cue-time" onClick=${() => player.seek(doubt.time_ms)}>${time(doubt.time_ms, 1)}</button>`} ${doubt.reason}</li>`)}</ul></div>`}
   </div>`;
 }

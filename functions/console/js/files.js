@@ -12,7 +12,7 @@ export function FilesPanel({ data }) {
   const groups = [...data.steps].filter(([, { artifacts }]) => artifacts.length);
   if (!groups.length) return html`<div class="empty"><p><strong>No files yet</strong></p><p class="dim">They appear here as steps finish.</p></div>`;
   return html`<div class="files">${groups.map(([step, { artifacts }]) => html`<section key=${step} aria-label=${stepTitle(step)}>
-    <h3>${stepTitle(step)} <span class="dim">${artifacts[0].meta.backend_type === "stub" ? "a stand-in" : artifacts[0].meta.backend_version}</span></h3>
+    <h2>${stepTitle(step)} <span class="dim">${artifacts[0].meta.backend_type === "stub" ? "a stand-in" : artifacts[0].meta.backend_version}</span></h2>
     ${[...byKind(artifacts)].sort(picturesFirst).map(([kind, list]) => html`<${Kind} key=${kind} kind=${kind} list=${list} />`)}
   </section>`)}</div>`;
 }

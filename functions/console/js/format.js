@@ -72,4 +72,4 @@ export function rowWords({ kind, size, sample_rate_hz: rate, channels }) {
 }
 
 /** The name that people gave a recording. */
-export const assetName = (asset) => asset.sources?.at(-1)?.name ?? asset.asset_id;
+export const assetName = (asset) => asset.sources?.[0]?.name ?? asset.asset_id;

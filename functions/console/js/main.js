@@ -8,6 +8,7 @@ import { Library } from "./library.js";
 import { begin, online, runs, settled } from "./live.js";
 import { get } from "./api.js";
 import { pipeline, readPipeline } from "./pipeline.js";
+import { SettingsPage } from "./settings.js";
 import { store, useStore } from "./store.js";
 import { DropTarget } from "./dropzone.js";
 import { Toasts } from "./toast.js";
@@ -32,7 +33,7 @@ function App() {
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <${TopBar} onHelp=${() => setHelping(true)} />
     <main id="main" tabindex="-1">
-      ${assetId ? html`<${AssetPage} key=${assetId} assetId=${assetId} />` : html`<${Library} />`}
+      ${assetId ? html`<${AssetPage} key=${assetId} assetId=${assetId} />` : route === "#/settings" ? html`<${SettingsPage} />` : html`<${Library} />`}
     </main>
     <${DropTarget} />
     <${Toasts} />
@@ -73,6 +74,7 @@ function TopBar({ onHelp }) {
     </span>
     <span class="grow"></span>
     ${who && html`<span class="who" title="Tenant and environment">${who.tenant_id}<i>/</i>${who.env}</span>`}
+    <a class="plain" href="#/settings" aria-label="Settings" title="Settings"><${Icon} name="gear" /></a>
     <${ThemeSwitch} />
     <button type="button" class="plain" aria-label="Keyboard" title="Keyboard (?)" onClick=${onHelp}><${Icon} name="help" /></button>
   </header>`;

@@ -5,6 +5,7 @@ import { count, decimal } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { track } from "./live.js";
+import { MixForm } from "./mix-form.js";
 import { Mix } from "./mix.js";
 import { drawPeaks, peaksOf } from "./peaks.js";
 import { useStore } from "./store.js";
@@ -39,12 +40,17 @@ export function MixPanel({ data, player, pipeline }) {
   const separate = () =>
     reprocess(data.asset.asset_id, "separate.stems").then((run) => (track(run.run_id), toast("Separation runs; it takes about as long as the recording")), toastError);
   useEffect(() => () => player.useMix(null), [player]);
-  if (!groups.length) {
-    return html`<div class="empty"><p><strong>No stems yet</strong></p>
-      <p class="dim">Stems appear here once the recording is separated, or a timeline is mixed with its buses.</p>
-      ${canSeparate && html`<button type="button" class="button primary" onClick=${separate}>Separate into stems</button>`}</div>`;
-  }
-  return html`<div class="mixer">${groups.map((group) => html`<${Group} key=${`${group.id}-${group.tracks[0].artifact.artifact_id}`} group=${group} player=${player} />`)}</div>`;
+  const [asking, setAsking] = useState(false);
+  return html`<div class="mixer">
+    ${groups.map((group) => html`<${Group} key=${`${group.id}-${group.tracks[0].artifact.artifact_id}`} group=${group} player=${player} />`)}
+    ${!groups.length && !asking && html`<div class="empty"><p><strong>No stems yet</strong></p>
+      <p class="dim">Stems appear here once the recording is separated, or mixed with a stem of each bus.</p></div>`}
+    <div class="panel-bar">
+      ${canSeparate && !groups.some((group) => group.id === "stems") && html`<button type="button" class="button" onClick=${separate}>Separate into stems</button>`}
+      <button type="button" class="button" aria-expanded=${asking ? "true" : "false"} onClick=${() => setAsking(!asking)}><${Icon} name="plus" size=${14} /> New mix</button>
+    </div>
+    ${asking && html`<${MixForm} data=${data} onMade=${() => setAsking(false)} />`}
+  </div>`;
 }
 
 function Group({ group, player }) {

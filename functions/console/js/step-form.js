@@ -34,9 +34,20 @@ function flat(field) {
   return real?.length === 1 ? { ...field, ...real[0], title: field.title } : field;
 }
 
+/** A form that runs the step on a recording. */
 export function StepForm({ assetId, step, path, onClose }) {
+  const send = async (params) => {
+    const run = await reprocess(assetId, step, params);
+    track(run.run_id);
+    toast(`${stepTitle(step)} runs`);
+  };
+  return html`<${ParamsForm} title=${stepTitle(step)} path=${path} words="Run" onSend=${send} onClose=${onClose} />`;
+}
+
+/** The params of the step that `path` begins; `first`: those that are filled in at first. */
+export function ParamsForm({ title, path, first = {}, words, onSend, onClose }) {
   const [fields, setFields] = useState(null);
-  const [values, setValues] = useState({});
+  const [values, setValues] = useState(() => Object.fromEntries(Object.entries(first).map(([name, value]) => [name, written(value)])));
   const [error, setError] = useState(null);
   useEffect(() => {
     fieldsOf(path).then(setFields, (failure) => setError(failure.error));
@@ -45,15 +56,13 @@ export function StepForm({ assetId, step, path, onClose }) {
     event.preventDefault();
     setError(null);
     try {
-      const run = await reprocess(assetId, step, given(fields, values));
-      track(run.run_id);
-      toast(`${stepTitle(step)} runs`);
+      await onSend(given(fields, values));
       onClose();
     } catch (failure) {
       setError(failure.error ?? { code: "validation_error", message: failure.message });
     }
   };
-  return html`<${Dialog} title=${stepTitle(step)} onClose=${onClose}>
+  return html`<${Dialog} title=${title} onClose=${onClose}>
     <form class="step-form" onSubmit=${send}>
       <p class="dim">What is left empty stays as it is by default.</p>
       ${!fields && !error && html`<p class="dim" aria-busy="true">Reading…</p>`}
@@ -61,10 +70,12 @@ export function StepForm({ assetId, step, path, onClose }) {
         onChange=${(value) => setValues((now) => ({ ...now, [field.name]: value }))} />`)}
       ${error && html`<${ErrorBox} error=${error} />`}
       <div class="form-end"><button type="button" class="button" onClick=${onClose}>Cancel</button>
-        <button type="submit" class="button primary" disabled=${!fields}>Run</button></div>
+        <button type="submit" class="button primary" disabled=${!fields}>${words}</button></div>
     </form>
   <//>`;
 }
+
+const written = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function Field({ field, value, onChange }) {
   const id = `field-${field.name}`;

@@ -46,7 +46,7 @@ export function StepsPanel({ data, pipeline }) {
   };
   return html`<div class="steps-panel">
     <ul class="rows">${known.map((step) => html`<${StepRow} key=${step} step=${step} last=${data.last.get(step)} onAgain=${() => runAgain(step)} onSet=${() => setAsking(step)} />`)}</ul>
-    ${more.length > 0 && html`<h3 class="section">More that can be done</h3>
+    ${more.length > 0 && html`<h2 class="section">More that can be done</h2>
       <ul class="more">${more.map((row) => html`<li key=${row.step}><button type="button" class="button" onClick=${() => setAsking(row.step)}>${stepTitle(row.step)}…</button></li>`)}</ul>`}
     ${asking && html`<${StepForm} key=${asking} assetId=${assetId} step=${asking} path=${pipeline.find((row) => row.step === asking)?.path} onClose=${() => setAsking(null)} />`}
   </div>`;

@@ -91,7 +91,7 @@ function Cue({ cue, words, text, editing, player, onEdit, onText, onDone }) {
   };
   const own = words.slice(cue.first_word, cue.first_word + cue.word_count);
   return html`<li class=${cx("cue", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
-    <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
+    <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms, 1)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
     ${editing
       ? html`<div class="cue-field"><textarea ref=${field} rows="2" aria-label=${`Text of line ${cue.index}`} value=${now} onInput=${(event) => onText(event.target.value)}
           onKeyDown=${onKeyDown} onBlur=${onDone}></textarea><small class=${cx("dim", now.length > MOST_CHARS && "bad")}>${now.length} of ${MOST_CHARS}</small></div>`

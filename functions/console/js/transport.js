@@ -5,7 +5,8 @@ import { Icon } from "./icons.js";
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { useStore } from "./store.js";
 
-export function Transport({ player, durationMs, versions, version, onVersion }) {
+/** `verb`: what one does with a version: listens to it, or watches it. */
+export function Transport({ player, durationMs, versions, version, verb, onVersion }) {
   const { playing, looping, clip, deck } = useStore(player.state);
   const [volume, setVolume] = useState(player.volume);
   const code = useRef();
@@ -26,8 +27,8 @@ export function Transport({ player, durationMs, versions, version, onVersion }) 
     <output class="timecode" aria-label="Position"><span ref=${code} data-test="position">0:00.00</span><small> / ${time(deck === "mix" ? player.mix.durationMs : durationMs, 2)}</small></output>
     <span class="heard">${heard}</span>
     <span class="grow"></span>
-    ${versions.length > 1 && html`<label class="version"><span>Listen to</span>
-      <select value=${version.id} onChange=${(event) => (player.useMix(null), onVersion(event.target.value))}>
+    ${versions.length > 1 && html`<label class="version"><span>${verb}</span>
+      <select aria-label=${verb} value=${version.id} onChange=${(event) => (player.useMix(null), onVersion(event.target.value))}>
         ${versions.map((one) => html`<option key=${one.id} value=${one.id}>${one.title}</option>`)}</select></label>`}
     <label class="volume"><span class="visually-hidden">Volume</span><${Icon} name="volume" />
       <input type="range" min="0" max="1" step="0.01" value=${volume} onInput=${(event) => {

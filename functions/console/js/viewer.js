@@ -1,12 +1,14 @@
 // The picture, with face boxes and captions over it; for sound alone, the element that plays it.
 
 import { contentOf, mediaOf } from "./api.js";
+import { takeName } from "./effects-panel.js";
 import { faceName } from "./layers.js";
 import { html, useEffect, useRef } from "./lib.js";
 import { kindTitle } from "./pipeline.js";
 import { useStore } from "./store.js";
 
-const SAME_TIME = ["video_anonymised", "audio_normalised", "audio_fx", "audio_macro"];
+const SAME_TIME = ["video_anonymised", "audio_normalised"];
+const TAKES = ["audio_fx", "audio_macro"]; // earlier ones stand beside newer ones, to choose from
 
 /** What can be listened to on the recording's own time axis. `sounds`: it is known to have sound. */
 export function versionsOf(data) {
@@ -15,16 +17,14 @@ export function versionsOf(data) {
   if (asset.media.audio?.length || asset.media.video?.length) {
     versions.push({ id: "original", title: "Original", url: mediaOf(asset.asset_id), video: asset.media.video?.length > 0 });
   }
-  for (const { artifacts } of steps.values()) {
-    for (const artifact of artifacts) {
-      if (artifact.kind === "pattern_render" && artifact.content_type.startsWith("audio/")) {
-        versions.push({ id: artifact.artifact_id, title: kindTitle(artifact.kind), url: contentOf(artifact), sounds: true });
-      }
-      if (!SAME_TIME.includes(artifact.kind)) continue;
-      const preset = artifact.meta.preset_id ? `: ${artifact.meta.preset_id.replaceAll("_", " ")}` : "";
-      const video = artifact.content_type.startsWith("video/");
-      versions.push({ id: artifact.artifact_id, title: kindTitle(artifact.kind) + preset, url: contentOf(artifact), video });
-    }
+  const newest = [...steps.values()].flatMap((row) => row.artifacts);
+  const takes = [...data.artifacts.values()].filter((one) => TAKES.includes(one.kind));
+  for (const artifact of [...newest.filter((one) => !TAKES.includes(one.kind)), ...takes]) {
+    const { artifact_id: id, kind, content_type: type } = artifact;
+    const performed = kind === "pattern_render" && type.startsWith("audio/");
+    if (!performed && !SAME_TIME.includes(kind) && !TAKES.includes(kind)) continue;
+    const title = TAKES.includes(kind) ? takeName(artifact) : kindTitle(kind);
+    versions.push({ id, title, url: contentOf(artifact), video: type.startsWith("video/"), sounds: performed });
   }
   return versions;
 }

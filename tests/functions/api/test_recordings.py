@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from functions.api.recordings import loudest_levels
-from shared.contracts.semantic_timeline import WindowLoudness
+from functions.api.recordings import highest_levels
+from shared.contracts.audio_activity import Series, Waveform
 from shared.homes.documents import Document
 from shared.steps.preparing import asset_path
 from tests.functions.api.conftest import Desk
@@ -57,18 +58,20 @@ def test_levels_are_none_before_anything_was_heard(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lufs", "points", "levels"),
+    ("samples", "points", "levels"),
     [
-        ([-60, -30, 0, None], 8, [0, 0.5, 1, 0]),
-        ([-60, -30, None, -15, -70, -45, 3, -60], 4, [0.5, 0.75, 0.25, 1]),
+        ([(-0.5, 0.25), (0, 0), (-0.1, 1.0)], 8, [0.5, 0, 1]),
+        ([(-0.5, 0), (0, 0.75), (0, 0), (-0.25, 0), (0, 0.1)], 2, [0.75, 0.25]),
         ([], 8, []),
     ],
 )
-def test_levels_are_the_loudest_of_each_part(
-    lufs: list[float | None], points: int, levels: list[float]
+def test_levels_are_the_highest_of_each_part(
+    samples: list[tuple[float, float]], points: int, levels: list[float]
 ) -> None:
-    curve = WindowLoudness(window_ms=1000, lufs=tuple(lufs))
-    assert list(loudest_levels(curve, points)) == pytest.approx(levels)
+    rows = np.array(samples, float).reshape(-1, 2)
+    lowest, highest = (Series.of(rows[:, at], 10, "int16", 1e-4) for at in (0, 1))
+    waveform = Waveform(lowest=lowest, highest=highest)
+    assert list(highest_levels(waveform, points)) == pytest.approx(levels)
 
 
 def test_only_text_is_compressed(desk: Desk) -> None:

