@@ -1,6 +1,6 @@
 // One recording: its picture, its time axis with layers, and panels for what can be done with it.
 
-import { call, contentOf, downloadOf, mediaOf, resultsOf } from "./api.js";
+import { call, contentOf, downloadOf, jsonOf, mediaOf, resultsOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
 import { EffectsPanel } from "./effects-panel.js";
 import { ErrorBox } from "./error-box.js";
@@ -11,10 +11,10 @@ import { Icon } from "./icons.js";
 import { Inspector } from "./inspector.js";
 import { useKeys } from "./keys.js";
 import { lanesOf } from "./layers.js";
-import { cx, html, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { cx, html, useEffect, useMemo, useState } from "./lib.js";
 import { onFinished, runs, settled } from "./live.js";
 import { MixPanel, stemGroups } from "./mixer.js";
-import { LONGEST_DECODED_MS, envelopeOf, readPeaks } from "./peaks.js";
+import { LONGEST_DECODED_MS, outlineOf, readPeaks } from "./peaks.js";
 import { pipeline } from "./pipeline.js";
 import { Player } from "./player.js";
 import { StepStrip, StepsPanel } from "./steps.js";
@@ -81,7 +81,7 @@ function Loaded({ data }) {
   const lanes = useMemo(() => lanesOf(found), [found]);
   const switched = useStore(layers);
   const shown = lanes.filter((lane) => switched[lane.id] !== false);
-  const { peaks, note } = usePeaks(asset, versions[0], found, durationMs);
+  const peaks = usePeaks(data, versions[0], durationMs);
   const steps = useStore(pipeline);
   const hasVideo = asset.media.video?.length > 0;
   const hasSound = asset.media.audio?.length > 0 || versions[0]?.sounds;
@@ -127,7 +127,7 @@ function Loaded({ data }) {
       <${Inspector} item=${selected} data=${data} player=${player} onPick=${pick} onClear=${() => setSelected(null)} />
     </div>
     ${lanes.length > 0 && html`<${LayerSwitches} lanes=${lanes} switched=${switched} onToggle=${toggleLayer} />`}
-    ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? note : "no sound"} player=${player}
+    ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? null : "no sound"} player=${player}
       selected=${selected} onPick=${pick} onSelect=${select} filmUrl=${hasVideo ? mediaOf(asset.asset_id) : null} />`}
     <${Tabs} label="Panels" name="panel" tabs=${tabs} />
     <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId}
@@ -167,25 +167,18 @@ function LayerSwitches({ lanes, switched, onToggle }) {
     title=${at < 9 ? `${lane.title} (${at + 1})` : lane.title} onClick=${() => onToggle(lane)}><i class="dot"></i>${lane.title}</button>`)}</div>`;
 }
 
-function usePeaks(asset, version, found, durationMs) {
-  const [state, setState] = useState({ peaks: null, note: null });
-  const curve = found.semantics?.json?.loudness;
-  const hasCurve = Boolean(curve?.lufs?.length);
-  const tried = useRef(false);
+/** The waveform: decoded here where that can be done, else the outline that was heard on the server. */
+function usePeaks(data, version, durationMs) {
+  const [peaks, setPeaks] = useState(null);
+  const { asset } = data;
+  const activity = data.steps.get("detect.activity")?.artifacts.find((one) => one.kind === "audio_activity");
   useEffect(() => {
-    const sounds = asset.media.audio?.length > 0 || version?.sounds;
-    if (!sounds || !durationMs) return undefined;
+    if (!durationMs || !(asset.media.audio?.length > 0 || version?.sounds)) return undefined;
     const abort = new AbortController();
-    const fallBack = (note) => hasCurve && setState({ peaks: envelopeOf(curve), note });
-    if (durationMs > LONGEST_DECODED_MS) fallBack("long: its loudness, each second");
-    else if (tried.current) fallBack("its loudness, each second");
-    else {
-      readPeaks(version.url, abort.signal).then(
-        (peaks) => setState({ peaks, note: null }),
-        () => abort.signal.aborted || ((tried.current = true), fallBack("its loudness, each second")),
-      );
-    }
+    const outline = () => activity && jsonOf(activity, abort.signal).then((heard) => setPeaks(outlineOf(heard.waveform)), () => {});
+    if (durationMs > LONGEST_DECODED_MS) outline();
+    else readPeaks(version.url, abort.signal).then(setPeaks, () => abort.signal.aborted || outline());
     return () => abort.abort();
-  }, [asset.asset_id, version?.url, hasCurve, Boolean(durationMs)]);
-  return state;
+  }, [asset.asset_id, version?.url, activity?.artifact_id, Boolean(durationMs)]);
+  return peaks;
 }

@@ -73,3 +73,6 @@ export function rowWords({ kind, size, sample_rate_hz: rate, channels }) {
 
 /** The name that people gave a recording. */
 export const assetName = (asset) => asset.sources?.[0]?.name ?? asset.asset_id;
+
+/** The same without its extension: what files made of it are called after. */
+export const assetStem = (asset) => assetName(asset).replace(/(?<=.)\.[^.]*$/, "");

@@ -37,15 +37,17 @@ export function peaksOf(buffer) {
   return { low, high, power, perMs: buffer.sampleRate / STRETCH_SAMPLES / 1000 };
 }
 
-/** An envelope out of loudness per window (LUFS), for recordings that are not decoded here. */
-export function envelopeOf({ window_ms, lufs }) {
-  const levels = lufs.map((value) => (value == null ? 0 : Math.min(1, 10 ** ((value + 8) / 30))));
-  return {
-    low: Float32Array.from(levels, (level) => -level),
-    high: Float32Array.from(levels),
-    power: Float32Array.from(levels, (level) => (level * level) / 4),
-    perMs: 1 / window_ms,
-  };
+/** The outline that `detect.activity` keeps, for recordings that are not decoded here. */
+export function outlineOf({ lowest, highest }) {
+  const [low, high] = [valuesOf(lowest), valuesOf(highest)];
+  const power = Float32Array.from(high, (most, at) => (Math.max(most, -low[at]) / 3) ** 2); // about what sound has
+  return { low, high, power, perMs: 1 / highest.step_ms };
+}
+
+function valuesOf({ data, stored, scale }) {
+  const bytes = Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0));
+  const Row = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array }[stored];
+  return Float32Array.from(new Row(bytes.buffer), (value) => value * scale);
 }
 
 /**

@@ -1,6 +1,7 @@
 // A form for a step's params, made from the API's own description of them.
 
-import { get, reprocess } from "./api.js";
+import { reprocess } from "./api.js";
+import { paramsOf } from "./description.js";
 import { Dialog } from "./dialog.js";
 import { ErrorBox } from "./error-box.js";
 import { html, useEffect, useState } from "./lib.js";
@@ -9,30 +10,7 @@ import { stepTitle } from "./pipeline.js";
 import { toast } from "./toast.js";
 
 const NOT_PARAMS = new Set(["asset_id", "artifact_id", "force", "tenant_id", "env", "user_id", "edits", "timeline", "timeline_id"]);
-let description = null;
-
-/** Field name -> its schema, of the step that `path` begins. */
-async function fieldsOf(path) {
-  description ??= await get("/openapi.json");
-  const schema = description.paths[path]?.post?.requestBody?.content?.["application/json"]?.schema ?? {};
-  const { properties = {} } = resolve(schema);
-  return Object.entries(properties)
-    .filter(([name]) => !NOT_PARAMS.has(name))
-    .map(([name, field]) => ({ name, ...flat(resolve(field)) }));
-}
-
-function resolve(schema) {
-  const name = schema.$ref?.split("/").at(-1);
-  const found = name ? description.components.schemas[name] : schema;
-  if (!found?.allOf) return found ?? {};
-  return found.allOf.map(resolve).reduce((all, one) => ({ ...all, ...one, properties: { ...all.properties, ...one.properties } }), {});
-}
-
-/** `anyOf: [X, null]` is X, and may be left empty. */
-function flat(field) {
-  const real = field.anyOf?.map(resolve).filter((one) => one.type !== "null");
-  return real?.length === 1 ? { ...field, ...real[0], title: field.title } : field;
-}
+const fieldsOf = async (path) => (await paramsOf(path)).filter(({ name }) => !NOT_PARAMS.has(name));
 
 /** A form that runs the step on a recording. */
 export function StepForm({ assetId, step, path, onClose }) {

@@ -1,15 +1,22 @@
 // The transcript: words light up as they are said, a click plays from there, cues can be rewritten.
 
-import { contentOf, downloadOf, post } from "./api.js";
+import { post } from "./api.js";
+import { captionFormats } from "./description.js";
 import { ErrorBox } from "./error-box.js";
-import { count, time } from "./format.js";
+import { FindBar, replaced } from "./find-bar.js";
+import { assetStem, count, time } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html, useEffect, useRef, useState } from "./lib.js";
 import { whenFinished } from "./live.js";
+import { kept, useStore } from "./store.js";
 import { toast } from "./toast.js";
 import { at } from "./viewer.js";
 
 const MOST_CHARS = 84; // two lines of 42
+const PAUSE_MS = 1500; // a longer one begins a paragraph
+
+/** Recording's id -> speaker's id -> the name that was given here; the files know none. */
+const speakers = kept("speakers", {});
 
 export function TranscriptPanel({ data, player }) {
   const { json, artifact } = data.found.transcript;
@@ -50,16 +57,23 @@ export function TranscriptPanel({ data, player }) {
     return () => removeEventListener("keydown", listen);
   });
   const list = useFollowing(json, player, editing);
-  const captions = data.steps.get("transcribe.captions")?.artifacts.filter((one) => one.kind === "captions") ?? [];
+  const texts = json.cues.map((cue) => edits[cue.index] ?? flat(cue.text));
+  const show = (place) => list.current.children[place]?.scrollIntoView({ block: "nearest" });
+  const replace = (find, by) => {
+    const changes = json.cues.map((cue, place) => [cue.index, replaced(texts[place], find, by)]).filter(([, now], place) => now !== texts[place]);
+    setEdits((now) => ({ ...now, ...Object.fromEntries(changes) }));
+    return changes.length;
+  };
   if (!json.cues.length) return html`<${Empty} data=${data} />`;
   return html`<div class="transcript">
     <div class="panel-bar">
       <span class="dim">${[count(json.words.length, "word"), json.language, `version ${json.version}`].join(" · ")}</span>
       <span class="grow"></span>
-      ${captions.map((one) => html`<a key=${one.artifact_id} class="button" href=${downloadOf(contentOf(one))} download><${Icon} name="download" size=${14} /> ${one.meta.format.toUpperCase()}</a>`)}
+      <${FindBar} texts=${texts} onShow=${show} onReplace=${replace} />
+      <${Formats} transcript=${artifact} stem=${assetStem(data.asset)} />
     </div>
     ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
-    <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} words=${json.words} text=${edits[cue.index]}
+    <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} before=${json.cues[cue.index - 2]} assetId=${data.asset.asset_id} words=${json.words} text=${edits[cue.index]}
       editing=${editing === cue.index} player=${player} onEdit=${() => setEditing(cue.index)}
       onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} />`)}</ol>
     ${changed.length > 0 && html`<div class="save-bar" role="region" aria-label="Changes">
@@ -73,7 +87,23 @@ export function TranscriptPanel({ data, player }) {
 
 const flat = (text) => text.replaceAll("\n", " ");
 
-function Cue({ cue, words, text, editing, player, onEdit, onText, onDone }) {
+/** Every format that the server writes, to download under the recording's name. */
+function Formats({ transcript, stem }) {
+  const [formats, setFormats] = useState(["srt", "vtt"]);
+  const read = (event) => event.target.open && captionFormats().then(setFormats, () => {}); // the usual two stay
+  return html`<details class="menu" onToggle=${read}><summary class="button"><${Icon} name="download" size=${14} /> Download</summary>
+    <ul>${formats.map((one) => html`<li key=${one}><a href=${`/video/captions/${transcript.artifact_id}/${one}`} download=${`${stem}.${one}`}>${one.toUpperCase()}</a></li>`)}</ul></details>`;
+}
+
+/** Who speaks from here on; the name can be changed. */
+function Speaker({ assetId, id }) {
+  const names = useStore(speakers, (all) => all[assetId] ?? {});
+  const own = id.replace(/^(\w+?)_?(\d+)$/, (_, kind, number) => `${kind === "channel" ? "Speaker" : kind} ${number}`);
+  const change = (event) => speakers.set((now) => ({ ...now, [assetId]: { ...now[assetId], [id]: event.target.value } }));
+  return html`<input class="speaker" type="text" aria-label=${`Name of ${own}`} value=${names[id] ?? ""} placeholder=${own} title="Kept in this browser" onInput=${change} />`;
+}
+
+function Cue({ cue, before, assetId, words, text, editing, player, onEdit, onText, onDone }) {
   const field = useRef();
   useEffect(() => {
     if (!editing) return;
@@ -90,7 +120,10 @@ function Cue({ cue, words, text, editing, player, onEdit, onText, onDone }) {
     }
   };
   const own = words.slice(cue.first_word, cue.first_word + cue.word_count);
-  return html`<li class=${cx("cue", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
+  const turn = cue.speaker_id && cue.speaker_id !== before?.speaker_id;
+  const pause = before && cue.start_ms - before.end_ms > PAUSE_MS;
+  return html`<li class=${cx("cue", (turn || pause) && "paragraph", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
+    ${turn && html`<${Speaker} assetId=${assetId} id=${cue.speaker_id} />`}
     <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms, 1)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
     ${editing
       ? html`<div class="cue-field"><textarea ref=${field} rows="2" aria-label=${`Text of line ${cue.index}`} value=${now} onInput=${(event) => onText(event.target.value)}
