@@ -9,6 +9,7 @@ Everything started here is stopped here, whatever happens.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -186,17 +187,30 @@ def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) 
     with (
         local_stack(config) as stack,
         api_served(open_home(stack.settings, engine_of), port) as address,
+        environment_file(stack) as file,
     ):
         say(f"console and HTTP API: {address}")
-        say("the stack is up; in another terminal:")
-        for name in sorted(stack.environment):
-            say(f"  export {name}={stack.environment[name]}")
+        say(f"the stack is up; in another terminal:\n  source {shlex.quote(str(file))}")
         say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
         say("  rushes runs\nstop with Ctrl-C")
         while True:
             for name in stack.restart_dead():
                 say(f"the function {name} had ended, and was started again")
             Event().wait(_LOOK_S)
+
+
+@contextmanager
+def environment_file(stack: Stack) -> Iterator[Path]:
+    """A file for a shell to read, for as long as the stack is up: it holds the stack's keys, too."""
+    path = stack.settings.data / "emulators.env"
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in stack.environment.items()]
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(sorted(lines)))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _uploads(config: Settings) -> str:

@@ -29,7 +29,8 @@ PROBE_TIMEOUT_S = 3.0
 ENGINE_PATIENCE_S = 30.0
 """For a probe on whose answer work depends: a crowded machine must not pass for a broken package."""
 
-Status = Literal["ok", "missing", "failed", "timeout"]
+Status = Literal["ok", "missing", "failed", "slow"]
+"""``slow``: no answer in time, which speaks of a busy machine, not of the package."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,9 @@ def check(name: str, *, timeout_s: float | None = None) -> HealthReport:
         return _judged(name, required, _version(name, required, timeout_s or PROBE_TIMEOUT_S))
     except FileNotFoundError:
         return _bad(name, "missing", f"not installed: {required.hint}")
-    except TimedOut as error:
-        return _bad(name, "timeout", error.message)
+    except TimedOut:
+        patience = f"{timeout_s or PROBE_TIMEOUT_S:g} s"
+        return _bad(name, "slow", f"no answer within {patience}: is the machine busy?")
     except BackendFailed as error:
         if required.distribution and error.fields["details"]["exit_code"] == _NOT_INSTALLED:
             return _bad(name, "missing", f"not installed: {required.hint}")
@@ -150,7 +152,7 @@ def known_all() -> tuple[HealthReport, ...]:
     unknown = [name for name in REQUIREMENTS if name not in _ANSWERS]
     with ThreadPoolExecutor(len(REQUIREMENTS)) as pool:
         fresh = {found.name: found for found in pool.map(check, unknown)}
-    _ANSWERS.update({name: found for name, found in fresh.items() if found.status != "timeout"})
+    _ANSWERS.update({name: found for name, found in fresh.items() if found.status != "slow"})
     return tuple(_ANSWERS.get(name) or fresh[name] for name in REQUIREMENTS)
 
 
@@ -165,8 +167,8 @@ def report(name: str) -> HealthReport:
     if version is not None:
         return _judged(name, required, version)
     found = check(name, timeout_s=ENGINE_PATIENCE_S)
-    if found.status == "timeout":
-        raise Unavailable(name, found.error or "its probe timed out")
+    if found.status == "slow":
+        raise Unavailable(name, found.error or "its probe was slow")
     if found.status == "ok" and found.version is not None:
         keep(name, required.distribution, required.check, found.version)
     return found

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ FLAGS = (
 )
 PATIENCE_MS = 120_000
 """For what waits for steps or for a busy machine; nothing sleeps so long."""
+RUN_MS = 480_000
+"""For a whole run on a machine that does much else."""
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -133,6 +136,8 @@ class Watch:
     """Everything that must not happen while a page is open."""
 
     host: str
+    breaks: bool
+    """The connection is meant to break, which the browser says."""
     troubles: list[str] = field(default_factory=list)
 
     def over(self, page: Any) -> None:
@@ -141,7 +146,7 @@ class Watch:
         page.on("request", self._asked)
 
     def _said(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not (self.breaks and "ERR_" in message.text):
             self.troubles.append(f"console: {message.text}")
 
     def _asked(self, request: Any) -> None:
@@ -152,7 +157,13 @@ class Watch:
 
 @contextmanager
 def console_page(
-    browser: Any, served: Served, *, width: int = 1440, height: int = 900, scheme: str = "dark"
+    browser: Any,
+    served: Served,
+    *,
+    width: int = 1440,
+    height: int = 900,
+    scheme: str = "dark",
+    breaks: bool = False,
 ) -> Iterator[Any]:
     """A fresh page on the console; at its end: no console error, no request to elsewhere."""
     context = browser.new_context(
@@ -160,9 +171,37 @@ def console_page(
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    watch = Watch(urlsplit(served.address).netloc)
+    watch = Watch(urlsplit(served.address).netloc, breaks)
     watch.over(page)
     page.goto(f"{served.address}/console/")
     yield page
     context.close()
-    assert watch.troubles == []
+    assert watch.troubles == [], watch.troubles
+
+
+def upload_and_watch(page: Any, path: Path) -> str:
+    """Upload through the page, wait for the recording's results; gives its id."""
+    page.set_input_files("[data-test=file]", path)
+    row = page.locator("a.row", has_text=path.name)
+    state = row.locator(".row-state.done, .row-state.degraded, .row-state.failed")
+    state.wait_for(timeout=RUN_MS)
+    assert state.text_content() != "failed", page.locator("[data-run]").all_text_contents()
+    return str(row.get_attribute("href")).rsplit("/", 1)[-1]
+
+
+_AXE = """async () => {
+  const rules = {"label-content-name-mismatch": {enabled: true}};
+  const {violations} = await axe.run({rules});
+  return violations.flatMap(({id, nodes}) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
+}"""
+
+
+def axe_finds(page: Any) -> list[str]:
+    """What axe-core has to say against the page as it stands."""
+    try:
+        axe = files("axe_playwright_python") / "axe.min.js"
+    except ImportError:
+        _missing("axe-playwright-python is not installed")
+    page.evaluate(axe.read_text())
+    found: list[str] = page.evaluate(_AXE)
+    return found

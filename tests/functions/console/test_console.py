@@ -6,24 +6,20 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.pipeline import KINDS, STEPS
-from tests.functions.console.browser import REPOSITORY, Served, chromium, console_page, served_home
+from tests.functions.console.browser import REPOSITORY, Served, axe_finds, upload_and_watch
+from tests.functions.console.conftest import Opened
 
 CONSOLE = REPOSITORY / "functions" / "console"
 DEMO = REPOSITORY / "infra" / "demo" / "demo.mp4"
 SHARED = REPOSITORY.parent / "shared" / "media"
 
-RUN_MS = 480_000
-"""For a whole run on a machine that does much else."""
-Opened = Callable[..., AbstractContextManager[Any]]
+PANELS = ("Transcript", "Faces", "Stems & mix", "Effects", "Files", "Steps")
 
 # One home, one browser, one uploaded recording for the whole file: the tests stay on one worker.
 pytestmark = pytest.mark.timeout(600)
@@ -62,23 +58,6 @@ def test_the_page_has_no_inline_script_or_style() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_home(tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def opened(browser: Any, served: Served) -> Opened:
-    return partial(console_page, browser, served)
-
-
-@pytest.fixture(scope="module")
 def demo(opened: Opened) -> str:
     """The id of the demo recording, uploaded through the page, its run watched to the end."""
     with opened() as page:
@@ -105,15 +84,6 @@ def test_steps_and_kinds_are_called_as_the_table_calls_them(opened: Opened) -> N
     assert shown["steps"] == [[row.name, row.title] for row in STEPS]
     assert shown["kinds"] == {kind.name: kind.title for kind in KINDS.values()}
     assert (shown["probe"], shown["gone"]) == ("Read", ["gone.step", "gone kind"])
-
-
-def upload_and_watch(page: Any, path: Path) -> str:
-    page.set_input_files("[data-test=file]", path)
-    row = page.locator("a.row", has_text=path.name)
-    state = row.locator(".row-state.done, .row-state.degraded, .row-state.failed")
-    state.wait_for(timeout=RUN_MS)
-    assert state.text_content() != "failed", page.locator("[data-run]").all_text_contents()
-    return str(row.get_attribute("href")).rsplit("/", 1)[-1]
 
 
 def open_asset(page: Any, asset_id: str) -> None:
@@ -347,9 +317,90 @@ def test_nothing_scrolls_sideways_on_a_phone(opened: Opened, demo: str, scheme: 
         page.locator("a.row").first.wait_for()
         assert not page.evaluate(sideways)
         open_asset(page, demo)
-        for title in ("Transcript", "Faces", "Stems & mix", "Files", "Steps"):
+        for title in PANELS:
             panel(page, title)
             assert not page.evaluate(sideways), title
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+def test_readers_of_a_screen_find_their_way(
+    opened: Opened, demo: str, width: int, scheme: str
+) -> None:
+    with opened(width=width, height=900, scheme=scheme) as page:
+        page.locator("a.row").first.wait_for()
+        assert axe_finds(page) == []
+        open_asset(page, demo)
+        for title in PANELS:
+            panel(page, title)
+            if title == "Effects":
+                page.get_by_role("button", name="Telephone").click()
+                page.locator(".slider").first.wait_for()
+            elif title == "Stems & mix":
+                page.get_by_role("button", name="New mix").click()
+                page.locator(".mix-track").first.wait_for()
+            assert axe_finds(page) == [], title
+
+
+@pytest.mark.heavy
+def test_an_effect_is_heard_with_its_knobs_turned(
+    opened: Opened, served: Served, demo: str
+) -> None:
+    with opened() as page:
+        open_asset(page, demo)
+        effects = panel(page, "Effects")
+        effects.get_by_role("button", name="Telephone").click()
+        knob = effects.locator(".knobs input[type=range]").first
+        knob.focus()
+        knob.press("End")
+        page.evaluate("() => { window.heard = document.querySelector('video') }")
+        effects.get_by_role("button", name="Hear it").click()
+        page.wait_for_function("() => window.heard.currentTime > 0.2 && !window.heard.paused")
+        chosen = page.get_by_label("Play", exact=True).locator("option:checked")
+        assert "Telephone" in chosen.text_content()
+        page.get_by_role("button", name="Hear the original").click()
+        page.wait_for_function("() => window.heard.src.endsWith('/media')")
+    (made,) = served.get(f"/assets/{demo}/artifacts?kind=audio_fx")["artifacts"]
+    assert made["meta"]["preset_id"] == "telephone"
+
+
+@pytest.mark.heavy
+def test_a_mix_is_put_together_and_heard(opened: Opened, served: Served, demo: str) -> None:
+    with opened() as page:
+        open_asset(page, demo)
+        mixer = panel(page, "Stems & mix")
+        mixer.get_by_role("button", name="New mix").click()
+        form = mixer.get_by_role("form", name="A new mix")
+        form.get_by_role("button", name="Track").click()
+        second = form.get_by_role("listitem", name="Track 2")
+        second.get_by_label("Role").select_option("music")
+        second.get_by_label("Starts, s").fill("4")
+        form.get_by_label("Mix").select_option("default_mix")
+        duck = form.get_by_label("Music gives way to voices by")
+        duck.focus()
+        duck.press("End")
+        form.get_by_role("button", name="Mix", exact=True).click()
+        mixer.get_by_role("button", name="Mix and its buses").click()
+        wait_for_position(page, 0.5)
+    stems = served.get(f"/assets/{demo}/artifacts?kind=audio_bus_stem")["artifacts"]
+    assert {"bus_dialogue", "bus_music"} <= {one["meta"]["bus_id"] for one in stems}
+
+
+@pytest.mark.heavy
+def test_words_are_found_and_replaced(opened: Opened, served: Served, demo: str) -> None:
+    cues = served.content(demo, "transcribe.captions", "asr_transcript")["cues"]
+    word = cues[-1]["text"].split()[0]
+    with opened() as page:
+        open_asset(page, demo)
+        panel(page, "Transcript")
+        page.get_by_label("Find in the transcript").fill(word.upper())
+        page.get_by_label("Replace by").fill("instead")
+        page.get_by_role("button", name="Replace all").click()
+        page.locator(f"[data-cue='{cues[-1]['index']}']").get_by_text("instead").wait_for()
+        page.get_by_role("button", name="Discard").click()
+        page.get_by_role("tabpanel").get_by_text("Download").click()
+        names = page.locator(".menu a").evaluate_all("links => links.map((one) => one.download)")
+    assert {"demo.srt", "demo.vtt"} <= set(names)
 
 
 @pytest.mark.heavy

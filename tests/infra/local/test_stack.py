@@ -1,13 +1,14 @@
-"""The stack's functions: served again when their process ends."""
+"""The stack of the emulators: what it tells, and that its functions are served again when they end."""
 
 from __future__ import annotations
 
+import subprocess
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
 from infra.local.emulators import free_port
-from infra.local.stack import Stack, start_function, stop_function
+from infra.local.stack import Stack, environment_file, start_function, stop_function
 from shared.settings import Settings
 from tests.toy import wait_until
 
@@ -39,3 +40,14 @@ def test_a_function_that_was_killed_is_served_again_at_its_address(tmp_path: Pat
         wait_until(lambda: answers(address))
     finally:
         stop_function(stack.processes["webhooks"])
+
+
+def test_a_shell_reads_the_environment_while_the_stack_is_up(tmp_path: Path) -> None:
+    told = {"RUSHES_HOME": "google", "ODD": 'it\'s a "test" $HOME\n2'}
+    stack = Stack(told, Settings(data=tmp_path), {}, {})
+    with environment_file(stack) as file:
+        assert file.stat().st_mode & 0o777 == 0o600
+        script = f'. {file} && printf %s "$RUSHES_HOME/$ODD"'
+        shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert shown.stdout == f"google/{told['ODD']}"
+    assert not file.exists()
