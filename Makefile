@@ -13,7 +13,7 @@ OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast test-older-processor check check-terraform format bench formats chaos mutants console-vendor clean tools-demo tools-test
+.PHONY: help demo test test-fast test-older-processor check check-terraform format bench formats chaos mutants console-vendor pictures clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,10 @@ mutants: .venv/mutants tools-test ## Mutate the core, a seeded sample, and count
 console-vendor: ## Copy the console's libraries out of their packages, as package-lock.json names them
 	@$(call install,npm,npm)
 	cd functions/console && npm ci --ignore-scripts --silent && npm run --silent vendor && rm -rf node_modules
+
+pictures: .venv/test tools-test ## Take the README's pictures anew, of the console and of a results folder
+	$(BIN)/rushes models install base
+	$(BIN)/python -m infra.demo.pictures
 
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -27,10 +27,11 @@ function byKind(artifacts) {
 
 function Kind({ kind, list }) {
   if (kind === "preview") return list.map((one) => html`<figure class="preview" key=${one.artifact_id}><a href=${contentOf(one)} target="_blank"><img src=${contentOf(one)} alt=${one.meta.shows} loading="lazy" /></a><figcaption class="dim">${one.meta.shows}</figcaption></figure>`);
+  const nameOf = (one) => (list.length > 1 ? one.meta.name : null) ?? kindTitle(kind);
   const rows = html`<ul class="rows">${list.map((one) => html`<li key=${one.artifact_id} class="row file">
-    <span class="row-name">${list.length > 1 ? one.meta.name ?? kindTitle(kind) : kindTitle(kind)}</span>
+    <span class="row-name">${nameOf(one)}</span>
     <span class="row-about dim">${about(one)}</span><span class="row-size dim">${bytes(one.bytes)}</span>
-    <a class="plain" aria-label=${`Download ${one.meta.name ?? kindTitle(kind)}`} title="Download" href=${downloadOf(contentOf(one))} download><${Icon} name="download" size=${14} /></a></li>`)}</ul>`;
+    <a class="plain" aria-label=${`Download ${nameOf(one)}`} title="Download" href=${downloadOf(contentOf(one))} download><${Icon} name="download" size=${14} /></a></li>`)}</ul>`;
   if (list.length <= FOLDED) return rows;
   return html`<details><summary>${count(list.length, kindTitle(kind).toLowerCase())} <span class="dim">${bytes(list.reduce((sum, one) => sum + one.bytes, 0))}</span></summary>${rows}</details>`;
 }

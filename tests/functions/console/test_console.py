@@ -380,6 +380,7 @@ def test_a_mix_is_put_together_and_heard(opened: Opened, served: Served, demo: s
         duck.focus()
         duck.press("End")
         form.get_by_role("button", name="Mix", exact=True).click()
+        page.locator(".toast", has_text="ix").wait_for()  # "The mix is made", or what it lacks
         mixer.get_by_role("button", name="Mix and its buses").click()
         wait_for_position(page, 0.5)
     stems = served.get(f"/assets/{demo}/artifacts?kind=audio_bus_stem")["artifacts"]

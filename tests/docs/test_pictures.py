@@ -1,0 +1,30 @@
+"""The README's pictures: there, small, and such as the script takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from infra.demo.pictures import CONSOLE, FOLDER, take
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+MOST_BYTES = 200_000
+
+
+@pytest.mark.parametrize("name", [CONSOLE, FOLDER])
+def test_the_readme_shows_it(name: str) -> None:
+    assert f"docs/pictures/{name}" in (ROOT / "README.md").read_text()
+    assert (PICTURES / name).stat().st_size < MOST_BYTES
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(900)
+def test_the_script_takes_them(tmp_path: Path) -> None:
+    take(tmp_path)
+    for name in (CONSOLE, FOLDER):
+        with Image.open(tmp_path / name) as now, Image.open(PICTURES / name) as shown:
+            assert now.size == shown.size, "run `make pictures`"
+            assert len(set(now.convert("RGB").resize((64, 64)).getdata())) > 100
