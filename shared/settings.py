@@ -79,6 +79,9 @@ class Settings(BaseSettings):
         "", pattern=r"^(([A-Za-z0-9_-]{43}=,)*[A-Za-z0-9_-]{43}=)?$", repr=False
     )
     """Fernet keys, with commas, the newest first, that seal the secrets of webhooks in their documents."""
+    link_key: str = Field("", pattern=r"^(.{32,})?$", repr=False)
+    """What links to a single recording are signed with, at least 32 characters. Another one revokes
+    them all. At home, where none is set, one is made and kept beside the data."""
     webhook_private: bool = False
     """Webhooks may go to private addresses, and by plain HTTP."""
 

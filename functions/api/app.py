@@ -8,12 +8,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from functions.api import (
     answers,
     choices,
+    comments,
     following,
     guard,
     keeping,
     openapi,
     reading,
     recordings,
+    reviewing,
     steps,
     uploads,
 )
@@ -47,6 +49,8 @@ def build(home: Home, identity: Identity) -> FastAPI:
         steps.routes(home),
         keeping.routes(home),
         choices.routes(home),
+        comments.routes(home),
+        reviewing.routes(home),
     ):
         app.include_router(router)
     openapi.install(app)

@@ -22,9 +22,16 @@ _SANDBOX = (
 """For what is opened as a page of its own: a recording is no program of ours."""
 
 
-def bytes_answer(request: Request, home: Home, file: StoredFile, *, download: bool) -> Response:
-    """The file, or the part that ``Range`` asks for."""
-    address = _direct_address(home, file)
+def bytes_answer(
+    request: Request,
+    home: Home,
+    file: StoredFile,
+    *,
+    download: bool,
+    from_bucket: bool = True,
+) -> Response:
+    """The file, or the part that ``Range`` asks for; ``from_bucket``: by its own address, if it may."""
+    address = _direct_address(home, file) if from_bucket else None
     if address is not None:
         return RedirectResponse(address, 307, {"Cache-Control": "private, no-store"})
     etag = f'"{file.sha256}"'

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from functions.api.comments import Comment
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.semantic_timeline import SemanticTimeline
@@ -117,6 +118,20 @@ class LevelsAnswer(BaseModel):
     """The highest sample of each equal part of its length, full scale 1."""
 
 
+class CommentsAnswer(BaseModel):
+    """What people said of a recording."""
+
+    comments: list[Comment]
+
+
+class LinkAnswer(BaseModel):
+    """A link to one recording."""
+
+    url: str
+    expires_at: int
+    """Unix seconds."""
+
+
 class ArtifactsAnswer(BaseModel):
     """A page of artifacts."""
 
@@ -154,6 +169,9 @@ ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("get", "/assets"): AssetsAnswer,
     ("get", "/recordings"): RecordingsAnswer,
     ("get", "/assets/{asset_id}/levels"): LevelsAnswer,
+    ("get", "/assets/{asset_id}/comments"): CommentsAnswer,
+    ("post", "/assets/{asset_id}/comments"): Comment,
+    ("post", "/assets/{asset_id}/links"): LinkAnswer,
     ("get", "/assets/{asset_id}"): AssetAnswer,
     ("get", "/assets/{asset_id}/artifacts"): ArtifactsAnswer,
     ("get", "/artifacts"): ArtifactsAnswer,

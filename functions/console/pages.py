@@ -58,6 +58,11 @@ def install(app: FastAPI) -> None:
     def front() -> Response:
         return RedirectResponse("/console/")
 
+    @router.get("/favicon.ico")
+    def icon() -> Response:
+        """What browsers ask for beside pages that name none."""
+        return Response(served_files()["icon.svg"], media_type="image/svg+xml")
+
     @router.get("/console/")
     def page(request: Request) -> Response:
         headers = {"ETag": f'"{release()}"', "Cache-Control": "no-cache"}

@@ -49,6 +49,7 @@ _OF_ASSET = {
     "cache_documents": "cache",
     "artifacts": "artifacts",
     "clips": "clips",
+    "comments": "comments",
     "dead_letters": "dead_letters",
 }
 """What is told as removed -> the collection, whose documents name the asset."""

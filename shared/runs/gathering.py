@@ -19,7 +19,7 @@ from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
 from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of
-from shared.runs.results_folder import Entry, lay_out, stem_of
+from shared.runs.results_folder import UNBLURRED, Entry, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
 from shared.runs.views import local_path
@@ -44,9 +44,17 @@ class Results:
     loudness: Loudness | None
 
 
-def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = None) -> Results:
+def gather(
+    home: Home,
+    ctx: RequestContext,
+    asset_id: str,
+    name: str | None = None,
+    *,
+    unblurred: bool = True,
+) -> Results:
     """What stands of the recording now. ``name``: its file's name, else that of its first upload.
 
+    ``unblurred``: with the pictures that show faces which the video has covered.
     Raises ``NotFound`` for an asset that is not there, or whose objects are gone.
     """
     asset = load_asset(home, ctx, asset_id)
@@ -62,7 +70,8 @@ def gather(home: Home, ctx: RequestContext, asset_id: str, name: str | None = No
             )
             return archive.namelist()
 
-    entries = tuple(lay_out(stem, asset, standing, members))
+    laid = lay_out(stem, asset, standing, members)
+    entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
     texts = {}
     said = cues_to_txt(shown(found.transcript.cues)) if found.transcript else b""
     if said and f"{stem}.txt" not in {entry.path for entry in entries}:

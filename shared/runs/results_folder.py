@@ -28,6 +28,8 @@ _STEM_BYTES = 120
 """Room for what is added to a recording's name: a file's name has 255 at most."""
 _WORDS_BYTES = 48
 _PUNCTUATION = re.compile(r"[.,;:!?…\"“”„«»()\[\]]+")
+UNBLURRED = "pictures/unblurred/"
+"""What shows faces although the video has them covered."""
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]+')
 """What a file's name must not hold on one of the common systems."""
 
@@ -90,7 +92,7 @@ def lay_out(
 def _set_apart(entry: Entry) -> Entry:
     if entry.path not in _SHOW_FACES:
         return entry
-    return replace(entry, path=entry.path.replace("pictures/", "pictures/unblurred/"))
+    return replace(entry, path=entry.path.replace("pictures/", UNBLURRED))
 
 
 def _entries(

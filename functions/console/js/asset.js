@@ -2,6 +2,7 @@
 
 import { call, contentOf, downloadOf, jsonOf, mediaOf, resultsOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
+import { CommentsPanel, useComments } from "./comments.js";
 import { EffectsPanel } from "./effects-panel.js";
 import { ErrorBox } from "./error-box.js";
 import { FacesPanel } from "./faces.js";
@@ -17,6 +18,7 @@ import { MixPanel, stemGroups } from "./mixer.js";
 import { LONGEST_DECODED_MS, outlineOf, readPeaks } from "./peaks.js";
 import { pipeline } from "./pipeline.js";
 import { Player } from "./player.js";
+import { ShareDialog } from "./share.js";
 import { StepStrip, StepsPanel } from "./steps.js";
 import { kept, useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -83,6 +85,7 @@ function Loaded({ data }) {
   const shown = lanes.filter((lane) => switched[lane.id] !== false);
   const peaks = usePeaks(data, versions[0], durationMs);
   const steps = useStore(pipeline);
+  const comments = useComments(asset.asset_id);
   const hasVideo = asset.media.video?.length > 0;
   const hasSound = asset.media.audio?.length > 0 || versions[0]?.sounds;
 
@@ -114,6 +117,7 @@ function Loaded({ data }) {
     found.regions && ["faces", "Faces", html`<${FacesPanel} data=${data} player=${player} onWatch=${setVersionId} />`],
     hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${steps} />`, stemGroups(data).length],
     hasSound && ["effects", "Effects", html`<${EffectsPanel} data=${data} version=${version} onHear=${hear} />`],
+    durationMs > 0 && ["comments", "Comments", html`<${CommentsPanel} comments=${comments} player=${player} />`, comments.list?.length],
     ["files", "Files", html`<${FilesPanel} data=${data} />`],
     ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${steps} />`],
   ].filter(Boolean);
@@ -138,6 +142,7 @@ function Loaded({ data }) {
 function Head({ data }) {
   const { asset } = data;
   const list = useStore(runs);
+  const [sharing, setSharing] = useState(false);
   const active = (list ?? []).filter((run) => run.asset_id === asset.asset_id && !settled(run));
   const erase = async () => {
     if (!confirm(`Erase ${assetName(asset)} and everything made from it, for good?`)) return;
@@ -156,8 +161,10 @@ function Head({ data }) {
     <span class="grow"></span>
     <a class="button" aria-label="Original" href=${downloadOf(mediaOf(asset.asset_id))} download><${Icon} name="download" size=${14} /> <span>Original</span></a>
     ${data.artifacts.size > 0 && html`<a class="button primary" aria-label="All results" href=${resultsOf(asset.asset_id)} download><${Icon} name="zip" size=${14} /> <span>All results</span></a>`}
+    ${data.artifacts.size > 0 && html`<button type="button" class="plain" aria-label="Share by a link" title="Share by a link" onClick=${() => setSharing(true)}><${Icon} name="share" /></button>`}
     <button type="button" class="plain" aria-label="Erase this recording" title="Erase" onClick=${erase}><${Icon} name="trash" /></button>
     ${active.map((run) => html`<${StepStrip} key=${run.run_id} steps=${run.steps} />`)}
+    ${sharing && html`<${ShareDialog} assetId=${asset.asset_id} onClose=${() => setSharing(false)} />`}
   </header>`;
 }
 

@@ -19,7 +19,7 @@ CONSOLE = REPOSITORY / "functions" / "console"
 DEMO = REPOSITORY / "infra" / "demo" / "demo.mp4"
 SHARED = REPOSITORY.parent / "shared" / "media"
 
-PANELS = ("Transcript", "Faces", "Stems & mix", "Effects", "Files", "Steps")
+PANELS = ("Transcript", "Faces", "Stems & mix", "Effects", "Comments", "Files", "Steps")
 
 # One home, one browser, one uploaded recording for the whole file: the tests stay on one worker.
 pytestmark = pytest.mark.timeout(600)
@@ -385,6 +385,27 @@ def test_a_mix_is_put_together_and_heard(opened: Opened, served: Served, demo: s
         wait_for_position(page, 0.5)
     stems = served.get(f"/assets/{demo}/artifacts?kind=audio_bus_stem")["artifacts"]
     assert {"bus_dialogue", "bus_music"} <= {one["meta"]["bus_id"] for one in stems}
+
+
+@pytest.mark.heavy
+def test_a_comment_stands_at_its_moment_and_a_guest_sees_the_results(
+    opened: Opened, served: Served, demo: str
+) -> None:
+    with opened() as page:
+        open_asset(page, demo)
+        page.keyboard.press("Shift+ArrowRight")
+        panel(page, "Comments").get_by_label("Comment", exact=True).fill("louder here")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Play from 0:05.0").wait_for()
+        page.get_by_role("button", name="Share by a link").click()
+        page.get_by_role("button", name="Make the link").click()
+        address = page.get_by_label("address").input_value()
+        assert axe_finds(page) == []
+        page.goto(address)
+        page.get_by_role("heading", name="demo").wait_for()
+        page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+    (comment,) = served.get(f"/assets/{demo}/comments")["comments"]
+    assert (comment["at_ms"], comment["text"]) == (5000, "louder here")
 
 
 @pytest.mark.heavy
