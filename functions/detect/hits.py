@@ -15,15 +15,15 @@ faster-whisper's voice activity nothing is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from functions.detect.hit_sounds import HitSounds
 from functions.detect.phrases import listen
 from functions.detect.segments import (
     Detection,
@@ -42,12 +42,6 @@ from shared.sound.onsets import LOUDEST, Tracks, analyse, local_mean, pick_peaks
 from shared.watch.health import report
 
 NEAR_SILENT_DBFS = -60.0
-DUPLICATE_DB = 2.0
-"""Two hits whose spectra differ by less than this on average are one sound played twice."""
-DUPLICATE_FACTOR = 0.25
-"""A duplicate keeps a quarter of its score: below 0.25, and behind what is unique."""
-_MOST_COMPARED = 1024
-"""Duplicates are sought among so many of the best."""
 _SHARP = 0.3
 """So much of the threshold an onset must rise beyond its bands' neighbours: a vibrato's don't."""
 _VOICES = "faster-whisper"
@@ -89,9 +83,6 @@ class Onset:
     """Sample of the attack's beginning."""
     strength_db: float
     """How far the onset strength stands above its surroundings."""
-    brightness_hz: float
-    fingerprint: NDArray[np.float32]
-    """Band levels in dB below the strongest, of the attack and of what follows."""
 
 
 def backend() -> Backend:
@@ -99,7 +90,7 @@ def backend() -> Backend:
     found = report(_VOICES)
     heard = f"faster-whisper-{found.version}" if found.status == "ok" else "no-voices"
     known = {_VOICES: found.dependency}
-    return Backend("rushes", f"hits-3+onsets-1+{heard}", dependencies=known)
+    return Backend("rushes", f"hits-4+onsets-1+{heard}", dependencies=known)
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:
@@ -126,7 +117,7 @@ def run(job: Job, params: HitsParams, backend: Backend) -> Result:
     found = Detection("hit", tracks.sample_rate_hz, tracks.samples, tracks.peak, segments, about)
     shape = _shaping(tracks.sample_rate_hz * params.min_duration_ms // 1000)
     with audio_blocks(job.source, job.media) as blocks:
-        return Result(found.outputs(job, blocks, shape))
+        return Result(found.outputs(job, blocks, shape, _describing(tracks.sample_rate_hz)))
 
 
 def analyse_recording(job: Job) -> Tracks:
@@ -201,9 +192,7 @@ def look_closer(job: Job, tracks: Tracks, frames: Sequence[int] | NDArray[np.int
             strength_db = float(tracks.flux_db[frame : frame + 2].max() - mean_db[frame])
             if frame == 0:
                 strength_db = _struck_db(tracks)
-            sound = np.clip(window[start : start + rate // 5], -LOUDEST, LOUDEST)
-            bright_hz, fingerprint = describe_sound(sound, rate)
-            found.append(Onset(frame, first + start, strength_db, bright_hz, fingerprint))
+            found.append(Onset(frame, first + start, strength_db))
             job.progress(0.3 + 0.3 * (index + 1) / len(ranges))
     return found
 
@@ -237,39 +226,6 @@ def true_start(window: Samples, sample_rate_hz: int, coarse: int, earliest: int)
     return (low + best) * step
 
 
-def describe_sound(sound: Samples, sample_rate_hz: int) -> tuple[float, NDArray[np.float32]]:
-    """Spectral centroid in Hz, and the fingerprint: 24 bands of the first 60 ms and of the rest."""
-    size, hz, edges = _fingerprint_bands(sample_rate_hz)
-    parts = np.split(sound, [sample_rate_hz * 6 // 100])
-    power = np.stack([_power_spectrum(part, size) for part in parts])
-    magnitude = np.sqrt(power.sum(axis=0))
-    bright_hz = float((hz * magnitude).sum() / max(float(magnitude.sum()), 1e-12))
-    bands = np.add.reduceat(power, edges[:-1], axis=1)
-    level_db = 10.0 * np.log10(np.maximum(bands, 1e-12)).ravel()
-    return bright_hz, np.maximum(level_db - level_db.max(), -40.0).astype(np.float32)
-
-
-@lru_cache(maxsize=4)
-def _fingerprint_bands(
-    sample_rate_hz: int,
-) -> tuple[int, NDArray[np.floating[Any]], NDArray[np.intp]]:
-    """FFT size, its bins' frequencies, and the first bin of each of 24 bands from 50 Hz up."""
-    size = 1 << max(6, (sample_rate_hz * 14 // 100 - 1).bit_length())
-    hz = np.arange(size // 2 + 1) * (sample_rate_hz / size)
-    edges = np.searchsorted(hz, np.geomspace(50.0, min(11_025.0, sample_rate_hz / 2), 25))
-    return size, hz, edges
-
-
-def _power_spectrum(part: Samples, size: int) -> NDArray[np.float64]:
-    if not len(part):
-        return np.zeros(size // 2 + 1)
-    import scipy.fft
-
-    spectra = scipy.fft.rfft((part - part.mean(axis=0)).T, n=size)
-    power: NDArray[np.float64] = np.square(np.abs(spectra)).mean(axis=0, dtype=np.float64)
-    return power
-
-
 def choose(tracks: Tracks, onsets: Sequence[Onset], params: HitsParams) -> list[Segment]:
     """The hits that are good enough, the best ``max_hits`` of them, in the recording's order."""
     spans = [_span(tracks, onsets, index, params) for index in range(len(onsets))]
@@ -277,8 +233,7 @@ def choose(tracks: Tracks, onsets: Sequence[Onset], params: HitsParams) -> list[
         _rated(tracks, onset, span, params.threshold_db)
         for onset, span in zip(onsets, spans, strict=True)
     ]
-    marked = _mark_duplicates(onsets, rated)
-    good = [hit for hit in marked if hit.score >= params.min_quality_score and hit.score > 0]
+    good = [hit for hit in rated if hit.score >= params.min_quality_score and hit.score > 0]
     best = sorted(good, key=lambda hit: (-hit.score, hit.start))[: params.max_hits]
     return sorted(best, key=lambda hit: hit.start)
 
@@ -328,28 +283,9 @@ def _rated(tracks: Tracks, onset: Onset, span: tuple[int, int], threshold_db: fl
         "onset_ms": in_ms(onset.at, tracks.sample_rate_hz),
         "strength_db": round(onset.strength_db, 2),
         "peak_dbfs": round(float(peak_dbfs), 2),
-        "brightness_hz": round(onset.brightness_hz, 1),
     }
     lead = onset.at - span[0]
     return Segment(*span, confidence * loudness, confidence, more, lead)
-
-
-def _mark_duplicates(onsets: Sequence[Onset], hits: Sequence[Segment]) -> list[Segment]:
-    """Lower the score of each hit that sounds like a better one, and say which: ``duplicate_of_ms``."""
-    marked = list(hits)
-    kept: list[Segment] = []
-    prints = np.zeros((_MOST_COMPARED, 48), np.float32)
-    for index in sorted(range(len(hits)), key=lambda index: (-hits[index].score, index)):
-        hit = hits[index]
-        apart_db = np.abs(prints[: len(kept)] - onsets[index].fingerprint).mean(axis=1)
-        if kept and apart_db.min() < DUPLICATE_DB:
-            original_ms = kept[int(np.argmin(apart_db))].more["onset_ms"]
-            more = {**hit.more, "duplicate_of_ms": original_ms}
-            marked[index] = replace(hit, score=DUPLICATE_FACTOR * hit.score, more=more)
-        elif len(kept) < _MOST_COMPARED:
-            prints[len(kept)] = onsets[index].fingerprint
-            kept.append(hit)
-    return marked
 
 
 def regular_segments(tracks: Tracks, params: HitsParams) -> list[Segment]:
@@ -363,6 +299,16 @@ def regular_segments(tracks: Tracks, params: HitsParams) -> list[Segment]:
         )
         for start in list(starts)[: params.max_hits]
     ]
+
+
+def _describing(sample_rate_hz: int) -> Callable[[Samples, Segment], Mapping[str, Any]]:
+    """What each hit's sound says of it, from its attack on."""
+    sounds = HitSounds(sample_rate_hz)
+
+    def describe(read: Samples, hit: Segment) -> Mapping[str, Any]:
+        return sounds.describe(np.clip(read[hit.lead :], -LOUDEST, LOUDEST), hit.more["onset_ms"])
+
+    return describe
 
 
 def _shaping(shortest: int) -> Callable[[Samples, Segment], Samples]:

@@ -172,33 +172,35 @@ class Detection:
         job: Job,
         blocks: Iterable[Samples],
         shape: Callable[[Samples, Segment], Samples],
+        describe: Callable[[Samples, Segment], Mapping[str, Any]] | None = None,
     ) -> list[Output]:
         """Cut each segment, and add the summary and the picture.
 
         Segments are in order of ``start - before``. ``shape`` turns what was read (``before`` and
-        the segment) into the segment's final samples.
+        the segment) into the segment's final samples; ``describe`` says more of it.
         """
         made: list[Output] = []
+        told: list[dict[str, Any]] = []
         ranges = [(segment.start - segment.before, segment.stop) for segment in self.segments]
         for index, read in enumerate(windows(blocks, ranges)):
             segment, name = self.segments[index], self.name(index)
             path = job.workdir / f"{name}.wav"
             cut = shape(read, segment)
             write_wav(path, cut, self.sample_rate_hz)
+            told.append(segment.described(self.sample_rate_hz))
+            if describe is not None:
+                told[-1] |= describe(read, segment)
             meta = {
-                **segment.described(self.sample_rate_hz),
+                **told[-1],
                 "sample_rate_hz": self.sample_rate_hz,
                 "channels": cut.shape[1],
             }
             made.append(Output(f"audio_{self.thing}", name, path, "audio/wav", meta))
             job.progress(0.6 + 0.35 * (index + 1) / len(ranges))
-        return [*made, self._summary(job), self._preview(job)]
+        return [*made, self._summary(job, told), self._preview(job)]
 
-    def _summary(self, job: Job) -> Output:
-        rows = [
-            {**segment.described(self.sample_rate_hz), "artifact": self.name(index)}
-            for index, segment in enumerate(self.segments)
-        ]
+    def _summary(self, job: Job, told: Sequence[Mapping[str, Any]]) -> Output:
+        rows = [{**each, "artifact": self.name(index)} for index, each in enumerate(told)]
         head = {"duration_ms": self.duration_ms, "segment_count": len(rows)}
         path = job.workdir / f"{self.thing}s.json"
         body = {**head, **self.about, "segments": rows}

@@ -1,23 +1,24 @@
-"""Writing a pack: WAVs, mappings, manifest and picture into one zip whose bytes repeat."""
+"""Writing a pack: WAVs, instruments, manifest and picture into one zip whose bytes repeat."""
 
 from __future__ import annotations
 
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.sample.members import SORTS, Member, packed
-from functions.sample.sfz import mappings
-from shared.contracts.step_engine import InputFile, Job
-from shared.media.decode import audio_blocks
-from shared.media.outline import draw_outline, outline_of
+from functions.sample.contact_sheet import Outline, draw_contact_sheet, outline
+from functions.sample.dspreset import dspreset
+from functions.sample.members import Member, Named, packed
+from functions.sample.pads import banks, tuned
+from functions.sample.sfz import sfz
+from functions.sample.xpm import xpm
+from shared.contracts.step_engine import Job
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can state."""
-_COLUMNS_A_SECOND = 100
 
 
 @dataclass
@@ -25,40 +26,34 @@ class Pack:
     """The pack while it is being written."""
 
     archive: zipfile.ZipFile
-    folder: str
+    recording: str
+    """Its name; instruments and the folder are called after it."""
     used: Mapping[str, Any]
     """The params as they were used."""
     outcomes: Mapping[str, Mapping[str, Any]]
     """Of each detection."""
-    members: Sequence[Member] = ()
+    members: list[Member] = field(default_factory=list)
+    _outlines: list[Outline] = field(default_factory=list)
 
-    def add_segments(self, job: Job, chosen: Mapping[str, Sequence[InputFile]]) -> None:
+    @property
+    def folder(self) -> str:
+        """The one folder in the zip; packs of two recordings unpack side by side."""
+        return f"{self.recording} samples"
+
+    def add_segments(self, job: Job, segments: Sequence[Named]) -> None:
         """Write the WAVs."""
-        count = sum(map(len, chosen.values()))
-        members: list[Member] = []
-        for name, segments in chosen.items():
-            for index, segment in enumerate(segments, 1):
-                member, wav = packed(SORTS[name], segment, index, len(segments))
-                self._add(member.file, wav)
-                members.append(member)
-                job.progress(0.7 * len(members) / count)
-        self.members = members
+        for done, segment in enumerate(segments, 1):
+            member, wav = packed(segment)
+            self._add(member.file, wav)
+            self.members.append(member)
+            sounding_ms = member.segment.end_ms - member.segment.start_ms
+            self._outlines.append(outline(wav, sounding_ms=sounding_ms))
+            job.progress(0.9 * done / len(segments))
 
-    def draw(self, job: Job, path: Path) -> None:
-        """The recording's waveform, with what is packed marked by sort."""
-        with audio_blocks(job.source, job.media) as blocks:
-            peaks = outline_of(blocks, max(1, blocks.sample_rate_hz // _COLUMNS_A_SECOND))
-            length_ms = max(1000 * blocks.frames / blocks.sample_rate_hz, 1e-3)
-        rows = {
-            name: [
-                (member.segment.start_ms / length_ms, member.segment.end_ms / length_ms)
-                for member in self.members
-                if member.sort is sort
-            ]
-            for name, sort in SORTS.items()
-        }
-        draw_outline(path, peaks, rows, self.title, length_ms / 1000)
-        job.progress(0.95)
+    def draw(self, path: Path) -> None:
+        """The contact sheet."""
+        shown = list(zip(self.members, self._outlines, strict=True))
+        draw_contact_sheet(path, f"{self.recording}: {self.title}", shown)
 
     @property
     def title(self) -> str:
@@ -67,26 +62,27 @@ class Pack:
         return ", ".join(counts)
 
     def add_papers(self, job: Job, manifest: Path, picture: Path) -> None:
-        """Write the mappings, the manifest and the picture, and the manifest to its own file."""
-        texts = mappings(self.members)
+        """Write the instruments, the manifest and the picture, and the manifest to its own file."""
+        texts = instruments(self.recording, self.members)
         body = self._manifest(job, sorted(texts))
         text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         manifest.write_text(text, "utf-8")
         papers = {name: text.encode() for name, text in texts.items()}
-        papers |= {manifest.name: text.encode(), picture.name: picture.read_bytes()}
+        papers |= {manifest.name: text.encode(), "contact sheet.png": picture.read_bytes()}
         for name in sorted(papers):
             self._add(name, papers[name])
 
-    def _manifest(self, job: Job, sfz: Sequence[str]) -> dict[str, Any]:
+    def _manifest(self, job: Job, programs: Sequence[str]) -> dict[str, Any]:
         return {
             "format": "rushes.sample_pack",
-            "version": 1,
+            "version": 2,
             "asset_id": job.asset_id,
             "cache_key": job.cache_key,
+            "recording": self.recording,
             "duration_ms": job.media.duration_ms,
             **self.used,
             "outcomes": self.outcomes,
-            "sfz": sfz,
+            "instruments": programs,
             "segments": [member.described() for member in self.members],
         }
 
@@ -94,3 +90,21 @@ class Pack:
         info = zipfile.ZipInfo(f"{self.folder}/{name}", _OLDEST)
         info.create_system, info.external_attr = 3, 0o644 << 16
         self.archive.writestr(info, data)
+
+
+def instruments(recording: str, members: Sequence[Member]) -> dict[str, str]:
+    """File name -> text: for each sort, and each bank of it, an SFZ, a DecentSampler and an MPC program;
+    hits with a pitch once more across the keyboard."""
+    texts: dict[str, str] = {}
+    for thing in ("hit", "loop", "phrase"):
+        own = [member for member in members if member.sort.thing == thing]
+        for number, pads in enumerate(banks(own), 1):
+            name = f"{recording} {thing}s{f' {number}' if number > 1 else ''}"
+            texts[f"{name}.sfz"] = sfz(name, thing, pads)
+            texts[f"{name}.dspreset"] = dspreset(thing, pads)
+            texts[f"{name}.xpm"] = xpm(name, pads)
+    if keyed := tuned([member for member in members if member.pitch]):
+        name = f"{recording} hits tuned"
+        texts[f"{name}.sfz"] = sfz(name, "tuned", keyed)
+        texts[f"{name}.dspreset"] = dspreset("tuned", keyed)
+    return texts

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from functions.sample.pitch import LISTENS_S, Pitch, note_name, pitch_of
+from functions.sample import naming
 from shared.contracts.artifact import COMMON_META
 from shared.contracts.detections import DetectedSegment, HitSegment, LoopSegment, PhraseSegment
 from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia
+from shared.sound.pitch import Pitch
 from shared.sound.riff import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 
 MIDDLE_C = 60
@@ -26,9 +28,6 @@ class Sort:
 
     thing: str
     step: str
-    folder: str
-    digits: int
-    """Of the index in file names, at least."""
     segment: type[DetectedSegment]
     """How its segments are described."""
 
@@ -43,10 +42,23 @@ class Sort:
 
 
 SORTS: Mapping[str, Sort] = {
-    "hits": Sort("hit", "detect.hits", "Hits", 3, HitSegment),
-    "loops": Sort("loop", "detect.loops", "Loops", 2, LoopSegment),
-    "phrases": Sort("phrase", "detect.phrases", "Phrases", 2, PhraseSegment),
+    "hits": Sort("hit", "detect.hits", HitSegment),
+    "loops": Sort("loop", "detect.loops", LoopSegment),
+    "phrases": Sort("phrase", "detect.phrases", PhraseSegment),
 }
+
+
+@dataclass(frozen=True)
+class Named:
+    """A segment, and what it is called in the pack."""
+
+    sort: Sort
+    segment: InputFile
+    about: DetectedSegment
+    name: str
+    """Without the extension."""
+    sound: str | None = None
+    """A hit's: what the best take of its sound is called."""
 
 
 @dataclass(frozen=True)
@@ -55,57 +67,112 @@ class Member:
 
     sort: Sort
     file: str
-    """Its path in the pack: ``Hits/hit_001_C#3.wav``."""
+    """``Knock 03 (G2).wav``."""
+    sound: str
+    """``Knock 03 (G2)``; all takes of it have it, and what has none is its own."""
     artifact_id: str
     samples: int
+    peak_dbfs: float
+    """Of the file."""
     segment: DetectedSegment
     """What the detection said of it."""
     meta: Mapping[str, Any]
     """The same and what else its artifact's meta says of it, for the manifest."""
-    pitch: Pitch | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file's, without the extension."""
+        return self.file.removesuffix(".wav")
+
+    @property
+    def pitch(self) -> Pitch | None:
+        """Of a hit that has one."""
+        about = self.segment
+        return Pitch(about.pitch_hz) if isinstance(about, HitSegment) and about.pitch_hz else None
 
     def described(self) -> dict[str, Any]:
         """Its row in the manifest."""
         row = {"file": self.file, "kind": self.sort.thing, "artifact_id": self.artifact_id}
-        pitch = {"pitch": self.pitch.described() if self.pitch else None}
-        return {**row, **self.meta, **(pitch if self.sort.thing == "hit" else {})}
+        return {**row, **self.meta}
 
 
-def packed(sort: Sort, segment: InputFile, index: int, count: int) -> tuple[Member, bytes]:
-    """The ``index``-th (from 1) of ``count`` segments of its sort, and its WAV as the pack has it.
+def named(chosen: Mapping[str, Sequence[InputFile]]) -> list[Named]:
+    """Hits by their sounds, then loops, then phrases; all names differ, also without regard to case."""
+    rows = _hits(chosen.get("hits", ()))
+    for file in chosen.get("loops", ()):
+        loop = LoopSegment.of_meta("audio_loop", file.meta)
+        rows.append(Named(SORTS["loops"], file, loop, naming.loop_name(loop)))
+    for file in chosen.get("phrases", ()):
+        phrase = PhraseSegment.of_meta("audio_phrase", file.meta)
+        rows.append(Named(SORTS["phrases"], file, phrase, naming.phrase_name(phrase)))
+    names = naming.told_apart([row.name for row in rows])
+    return [replace(row, name=name) for row, name in zip(rows, names, strict=True)]
+
+
+def sounds_of(hits: Sequence[InputFile]) -> list[list[tuple[InputFile, HitSegment]]]:
+    """Each sound's takes, the best first; sounds in the recording's order."""
+    takes: dict[float, list[tuple[InputFile, HitSegment]]] = {}
+    for file in hits:
+        about = HitSegment.of_meta("audio_hit", file.meta)
+        first_ms = about.onset_ms if about.take_of_ms is None else about.take_of_ms
+        takes.setdefault(first_ms, []).append((file, about))
+    return [
+        sorted(same, key=lambda one: (-one[1].score, one[1].start_ms))
+        for _, same in sorted(takes.items())
+    ]
+
+
+def _hits(hits: Sequence[InputFile]) -> list[Named]:
+    by_kind: dict[str, list[list[tuple[InputFile, HitSegment]]]] = {}
+    for takes in sounds_of(hits):
+        kind = naming.common_sound([about for _, about in takes])
+        by_kind.setdefault(kind, []).append(takes)
+    rows = []
+    for kind in sorted(by_kind, key=naming.place_of):
+        for number, takes in enumerate(by_kind[kind], 1):
+            note = takes[0][1].note if kind not in _UNTUNED else None
+            sound = naming.sound_name(kind, number, len(by_kind[kind]), note)
+            for take, (file, about) in enumerate(takes, 1):
+                rows.append(Named(SORTS["hits"], file, about, naming.take_name(sound, take), sound))
+    return rows
+
+
+_UNTUNED = ("snare", "hat", "cymbal", "clap", "click", "swish", "noise")
+"""Sounds whose pitch nobody plays, should one be found in them."""
+
+
+def packed(one: Named) -> tuple[Member, bytes]:
+    """A segment as a member, and its WAV as the pack has it.
 
     Raises ``UnsupportedMedia`` for a file that is no WAV.
     """
-    meta = {key: value for key, value in segment.meta.items() if key not in _NOT_OF_THE_SEGMENT}
-    about = sort.read(segment)
-    data = segment.path.read_bytes()
-    rate, samples, pitch = _heard(data, about)
-    number = f"{sort.thing}_{index:0{max(sort.digits, len(str(count)))}d}"
-    file = f"{sort.folder}/{number}{_description(about, pitch)}.wav"
-    member = Member(sort, file, segment.artifact_id, samples, about, meta, pitch)
+    file = one.segment
+    meta = {key: value for key, value in file.meta.items() if key not in _NOT_OF_THE_SEGMENT}
+    data = file.path.read_bytes()
+    rate, samples, peak_dbfs = _measured(data)
+    member = Member(
+        one.sort,
+        f"{one.name}.wav",
+        one.sound or one.name,
+        file.artifact_id,
+        samples,
+        peak_dbfs,
+        one.about,
+        meta,
+    )
     return member, with_chunks(data, *_chunks(member, rate))
 
 
-def _heard(wav: bytes, about: DetectedSegment) -> tuple[int, int, Pitch | None]:
-    """Sample rate in Hz, length in samples, and a hit's pitch."""
+def _measured(wav: bytes) -> tuple[int, int, float]:
+    """Sample rate in Hz, length in samples, peak in dBFS (-120 at least)."""
     import soundfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(wav)) as file:
-            rate, samples = file.samplerate, file.frames
-            if not isinstance(about, HitSegment):
-                return rate, samples, None
-            file.seek(min(_in_file(about.onset_ms, about, rate), samples))
-            sound = file.read(round(LISTENS_S * rate), dtype="float32", always_2d=True)
+            peak = float(np.abs(file.read(dtype="float32", always_2d=True)).max(initial=1e-6))
+            return file.samplerate, file.frames, 20 * math.log10(peak)
     except soundfile.LibsndfileError as error:
         raise UnsupportedMedia(f"a segment cannot be read: {error}") from None
-    return rate, samples, pitch_of(np.nan_to_num(sound), rate)
-
-
-def _description(about: DetectedSegment, pitch: Pitch | None) -> str:
-    if isinstance(about, LoopSegment):
-        return f"_{round(about.bpm, 1):g}bpm_{about.bars}bar{'' if about.bars == 1 else 's'}"
-    return f"_{note_name(pitch.note)}" if pitch else ""
 
 
 def _chunks(member: Member, sample_rate_hz: int) -> list[bytes]:

@@ -1,8 +1,10 @@
 """``sample.pack``: the hits, loops and phrases of one recording as files that a sampler or DAW opens.
 
-A zip with one folder in it: the WAVs by kind, SFZ mappings, ``manifest.json``, and the waveform with
-the cuts marked. Where a detection failed the others are packed, the state is ``degraded``, and its
-error stands in the manifest and the meta. Memory: one segment (30 s at most) and its copy.
+A zip with one folder in it, called after the recording: WAVs that are called what they are (``Kick 01.wav``,
+``Loop 126 BPM 1 bar.wav``, ``Phrase - and so.wav``), instruments for SFZ players, DecentSampler and MPCs,
+``manifest.json`` and a contact sheet. Where a detection failed the others are packed, the state is
+``degraded``, and its error stands in the manifest and the meta. Memory: one segment (30 s at most) and its
+copy.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from functions.sample.archive import Pack
-from functions.sample.members import SORTS, Member, Sort
+from functions.sample.members import SORTS, Member, Sort, named, sounds_of
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import StepState
@@ -29,10 +31,12 @@ from shared.contracts.step_engine import (
     Output,
     Result,
     StepParams,
+    check_range,
 )
 from shared.errors import MissingDependency, ValidationError
+from shared.runs.results_folder import stem_of
 
-REVISION = "pack-1"
+REVISION = "pack-2"
 MEMBERS_IN_META = 400
 """Of longer lists the meta has the best; all stand in the manifest."""
 _PACKAGES = ("numpy", "pillow", "soundfile")
@@ -47,7 +51,9 @@ class PackParams(StepParams):
     """
 
     min_quality_score: float = 0.25
-    """Segments that score less are left out, 0 to 1. Sounds that repeat a better one score below 0.25."""
+    """Segments that score less are left out, 0 to 1."""
+    max_takes: int = 4
+    """Of a sound that is played again and again so many of the best are packed, 1 to 64."""
     start_offset_ms: float = 0.0
     """Only segments that begin here or later."""
     end_offset_ms: float | None = None
@@ -62,6 +68,7 @@ class PackParams(StepParams):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        check_range("max_takes", self.max_takes, 1, 64)
         if not self.include:
             raise ValidationError("include", f"names none of {', '.join(SORTS)}")
         if self.start_offset_ms < 0:
@@ -87,6 +94,7 @@ class PackParams(StepParams):
         """As manifest and meta have them."""
         return {
             "min_quality_score": self.quality,
+            "max_takes": self.max_takes,
             "start_offset_ms": self.start_offset_ms,
             "end_offset_ms": self.end_offset_ms,
             "include": sorted(set(self.include)),
@@ -142,20 +150,20 @@ def run(job: Job, params: PackParams, backend: Backend) -> Result:
     outcomes = {
         sort.step: _outcome(job, name, chosen[name], params) for name, sort in SORTS.items()
     }
-    picture = job.workdir / "waveform.png"
+    picture = job.workdir / "contact_sheet.png"
     archive = job.workdir / "pack.zip"
     manifest = job.workdir / "manifest.json"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as into:
-        pack = Pack(into, _folder(job), params.used, outcomes)
-        pack.add_segments(job, chosen)
-        pack.draw(job, picture)
+        pack = Pack(into, stem_of(job.recording), params.used, outcomes)
+        pack.add_segments(job, named(chosen))
+        pack.draw(picture)
         pack.add_papers(job, manifest, picture)
     outputs = _outputs(job, pack, (archive, manifest, picture))
     return Result(outputs, *_state(pack))
 
 
 def choose(job: Job, sort: Sort, params: PackParams) -> list[InputFile]:
-    """The segments of one sort that go into the pack, in the recording's order."""
+    """The segments of one sort that go into the pack: in the recording's order, hits sound by sound."""
     if f"{sort.thing}s" not in params.include:
         return []
     read = [(sort.read(file), file) for file in _segments(job, sort)]
@@ -165,7 +173,10 @@ def choose(job: Job, sort: Sort, params: PackParams) -> list[InputFile]:
         if about.score >= params.quality and params.within(about.start_ms, about.end_ms)
     ]
     good.sort(key=lambda one: (one[0].start_ms, one[0].end_ms))
-    return [file for _, file in good]
+    files = [file for _, file in good]
+    if sort.thing != "hit":
+        return files
+    return [file for takes in sounds_of(files) for file, _ in takes[: params.max_takes]]
 
 
 def _segments(job: Job, sort: Sort) -> list[InputFile]:
@@ -196,16 +207,11 @@ def _outcome(
     }
 
 
-def _folder(job: Job) -> str:
-    """The one folder in the zip; packs of two recordings unpack side by side."""
-    return f"sample_pack_{job.asset_id[-8:]}" if job.asset_id else "sample_pack"
-
-
 def _outputs(job: Job, pack: Pack, paths: tuple[Path, Path, Path]) -> list[Output]:
     archive, manifest, picture = paths
     meta = _meta(pack)
     parents = tuple(_parents(job, pack))
-    shows = {"shows": f"waveform with {pack.title} marked"}
+    shows = {"shows": f"contact sheet of {pack.title}"}
     job.progress(1.0)
     return [
         Output("audio_sample_pack", "pack", archive, "application/zip", meta, parents),

@@ -44,10 +44,22 @@ class HitSegment(DetectedSegment):
     strength_db: float | None = None
     """By how much it stands out from what was heard before."""
     peak_dbfs: float | None = None
+    hit_kind: str | None = None
+    """What it is: ``kick``, ``snare``, ``hat``, ``cymbal``, ``tom``, ``clap``; where none of them is sure, a
+    word for how it sounds: ``note``, ``clang``, ``knock``, ``click``, ``thud``, ``swish``, ``noise``,
+    ``hit``."""
+    hit_kind_probability: float | None = None
+    """How surely it is that drum, 0.8 to 1; 0 for a word."""
+    pitch_hz: float | None = None
+    """Of what has a clear and steady one."""
+    note: str | None = None
+    """The note nearest to it; middle C is ``C4``."""
     brightness_hz: float | None = None
     """The spectrum's centre at the attack."""
-    duplicate_of_ms: float | None = None
-    """The onset of a better one that it sounds like."""
+    take: int | None = None
+    """Which of the times that this sound is played: the first is 1."""
+    take_of_ms: float | None = None
+    """The onset of its first take."""
     artifact: str | None = None
     """Name of the artifact that holds its sound."""
 

@@ -133,6 +133,8 @@ class Job:
     sources: Mapping[str, Path] = field(default_factory=dict)
     """What ``Engine.sources`` and ``references`` asked for: asset or artifact id -> file. Read only."""
     asset_id: str = ""
+    recording: str = ""
+    """What the recording's file was called when it first came, for names in what is made of it."""
     artifact_id: str | None = None
     cache_key: str = ""
     """What the work is called outside: to be repeated in a result whose documents demand it, and

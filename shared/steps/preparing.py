@@ -154,6 +154,7 @@ class Work:
                 for name, found in {**self.sources, **self._referenced(source)}.items()
             },
             asset_id=self.asset.asset_id,
+            recording=self.asset.sources[0].name if self.asset.sources else "",
             artifact_id=self.request.artifact_id,
             cache_key=self.cache_key,
             scratch=scratch,

@@ -132,19 +132,18 @@ def test_cuts_end_without_a_click(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_duplicates_and_near_silence_score_low(tmp_path: Path) -> None:
+def test_repeats_are_takes_and_near_silence_scores_low(tmp_path: Path) -> None:
     samples = np.zeros(44_100 * 8, np.float32)
     for second in range(4):
         synth.place(samples, synth.snare(44_100), 44_100 * (second + 1), 1.0 - 0.1 * second)
     synth.place(samples, synth.kick(44_100), 44_100 * 5)
     synth.place(samples, synth.kick(44_100), 44_100 * 6, 0.0008)
     truth = synth.Truth(synth.noise_floor(samples, -90), 44_100, np.arange(1.0, 7), np.zeros(0))
-    every = hits_of(truth, tmp_path, min_quality_score=0)
-    duplicates = [row for row in every.body["segments"] if "duplicate_of_ms" in row]
-    assert [round(row["duplicate_of_ms"], -1) for row in duplicates] == [1_000] * 3
-    assert all(row["score"] < 0.25 for row in duplicates)
     best = hits_of(truth, tmp_path, min_quality_score=0.25)
-    np.testing.assert_allclose(best.seconds("onset_ms"), [1.0, 5.0], atol=0.002)
+    np.testing.assert_allclose(best.seconds("onset_ms"), [1, 2, 3, 4, 5], atol=0.002)
+    assert [row["take"] for row in best.body["segments"]] == [1, 2, 3, 4, 1]
+    firsts = [row.get("take_of_ms") for row in best.body["segments"]]
+    assert firsts == [None, *[best.body["segments"][0]["onset_ms"]] * 3, None]
 
 
 @pytest.mark.heavy
@@ -276,7 +275,7 @@ def test_backend_says_whose_each_part_is(
     report = HealthReport("faster-whisper", status, "1.0", version)  # type: ignore[arg-type]
     monkeypatch.setattr(hits, "report", lambda name: report)
     backend = ENGINE.backend()
-    assert (backend.name, backend.version) == ("rushes", f"hits-3+onsets-1+{heard}")
+    assert (backend.name, backend.version) == ("rushes", f"hits-4+onsets-1+{heard}")
     assert not backend.stub
 
 

@@ -121,7 +121,14 @@ def pack(
     progress: list[float] = []
     media = harness.media_of(source)
     job = Job(
-        source, media, folder, progress.append, inputs, failed or {}, asset_id="ast_0123456789"
+        source,
+        media,
+        folder,
+        progress.append,
+        inputs,
+        failed or {},
+        asset_id="ast_0123456789",
+        recording=source.name,
     )
     result = ENGINE.run(job, ENGINE.params(**params), ENGINE.backend())
     assert progress == sorted(progress) and progress[-1] == 1.0

@@ -22,6 +22,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import InputFile
 from shared.errors import UnsupportedMedia, ValidationError
+from shared.sound.pitch import note_name
 from tests.functions.detect import harness, synth
 from tests.functions.sample.rig import (
     FAILED,
@@ -70,10 +71,13 @@ def test_all_sorts_are_packed_and_named_by_what_they_are(packed: Packed) -> None
     assert packed.result.state is StepState.DONE
     hits, loops, phrases = (packed.rows(kind) for kind in ("hit", "loop", "phrase"))
     assert len(hits) >= 6 and len(loops) >= 2 and len(phrases) == 2
-    assert all(re.fullmatch(r"Hits/hit_\d{3}(_[A-G]#?-?\d)?\.wav", row["file"]) for row in hits)
-    assert re.fullmatch(r"Loops/loop_01_120bpm_[1248]bars?\.wav", loops[0]["file"])
-    assert [row["file"] for row in phrases] == ["Phrases/phrase_01.wav", "Phrases/phrase_02.wav"]
-    assert {Path(file).suffix for file in packed.files} == {".wav", ".sfz", ".json", ".png"}
+    by_sound = r"(Kick|Snare|Clap|Hat|Cymbal|Tom|Note|Clang|Knock|Click|Thud|Swish|Noise|Hit) \d\d"
+    hit = re.compile(by_sound + r"( \([A-G]#?-?\d\))?( take \d)?\.wav")
+    assert all(hit.fullmatch(row["file"]) for row in hits)
+    assert re.fullmatch(r"Loop 120 BPM [1248] bars?\.wav", loops[0]["file"])
+    assert all(re.fullmatch(r"Phrase - at \d+ s\.wav", row["file"]) for row in phrases)
+    suffixes = {".wav", ".sfz", ".dspreset", ".xpm", ".json", ".png"}
+    assert {Path(file).suffix for file in packed.files} == suffixes
 
 
 @pytest.mark.heavy
@@ -83,7 +87,7 @@ def test_every_wav_plays_and_is_what_the_detection_cut(packed: Packed, inputs: I
         sound, _ = soundfile.read(cut[row["artifact_id"]], always_2d=True)
         assert np.array_equal(packed.audio(row["file"]), sound)
         length_ms = 1000 * len(sound) / RATE_HZ
-        shortest_ms = 500 if row["file"].startswith("Hits/") else 0  # silence fills it
+        shortest_ms = 500 if row["kind"] == "hit" else 0  # silence fills it
         sounding_ms = row["end_ms"] - row["start_ms"]
         assert max(sounding_ms, shortest_ms) == pytest.approx(length_ms, abs=0.01)
 
@@ -91,16 +95,17 @@ def test_every_wav_plays_and_is_what_the_detection_cut(packed: Packed, inputs: I
 @pytest.mark.heavy
 def test_notes_are_named_and_drums_of_noise_are_not(packed: Packed) -> None:
     named = {
-        row["pitch"]["note"]: row
+        row["note"]: row
         for row in packed.rows("hit")
-        if row["pitch"] and row["start_ms"] > 17_000
+        if row.get("note") and row["start_ms"] > 17_000
     }
-    assert set(NOTES) <= set(named)
+    assert {note_name(note) for note in NOTES} <= set(named)
     for note, hertz in NOTES.items():
-        assert named[note]["pitch"]["hz"] == pytest.approx(hertz, rel=0.002)
-        assert named[note]["file"].endswith(f"_{named[note]['pitch']['name']}.wav")
-    (unity,) = struct.unpack_from("<I", parsed(packed.files[named[61]["file"]])[b"smpl"], 12)
-    assert unity == 61 and "C#4" in named[61]["file"]
+        row = named[note_name(note)]
+        assert row["pitch_hz"] == pytest.approx(hertz, rel=0.002)
+        assert f"({note_name(note)})" in row["file"]
+    (unity,) = struct.unpack_from("<I", parsed(packed.files[named["C#4"]["file"]])[b"smpl"], 12)
+    assert unity == 61
 
 
 @pytest.mark.heavy
@@ -150,25 +155,25 @@ def _level_db(samples: np.ndarray) -> float:
 
 
 @pytest.mark.heavy
-def test_mappings_name_files_that_exist_one_a_key(packed: Packed) -> None:
+def test_instruments_name_files_that_exist_one_sound_a_key(packed: Packed) -> None:
     sfz = {name: data.decode() for name, data in packed.files.items() if name.endswith(".sfz")}
-    assert set(sfz) == {"hits.sfz", "loops.sfz", "phrases.sfz", "hits_tuned.sfz"}
+    assert set(sfz) == {f"field {sort}.sfz" for sort in ("hits", "loops", "phrases", "hits tuned")}
     for name, text in sfz.items():
         samples = re.findall(r"sample=(.+)$", text, re.MULTILINE)
         assert samples and set(samples) <= set(packed.files), name
-    for kind in ("hit", "loop", "phrase"):
-        keys = [int(key) for key in re.findall(r" key=(\d+)", sfz[f"{kind}s.sfz"])]
+    for kind in ("loop", "phrase"):
+        keys = [int(key) for key in re.findall(r" key=(\d+)", sfz[f"field {kind}s.sfz"])]
         assert keys == list(range(36, 36 + len(packed.rows(kind))))
     lengths = [len(packed.audio(row["file"])) for row in packed.rows("loop")]
-    ends = re.findall(r"loop_start=0 loop_end=(\d+)", sfz["loops.sfz"])
+    ends = re.findall(r"loop_start=0 loop_end=(\d+)", sfz["field loops.sfz"])
     assert [int(end) for end in ends] == [length - 1 for length in lengths]
-    assert "loop_mode=loop_continuous" in sfz["loops.sfz"]
+    assert "loop_mode=loop_continuous" in sfz["field loops.sfz"]
 
 
 @pytest.mark.heavy
 def test_tuned_hits_cover_each_key_once(packed: Packed) -> None:
-    text = packed.files["hits_tuned.sfz"].decode()
-    found = re.findall(r"lokey=(\d+) hikey=(\d+) pitch_keycenter=(\d+) tune=(-?\d+)", text)
+    text = packed.files["field hits tuned.sfz"].decode()
+    found = re.findall(r"lokey=(\d+) hikey=(\d+) .*pitch_keycenter=(\d+) tune=(-?\d+)", text)
     ranges = sorted({(int(low), int(high), int(note)) for low, high, note, _ in found})
     assert all(low <= note <= high for low, high, note in ranges)
     assert all(before[1] < after[0] for before, after in pairwise(ranges))
@@ -176,14 +181,12 @@ def test_tuned_hits_cover_each_key_once(packed: Packed) -> None:
 
 
 @pytest.mark.heavy
-def test_the_picture_shows_the_waveform(packed: Packed) -> None:
+def test_the_picture_shows_every_sound_in_its_colour(packed: Packed) -> None:
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(packed.files["waveform.png"]))
-    assert picture.size == (1600, 360)
-    assert {b"#ffe3b0", b"#c8401e"} <= {
-        b"#%02x%02x%02x" % colour for _, colour in picture.getcolors(1 << 20) or []
-    }
+    picture = Image.open(io.BytesIO(packed.files["contact sheet.png"]))
+    colours = {b"#%02x%02x%02x" % colour for _, colour in picture.getcolors(1 << 20) or []}
+    assert {b"#e6553c", b"#1f9d63", b"#2f6fde"} <= colours
 
 
 @pytest.mark.heavy
@@ -196,8 +199,7 @@ def test_the_same_input_gives_the_same_bytes(
         assert one.meta == other.meta
     with zipfile.ZipFile(again.output.path) as archive:
         names = archive.namelist()
-    assert names == sorted(names)
-    assert {name.split("/")[0] for name in names} == {"sample_pack_23456789"}
+    assert {name.split("/")[0] for name in names} == {"field samples"}
 
 
 @pytest.mark.heavy
@@ -208,7 +210,8 @@ def test_what_scores_less_is_left_out(source: Path, inputs: Inputs, tmp_path: Pa
     for step, outcome in strict.meta["outcomes"].items():
         rows = [each for each in inputs[step] if "start_ms" in each.meta]
         good = [each for each in rows if each.meta["score"] >= 0.6]
-        assert (outcome["found"], outcome["packed"]) == (len(rows), len(good))
+        assert outcome["found"] == len(rows)
+        assert outcome["packed"] == len(good) or step == "detect.hits"  # not all takes of a sound
 
 
 @pytest.mark.heavy
@@ -249,6 +252,7 @@ def test_only_the_sorts_that_are_asked_for(source: Path, inputs: Inputs, tmp_pat
     [
         ("include", {"include": []}),
         ("start_offset_ms", {"start_offset_ms": -1}),
+        ("max_takes", {"max_takes": 0}),
         ("end_offset_ms", {"start_offset_ms": 500, "end_offset_ms": 500}),
     ],
 )
@@ -299,7 +303,12 @@ def test_thousands_of_members_do_not_burst_the_document(
     short = tmp_path / "short.wav"
     soundfile.write(short, np.zeros(200), RATE_HZ)
     many = [
-        replace(hit, artifact_id=f"art_{n:028d}", path=short, meta={**hit.meta, "score": 0.9})
+        replace(
+            hit,
+            artifact_id=f"art_{n:028d}",
+            path=short,
+            meta={**hit.meta, "score": 0.9, "onset_ms": float(n), "take_of_ms": None},
+        )
         for n in range(3_000)
     ]
     made = pack(source, {"detect.hits": many}, tmp_path / "out")
@@ -311,7 +320,7 @@ def test_thousands_of_members_do_not_burst_the_document(
     keys = [
         int(key) for name in sfz for key in re.findall(r" key=(\d+)", made.files[name].decode())
     ]
-    assert len(keys) == 3_000 and max(keys) < 128
+    assert len(keys) >= 3_000 and max(keys) < 128
 
 
 @pytest.mark.heavy
@@ -350,6 +359,7 @@ def test_the_cache_key_is_of_asset_params_and_version() -> None:
         key("ast_2"),
         key(version="2"),
         key(min_quality_score=0.3),
+        key(max_takes=3),
         key(start_offset_ms=1),
         key(end_offset_ms=900),
         key(include=["hits"]),
@@ -361,4 +371,4 @@ def test_the_cache_key_is_of_asset_params_and_version() -> None:
 
 def test_the_engine_declares_its_formula() -> None:
     assert ENGINE.cache_key is cache_key
-    assert ENGINE.backend().version.startswith("pack-1+numpy-")
+    assert ENGINE.backend().version.startswith("pack-2+numpy-")

@@ -90,11 +90,12 @@ def test_every_document_is_of_a_known_kind() -> None:
 
 
 def test_steps_read_documents_through_their_models_alone() -> None:
-    """Nothing else parses JSON in an engine but what isn't a document: ffprobe's, a worker's, uploads."""
+    """Nothing else parses JSON in an engine but what is no document: ffprobe's, a worker's, uploads, weights."""
     own = {
         "functions/render/video/check.py",
         "functions/probe/recording.py",
         "functions/perform/format.py",
+        "functions/detect/hit_kinds.py",
         "functions/separate/host.py",
         "functions/separate/demucs_worker.py",
         "functions/webhooks/telling.py",

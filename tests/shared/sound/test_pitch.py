@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.sample.pitch import Pitch, normalised_difference, note_name, pitch_of
+from shared.sound.pitch import Pitch, normalised_difference, note_name, pitch_of
 from tests.functions.detect import synth
 
 RATE_HZ = 44_100
@@ -71,4 +71,4 @@ def test_the_difference_function_is_the_papers() -> None:
 
 def test_names() -> None:
     assert [note_name(note) for note in (0, 36, 60, 61, 127)] == ["C-1", "C2", "C4", "C#4", "G9"]
-    assert Pitch(445.0, 1.0).described()["cents"] == pytest.approx(19.6, abs=0.1)
+    assert Pitch(445.0).cents == pytest.approx(19.6, abs=0.1)

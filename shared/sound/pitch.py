@@ -7,7 +7,6 @@ A. de Cheveigné and H. Kawahara, "YIN, a fundamental frequency estimator for sp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,6 @@ LOWEST_HZ, HIGHEST_HZ = 50.0, 2_100.0
 _AFTER_ATTACK_S = 0.02
 _WINDOW_S, _HOP_S = 0.04, 0.015
 _MOST_FRAMES, _FEWEST_FRAMES = 24, 3
-LISTENS_S = _AFTER_ATTACK_S + _MOST_FRAMES * _HOP_S + _WINDOW_S + 1 / LOWEST_HZ
-"""So much sound behind the attack is looked at."""
 _THRESHOLD = 0.1
 """YIN's: dips of the normalised difference below it are periods."""
 _AUDIBLE_DB = -30.0
@@ -34,8 +31,6 @@ class Pitch:
     """A clear pitch."""
 
     hz: float
-    clarity: float
-    """The share of the audible frames that have it, 0.7 to 1."""
 
     @property
     def note(self) -> int:
@@ -50,16 +45,6 @@ class Pitch:
     @property
     def _midi(self) -> float:
         return float(69 + 12 * np.log2(self.hz / 440))
-
-    def described(self) -> dict[str, Any]:
-        """As the manifest has it."""
-        return {
-            "hz": round(self.hz, 2),
-            "note": self.note,
-            "name": note_name(self.note),
-            "cents": round(self.cents, 1),
-            "clarity": round(self.clarity, 3),
-        }
 
 
 def note_name(note: int) -> str:
@@ -85,7 +70,7 @@ def pitch_of(sound: Samples, sample_rate_hz: int) -> Pitch | None:
     middle_hz = float(np.median(voiced_hz))
     near = np.abs(1200 * np.log2(voiced_hz / middle_hz)) < _STEADY_CENTS
     clarity = float(near.sum()) / len(frames)
-    return Pitch(float(voiced_hz[near].mean()), clarity) if clarity >= _STEADY_SHARE else None
+    return Pitch(float(voiced_hz[near].mean())) if clarity >= _STEADY_SHARE else None
 
 
 def _audible_frames(mono: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
