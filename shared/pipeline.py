@@ -226,6 +226,7 @@ STEPS: tuple[Step, ...] = (
         takes="audio",
         produces=(Kind("audio_normalised", "Normalised", demands=("norm_stats", "target_lufs")),),
         needs={"transform.loudness": ("audio_loudness",)},
+        wants={"detect.activity": ("audio_activity",)},
     ),
     Step(
         "transform.resample",

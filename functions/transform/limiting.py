@@ -15,25 +15,25 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.transform.sound import WAV_ARGS, Sound, all_numbers
+from functions.transform.sound import WAV_ARGS, Sound, all_numbers, levelled
 from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes
-from shared.contracts.audio_loudness import Loudness
 from shared.media.decode import BLOCK_FRAMES
 from shared.media.feed import Samples
 from shared.media.ffmpeg import run as run_ffmpeg
+from shared.sound.leveller import Levels
 from shared.sound.loudness_meter import FullMeter
 from shared.sound.true_peak import Signal
 
 Progress = Callable[[float], None]
 
 
-def noted(sound: Sound, progress: Progress) -> Notes:
+def noted(sound: Sound, levels: Levels | None, progress: Progress) -> Notes:
     """What finding the gain needs to know of the recording."""
     notes = Notes(sound.sample_rate_hz, sound.channels, sound.layout)
     duration_frames = (sound.duration_ms or 0) * sound.sample_rate_hz / 1000
     with sound.blocks("float32") as blocks:
-        for block in all_numbers(blocks):
+        for block in levelled(sound, all_numbers(blocks), levels):
             notes.add(block.T)
             progress(min(1.0, notes.frames / max(duration_frames, notes.frames, 1)))
     return notes
@@ -46,9 +46,11 @@ class Gain:
     gain_db: float
     threshold_dbtp: float | None = None
     """``None``: no limiter."""
+    levels: Levels | None = None
+    """What comes before it."""
 
-    def write(self, sound: Sound, path: Path, progress: Progress) -> Loudness:
-        """Write the recording so; returns how loud it is then."""
+    def write(self, sound: Sound, path: Path, progress: Progress) -> FullMeter:
+        """Write the recording so; returns what measured the result."""
         meter = FullMeter(sound.sample_rate_hz, sound.channels, sound.layout)
         expected = max(1.0, (sound.duration_ms or 0) * sound.sample_rate_hz / 1000)
 
@@ -61,14 +63,17 @@ class Gain:
         sample_type = sound.sample_type if self.threshold_dbtp is None else "float32"
         with (
             sound.blocks(sample_type) as blocks,
-            sound.fed_with(made(all_numbers(blocks))) as (source_fd, source),
+            sound.fed_with(made(levelled(sound, all_numbers(blocks), self.levels))) as (
+                source_fd,
+                source,
+            ),
         ):
             run_ffmpeg(
                 ["-y", *source, "-map", "0:0", "-c:a", sound.codec, *WAV_ARGS, path],
                 timeout_s=3 * sound.timeout_s,
                 pass_fds=(source_fd,),
             )
-        return meter.result()
+        return meter
 
     def _applied(self, blocks: Iterable[Samples], rate_hz: int) -> Iterator[Samples]:
         factor = 10.0 ** (self.gain_db / 20.0)

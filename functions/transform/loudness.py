@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from functions.transform.sound import Sound, all_numbers, open_sound
+from functions.transform.sound import Sound, all_numbers, levelled, open_sound
 from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step_engine import (
     Backend,
@@ -17,6 +17,7 @@ from shared.contracts.step_engine import (
     Result,
     SoundParams,
 )
+from shared.sound.leveller import Levels
 from shared.sound.loudness_meter import FullMeter
 from shared.watch.health import dependency, require
 
@@ -47,15 +48,15 @@ def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:
     return Result([Output("audio_loudness", "loudness", path, "application/json", meta)])
 
 
-def measure(sound: Sound, progress: Progress) -> Loudness:
-    """One pass over the whole recording.
+def measure(sound: Sound, progress: Progress, levels: Levels | None = None) -> Loudness:
+    """One pass over the whole recording, or over it as it is levelled.
 
     Raises ``UnsupportedMedia`` for samples that are not numbers, and what decoding raises.
     """
     meter = FullMeter(sound.sample_rate_hz, sound.channels, sound.layout)
     expected = max(1.0, (sound.duration_ms or 0) * sound.sample_rate_hz / 1000)
     with sound.blocks() as blocks:
-        for block in all_numbers(blocks):
+        for block in levelled(sound, all_numbers(blocks), levels):
             meter.add(block)
             progress(min(1.0, blocks.frames / expected))
     return meter.result()

@@ -1,6 +1,7 @@
 """``transform.normalise``: to a loudness, by gain alone, under a true-peak ceiling.
 
     measured (by transform.loudness, once for all targets)
+      -> where it is asked for, every turn of speech at one level (shared.sound.leveller)
       -> gain = target - integrated
          peaks stay under the ceiling:  linear
          they would not, "limit":       gain, then a true-peak limiter
@@ -8,27 +9,44 @@
       -> the result is measured, and made once more with a better gain, at most 5 times, until it is
          within 0.05 LU: gain alone moves blocks over the gates, and a limiter takes some away
 
-Dynamics are never levelled: what is not a peak over the ceiling keeps its place. ``norm_stats`` says
-what was done, and how far it went; all that it says of the result was measured on the result. A result
-that misses its target by more than 0.1 LU is ``degraded``, whatever the reason.
+Dynamics are never levelled unasked: what is not a peak over the ceiling keeps its place. ``norm_stats``
+says what was done, and how far it went; ``delivery`` holds the result against the rules of the place it is
+for. All that they say of the result was measured on the result. One that misses its target by more than
+0.1 LU, or a rule, is ``degraded``, whatever the reason.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from functions.transform.limiting import Gain, noted
 from functions.transform.loudness import measure, meter_backend
 from functions.transform.sound import SAMPLE_FORMATS, Clamps, Sound, open_sound
 from shared.audio.loudnorm import find_gain_db
+from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
-from shared.errors import BackendFailed
-from shared.sound.loudness_meter import GATE_LUFS
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Progress, Result, SoundParams
+from shared.errors import BackendFailed, ValidationError
+from shared.sound.delivery_targets import (
+    DELIVERY_TARGETS,
+    Measured,
+    Span,
+    TargetName,
+    check_delivery,
+    enough_dialogue,
+    what_fails,
+)
+from shared.sound.leveller import STEP_MS, Levels, Turn, level_speech
+from shared.sound.loudness_meter import GATE_LUFS, FullMeter
+
+Mode = Literal["linear", "limited", "stopped_short"]
 
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)
@@ -42,6 +60,8 @@ METERS_DIFFER_DB = 0.05
 """By so much a meter that oversamples more may find a higher true peak."""
 _NOTING = 0.3
 """So much of the progress is measuring and finding the gain."""
+_SPEECH_RANGE_LU = 30.0
+"""Of steps of speech that are softer than its loudest by more, none is speech."""
 _ROUNDING_DB = 0.005
 """True peaks are told to 0.01 dB."""
 
@@ -49,10 +69,14 @@ _ROUNDING_DB = 0.005
 class NormaliseParams(SoundParams):
     """How loud, and what may happen at the ceiling."""
 
-    target_lufs: float = -16.0
-    """Integrated loudness, clamped to -60..-5. -16 suits podcasts, -14 streamed music, -23 broadcast."""
-    ceiling_dbtp: float = -1.0
-    """No true peak is higher, clamped to -20..0."""
+    target: TargetName = "podcast"
+    """Where it is delivered, which says how loud and how high it may be, and by which rules it is checked."""
+    target_lufs: float | None = None
+    """Integrated loudness, clamped to -60..-5; ``None``: the target's. Any other is checked by no rule."""
+    ceiling_dbtp: float | None = None
+    """No true peak is higher, clamped to -20..0; ``None``: the target's."""
+    level_speech: bool = False
+    """Every turn of speech comes to one loudness first; pauses and breaths are not raised."""
     on_ceiling: Literal["limit", "stop_short"] = "limit"
     """Where gain alone would go over the ceiling: limit those peaks, or take less gain."""
 
@@ -64,12 +88,19 @@ class Settled:
     target_lufs: float
     ceiling_dbtp: float
     before: Loudness
+    levels: Levels | None = None
+    dialogue: Sequence[Span] = ()
+    """The target is the loudness of speech, which is here."""
+    dialogue_lufs: float = 0.0
+    """About how loud that is before."""
 
     @property
     def wanted_db(self) -> float:
-        """The gain that reaches the target."""
+        """The gain that reaches the target, but for what a limiter and the standard's gates do to it."""
         assert self.before.integrated_lufs is not None
-        return self.target_lufs - self.before.integrated_lufs
+        return self.target_lufs - (
+            self.dialogue_lufs if self.dialogue else self.before.integrated_lufs
+        )
 
     @property
     def most_db(self) -> float:
@@ -88,52 +119,172 @@ class Settled:
 class Normalised:
     """What came out."""
 
-    mode: Literal["linear", "limited", "stopped_short"]
+    mode: Mode
     gain_db: float
     after: Loudness
     """Measured on the result."""
+    meter: FullMeter
+    """What measured it."""
     rounds: int
 
-    def missing_lu(self, target_lufs: float) -> float:
+    def missing_lu(self, settled: Settled) -> float:
         """How much louder it would have to be; below 0: quieter."""
         after_lufs = self.after.integrated_lufs
-        return target_lufs - (GATE_LUFS if after_lufs is None else after_lufs)
+        if settled.dialogue:
+            after_lufs = self.meter.loudness_meter.lufs_within(settled.dialogue)
+        return settled.target_lufs - (GATE_LUFS if after_lufs is None else after_lufs)
 
 
 def backend() -> Backend:
     """pyloudnorm's filters, and a limiter of our own; raises ``MissingDependency``."""
-    return meter_backend("normalise-3")
+    return meter_backend("normalise-4")
 
 
 def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
     """Normalise; skipped, with the reason, where loudness is undefined."""
-    clamps = Clamps()
+    job = replace(job, progress=_rising(job.progress))
     sound = open_sound(job)
-    settled = Settled(
-        clamps.take("target_lufs", params.target_lufs, *TARGET_RANGE_LUFS),
-        clamps.take("ceiling_dbtp", params.ceiling_dbtp, *CEILING_RANGE_DBTP),
-        earlier_measurement(job, sound) or measure(sound, partial(_tell_measuring, job)),
-    )
-    if settled.before.undefined:
-        reason = f"{settled.before.undefined} recording: it has no loudness to set"
+    turns = turns_of(job)
+    before = earlier_measurement(job, sound) or measure(sound, partial(_tell_measuring, job))
+    if before.undefined:
+        reason = f"{before.undefined} recording: it has no loudness to set"
         return Result((), StepState.SKIPPED, reason)
+    levels = _levels(job, turns) if params.level_speech else None
+    heard = measure(sound, partial(_tell_measuring, job), levels) if levels else before
+    clamps = Clamps()
+    settled = _settled(params, clamps, heard, levels)
+    if DELIVERY_TARGETS[params.target].dialogue and params.target_lufs is None:
+        settled = _for_dialogue(job, settled, turns)
     path = job.workdir / "normalised.wav"
     made = _make(job, sound, settled, params.on_ceiling, path)
+    delivery = _checked(params, made, turns)
     meta = {
+        "target": params.target,
         "target_lufs": settled.target_lufs,
         "ceiling_dbtp": settled.ceiling_dbtp,
         "on_ceiling": params.on_ceiling,
-        "norm_stats": norm_stats(settled, made),
+        "norm_stats": norm_stats(settled, before, made),
+        "delivery": delivery,
+        "levelled": _level_stats(levels, turns, made),
         "clamped": clamps.report,
         "sample_rate_hz": sound.sample_rate_hz,
         "channels": sound.channels,
         "sample_format": SAMPLE_FORMATS[sound.codec],
     }
     output = Output("audio_normalised", "normalised", path, "audio/wav", meta)
-    missing_lu = made.missing_lu(settled.target_lufs)
-    if abs(missing_lu) > SHORT_FROM_LU:
-        return Result([output], StepState.DEGRADED, _why(made.mode, missing_lu))
-    return Result([output])
+    missing_lu = made.missing_lu(settled)
+    why = _why(made.mode, missing_lu) if abs(missing_lu) > SHORT_FROM_LU else None
+    reasons = [reason for reason in (why, delivery and what_fails(delivery)) if reason]
+    return Result(
+        [output], StepState.DEGRADED if reasons else StepState.DONE, "; ".join(reasons) or None
+    )
+
+
+def _rising(progress: Progress) -> Progress:
+    """What is done twice does not fall back."""
+    told = 0.0
+
+    def tell(fraction: float, /) -> None:
+        nonlocal told
+        told = max(told, fraction)
+        progress(told)
+
+    return tell
+
+
+def _settled(
+    params: NormaliseParams, clamps: Clamps, heard: Loudness, levels: Levels | None
+) -> Settled:
+    target = DELIVERY_TARGETS[params.target]
+    lufs = target.lufs if params.target_lufs is None else params.target_lufs
+    ceiling_dbtp = target.ceiling_dbtp if params.ceiling_dbtp is None else params.ceiling_dbtp
+    return Settled(
+        clamps.take("target_lufs", lufs, *TARGET_RANGE_LUFS),
+        clamps.take("ceiling_dbtp", ceiling_dbtp, *CEILING_RANGE_DBTP),
+        heard,
+        levels,
+    )
+
+
+def _for_dialogue(job: Job, settled: Settled, turns: Sequence[Turn]) -> Settled:
+    """The loudness is that of speech, where there is enough of it."""
+    spans = _spans(turns)
+    activity = _activity(job)
+    if activity is None or not enough_dialogue(spans):
+        return settled
+    lufs = np.asarray(activity.level_lufs.values(), np.float64)
+    if settled.levels is not None:
+        lufs = lufs + settled.levels.gains_db[: len(lufs)]
+    inside = [lufs[int(start / STEP_MS) : int(end / STEP_MS)] for start, end in spans]
+    spoken = np.concatenate(inside)
+    heard = spoken[spoken > spoken.max() - _SPEECH_RANGE_LU]
+    mean = 10 * float(np.log10(np.mean(10 ** (heard / 10))))
+    return replace(settled, dialogue=spans, dialogue_lufs=mean)
+
+
+def turns_of(job: Job) -> list[Turn]:
+    """Where somebody speaks, as far as ``detect.activity`` heard it in this run."""
+    activity = _activity(job)
+    spans = activity.spans if activity else ()
+    return [Turn(span.start_ms, span.end_ms) for span in spans if span.kind == "speech"]
+
+
+def _activity(job: Job) -> AudioActivity | None:
+    files = job.inputs.get("detect.activity", ())
+    found = next((file for file in files if file.kind == AudioActivity.kind), None)
+    return AudioActivity.read(found.path) if found else None
+
+
+def _levels(job: Job, turns: Sequence[Turn]) -> Levels | None:
+    """What to do to speech; ``None``: nobody speaks. Raises ``ValidationError`` where nobody listened."""
+    activity = _activity(job)
+    if activity is None:
+        raise ValidationError(
+            "level_speech", "needs detect.activity in the same run: add that step"
+        )
+    return level_speech(activity.level_lufs.values(), turns)
+
+
+def _checked(
+    params: NormaliseParams, made: Normalised, turns: Sequence[Turn]
+) -> dict[str, Any] | None:
+    """Against the target's rules; ``None``: another loudness or ceiling was asked for."""
+    if params.target_lufs is not None or params.ceiling_dbtp is not None:
+        return None
+    meter, spans = made.meter.loudness_meter, _spans(turns)
+    measured = Measured(
+        made.after.integrated_lufs,
+        made.after.true_peak_dbtp,
+        meter.loudest_short_term_lufs(),
+        meter.lufs_within(spans) if enough_dialogue(spans) else None,
+    )
+    return check_delivery(params.target, measured)
+
+
+def _spans(turns: Sequence[Turn]) -> list[tuple[float, float]]:
+    return [(turn.start_ms, turn.end_ms) for turn in turns]
+
+
+def _level_stats(
+    levels: Levels | None, turns: Sequence[Turn], made: Normalised
+) -> dict[str, Any] | None:
+    """How far apart the turns were and are, of those that last a second; ``None``: not levelled."""
+    if levels is None:
+        return None
+    meter = made.meter.loudness_meter
+    pairs = [
+        (before, after)
+        for turn, before in zip(turns, levels.before_lufs, strict=True)
+        if turn.end_ms - turn.start_ms >= 1000
+        and (after := meter.lufs_within([(turn.start_ms, turn.end_ms)])) is not None
+    ]
+    spreads = [max(each) - min(each) for each in zip(*pairs, strict=True)] or [0.0, 0.0]
+    return {
+        "turns": len(turns),
+        "most_gain_db": round(float(abs(levels.gains_db).max()), 2),
+        "spread_before_lu": round(spreads[0], 2),
+        "spread_after_lu": round(spreads[1], 2),
+    }
 
 
 def _why(mode: str, missing_lu: float) -> str:
@@ -146,16 +297,16 @@ def _why(mode: str, missing_lu: float) -> str:
     return f"{missing_lu:.2f} LU short of the target: {of.get(mode, 'no gain comes nearer')}"
 
 
-def norm_stats(settled: Settled, made: Normalised) -> dict[str, Any]:
+def norm_stats(settled: Settled, before: Loudness, made: Normalised) -> dict[str, Any]:
     """What was done, in numbers."""
     return {
-        "before": settled.before.content(without={"undefined"}),
+        "before": before.content(without={"undefined"}),
         "after": made.after.content(without={"undefined"}),
         "after_is": "measured",
         "mode": made.mode,
         "gain_db": round(made.gain_db, 2),
         "limited_by_db": round(settled.excess_db, 2) if made.mode == "limited" else 0.0,
-        "short_by_lu": round(max(0.0, made.missing_lu(settled.target_lufs)), 2),
+        "short_by_lu": round(max(0.0, made.missing_lu(settled)), 2),
         "rounds": made.rounds,
     }
 
@@ -180,9 +331,11 @@ def _make(
             return _limited(job, sound, settled, path)
         stopped = gain_db > most_db
         gain_db = min(gain_db, most_db)
-        after = Gain(gain_db).write(sound, path, partial(_tell, job, rounds))
-        made = Normalised("stopped_short" if stopped else "linear", gain_db, after, rounds)
-        missing_lu = made.missing_lu(settled.target_lufs)
+        gain = Gain(gain_db, levels=settled.levels)
+        meter = gain.write(sound, path, partial(_tell, job, rounds))
+        mode: Mode = "stopped_short" if stopped else "linear"
+        made = Normalised(mode, gain_db, meter.result(), meter, rounds)
+        missing_lu = made.missing_lu(settled)
         if abs(missing_lu) <= CLOSE_ENOUGH_LU or (stopped and missing_lu > 0):
             break
         gain_db += missing_lu
@@ -191,25 +344,28 @@ def _make(
 
 def _limited(job: Job, sound: Sound, settled: Settled, path: Path) -> Normalised:
     """Gain and limiter, measured and corrected. Raises ``BackendFailed`` if peaks stay too high."""
-    notes = noted(sound, lambda part: job.progress(_NOTING * part))
-    aim_lufs = settled.target_lufs
+    notes = noted(sound, settled.levels, lambda part: job.progress(_NOTING * part))
+    aim_lufs, gain_db = settled.target_lufs, settled.wanted_db
     threshold_dbtp = settled.ceiling_dbtp - LIMITER_ROOM_DB
     for rounds in range(1, MOST_ROUNDS + 1):
-        gain_db = find_gain_db(notes, aim_lufs, threshold_dbtp)
-        after = Gain(gain_db, threshold_dbtp).write(sound, path, partial(_tell, job, rounds))
-        made = Normalised("limited", gain_db, after, rounds)
-        peak_dbtp = after.true_peak_dbtp
+        if not settled.dialogue:
+            gain_db = find_gain_db(notes, aim_lufs, threshold_dbtp)
+        gain = Gain(gain_db, threshold_dbtp, settled.levels)
+        meter = gain.write(sound, path, partial(_tell, job, rounds))
+        made = Normalised("limited", gain_db, meter.result(), meter, rounds)
+        peak_dbtp = made.after.true_peak_dbtp
         over_db = (
             0.0
             if peak_dbtp is None
             else max(0.0, peak_dbtp + METERS_DIFFER_DB - settled.ceiling_dbtp)
         )
-        missing_lu = made.missing_lu(settled.target_lufs)
+        missing_lu = made.missing_lu(settled)
         spent = gain_db >= notes.most_gain_db(threshold_dbtp) and missing_lu > 0
         if not over_db and (spent or abs(missing_lu) <= CLOSE_ENOUGH_LU):
             break
         threshold_dbtp -= over_db
         aim_lufs += missing_lu
+        gain_db += missing_lu
     if over_db:
         raise BackendFailed("limiter", f"it let peaks through, {over_db:.2f} dB too high")
     return made

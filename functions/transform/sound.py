@@ -27,6 +27,7 @@ from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.decode import AudioBlocks, SampleType, audio_blocks
 from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import timeout_for
+from shared.sound.leveller import Levels
 from shared.watch.health import dependency, require
 
 WINDOW_FRAMES = 4096
@@ -214,6 +215,11 @@ def all_numbers(blocks: AudioBlocks) -> Iterator[Samples]:
             raise UnsupportedMedia(NO_NUMBERS)
     if not blocks.frames:
         raise BackendFailed("ffmpeg", blocks.damage or "no sound came out of it")
+
+
+def levelled(sound: Sound, blocks: Iterable[Samples], levels: Levels | None) -> Iterable[Samples]:
+    """The blocks with their speech at one level, where that is wanted."""
+    return blocks if levels is None else levels.applied(blocks, sound.sample_rate_hz)
 
 
 def written(

@@ -105,6 +105,25 @@ class LoudnessMeter:
             return energy_lufs(rest / self.frames) if self.frames else -np.inf
         return gated_lufs(self._energies)
 
+    def loudest_short_term_lufs(self) -> float | None:
+        """Of the loudest window of 3 s so far; ``None``: none was full, or all were silent."""
+        if len(self._energies) < _SHORT_TERM_HOPS:
+            return None
+        mean = np.full(_SHORT_TERM_HOPS, 1 / _SHORT_TERM_HOPS)
+        loudest = energy_lufs(float(np.convolve(self._energies, mean, "valid").max()))
+        return loudest if np.isfinite(loudest) else None
+
+    def lufs_within(self, spans_ms: Sequence[tuple[float, float]]) -> float | None:
+        """Of what lies wholly in ``spans_ms``, gated; ``None``: too little, or silence."""
+        hop_ms = 1000 * GATE_BLOCK_S / _BLOCK_HOPS
+        starts_ms = hop_ms * np.arange(len(self._energies))
+        inside = np.zeros(len(starts_ms), bool)
+        for start_ms, end_ms in spans_ms:
+            inside |= (starts_ms >= start_ms) & (starts_ms + hop_ms <= end_ms)
+        energies = np.array(self._energies)[inside]
+        lufs = gated_lufs(energies) if len(energies) >= _BLOCK_HOPS else -np.inf
+        return float(lufs) if np.isfinite(lufs) else None
+
     @property
     def has_block(self) -> bool:
         """Did a whole gating block go by?"""

@@ -76,6 +76,8 @@ class Mastered:
     integrated_lufs: float | None
     """``None``: silence."""
     true_peak_dbtp: float | None
+    short_term_lufs: float | None
+    """Of the loudest window of 3 s; ``None``: none is so long, or silence."""
     limited_by_db: float
     """At most, anywhere."""
     rounds: int
@@ -121,6 +123,7 @@ def make_master(
         _rounded(taken.gain_db - headroom_db) or 0.0,
         _rounded(taken.meter.integrated_lufs()),
         _rounded(taken.peaks.dbtp),
+        taken.meter.loudest_short_term_lufs(),
         _rounded(taken.limiter.most_db) or 0.0,
         number,
     )

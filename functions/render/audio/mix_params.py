@@ -12,6 +12,7 @@ from functions.render.audio.arrangement import structure_of_bars, with_arrangeme
 from functions.render.audio.export_presets import Format, export_preset, routes
 from shared.contracts.step_engine import StepParams
 from shared.contracts.timeline import Arrangement, BarStructure, Structure, Timeline
+from shared.sound.delivery_targets import TargetName
 
 
 class AudioRenderParams(StepParams):
@@ -20,6 +21,8 @@ class AudioRenderParams(StepParams):
     timeline: Timeline
     export_preset: str = "default"
     """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
+    target: TargetName | None = None
+    """Where the master is delivered: its loudness, ceiling and rules in place of the preset's."""
     format: Format = "wav"
     bit_depth: Literal[16, 24] | None = None
     """Of WAV and FLAC; ``None``: the preset's."""
@@ -56,5 +59,6 @@ class AudioRenderParams(StepParams):
     @property
     def stated(self) -> Mapping[str, Any]:
         """For the cache key: what is not asked for does not stand in it."""
-        absent = {name for name in ("structure", "arrangement") if getattr(self, name) is None}
+        optional = ("structure", "arrangement", "target")
+        absent = {name for name in optional if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=absent)

@@ -9,7 +9,7 @@ the stages in the order in which they are done::
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from functions.render.audio.export_presets import (
     ExportPreset,
@@ -24,6 +24,7 @@ from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import Edge, Edges, edges_of
 from shared.contracts.timeline_parts import Automation, Bus, FadeCurve, Lane, Marker, Track
 from shared.errors import ValidationError
+from shared.sound.delivery_targets import DELIVERY_TARGETS, TargetName
 
 PLAN_VERSION = 1
 MONO_LU = 3.0
@@ -88,10 +89,14 @@ class Export:
     format: Format
     bit_depth: int
     channels: int
+    target: TargetName | None = None
+    """Where it is delivered: then the preset's loudness and ceiling are that target's."""
 
     @property
     def loudnorm_target(self) -> float:
-        """LUFS, as BS.1770 measures this number of channels."""
+        """LUFS, as BS.1770 measures this number of channels; where it is delivered, all count alike."""
+        if self.target:
+            return self.preset.loudnorm_target
         return self.preset.loudnorm_target - (MONO_LU if self.channels == 1 else 0.0)
 
     @property
@@ -162,6 +167,15 @@ def plan_mix(
     if not frames:
         raise ValidationError("tracks", "there is no clip to be heard")
     return Plan(rate, frames, buses, _plan_markers(whole.markers, rate, frames), export)
+
+
+def delivered(plan: Plan, target: TargetName) -> Plan:
+    """The same mix, with the loudness and the ceiling of where it is delivered."""
+    asked, export = DELIVERY_TARGETS[target], plan.export
+    preset = replace(
+        export.preset, loudnorm_target=asked.lufs, limiter_thresh=asked.ceiling_dbtp, rounds=4
+    )
+    return replace(plan, export=replace(export, preset=preset, target=target))
 
 
 def _plan_track(track: Track, rate: int) -> PlannedTrack:
@@ -257,4 +271,5 @@ def _master_lines(plan: Plan) -> Iterator[str]:
     yield f"loudnorm: {export.loudnorm_target!r} LUFS, {export.channels} ch"
     yield f"limiter: {export.preset.limiter_thresh!r} dBTP"
     yield f"dither: {f'tpdf, {export.bit_depth} bits' if export.dithered else 'none'}"
-    yield f"export: {export.preset_id}, {plan.render_profile}"
+    delivered = f" for {export.target}" if export.target else ""
+    yield f"export: {export.preset_id}{delivered}, {plan.render_profile}"

@@ -13,7 +13,7 @@ from typing import Any
 from functions.render.audio.master import CLOSE_ENOUGH_LU, Allowance, Mastered, MixFile, make_master
 from functions.render.audio.mix import Mixer, summed
 from functions.render.audio.mix_params import AudioRenderParams
-from functions.render.audio.mix_plan import Plan, PlannedBus, plan_mix
+from functions.render.audio.mix_plan import Plan, PlannedBus, delivered, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
 from functions.render.audio.writing import ENCODERS, encode, heard_loudness
@@ -22,6 +22,7 @@ from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
+from shared.sound.delivery_targets import Measured, check_delivery, what_fails
 
 PLAN_IN_META = 8_192
 """A longer plan stands in the meta by its digest alone."""
@@ -44,6 +45,8 @@ def render(job: Job, params: AudioRenderParams) -> Result:
         bit_depth=params.bit_depth,
         channels=params.channels,
     )
+    if params.target:
+        plan = delivered(plan, params.target)
     return _Rendering(job, params, plan, found).result()
 
 
@@ -194,6 +197,7 @@ class _Rendering:
             "true_peak_dbtp": done.true_peak_dbtp,
             "limited_by_db": done.limited_by_db,
             "rounds": done.rounds,
+            "delivery": _delivery(plan, done),
             "buses": [one.bus.bus_id for one in plan.buses],
             "markers": len(plan.markers),
             "plan": text if len(text) <= PLAN_IN_META else None,
@@ -223,6 +227,14 @@ def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
     return max(0.0, min(lost_lu, done.integrated_lufs - heard.integrated_lufs))
 
 
+def _delivery(plan: Plan, done: Mastered) -> dict[str, Any] | None:
+    """The target's rules; a mix is measured whole, for who speaks in it is not known."""
+    if plan.export.target is None:
+        return None
+    measured = Measured(done.integrated_lufs, done.true_peak_dbtp, done.short_term_lufs)
+    return check_delivery(plan.export.target, measured)
+
+
 def _judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
     if done.integrated_lufs is None:
         return StepState.DEGRADED, "the mix is silent: it has no loudness to set"
@@ -230,4 +242,7 @@ def _judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
     if abs(short_lu) > SHORT_LU:
         reason = f"{short_lu:.2f} LU short of the target: more would need heavier limiting"
         return StepState.DEGRADED, reason
+    delivery = _delivery(plan, done)
+    if delivery and (failing := what_fails(delivery)):
+        return StepState.DEGRADED, failing
     return StepState.DONE, None

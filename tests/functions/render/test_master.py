@@ -17,6 +17,7 @@ from functions.render.audio.wav import Rounding
 from shared.audio.limiter import Limiter, held, smoothed
 from shared.contracts.ids import artifact_id
 from shared.contracts.step import StepState
+from shared.sound.delivery_targets import DELIVERY_TARGETS, TargetName
 from shared.sound.true_peak import true_peaks
 from tests.functions.render.rig import (
     RATE,
@@ -77,6 +78,19 @@ def test_each_preset_has_its_loudness_and_its_peaks(tmp_path: Path, preset: str)
     assert true_peak_dbtp(done.master.path) <= -1.0
     assert meta["limited_by_db"] > 1, "the limiter had to work for it"
     assert done.result.state is StepState.DONE
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("target", "channels"), [("ebu_r128", 2), ("spotify", 1)])
+def test_a_delivery_target_goes_before_the_preset(
+    tmp_path: Path, target: TargetName, channels: int
+) -> None:
+    mixed = mastered(tmp_path, bursts(), target=target, channels=channels)
+    asked = DELIVERY_TARGETS[target]
+    assert measured_lufs(mixed.sound()) == pytest.approx(asked.lufs, abs=0.15)
+    meta = mixed.master.meta
+    assert meta["delivery"]["target"] == target and meta["delivery"]["met"]
+    assert meta["true_peak_dbtp"] <= asked.ceiling_dbtp == meta["limiter_thresh"]
 
 
 @pytest.mark.heavy

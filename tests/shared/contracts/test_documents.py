@@ -90,7 +90,7 @@ def test_every_document_is_of_a_known_kind() -> None:
 
 
 def test_steps_read_documents_through_their_models_alone() -> None:
-    """Nothing else parses JSON in an engine but what is no document: ffprobe's, a worker's, uploads, weights."""
+    """Nothing else in an engine parses JSON but what is no document: ffprobe's, a worker's, weights."""
     own = {
         "functions/render/video/check.py",
         "functions/probe/recording.py",
