@@ -34,7 +34,7 @@ from shared.contracts.step_engine import (
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
 from shared.media.formats import holds_midi
 
-REVISION = "pattern-2"
+REVISION = "pattern-3"
 MAX_PATTERN_BYTES = 4_000_000
 SAMPLE_RATE_HZ = 48_000
 ROWS_IN_META = 64
@@ -49,6 +49,8 @@ class PatternParams(StepParams):
     """The starting tempo; later changes keep their proportion."""
     duration_beats: float | None = None
     """The pattern is cut, or repeated, to so many beats, with no tail."""
+    tail: bool = True
+    """Are delay and reverb rendered until they have died away (20 s at most)? Not with ``duration_beats``."""
 
 
 @dataclass(frozen=True)
@@ -82,22 +84,19 @@ def referenced_artifacts(path: Path) -> tuple[str, ...]:
 
 def perform_file(
     path: Path,
-    tempo_bpm: float | None = None,
-    duration_beats: float | None = None,
+    params: PatternParams | None = None,
     out: Path | None = None,
     clips: Mapping[str, Path] | None = None,
 ) -> Rendering:
     """Perform a pattern or MIDI file on this machine.
 
-    With ``out``, a folder, WAV files, ``loudness.json``, ``automation.json`` and ``pattern.png`` are
-    written there. ``clips`` maps artifact ids to files. Raises ``ValidationError`` in a musician's
-    words, ``UnsupportedMedia``, ``InputTooLarge``.
+    With ``out``, a folder, the master, a stem called after each instrument, ``loudness.json``,
+    ``automation.json`` and ``pattern.png`` are written there. ``clips`` maps artifact ids to files.
+    Raises ``ValidationError`` in a musician's words, ``UnsupportedMedia``, ``InputTooLarge``.
     """
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    rendering = _perform(
-        path, PatternParams(tempo_bpm=tempo_bpm, duration_beats=duration_beats), clips or {}, out
-    )
+    rendering = _perform(path, params or PatternParams(), clips or {}, out)
     if out:
         _write_papers(rendering, out)
     return rendering
@@ -149,6 +148,8 @@ def _perform(
     if params.duration_beats is not None:
         check_duration(score, params.duration_beats)
         score = score.lasting(params.duration_beats)
+    elif params.tail:
+        score = score.ringing_out()
     config = EngineConfig(sample_rate=SAMPLE_RATE_HZ)
     sounds = piece.sounds(clips, config.sample_rate)
     return render_score(score, sounds, config, folder, progress)

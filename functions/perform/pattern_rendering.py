@@ -18,6 +18,7 @@ from shared.audio.score import Score
 from shared.audio.sounds import Sound
 from shared.audio.tempo import Number
 from shared.errors import ValidationError
+from shared.runs.results_folder import safe_name
 
 MAX_DURATION_S = 600
 MAX_STEM_S = 3_600
@@ -60,7 +61,7 @@ def render_score(
     folder: Path | None,
     progress: Progress = lambda fraction: None,
 ) -> Rendering:
-    """Perform a score; writes ``master.wav`` and ``stem_01.wav``... into ``folder``, if given.
+    """Perform a score; writes ``master.wav`` and each instrument's stem into ``folder``, if given.
 
     A performance that would pass -1 dBFS is rendered once more, turned down as a whole. Raises
     ``ValidationError`` for one that is too long.
@@ -105,6 +106,21 @@ def _check_stems(bridge: PatternPerformanceBridge) -> None:
         )
 
 
+def file_names(names: Sequence[str]) -> list[str]:
+    """Of the master, which comes first, and of each instrument's stem: as the instrument is called."""
+    held: set[str] = set()
+    files = []
+    for name in names:
+        called = safe_name(name) or "stem"
+        tried, number = called, 1
+        while tried.casefold() in held:
+            number += 1
+            tried = f"{called} {number}"
+        held.add(tried.casefold())
+        files.append(f"{tried}.wav")
+    return files
+
+
 class _Take:
     """One pass through the performance, at a gain."""
 
@@ -120,7 +136,7 @@ class _Take:
         """Of master and stems."""
         self.master_peak = 0.0
         names = (MASTER, *bridge.stems)
-        paths = ["master.wav", *(f"stem_{index:02d}.wav" for index in range(1, len(names)))]
+        paths = file_names(names)
         self.files = (
             {name: folder / path for name, path in zip(names, paths, strict=True)} if folder else {}
         )

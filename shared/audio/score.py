@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -14,6 +15,8 @@ from shared.audio.modules.modulation import LfoShape
 from shared.audio.tempo import Number, TempoMap, exact
 from shared.errors import ValidationError
 
+MOST_RINGING_S = 20.0
+"""Whatever is still heard then is cut."""
 MAX_EVENTS = 50_000
 """Notes and automation values of one performance."""
 
@@ -143,6 +146,30 @@ class Score:
             tail_beats=Fraction(0),
         )
 
+    def ringing_out(self) -> Score:
+        """The piece with a longer tail, in which the shared effects die away by 60 dB.
+
+        A reverb's decay time is just that; a delay's repeats are counted. ``MOST_RINGING_S`` at most.
+        """
+        sent = {effect for setup in self.instruments for effect in setup.sends_db}
+        end = self.length_beats + self.tail_beats
+        end_s = self.tempo_map.seconds_at(end)
+        ring_s = self.effects.reverb_decay_s if "reverb" in sent else 0.0
+        if "delay" in sent:
+            repeats = _repeats_heard(self.effects.delay_feedback)
+            behind = self.tempo_map.seconds_at(end + repeats * self.effects.delay_beats) - end_s
+            ring_s = max(ring_s, float(behind))
+        ring_s = min(ring_s, MOST_RINGING_S)
+        over = self.tempo_map.beats_at(end_s + exact(round(ring_s, 3)))
+        return replace(self, tail_beats=over - self.length_beats)
+
     def at_tempo(self, bpm: Number) -> Score:
         """The piece starting at another tempo; its tempo changes keep their proportion."""
         return replace(self, tempo_map=self.tempo_map.starting_at(bpm))
+
+
+def _repeats_heard(feedback: float) -> int:
+    """How many of a delay's repeats come before it has died away by 60 dB."""
+    if feedback <= 0.0:
+        return 1
+    return 1 + math.ceil(-3.0 / math.log10(min(feedback, 0.999)))

@@ -1,5 +1,7 @@
 import hashlib
 import json
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import soundfile
 
 from functions.perform import bank
+from functions.perform.format import read_pattern, to_score
 from functions.perform.loudness_table import format_performance
 from functions.perform.pattern import (
     ENGINE,
@@ -14,8 +17,9 @@ from functions.perform.pattern import (
     perform_file,
     referenced_artifacts,
 )
-from functions.perform.pattern_rendering import MAX_STEM_S
+from functions.perform.pattern_rendering import MAX_STEM_S, file_names
 from shared.audio.metrics import integrated_lufs
+from shared.audio.score import EffectsSetup
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job
@@ -104,7 +108,9 @@ def test_performing_again_gives_the_same_bytes(performed, tmp_path):
 
 @pytest.mark.heavy
 def test_tempo_and_duration_are_the_asker_s(tmp_path):
-    rendering = perform_file(write(tmp_path, pattern()), tempo_bpm=60, duration_beats=5)
+    rendering = perform_file(
+        write(tmp_path, pattern()), PatternParams(tempo_bpm=60, duration_beats=5)
+    )
     assert rendering.duration_s == 5.0
     assert [row["label"] for row in rendering.loudness_rows] == ["1.1", "1.2", "1.3", "1.4", "2.1"]
     assert rendering.files == {}
@@ -186,7 +192,7 @@ def test_a_recording_that_is_none_is_refused(tmp_path):
 )
 def test_lengths_and_tempos_have_limits(tmp_path, changes, params, words):
     with pytest.raises(ValidationError, match=words):
-        perform_file(write(tmp_path, pattern(**changes)), **params)
+        perform_file(write(tmp_path, pattern(**changes)), PatternParams(**params))
 
 
 def parts(count: int) -> dict:
@@ -201,11 +207,16 @@ def test_all_stems_together_have_a_limit(tmp_path, monkeypatch):
     assert MAX_STEM_S == 3_600
     long = write(tmp_path, pattern(**parts(7)))
     with pytest.raises(ValidationError, match="7 stems of 600 s are more than 3,600 s of stems"):
-        perform_file(long, duration_beats=1_200)
+        perform_file(long, PatternParams(duration_beats=1_200))
     monkeypatch.setattr("functions.perform.pattern_rendering.MAX_STEM_S", 4)
-    assert perform_file(write(tmp_path, pattern(**parts(2))), duration_beats=4).duration_s == 2
+    assert (
+        perform_file(
+            write(tmp_path, pattern(**parts(2))), PatternParams(duration_beats=4)
+        ).duration_s
+        == 2
+    )
     with pytest.raises(ValidationError, match="3 stems of 2 s are more than 4 s of stems"):
-        perform_file(write(tmp_path, pattern(**parts(3))), duration_beats=4)
+        perform_file(write(tmp_path, pattern(**parts(3))), PatternParams(duration_beats=4))
 
 
 def test_large_files_and_other_bytes_are_refused(tmp_path):
@@ -224,7 +235,7 @@ def test_a_midi_file_performs(tmp_path):
     rendering = perform_file(MIDI_FILES / "test-c-major-scale.mid", out=tmp_path / "out")
     assert rendering.integrated_lufs > -40.0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["automation.json", "loudness.json", "master.wav", "pattern.png", "stem_01.wav"]
+    assert len(names) == 5 and "master.wav" in names and not any("stem" in name for name in names)
 
 
 @pytest.mark.heavy
@@ -246,3 +257,30 @@ def test_bolder_layers_are_brighter():
             for layer in bank.sound(name, 48_000).layers
         ]
         assert energies == sorted(energies)
+
+
+def test_stems_are_called_after_their_instruments() -> None:
+    names = ["master", "bass", "Bass", "hi/hat: *open*", "..", "master"]
+    assert file_names(names) == [
+        "master.wav",
+        "bass.wav",
+        "Bass 2.wav",
+        "hi hat open.wav",
+        "stem.wav",
+        "master 2.wav",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sends", "tail_s"),
+    [({}, 0.0), ({"reverb": -6.0}, 3.0), ({"delay": -6.0}, 11 * 0.5), ({"delay": -60}, 5.5)],
+)
+def test_the_tail_lets_delay_and_reverb_die_away(sends: dict[str, float], tail_s: float) -> None:
+    score = to_score(read_pattern(json.dumps(pattern())))
+    setups = tuple(replace(setup, sends_db=sends) for setup in score.instruments)
+    score = replace(score, instruments=setups, effects=EffectsSetup(Fraction(1), 0.5, 3.0))
+    rung = score.ringing_out()
+    end_s = score.tempo_map.seconds_at(score.length_beats + score.tail_beats)
+    rung_s = score.tempo_map.seconds_at(rung.length_beats + rung.tail_beats)
+    assert float(rung_s - end_s) == pytest.approx(tail_s, abs=0.01)
+    assert rung.length_beats == score.length_beats
