@@ -33,6 +33,8 @@ class StreamTimes:
     """The sum of what its packets say that they last."""
     dated: bool = False
     """Some packet is shown at another time than it is decoded: presentation times are told."""
+    untimed: int = 0
+    """Packets without any time: program streams tell it once a few pictures."""
     restarts: int = 0
     """How often time began again, or leapt by more than 10 s: joined files, chained streams. (Of
     sound, whose packets are stored as they are heard.)"""
@@ -60,7 +62,9 @@ class StreamTimes:
             self.restarts = 0
 
     def frame_rate_kind(self) -> Literal["constant", "variable", "unknown"]:
-        """Are the first frames evenly spaced? Two or fewer can't tell."""
+        """Are the first frames evenly spaced? Two or fewer, or packets without times, can't tell."""
+        if self.untimed:
+            return "unknown"
         # The last few may still lack a neighbour that is stored later than it is shown.
         times = sorted(self.first_s)[: FRAMES_JUDGED - 16]
         gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -73,6 +77,8 @@ class StreamTimes:
     @property
     def spacing_s(self) -> float:
         """How far apart its packets are, as a rule; 0 where there are too few to tell."""
+        if self.untimed:
+            return self.lasting_s / max(1, self.packets)
         gaps = sorted(later - earlier for earlier, later in pairwise(sorted(self.first_s)))
         return gaps[len(gaps) // 2] if gaps else 0.0
 
@@ -105,6 +111,8 @@ def _take(line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] |
         return
     at = fields[2] if fields[1] == b"N/A" else fields[1]
     if at == b"N/A":
+        if times := found.get(int(fields[0])):
+            times.untimed += 1
         return
     duration_s = 0.0 if fields[3] == b"N/A" else float(fields[3])
     times = found.setdefault(int(fields[0]), StreamTimes())

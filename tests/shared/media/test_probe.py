@@ -253,3 +253,14 @@ def test_a_rate_at_which_nothing_can_be_heard_is_refused(tmp_path: Path) -> None
     soundfile.write(path, np.zeros(1000), 1)
     with pytest.raises(UnsupportedMedia, match="at 1 Hz"):
         probe(path)
+
+
+def test_a_program_stream_tells_the_time_of_few_pictures(tmp_path: Path) -> None:
+    """Its header counts on from there, and is no better for the others being untold."""
+    path = tmp_path / "a.mpg"
+    words = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=1.2"]
+    words += ["-f", "lavfi", "-i", "sine=r=48000:d=1.2", "-c:v", "libx264", "-c:a", "mp2"]
+    ffmpeg(*words, "-f", "vob", path)
+    media = probe(path)
+    assert media.duration_ms == pytest.approx(1200, abs=45)
+    assert media.video[0].frame_rate_kind == "unknown"

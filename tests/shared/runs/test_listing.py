@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.step import StepRecord, StepState
 from shared.runs.listing import recording_rows, results_state
 from shared.runs.views import list_assets
-from shared.steps.step_records import write_record
+from shared.steps.step_records import record_path
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 DONE, FAILED, RUNNING = StepState.DONE, StepState.FAILED, StepState.RUNNING
@@ -56,6 +56,7 @@ def test_a_row_says_what_people_look_for(tmp_path: Path, toy: Toy) -> None:
     assert (row.asset_id, row.name, row.kind) == (run["asset_id"], "take.wav", "audio")
     assert (row.state, row.duration_ms, row.sample_rate_hz) == ("done", 1000, 8000)
     working = StepRecord(step="toy.one", state=RUNNING, lease_generation=9)
-    assert write_record(home.documents, CTX, run["run_id"], working)
+    path = record_path(CTX, run["run_id"], "toy.one")
+    home.documents.put(path, working.model_dump(mode="json"))
     (row,) = recording_rows(home.documents, CTX, list(list_assets(home.documents, CTX)))
     assert row.state == "running"
