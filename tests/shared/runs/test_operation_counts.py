@@ -1,0 +1,135 @@
+"""What an upload costs in calls to stores and bus: they are paid for, and times flicker where counts don't.
+
+A count that falls is good news: lower it here. One that rises is a decision.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.homes.home import Home
+from shared.runs.views import public_run
+from tests.toy import CTX, Toy, embedded_home, install, run_file
+
+READS = ("get", "get_all", "list", "newest", "list_group")
+WRITES = ("create", "update", "put", "delete")
+
+
+class Counted:
+    """Stands before an adapter, and counts what is asked of it."""
+
+    def __init__(self, adapter: object, name: str, calls: Counter[str]) -> None:
+        self._adapter, self._name, self._calls = adapter, name, calls
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(self._adapter, method)
+        if not callable(found):
+            return found
+
+        def counted(*args: Any, **named: Any) -> Any:
+            self._calls[f"{self._name}.{method}"] += 1
+            return found(*args, **named)
+
+        return counted
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def calls() -> Counter[str]:
+    return Counter()
+
+
+@pytest.fixture
+def home(tmp_path: Path, toy: Toy, calls: Counter[str]) -> Home:
+    plain = embedded_home(tmp_path / "home")
+    adapters = {name: getattr(plain, name) for name in ("objects", "documents", "bus")}
+    counted: dict[str, Any] = {
+        name: Counted(adapter, name, calls) for name, adapter in adapters.items()
+    }
+    return replace(plain, **counted)
+
+
+def spent(calls: Counter[str], act: Callable[[], object]) -> dict[str, int]:
+    """What ``act`` costs: document reads and writes, object reads and writes, messages."""
+    calls.clear()
+    act()
+
+    def total(adapter: str, methods: Iterable[str]) -> int:
+        return sum(calls[f"{adapter}.{method}"] for method in methods)
+
+    return {
+        "document reads": total("documents", READS),
+        "document writes": total("documents", WRITES),
+        "object reads": total("objects", ("stat", "read", "list")),
+        "object writes": total("objects", ("put", "copy", "delete")),
+        "messages": calls["bus.publish"],
+    }
+
+
+def one_step(home: Home, folder: Path, number: int = 1) -> Callable[[], object]:
+    params = {"toy.one": {"number": number}}
+    return lambda: run_file(home, folder, steps=("toy.one",), params=params)
+
+
+FRESH = {
+    "document reads": 25,
+    "document writes": 18,
+    "object reads": 7,
+    "object writes": 3,
+    "messages": 5,
+}
+"""An upload with one step that makes one artifact."""
+AGAIN = {
+    "document reads": 22,
+    "document writes": 11,
+    "object reads": 5,
+    "object writes": 1,
+    "messages": 4,
+}
+"""The same once more: the upload itself is stored, and its copy found to be there."""
+MORE = {
+    "document reads": 0,
+    "document writes": 1,
+    "object reads": 0,
+    "object writes": 1,
+    "messages": 1,
+}
+"""What each further artifact adds."""
+
+
+def test_an_upload_costs_no_more_than_it_did(
+    home: Home, calls: Counter[str], tmp_path: Path
+) -> None:
+    fresh = spent(calls, one_step(home, tmp_path))
+    assert fresh == FRESH
+    assert spent(calls, one_step(home, tmp_path)) == AGAIN
+
+
+def test_each_artifact_is_one_object_and_one_document(
+    home: Home, calls: Counter[str], tmp_path: Path
+) -> None:
+    fifty = spent(calls, one_step(home, tmp_path, 50))
+    assert fifty == {name: FRESH[name] + 49 * MORE[name] for name in FRESH}
+    assert spent(calls, one_step(home, tmp_path, 50)) == AGAIN
+
+
+def test_a_run_is_read_alike_however_much_it_made(
+    home: Home, calls: Counter[str], tmp_path: Path
+) -> None:
+    reads = []
+    for number in (1, 50):
+        params = {"toy.one": {"number": number}}
+        run = run_file(home, tmp_path, steps=("toy.one",), params=params)
+        reads.append(spent(calls, lambda run=run: public_run(home, CTX, run["run_id"])))
+    assert reads[0] == reads[1]
+    assert reads[0]["document reads"] <= 5
