@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from shared.homes.home import Home
 from shared.runs.views import public_run
+from shared.steps import attempt
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 READS = ("get", "get_all", "list", "newest", "list_group")
@@ -133,3 +135,14 @@ def test_a_run_is_read_alike_however_much_it_made(
         reads.append(spent(calls, lambda run=run: public_run(home, CTX, run["run_id"])))
     assert reads[0] == reads[1]
     assert reads[0]["document reads"] <= 5
+
+
+def test_progress_is_written_where_it_can_be_seen(
+    home: Home, calls: Counter[str], toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a second apart, here, and 2 %; of a thousand small steps within a minute that is 50."""
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: 0.06 * next(ticks)))
+    monkeypatch.setattr(toy, "during", lambda job: [job.progress(n / 1000) for n in range(1001)])
+    busy = spent(calls, one_step(home, tmp_path))
+    assert 40 <= busy["document writes"] - FRESH["document writes"] <= 50
