@@ -36,12 +36,12 @@ def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
     """The profile, and the picture's rate and shots where they are known."""
     picture = job.media.video[0] if job.media.video else None
     seen = job.inputs.get("detect.visual_meta", ())
-    shots_ms = [shot.start_ms for shot in VisualMeta.read(seen[-1].path).shots[1:]] if seen else []
+    cuts_ms = VisualMeta.read(seen[-1].path).cuts_ms if seen else []
     return Layout(
         profile_named(params.profile).to_read(language),
         language,
         picture.frame_rate if picture else None,
-        shots_ms,
+        cuts_ms,
         bool(params.names),
     )
 

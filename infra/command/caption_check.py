@@ -45,7 +45,7 @@ def check(
     asked = profile_named(profile)
     cues = read_captions(file)
     spoken = language or script_of("".join(cue.text for cue in cues))
-    shots_ms = [shot.start_ms for shot in VisualMeta.read(shots).shots[1:]] if shots else []
+    shots_ms = VisualMeta.read(shots).cuts_ms if shots else []
     rate = frame_rate or _FRAME_RATES.get(file.suffix.lower())
     found = list(breaches(cues, asked.to_read(spoken), rate, shots_ms))
     content = {

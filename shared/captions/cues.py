@@ -43,7 +43,7 @@ class Layout:
     frame_rate: float | None = None
     """Of the picture, where there is one."""
     shots_ms: Sequence[float] = ()
-    """When shots begin, in order, without the first."""
+    """When the picture is cut, in order."""
     names: bool = False
     """Leave room for a speaker's name where another one begins to speak."""
 

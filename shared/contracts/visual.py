@@ -73,3 +73,8 @@ class VisualMeta(ResultDocument):
     transitions: tuple[Transition, ...] = ()
     """In order; hard cuts are none."""
     samples: tuple[VisualSample, ...]
+
+    @property
+    def cuts_ms(self) -> list[float]:
+        """When shots begin with a cut: the picture changes at once."""
+        return [shot.start_ms for shot in self.shots[1:] if shot.begins_with == "cut"]

@@ -12,6 +12,7 @@ from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import MediaInfo, VideoStream
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import InputFile, Job
+from shared.contracts.visual import VisualMeta
 from tests.functions.transcribe.test_transcript_edits import transcript
 from tests.shared.captions.test_cues import said
 from tests.shared.contracts.recorded import FOLDER
@@ -59,9 +60,18 @@ def test_an_edit_is_written_as_before_unless_formats_are_named(
 
 
 def test_the_layout_knows_the_pictures_rate_and_shots(tmp_path: Path) -> None:
-    seen = InputFile("art_2", "visual_meta", FOLDER / "visual_meta.json", {})
+    meta = VisualMeta.read(FOLDER / "visual_meta.json")
+    shot = meta.shots[0]
+    shots = (
+        shot,
+        shot.model_copy(update={"start_ms": 2000.0, "begins_with": "cut"}),
+        shot.model_copy(update={"start_ms": 5000.0, "begins_with": "dissolve"}),
+    )
+    path = tmp_path / "shots.json"
+    meta.model_copy(update={"shots": shots}).write(path)
+    seen = InputFile("art_2", "visual_meta", path, {})
     with_shots = job(tmp_path, **{"detect.visual_meta": [seen]})
     layout = layout_for(with_shots, ShownParams(profile="netflix"), "ja")
     assert layout.frame_rate == 25.0 and layout.profile.reading.line_columns == 26
-    assert isinstance(layout.shots_ms, list) and 0.0 not in layout.shots_ms
+    assert layout.shots_ms == [2000.0], "nothing goes to the middle of a dissolve"
     assert layout_for(job(tmp_path), ShownParams(), "en").shots_ms == []
