@@ -113,7 +113,7 @@ class Child:
                 yield chunk
             else:
                 self.unread.unregister(fd)
-        self._wait()
+        self.wait()
 
     def read_into(self, buffer: memoryview) -> int:
         """Fill ``buffer`` from its standard output, without a copy between. Raises ``TimedOut``.
@@ -123,7 +123,7 @@ class Child:
         filled = 0
         while filled < len(buffer):
             if (fd := self._readable()) is None:
-                self._wait()
+                self.wait()
                 break
             if count := os.readv(fd, [buffer[filled:]]):
                 filled += count
@@ -213,7 +213,8 @@ class Child:
             raise TimedOut(self.tool, self.timeout_s)
         return [key for key, _ in ready]
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Until it has exited; raises ``TimedOut``."""
         try:
             self.process.wait(max(0.1, self.timeout_s - self._waited_s))
         except subprocess.TimeoutExpired:

@@ -216,17 +216,19 @@ class VideoFrames:
                 every.begin()
                 chosen.begin()
                 while (data := _picture(child, self.wanted.size_bytes)) is not None:
-                    yield Frame(self._index_of(chosen, every), self.ticks[-1], data)
+                    yield Frame(self._index_of(chosen, every, child), self.ticks[-1], data)
                 self.ticks += every.rest()
                 self._judge(child)
 
-    def _index_of(self, chosen: _TimePipe, every: _TimePipe) -> int:
+    def _index_of(self, chosen: _TimePipe, every: _TimePipe, child: Child) -> int:
         """Read times up to the next picture's; its place among them is its number."""
         ticks = chosen.next_ticks()
         while ticks is not None and (at := every.next_ticks()) is not None:
             self.ticks.append(at)
             if at == ticks:
                 return len(self.ticks) - 1
+        child.wait()
+        child.check()  # it may have been ended from outside
         raise BackendFailed("ffmpeg", "it gave a picture without a time")
 
     def _judge(self, child: Child) -> None:

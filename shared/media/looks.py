@@ -76,7 +76,10 @@ class Looks:
 
 
 def key_frames(path: Path, demuxer: str, index: int, codec: str) -> list[Look]:
-    """Each look that differs from the one before it, in order; empty where none can be decoded."""
+    """Each look that differs from the one before it, in order; empty where none can be decoded.
+
+    Raises ``Unavailable`` where ffprobe was ended from outside: later looks would be missing.
+    """
     # A decoder of MPEG-2 keeps each frame back until the next one: a part's only key frame would be lost.
     skipped = "bidir" if codec in _KEEPING_BACK else "nokey"
     entries = "frame=width,height,sample_aspect_ratio:frame_tags=Orientation"
@@ -90,6 +93,7 @@ def key_frames(path: Path, demuxer: str, index: int, codec: str) -> list[Look]:
                 look = _look(row)
                 if look and (not looks or look != looks[-1]):
                     looks.append(look)
+            child.check()
     except (TimedOut, BackendFailed):
         pass  # what was seen until then is true
     return looks

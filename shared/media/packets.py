@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+from shared.errors import BackendFailed
 from shared.media.ffmpeg import input_args, started
 from shared.media.joins import JOINED, Clock
 
@@ -89,7 +91,11 @@ class StreamTimes:
 
 
 def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
-    """Stream index -> its times, of all packets that can be read; raises ``TimedOut``."""
+    """Stream index -> its times, of all packets that can be read.
+
+    Raises ``TimedOut``, and ``Unavailable`` where ffprobe was ended from outside: half of the packets would
+    be a shorter recording.
+    """
     found: dict[int, StreamTimes] = {}
     clocks: dict[int, Clock] | None = {} if demuxer in JOINED else None
     timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
@@ -101,6 +107,8 @@ def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 _take(line, found, clocks)
+        with suppress(BackendFailed):  # what is damaged is read as far as it goes
+            child.check()
     return found
 
 

@@ -12,6 +12,7 @@ from shared.messages.requests import handle_request
 from shared.runs.opening import requested_run_id
 from shared.runs.planning import publish_request
 from shared.runs.views import run_object
+from shared.steps.storing import artifact_path
 from tests.toy import CTX, Toy, drain, run_file, states
 
 
@@ -87,6 +88,9 @@ def test_what_a_step_needs_is_made_of_the_artifact_too(
 ) -> None:
     first = run_file(home, tmp_path, steps=("toy.three",))
     artifact_id = first["steps"][1]["artifacts"][0]["artifact_id"]
+    stored = home.documents.get(artifact_path(CTX, artifact_id))
+    assert stored is not None
+    home.documents.put(stored.path, {**stored.data, "content_type": "audio/wav"})  # no document
     run = reprocess(home, first["asset_id"], "toy.two", artifact_id=artifact_id)
     assert states(run) == {"toy.one": "done", "toy.two": "done"}
     assert all(artifact_id in step["artifacts"][0]["parents"] for step in run["steps"])
