@@ -244,3 +244,14 @@ def test_an_announcement_repeated_during_an_erasure_brings_no_name_back(
         for document in home.documents.list_group(name)
     ]
     assert "take" not in json.dumps([document.data for document in left])
+
+
+def test_what_has_taken_an_upload_s_name_since_is_not_erased(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    landed = upload(home, CTX, _take(tmp_path), Wishes(steps=("toy.one",)))
+    toys.drain(home)
+    (asset,) = list_assets(home.documents, CTX)
+    home.objects.put(landed.key, b"another recording", content_type="audio/wav")
+    assert erase_asset(home, CTX, asset.asset_id).removed["uploads"] == 0
+    assert b"".join(home.objects.read(landed.key)) == b"another recording"

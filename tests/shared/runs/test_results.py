@@ -14,6 +14,7 @@ from tests.shared.runs.made import artifact
 from tests.toy import CTX
 
 DONE = StepRecord(step="toy.one").settled(StepState.DONE, artifact_ids=("art_1",))
+SKIPPED = StepRecord(step="toy.one").settled(StepState.SKIPPED, reason="no sound")
 FAILED = StepRecord(step="toy.one").settled(StepState.FAILED, error={"code": "timeout"})
 
 
@@ -43,7 +44,9 @@ def test_artifacts_are_told_before_the_step_that_made_them(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "kind"), [(DONE, "step.finished"), (FAILED, "step.failed")], ids=["done", "failed"]
+    ("record", "kind"),
+    [(DONE, "step.finished"), (SKIPPED, "step.finished"), (FAILED, "step.failed")],
+    ids=["done", "skipped", "failed"],
 )
 def test_an_event_says_whose_it_is_and_how_the_step_stands(
     home: Home, record: StepRecord, kind: str

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from functions.wiring import engine_of
 from infra.command.main import rushes
 from shared.contracts.step_engine import Backend
+from shared.errors import MissingDependency
 from shared.homes.home import Home, open_home
 from shared.runs.erasing import erase_asset
 from shared.runs.staleness import BackFill, Survey, current_version, find_stale, planned_runs
@@ -61,6 +62,25 @@ def test_a_new_version_makes_its_results_stale_and_what_was_made_from_them(
         "toy.join": ("toy-1", "toy-1"),
     }
     assert stale(home, "toy.one") == {"toy.one": "toy-1"}
+
+
+def test_what_lacks_its_libraries_here_says_what_to_install(home: Home, toy: Toy) -> None:
+    def missing(_row: object) -> object:
+        raise MissingDependency("toy", ">=1", "install it")
+
+    version, why = current_version(dataclasses.replace(home, engine_of=missing), "toy.one")
+    assert version is None and why.startswith("install rushes[toy] here")
+
+
+def test_a_damaged_claim_hides_no_other(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run_file(home, tmp_path)
+    toy.version = "toy-2"
+    before = stale(home)
+    home.documents.put(f"{CTX.document_prefix}cache/damaged", {"state": "done", "step": 7})
+    with pytest.MonkeyPatch.context() as quiet:
+        quiet.setattr("shared.homes.documents.readable.log.error", lambda *_, **__: None)
+        assert stale(home) == before
+    assert list(before) == sorted(before), "one order, whichever was made first"
 
 
 def test_after_the_back_fill_nothing_is_stale_and_each_step_ran_once_more(

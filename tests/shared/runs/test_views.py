@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from shared.contracts.upload import Upload
 from shared.homes.home import Home
-from shared.runs.records import open_upload_run
-from shared.runs.views import list_runs, newest_runs
-from tests.toy import CTX
+from shared.runs.records import change_run, open_upload_run
+from shared.runs.views import list_runs, newest_runs, public_run, stored_file
+from tests.toy import CTX, Toy, run_file
+
+
+def test_a_run_leads_to_its_recording_once_it_has_one(home: Home) -> None:
+    landed = Upload(CTX, "rushes-local", f"{CTX.object_prefix}uploads/1.wav", 1)
+    run = open_upload_run(home.documents, landed, "1.wav", at=1.0)
+    own = f"/runs/{run.run_id}"
+    links = public_run(home, CTX, run.run_id)["links"]
+    assert links == {"self": own, "events": f"{own}/events", "asset": None}
+    change_run(home.documents, CTX, run.run_id, asset_id="ast_1")
+    assert public_run(home, CTX, run.run_id)["links"]["asset"] == "/assets/ast_1"
+
+
+def test_a_file_is_named_as_its_artifact_with_its_own_extension(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    (artifact,) = run["steps"][1]["artifacts"]
+    file = stored_file(home, CTX, artifact["artifact_id"])
+    assert file.name == "toy_0.json"
+    assert (file.sha256, file.bytes) == (artifact["sha256"], artifact["bytes"])
 
 
 def test_runs_of_one_instant_have_one_order_however_they_are_asked_for(home: Home) -> None:
