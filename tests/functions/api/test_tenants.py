@@ -39,8 +39,11 @@ def ids(desk: Desk) -> Mapping[str, str]:
     told = Delivery.of("e" * 32, "run.finished", run["run_id"], 0.0)
     desk.home.documents.put(delivery_path(desk.ctx, told.delivery_id), told.model_dump(mode="json"))
     desk.client.put("/settings/webhooks", json={"url": f"https://example.com/{'t1-secret'}"})
+    comments = f"/assets/{run['asset_id']}/comments"
+    said = desk.client.post(comments, json={"at_ms": 1, "text": "t1-secret"}).json()
     return {
         "asset_id": run["asset_id"],
+        "comment_id": said["comment_id"],
         "artifact_id": run["steps"][1]["artifacts"][0]["artifact_id"],
         "run_id": run["run_id"],
         "clip_id": clip_id,
@@ -65,7 +68,10 @@ def filled(path: str, ids: Mapping[str, str]) -> str:
 def own(ctx_prefix: str, desk: Desk) -> dict[str, Any]:
     """All documents of a tenant that a reader of it could see, with their contents."""
     found = {}
-    for name in ("assets", "artifacts", "runs", "clips", "timelines", "uploads", "dead_letters"):
+    for name in (
+        *("assets", "artifacts", "runs", "clips", "comments"),
+        *("timelines", "uploads", "dead_letters"),
+    ):
         for row in desk.home.documents.list(f"{ctx_prefix}{name}"):
             found[row.path] = json.dumps(row.data, sort_keys=True)
     return found

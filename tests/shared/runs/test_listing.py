@@ -8,8 +8,9 @@ import pytest
 
 from shared.contracts.step import StepRecord, StepState
 from shared.runs.listing import recording_rows, results_state
+from shared.runs.records import load_run, open_run
 from shared.runs.views import list_assets
-from shared.steps.step_records import record_path
+from shared.steps.step_records import plan_record
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 DONE, FAILED, RUNNING = StepState.DONE, StepState.FAILED, StepState.RUNNING
@@ -55,8 +56,8 @@ def test_a_row_says_what_people_look_for(tmp_path: Path, toy: Toy) -> None:
     (row,) = recording_rows(home.documents, CTX, list(list_assets(home.documents, CTX)))
     assert (row.asset_id, row.name, row.kind) == (run["asset_id"], "take.wav", "audio")
     assert (row.state, row.duration_ms, row.sample_rate_hz) == ("done", 1000, 8000)
-    working = StepRecord(step="toy.one", state=RUNNING, lease_generation=9)
-    path = record_path(CTX, run["run_id"], "toy.one")
-    home.documents.put(path, working.model_dump(mode="json"))
+    more = load_run(home.documents, CTX, run["run_id"]).model_copy(update={"run_id": "run_more"})
+    open_run(home.documents, CTX, more)
+    plan_record(home.documents, CTX, "run_more", StepRecord(step="toy.one", state=RUNNING))
     (row,) = recording_rows(home.documents, CTX, list(list_assets(home.documents, CTX)))
     assert row.state == "running"
