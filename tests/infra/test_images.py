@@ -79,6 +79,7 @@ UNUSED = {
     "webhooks": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
     "sweep": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
     "render": {"webvtt": "writing WebVTT", "ttconv": "writing TTML, SCC and EBU STL"},
+    "sample": {"cv2": "making thumbnails of photographs"},
 }
 """What shared modules import for work that this function never asks for."""
 S3 = {"shared/homes/objects/s3.py"}
