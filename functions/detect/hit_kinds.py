@@ -117,7 +117,6 @@ class _Shape:
         self.hz: Values = np.arange(size // 2 + 1) * (sample_rate_hz / size)
         self.spectra = np.stack([_power(part, size) for part in parts])
         self.envelope_db = self._envelope()
-        self.attack_centre = _centre(self.spectra[:3].sum(axis=0), self.hz)
 
     def _cut(self, start_s: float, stop_s: float) -> Values:
         return self.mono[round(start_s * self.rate) : round(stop_s * self.rate)]
@@ -138,6 +137,14 @@ class _Shape:
                 [self._bumps(), self.periodicity, 100 * self.rise_s],
             ]
         )
+
+    @property
+    def centre_hz(self) -> float:
+        """The spectrum's centre in the first 200 ms, by power: soft noise hardly moves it."""
+        whole = self._cut(0.0, 0.2)
+        power = np.square(np.abs(np.fft.rfft(whole - whole.mean())))
+        hz = np.fft.rfftfreq(len(whole), 1 / self.rate)
+        return float((hz * power).sum() / max(float(power.sum()), _TINY))
 
     def _bands_db(self) -> Values:
         """Levels below the strongest, ``(parts, bands)``."""
@@ -210,14 +217,14 @@ class _Shape:
 
 def _by_sound(shape: _Shape, pitched: bool) -> str:
     """A word for what it sounds like, the first that fits; ``hit`` where none does."""
-    centre_hz, fall_s = 2.0**shape.attack_centre, shape.fall_s(20.0)
+    centre_hz, fall_s = shape.centre_hz, shape.fall_s(20.0)
     middle = (shape.hz > 200) & (shape.hz < 12_000)
     flat = _flatness(shape.spectra[1:3].sum(axis=0)[middle])
     hiss = flat > 0.3 and centre_hz > 1_500
     words = {
         "note": pitched and fall_s > 0.08,
         "click": fall_s < 0.03 and centre_hz > 2_000,
-        "thud": fall_s < 0.25 and centre_hz < 250,
+        "thud": fall_s < 0.25 and centre_hz < 200,
         "knock": fall_s < 0.12 and centre_hz < 2_500,
         "clang": fall_s > 0.12 and centre_hz > 500 and flat < 0.12,
         "swish": hiss and shape.rise_s > 0.015,

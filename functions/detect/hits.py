@@ -90,7 +90,7 @@ def backend() -> Backend:
     found = report(_VOICES)
     heard = f"faster-whisper-{found.version}" if found.status == "ok" else "no-voices"
     known = {_VOICES: found.dependency}
-    return Backend("rushes", f"hits-4+onsets-1+{heard}", dependencies=known)
+    return Backend("rushes", f"hits-5+onsets-1+{heard}", dependencies=known)
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:

@@ -46,6 +46,31 @@ def test_what_is_no_drum_is_called_by_its_sound() -> None:
     assert sum(name in DRUMS for name in names) <= 4
 
 
+def struck(hz: float, fall_s: float, noise: float) -> np.ndarray:
+    """Wood, or whatever has a few partials that share no pitch, with wind behind it."""
+    time = np.arange(RATE_HZ // 2) / RATE_HZ
+    partials = ((1.0, 1.0), (2.4, 0.6), (3.9, 0.4))
+    sound = sum(
+        level * np.sin(2 * np.pi * hz * ratio * time) * np.exp(-time / fall_s)
+        for ratio, level in partials
+    )
+    return np.asarray(sound) + noise * np.random.default_rng(0).standard_normal(len(time))
+
+
+@pytest.mark.parametrize(
+    ("sound", "word"),
+    [
+        (struck(310, 0.03, 0.01), "knock"),
+        (struck(310, 0.03, 0.05), "knock"),
+        (struck(900, 0.5, 0.001), "clang"),
+        (struck(90, 0.03, 0.001), "thud"),
+        (struck(4_000, 0.004, 0.001), "click"),
+    ],
+)
+def test_words_are_for_what_can_be_heard(sound: np.ndarray, word: str) -> None:
+    assert kind_of(wide(sound), RATE_HZ, False).name in (word, "kick" if word == "thud" else word)
+
+
 @pytest.mark.parametrize(
     ("sound", "pitched", "name"),
     [

@@ -275,7 +275,7 @@ def test_backend_says_whose_each_part_is(
     report = HealthReport("faster-whisper", status, "1.0", version)  # type: ignore[arg-type]
     monkeypatch.setattr(hits, "report", lambda name: report)
     backend = ENGINE.backend()
-    assert (backend.name, backend.version) == ("rushes", f"hits-4+onsets-1+{heard}")
+    assert (backend.name, backend.version) == ("rushes", f"hits-5+onsets-1+{heard}")
     assert not backend.stub
 
 
