@@ -6,8 +6,9 @@ from pathlib import Path
 
 from shared.contracts.upload import Upload
 from shared.homes.home import Home
+from shared.runs.downloads import stored_file
 from shared.runs.records import change_run, open_upload_run
-from shared.runs.views import list_runs, newest_runs, public_run, stored_file
+from shared.runs.views import list_runs, newest_runs, public_run
 from tests.toy import CTX, Toy, run_file
 
 
@@ -21,13 +22,13 @@ def test_a_run_leads_to_its_recording_once_it_has_one(home: Home) -> None:
     assert public_run(home, CTX, run.run_id)["links"]["asset"] == "/assets/ast_1"
 
 
-def test_a_file_is_named_as_its_artifact_with_its_own_extension(
+def test_a_file_is_called_after_its_recording_with_its_own_extension(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
     run = run_file(home, tmp_path, steps=("toy.one",))
     (artifact,) = run["steps"][1]["artifacts"]
     file = stored_file(home, CTX, artifact["artifact_id"])
-    assert file.name == "toy_0.json"
+    assert file.name == "take toy 0.json"
     assert (file.sha256, file.bytes) == (artifact["sha256"], artifact["bytes"])
 
 
