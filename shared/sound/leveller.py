@@ -28,7 +28,7 @@ _EDGE_STEPS = 6
 """A turn's gain holds so long before and after it: first sounds are soft."""
 _SECOND_STEPS = 100
 _SHORTEST_STEPS = 30
-"""What is shorter (a yes, a cough) takes the gain of the turn before it."""
+"""What is shorter (a yes, a cough) takes the gain of the turn before it, unless it is told who speaks."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,22 @@ class Levels:
     def applied(self, blocks: Iterable[Floats], sample_rate_hz: int) -> Iterator[Floats]:
         """Blocks of ``(samples, channels)``, from the recording's start, at these gains."""
         first = 0
-        middles = (np.arange(len(self.gains_db)) + 0.5) * STEP_MS * sample_rate_hz / 1000
         for block in blocks:
-            at = np.arange(first, first + len(block))
-            gain = 10.0 ** (np.interp(at, middles, self.gains_db) / 20.0)
+            gain = self.factors(first, len(block), sample_rate_hz)
             first += len(block)
             yield block * gain[:, None].astype(block.dtype)
+
+    def factors(self, first: int, count: int, sample_rate_hz: int) -> Floats:
+        """For the ``count`` samples from ``first`` on."""
+        step = STEP_MS * sample_rate_hz / 1000
+        low = max(0, int(first / step) - 1)
+        part = self.gains_db[low : int((first + count) / step) + 2]
+        if not len(part):
+            low, part = len(self.gains_db) - 1, self.gains_db[-1:]
+        middles = (np.arange(low, low + len(part)) + 0.5) * step
+        return np.asarray(
+            10.0 ** (np.interp(np.arange(first, first + count), middles, part) / 20.0)
+        )
 
 
 def level_speech(levels_lufs: Floats, turns: Sequence[Turn]) -> Levels | None:
@@ -78,8 +88,8 @@ def level_speech(levels_lufs: Floats, turns: Sequence[Turn]) -> Levels | None:
     target = 10.0 * float(np.log10(total))
     gains = np.zeros(len(power))
     last = 0.0
-    for (_, part), lufs in zip(spoken, loudness, strict=True):
-        if part.stop - part.start >= _SHORTEST_STEPS:
+    for (turn, part), lufs in zip(spoken, loudness, strict=True):
+        if turn.speaker or part.stop - part.start >= _SHORTEST_STEPS:
             last = float(np.clip(target - lufs, -MOST_GAIN_DB, MOST_GAIN_DB))
         wide = slice(max(0, part.start - _EDGE_STEPS), part.stop + _EDGE_STEPS)
         gains[wide] = np.where(_breaths(levels_lufs[wide], lufs), min(last, 0.0), last)

@@ -26,7 +26,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
-REVISION = "mix-4"
+REVISION = "mix-5"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
 
 

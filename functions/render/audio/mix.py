@@ -23,6 +23,7 @@ from functions.render.audio.clip_filters import Ducker, Equaliser, SweptFilter
 from functions.render.audio.envelopes import Signal, Value, fade_gains, gain, lane_values, pan_gains
 from functions.render.audio.mix_plan import Plan, PlannedBus, PlannedClip, PlannedTrack, Points
 from functions.render.audio.sources import SourcePool, uses_by_source
+from shared.sound.leveller import Levels
 
 BLOCK_FRAMES = 1 << 14
 _MOST_THREADS = 8
@@ -107,9 +108,10 @@ class _PlayingTrack:
         self._coming = list(reversed(track.clips))
         self._playing: list[_PlayingClip] = []
         self._strip = Strip(track.gain_db, track.pan, track.lanes, mixer.rate)
+        self._levels = mixer.levels.get(track.track_id)
 
     def play(self, first: int, frames: int) -> Signal | None:
-        """The next block; ``None``: silence."""
+        """The next block, levelled where that is wanted; ``None``: silence."""
         parts = [self._part(one, first, frames) for one in list(self._playing)]
         # One after the other, so that a clip can take over the reader of one that is over.
         while self._coming and self._coming[-1].start < first + frames:
@@ -118,7 +120,10 @@ class _PlayingTrack:
             parts.append(self._part(clip, first, frames))
         if not parts and not self._strip.rings:
             return None
-        return self._strip.process(_joined(parts, frames), first)
+        signal = self._strip.process(_joined(parts, frames), first)
+        if self._levels is None:
+            return signal
+        return signal * self._levels.factors(first, frames, self._mixer.rate).astype(np.float32)
 
     def _part(self, one: _PlayingClip, first: int, frames: int) -> tuple[int, Signal]:
         part = one.play(first, frames)
@@ -166,8 +171,16 @@ class _PlayingBus:
 class Mixer:
     """Plays a plan once, from its start to its end."""
 
-    def __init__(self, plan: Plan, pool: SourcePool, block_frames: int = BLOCK_FRAMES) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        pool: SourcePool,
+        block_frames: int = BLOCK_FRAMES,
+        levels: Mapping[str, Levels] | None = None,
+    ) -> None:
+        """``levels``: track id -> what the leveller does to it behind its fader."""
         self.rate = plan.sample_rate_hz
+        self.levels = levels or {}
         self.pool = pool
         self._plan = plan
         self._block_frames = block_frames

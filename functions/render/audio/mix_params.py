@@ -23,6 +23,8 @@ class AudioRenderParams(StepParams):
     """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
     target: TargetName | None = None
     """Where the master is delivered: its loudness, ceiling and rules in place of the preset's."""
+    level_dialogue: bool = False
+    """Dialogue tracks, a speaker each, come to one loudness before their bus; pauses are not raised."""
     format: Format = "wav"
     bit_depth: Literal[16, 24] | None = None
     """Of WAV and FLAC; ``None``: the preset's."""
@@ -61,4 +63,5 @@ class AudioRenderParams(StepParams):
         """For the cache key: what is not asked for does not stand in it."""
         optional = ("structure", "arrangement", "target")
         absent = {name for name in optional if getattr(self, name) is None}
+        absent |= set() if self.level_dialogue else {"level_dialogue"}
         return self.model_dump(mode="json", exclude=absent)

@@ -10,6 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from functions.render.audio.dialogue_levels import level_dialogue
 from functions.render.audio.master import CLOSE_ENOUGH_LU, Allowance, Mastered, MixFile, make_master
 from functions.render.audio.mix import Mixer, summed
 from functions.render.audio.mix_params import AudioRenderParams
@@ -23,6 +26,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
 from shared.sound.delivery_targets import Measured, check_delivery, what_fails
+from shared.sound.leveller import Levels
 
 PLAN_IN_META = 8_192
 """A longer plan stands in the meta by its digest alone."""
@@ -65,6 +69,7 @@ class _Rendering:
     ) -> None:
         self._job, self._params, self._plan, self._found = job, params, plan, found
         self._told = 0.0
+        self._levelled_db: dict[str, float] = {}
         wanted = plan.buses if params.stems_export else ()
         self._stems = {one.bus.bus_id: job.workdir / f"stem_{one.bus.bus_id}.wav" for one in wanted}
         self._premaster = job.workdir / "premaster.wav" if params.premaster_export else None
@@ -116,7 +121,9 @@ class _Rendering:
 
     def _mix(self, mix: MixFile) -> None:
         plan = self._plan
-        mixer = Mixer(plan, SourcePool(self._found, plan.sample_rate_hz))
+        levels = level_dialogue(plan, self._found) if self._params.level_dialogue else {}
+        self._levelled_db = {name: round(_common_db(one), 2) for name, one in levels.items()}
+        mixer = Mixer(plan, SourcePool(self._found, plan.sample_rate_hz), levels=levels)
         with ExitStack() as stack:
             stems = [stack.enter_context(self._float_wav(path)) for path in self._stems.values()]
             whole = (
@@ -198,6 +205,7 @@ class _Rendering:
             "limited_by_db": done.limited_by_db,
             "rounds": done.rounds,
             "delivery": _delivery(plan, done),
+            "levelled_db": self._levelled_db,
             "buses": [one.bus.bus_id for one in plan.buses],
             "markers": len(plan.markers),
             "plan": text if len(text) <= PLAN_IN_META else None,
@@ -225,6 +233,11 @@ def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
         return 0.0
     lost_lu = plan.export.loudnorm_target - heard.integrated_lufs
     return max(0.0, min(lost_lu, done.integrated_lufs - heard.integrated_lufs))
+
+
+def _common_db(levels: Levels) -> float:
+    """The gain of a track's turns."""
+    return float(levels.gains_db[np.argmax(np.abs(levels.gains_db))])
 
 
 def _delivery(plan: Plan, done: Mastered) -> dict[str, Any] | None:

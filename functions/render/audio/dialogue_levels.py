@@ -1,0 +1,84 @@
+"""Dialogue tracks come to one loudness before they meet on their bus: a speaker a track.
+
+Each is played once by itself to be measured. A turn is what lies within 12 dB of the track's own
+loudness, pauses of up to 0.3 s included; all turns of a track share one gain, and what lies between
+them is not raised (``shared.sound.leveller``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.render.audio.mix import Mixer, summed
+from functions.render.audio.mix_plan import Plan, PlannedBus, PlannedTrack
+from functions.render.audio.sources import Source, SourcePool
+from shared.contracts.timeline_parts import Bus
+from shared.sound.leveller import STEP_MS, Levels, Turn, level_speech
+from shared.sound.loudness_meter import GATE_LUFS, LoudnessMeter, energy_lufs
+
+ROLES = ("dialogue", "vox")
+_BELOW_LU = 12.0
+_PAUSE_STEPS = 30
+_SILENT_LUFS = -120.0
+
+Floats = NDArray[np.float64]
+
+
+def level_dialogue(plan: Plan, found: Mapping[str, Source]) -> dict[str, Levels]:
+    """Track id -> what to do to it. Tracks on which nothing is heard are left alone."""
+    tracks = [track for bus in plan.buses for track in bus.tracks if track.role in ROLES]
+    heard = {track.track_id: _levels_lufs(plan, track, found) for track in tracks}
+    turns = {name: _turns(name, *measured) for name, measured in heard.items()}
+    spoken = [name for name in heard if turns[name]]
+    if not spoken:
+        return {}
+    # One after the other, as if they spoke in turn: then all have the same loudness to go to.
+    joined = np.concatenate([heard[name][0] for name in spoken])
+    starts = np.cumsum([0, *(len(heard[name][0]) for name in spoken)])
+    shifted = [
+        replace(turn, start_ms=turn.start_ms + STEP_MS * at, end_ms=turn.end_ms + STEP_MS * at)
+        for name, at in zip(spoken, starts.tolist(), strict=False)
+        for turn in turns[name]
+    ]
+    whole = level_speech(joined, shifted)
+    assert whole is not None
+    return {
+        name: replace(whole, gains_db=whole.gains_db[at : at + len(heard[name][0])])
+        for name, at in zip(spoken, starts.tolist(), strict=False)
+    }
+
+
+def _levels_lufs(
+    plan: Plan, track: PlannedTrack, found: Mapping[str, Source]
+) -> tuple[Floats, float]:
+    """Of each 10 ms of the track by itself, and of all of it."""
+    alone = replace(plan, buses=(PlannedBus(Bus(bus_id="alone", roles=(track.role,)), (track,)),))
+    mixer = Mixer(alone, SourcePool(found, plan.sample_rate_hz))
+    meter = LoudnessMeter(plan.sample_rate_hz, plan.export.channels)
+    step = plan.sample_rate_hz * STEP_MS // 1000
+    rest, means = np.zeros(0), []
+    for buses in mixer.blocks():
+        energy = np.concatenate([rest, meter.add(summed(buses).T)])
+        whole = len(energy) // step * step
+        means.append(energy[:whole].reshape(-1, step).mean(axis=1))
+        rest = energy[whole:]
+    levels = [energy_lufs(float(mean)) for mean in np.concatenate([*means, np.zeros(0)])]
+    return np.maximum(np.array(levels), _SILENT_LUFS), meter.integrated_lufs()
+
+
+def _turns(speaker: str, levels_lufs: Floats, loudness_lufs: float) -> list[Turn]:
+    if loudness_lufs <= GATE_LUFS:
+        return []
+    loud = levels_lufs > loudness_lufs - _BELOW_LU
+    return [Turn(STEP_MS * a, STEP_MS * b, speaker) for a, b in _runs(np.flatnonzero(loud))]
+
+
+def _runs(steps: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """First step and the one behind the last, of steps that follow each other but for short pauses."""
+    for run in np.split(steps, np.flatnonzero(np.diff(steps) > _PAUSE_STEPS) + 1):
+        if run.size:
+            yield int(run[0]), int(run[-1]) + 1
