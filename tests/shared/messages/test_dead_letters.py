@@ -109,3 +109,11 @@ def test_what_was_skipped_for_a_step_s_sake_is_asked_for_again_and_what_it_got_i
     assert again.redriven == 1
     drain(home)
     assert toy.ran["toy.one"] == home.settings.max_attempts and toy.ran["toy.three"] == 0
+
+
+@pytest.mark.parametrize("data", [b"{}", b'{"run_id": "run_gone"}'])
+def test_a_letter_whose_run_is_gone_is_sent_again_all_the_same(home: Home, data: bytes) -> None:
+    letter = keep(home, buried(home, Message("m", data, REQUEST)))
+    redrive(home, CTX, letter)
+    (delivery,) = home.bus.pull(["steps-toy"])
+    assert (delivery.message.data, delivery.message.attributes) == (data, REQUEST)
