@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.message import Message
+from shared.contracts.step import Run
 from shared.contracts.topics import DEAD_TOPIC
 from shared.errors import BackendFailed, ValidationError
 from shared.homes.home import Home
@@ -21,8 +22,12 @@ from shared.messages.dead_letters import (
     redrive,
 )
 from shared.messages.delivery import deliver
+from shared.runs.records import open_run, upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
 from shared.steps.burying import BURIED, bury
-from tests.toy import CTX, Toy, drain, run_file
+from shared.steps.step_records import load_records
+from tests.toy import CTX, Toy, drain, run_file, states
 
 pytestmark = pytest.mark.allow_error_logs
 REQUEST = {"tenant": "t1", "env": "dev", "step": "toy.one"}
@@ -117,3 +122,27 @@ def test_a_letter_whose_run_is_gone_is_sent_again_all_the_same(home: Home, data:
     redrive(home, CTX, letter)
     (delivery,) = home.bus.pull(["steps-toy"])
     assert (delivery.message.data, delivery.message.attributes) == (data, REQUEST)
+
+
+def test_an_upload_that_was_given_up_is_a_failed_run_and_so_is_a_step(
+    home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "take.wav"
+    path.write_text("sound")
+    landed = upload(home, CTX, path)
+    (announced,) = home.bus.pull(["uploads"])
+    keep(home, buried(home, announced.message))
+    run = run_object(home, CTX, upload_run_id(landed))
+    assert run["error"]["code"] == "backend_failed" and states(run) == {"probe": "failed"}
+    waiting = Run(
+        run_id="run_1",
+        tenant_id="t1",
+        env="dev",
+        source="x",
+        planned=("toy.one",),
+        created_at=1.0,
+    )
+    open_run(home.documents, CTX, waiting)
+    asked = {"tenant_id": "t1", "env": "dev", "step": "toy.one", "asset_id": "a", "run_id": "run_1"}
+    keep(home, buried(home, Message("m", json.dumps(asked).encode(), REQUEST)))
+    assert load_records(home.documents, CTX, "run_1")["toy.one"].state == "failed"
