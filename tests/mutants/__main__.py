@@ -51,7 +51,10 @@ MIRRORS: dict[str, tuple[str, ...]] = {
     "shared/runs": (*STEPS, "shared/runs/test_opening.py", "shared/runs/test_intake.py", *MACHINE),
     "shared/runs/views.py": ("functions/api/test_reading.py",),
     "shared/runs/uploading.py": ("functions/api/test_uploads.py",),
-    "shared/messages": (*STEPS, "shared/messages/test_push.py"),
+    "shared/messages": (
+        *("shared/messages/test_delivery.py", "shared/messages/test_push.py"),
+        *("shared/messages/test_pushes.py", *STEPS),
+    ),
     "shared/messages/dead_letters.py": (
         "shared/runs/test_intake.py",
         "functions/api/test_keeping.py",
