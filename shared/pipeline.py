@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
             Kind("audio_activity", "What sounds when", demands=("sound", "duration_ms", "heard")),
             PREVIEW,
         ),
+        shares=("stream",),
     ),
     Step(
         "detect.hits",
@@ -80,6 +81,7 @@ STEPS: tuple[Step, ...] = (
         produces=(
             Kind("audio_words", "Words, listed", demands=("model_used", "language", "speakers")),
         ),
+        needs={"detect.activity": ("audio_activity",)},
         shares=("stream", "language", "speakers"),
     ),
     Step(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.transcribe.windows import LEAD_MS, Part, pack, samples_of
+from functions.transcribe.windows import LEAD_MS, Part, begun, pack, samples_of
 from functions.transcribe.word_times import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
@@ -109,7 +109,7 @@ class Recogniser:
         for part in window:
             long_ms = part.phrase.end_ms - part.phrase.start_ms
             if long_ms >= _WORTH_A_LOOK_MS and not any(_reaches(part, one) for one in said):
-                alone = [replace(part, at_ms=0)]
+                alone = [replace(begun(part), at_ms=0)]
                 self._keep(voices, alone, self._said(voices, alone))
 
     def _keep(self, voices: Sequence[Floats], window: Sequence[Part], said: Sequence[Raw]) -> None:

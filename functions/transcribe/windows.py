@@ -21,7 +21,10 @@ Floats = NDArray[np.float32]
 WINDOW_MS = 28_800
 """30 s without the silence that ``recognise`` puts before and after."""
 LEAD_MS, TAIL_MS = 200, 500
-"""So much of the pauses around a phrase is heard with it."""
+"""So much of a long pause is heard with the phrases before and after it."""
+WHOLE_PAUSE_MS = 2000
+"""A shorter pause is kept whole, as faster-whisper's ``vad_filter`` does: cut out of a sentence it
+changes what is heard around it."""
 _BIN_MS = 10
 _SOUGHT_MS, _PAUSE_MS, _LEAST_PIECE_MS = 6000, 200, 1000
 """How far from a window's end a phrase may be cut, for how long it is quiet there, what stays of it."""
@@ -53,6 +56,7 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
                 windows[-1].append(replace(piece, at_ms=WINDOW_MS - room_ms))
             windows.append([])
             room_ms = WINDOW_MS
+            rest = begun(rest)
         windows[-1].append(replace(rest, at_ms=WINDOW_MS - room_ms))
         room_ms -= needed_ms
     return windows
@@ -61,16 +65,26 @@ def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
 def _parts(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
     """Each phrase with its share of the pauses around it: half, but all of what a recording begins with."""
     for index, phrase in enumerate(phrases):
-        before_ms, after_ms = (
-            phrase.start_ms,
-            min(TAIL_MS // 2, max(0, duration_ms - phrase.end_ms)),
-        )
+        before_ms = min(LEAD_MS, phrase.start_ms)
+        after_ms = min(TAIL_MS // 2, max(0, duration_ms - phrase.end_ms))
         if index:
-            before_ms = max(0, phrase.start_ms - phrases[index - 1].end_ms) // 2
+            _, before_ms = _shares_ms(phrase.start_ms - phrases[index - 1].end_ms)
         if index + 1 < len(phrases):
-            after_ms = max(0, phrases[index + 1].start_ms - phrase.end_ms) // 2
-        start_ms = phrase.start_ms - min(LEAD_MS, before_ms)
-        yield Part(phrase, start_ms, phrase.end_ms + min(TAIL_MS, after_ms), 0)
+            after_ms, _ = _shares_ms(phrases[index + 1].start_ms - phrase.end_ms)
+        yield Part(phrase, phrase.start_ms - before_ms, phrase.end_ms + after_ms, 0)
+
+
+def _shares_ms(pause_ms: int) -> tuple[int, int]:
+    """What the phrases before and after a pause get of it."""
+    if pause_ms > WHOLE_PAUSE_MS:
+        return TAIL_MS, LEAD_MS
+    before_ms = max(0, pause_ms) // 2
+    return max(0, pause_ms) - before_ms, before_ms
+
+
+def begun(part: Part) -> Part:
+    """As a window begins with it: what lies long before it is no help."""
+    return replace(part, start_ms=max(part.start_ms, part.phrase.start_ms - LEAD_MS))
 
 
 def _cut_ms(voice: Floats, part: Part, room_ms: int) -> int | None:

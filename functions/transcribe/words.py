@@ -1,6 +1,6 @@
 """``transcribe.words``: all that is said, word by word. The only step that runs Whisper.
 
-who speaks when   voice activity                          (voices)
+who speaks when   detect.activity says it; of channels apart, and where it could not, voice activity here
 what is said      faster-whisper over what that found     (recognise)
 
 Captions lay these words out for people to read, semantics shows them among what else is heard: a
@@ -20,20 +20,22 @@ from functions.transcribe.backends import (
     weights_name,
     whisper_backend,
 )
-from functions.transcribe.listening import listen_to_voices
+from functions.transcribe.listening import Voices, listen_to_voices
 from functions.transcribe.recognise import Recogniser, Spoken
 from functions.transcribe.whisper import find_model, load_model, model_name
+from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import VoicedStretch
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import NotFound
 from shared.settings import settings
-from shared.sound.speech import Voiced, find_voiced
+from shared.sound.speech import Voiced, find_voiced, voiced_spans
 
 STEP = "transcribe.words"
 BACKEND_VERSION = "words_whisper_v1"
 STUB_VERSION = "words_stub_v1"
+ACTIVITY = "detect.activity"
 _MIN_SILENCE_MS = 300
 
 
@@ -101,12 +103,8 @@ def _heard(
     voices = listen_to_voices(
         job, by_channel=by_channel, progress=lambda done: job.progress(0.1 * done)
     )
-    voiced = find_voiced(
-        voices.samples,
-        voices.duration_ms,
-        _MIN_SILENCE_MS,
-        lambda done: job.progress(0.1 + 0.1 * done),
-    )
+    voiced = _voiced(job, voices)
+    job.progress(0.2)
     spoken = None
     if model is not None:
         config = settings()
@@ -116,6 +114,24 @@ def _heard(
             voices.samples, voiced, lambda done: job.progress(0.2 + 0.75 * done)
         )
     return voiced, spoken, voices.duration_ms
+
+
+def _voiced(job: Job, voices: Voices) -> list[Voiced]:
+    """Where somebody speaks, with a little around it."""
+    (given,) = job.inputs.get(ACTIVITY, ()) or (None,)
+    activity = AudioActivity.read(given.path) if given else None
+    if activity is None or activity.voice is None or len(voices.samples) > 1:
+        return find_voiced(voices.samples, voices.duration_ms, _MIN_SILENCE_MS, lambda _: None)
+    samples = len(voices.samples[0])
+    found = voiced_spans(
+        activity.voice.values(), samples, voices.duration_ms, activity.min_silence_ms
+    )
+    speech = [span for span in activity.spans if span.kind == "speech"]
+    return [
+        one
+        for one in found
+        if any(span.start_ms < one.end_ms and span.end_ms > one.start_ms for span in speech)
+    ]
 
 
 def nobody_listened(job: Job, params: WordsParams) -> AudioWords:

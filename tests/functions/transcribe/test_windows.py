@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.windows import WINDOW_MS, length_ms, pack
+from functions.transcribe.windows import LEAD_MS, WHOLE_PAUSE_MS, WINDOW_MS, length_ms, pack
 from shared.sound.speech import Voiced
 from tests.functions.transcribe.sounds import noise, silence
 
@@ -41,15 +41,20 @@ def test_every_phrase_is_in_windows_that_hold_it(drawn: list[tuple[int, int]], s
         assert window[0].at_ms == 0
         for one, other in pairwise(window):
             assert other.at_ms == one.at_ms + one.end_ms - one.start_ms
-    # Two neighbours that would fit into one window would have been put there.
-    assert all(length_ms(a) + length_ms(b) > WINDOW_MS for a, b in pairwise(windows))
+    # Two neighbours that would fit into one window would have been put there, with the pause between them.
+    spared_ms = WHOLE_PAUSE_MS // 2 - LEAD_MS
+    assert all(length_ms(a) + length_ms(b) + spared_ms > WINDOW_MS for a, b in pairwise(windows))
 
 
 def test_a_phrase_is_heard_with_what_lies_before_and_after_it() -> None:
-    """Its onset would be lost otherwise; but of a pause between two, each has its half at most."""
+    """Its onset would be lost otherwise; of a pause between two each has half, or little."""
     phrases = [Voiced(1000, 2000, 0.9), Voiced(2100, 3000, 0.9)]
     (window,) = pack(noise(5), phrases)
     assert [(part.start_ms, part.end_ms) for part in window] == [(800, 2050), (2050, 3250)]
+    (window,) = pack(noise(9), [Voiced(3000, 4000, 0.9), Voiced(5800, 7000, 0.9)])
+    assert [(part.start_ms, part.end_ms) for part in window] == [(2800, 4900), (4900, 7250)]
+    (window,) = pack(noise(9), [Voiced(3000, 4000, 0.9), Voiced(6200, 7000, 0.9)])
+    assert [(part.start_ms, part.end_ms) for part in window] == [(2800, 4500), (6000, 7250)]
     ((first,),) = pack(noise(2), [Voiced(0, 1000, 0.9)])
     assert first.start_ms == 0, "not before the recording"
 
