@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.transcribe.edges import to_edges
 from functions.transcribe.windows import LEAD_MS, Part, begun, pack, samples_of
 from functions.transcribe.word_times import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
@@ -89,14 +90,20 @@ class Recogniser:
         Progress is told window by window.
         """
         windows = [
-            window
+            pack(voice, [one for one in phrases if one.voice == index])
             for index, voice in enumerate(voices)
-            for window in pack(voice, [one for one in phrases if one.voice == index])
         ]
-        for index, window in enumerate(windows):
-            self._look(voices, window)
-            progress((index + 1) / len(windows))
-        words = sorted(self._found.words, key=lambda word: word.start_ms)
+        done, count = 0, sum(map(len, windows))
+        words: list[SpokenWord] = []
+        for voice, own in zip(voices, windows, strict=True):
+            for window in own:
+                self._look(voices, window)
+                done += 1
+                progress(done / count)
+            heard = sorted(self._found.words, key=lambda word: word.start_ms)
+            words += to_edges(voice, heard)
+            self._found.words.clear()
+        words.sort(key=lambda word: word.start_ms)
         languages = dict(sorted((+self._found.languages).items()))
         language = self._language or self._most_spoken() or "und"
         return Spoken(words, language, languages, self._found.suppressed)

@@ -33,7 +33,7 @@ from shared.settings import settings
 from shared.sound.speech import Voiced, find_voiced, voiced_spans
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v1"
+BACKEND_VERSION = "words_whisper_v2"
 STUB_VERSION = "words_stub_v1"
 ACTIVITY = "detect.activity"
 _MIN_SILENCE_MS = 300

@@ -1,0 +1,209 @@
+"""Words' times, moved to where they are heard to begin and end.
+
+Whisper's times come from its attention, in steps of 20 ms: words begin in the pause before them, and whole
+rows of them lie 100 to 200 ms early. So the sound itself is asked where it is quiet, and each border
+between two words takes one of these stretches, or none: the cheapest way for all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.spoken_word import SpokenWord
+from shared.media.vad import RATE_HZ
+
+Floats = NDArray[np.float32]
+
+_STEP_MS = 5
+_STEP_SAMPLES = RATE_HZ * _STEP_MS // 1000
+_AROUND_MS = 400
+"""So far before its first word and behind its last one a stretch is looked at."""
+_APART_MS = 3000
+"""Words farther apart than this are looked at in stretches of their own."""
+_CLOSURE_MS, _CLICK_MS = 50, 20
+"""A shorter quiet is none; one that a shorter sound interrupts is one."""
+_ABOVE_FLOOR_DB, _BELOW_SPEECH_DB = 4.5, 38.0
+_EMPHASIS = 0.7
+_NEAR_MS, _ANEW_MS = 5000, 500
+"""The level is judged within so much on either side, each so often."""
+_BLOCK_SAMPLES = 60 * RATE_HZ
+_EARLY_MS = 60
+"""By so much Whisper's borders between words come too early, in the middle."""
+_FARTHEST_MS = 700
+"""No farther from where two words are said to part they do."""
+_LEAST_MS = 20
+_BREATH_MS, _PAUSE_MS = 400, 150
+"""A breath is no longer, and has so much quiet on either side."""
+
+# What a way to part the words costs; the cheapest is taken.
+_MOVED_PER_MS = 0.006
+_PASSED_PER_MS, _PASSED_MOST = 0.02, 4.0
+"""Quiet that lies within a word: a plosive is cheap, a pause is not."""
+_BREATH_PER_MS = 0.004
+_UNPARTED = 0.7
+"""Two words with no quiet between them."""
+_HURRIED_MS, _HURRIED = 60, 3.0
+"""A word shorter than this."""
+
+
+def to_edges(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
+    """The same words of one voice (16 kHz), in the same order, none over the next."""
+    made: list[SpokenWord] = []
+    for stretch in _stretches(words):
+        made += _refined(voice, stretch)
+    return made
+
+
+def _stretches(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
+    first = 0
+    for index in range(1, len(words) + 1):
+        if index == len(words) or words[index].start_ms - words[index - 1].end_ms > _APART_MS:
+            yield words[first:index]
+            first = index
+
+
+def _refined(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
+    begin_ms = max(0, words[0].start_ms - _AROUND_MS)
+    until_ms = min(words[-1].end_ms + _AROUND_MS, len(voice) * 1000 // RATE_HZ)
+    level = _levels(voice, begin_ms, until_ms)
+    quiet = [
+        (begin_ms + _STEP_MS * first, begin_ms + _STEP_MS * last)
+        for first, last in _quiet(level < _limits(level))
+    ]
+    said = [words[0].start_ms, *_borders(words), words[-1].end_ms]
+    parted = _parted(said, quiet)
+    return [
+        word.model_copy(update={"start_ms": one[1], "end_ms": other[0]})
+        for word, (one, other) in zip(words, pairwise(parted), strict=True)
+    ]
+
+
+def _borders(words: Sequence[SpokenWord]) -> Iterator[int]:
+    for one, other in pairwise(words):
+        yield (one.end_ms + other.start_ms) // 2 + _EARLY_MS
+
+
+def _levels(voice: Floats, begin_ms: int, until_ms: int) -> Floats:
+    """dB of each 5 ms, over 10 ms around; what is high counts more, for consonants are."""
+    first = begin_ms * RATE_HZ // 1000
+    last = first + (until_ms - begin_ms) // _STEP_MS * _STEP_SAMPLES
+    power = [
+        _powers(np.asarray(voice[at : min(at + _BLOCK_SAMPLES, last)], np.float32))
+        for at in range(first, last, _BLOCK_SAMPLES)
+    ]
+    around = np.convolve(np.pad(np.concatenate(power), 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
+    return np.asarray(10 * np.log10(around + 1e-12), np.float32)
+
+
+def _powers(sound: Floats) -> Floats:
+    bright = sound - np.float32(_EMPHASIS) * np.concatenate([sound[:1], sound[:-1]])
+    return np.asarray(np.square(bright).reshape(-1, _STEP_SAMPLES).mean(axis=1))
+
+
+def _limits(level: Floats) -> Floats:
+    """What is softer is quiet: near the softest, and far below speech, of some seconds around."""
+    reach, every = _NEAR_MS // _STEP_MS, _ANEW_MS // _STEP_MS
+    limits = []
+    for at in range(0, len(level), every):
+        near = level[max(0, at - reach) : at + reach]
+        floor, speech = np.percentile(near, (5, 95))
+        above = min(_ABOVE_FLOOR_DB, (speech - floor) / 3)
+        limits.append(max(floor + above, speech - _BELOW_SPEECH_DB))
+    return np.repeat(np.array(limits, np.float32), every)[: len(level)]
+
+
+def _quiet(below: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Stretches of quiet ``[first, last)``, clicks within them passed over."""
+    runs = list(_runs(below))
+    joined: list[tuple[int, int]] = []
+    for first, last in runs:
+        near = bool(joined) and first - joined[-1][1] < _CLICK_MS // _STEP_MS
+        joined.append((joined.pop()[0] if near else first, last))
+    return (run for run in joined if run[1] - run[0] >= _CLOSURE_MS // _STEP_MS)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the borders so far were parted, and what that costs."""
+
+    cost: float
+    last: int
+    """The last quiet that was passed or taken; -1: none."""
+    parted: tuple[int, int]
+    """Where the last border's word before ends, and its word after begins, in ms."""
+    before: _Way | None
+
+
+def _parted(said: Sequence[int], quiet: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """For each border, said to be at a time: where one word ends and the next begins, in ms.
+
+    Each takes a quiet, in order, or none; the cheapest way for all (dynamic programming over the last
+    quiet that was taken), for where one word is said too early its neighbours are.
+    """
+    passed = [0.0, *accumulate(map(_cost_of_passing, quiet))]
+    ways = [_Way(0.0, -1, (-_FARTHEST_MS, -_FARTHEST_MS), None)]
+    near = 0
+    for at_ms in said:
+        while near < len(quiet) and quiet[near][1] < at_ms - _FARTHEST_MS:
+            near += 1
+        found: dict[tuple[int, bool], _Way] = {}
+        for way in ways:
+            for onward in _onward(way, at_ms, quiet, near, passed):
+                key = (onward.last, onward.parted[0] == onward.parted[1])
+                if key not in found or onward.cost < found[key].cost:
+                    found[key] = onward
+        ways = list(found.values())
+    rest = [one.cost + passed[-1] - passed[one.last + 1] for one in ways]
+    best: _Way | None = ways[rest.index(min(rest))]
+    made = []
+    while best is not None:
+        made.append(best.parted)
+        best = best.before
+    return made[-2::-1]
+
+
+def _onward(
+    way: _Way, at_ms: int, quiet: Sequence[tuple[int, int]], near: int, passed: Sequence[float]
+) -> Iterator[_Way]:
+    """One border more: without quiet, or with one that comes after the last."""
+    apart_ms = max(at_ms, way.parted[1] + _LEAST_MS)
+    cost = way.cost + _UNPARTED + _cost_of_length(way, apart_ms)
+    yield _Way(cost + _MOVED_PER_MS * (apart_ms - at_ms), way.last, (apart_ms, apart_ms), way)
+    for index in range(max(near, way.last + 1), len(quiet)):
+        end_ms, start_ms = quiet[index]
+        if end_ms > at_ms + _FARTHEST_MS:
+            break
+        if end_ms < way.parted[1] + _LEAST_MS:
+            continue
+        moved_ms = max(end_ms - at_ms, at_ms - start_ms, 0)
+        cost = way.cost + _MOVED_PER_MS * moved_ms + _cost_of_length(way, end_ms)
+        cost += passed[index] - passed[way.last + 1]
+        yield _Way(cost, index, (end_ms, start_ms), way)
+        if index + 1 < len(quiet) and _breath_between(*quiet[index : index + 2]):
+            breath_ms = quiet[index + 1][0] - start_ms
+            cost += _BREATH_PER_MS * breath_ms
+            yield _Way(cost, index + 1, (end_ms, quiet[index + 1][1]), way)
+
+
+def _breath_between(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Is what lies between two quiets no more than a breath or a click in a pause?"""
+    pauses = min(one[1] - one[0], other[1] - other[0]) >= _PAUSE_MS
+    return pauses and other[0] - one[1] <= _BREATH_MS
+
+
+def _cost_of_passing(quiet: tuple[int, int]) -> float:
+    return min(_PASSED_PER_MS * (quiet[1] - quiet[0]), _PASSED_MOST)
+
+
+def _cost_of_length(way: _Way, end_ms: int) -> float:
+    return _HURRIED if end_ms - way.parted[1] < _HURRIED_MS else 0.0
+
+
+def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
