@@ -25,7 +25,7 @@ demo: .venv/demo tools-demo ## Process a recording on this machine and show what
 	@echo "Open demo.rushes/index.html in a browser; run it again: all is cached."
 
 test: .venv/test tools-test ## Run all tests, those on the Google emulators and with real weights included
-	@$(BIN)/rushes models install base tiny.en || true # kept from run to run; without, their tests skip
+	@$(BIN)/rushes models install base tiny.en resemblyzer || true # kept from run to run; without, their tests skip
 	$(PYTEST)
 
 test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Family = Literal["whisper", "demucs"]
+Family = Literal["whisper", "demucs", "voices"]
 State = Literal["installed", "damaged", "absent"]
 
 
@@ -208,7 +208,25 @@ _DEMUCS = (
     ),
 )
 
-WEIGHTS: Mapping[str, Weights] = {row.name: row for row in (*_WHISPER, *_DEMUCS)}
+_VOICES = (
+    Weights(
+        "resemblyzer",
+        "voices",
+        "Apache-2.0",
+        (
+            _packed(
+                "pretrained.pt",
+                "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+                17_090_379,
+                "Resemblyzer==0.1.4",
+                "resemblyzer",
+            ),
+        ),
+    ),
+)
+"""What a voice sounds like, to tell speakers apart."""
+
+WEIGHTS: Mapping[str, Weights] = {row.name: row for row in (*_WHISPER, *_DEMUCS, *_VOICES)}
 """Name -> row; of Whisper's, the smallest first."""
 
 

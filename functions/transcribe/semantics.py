@@ -9,8 +9,8 @@ the beats     in what is music                                          (beats)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import field_validator
@@ -88,7 +88,7 @@ def cache_key(
 ) -> str:
     """``tenant|env|asset|artifact|beats|speech_music|min_silence|window|backend_version|user``.
 
-    A language or stream that is asked for, and speakers by channel, stand behind the backend version.
+    A language or stream that is asked for, and speakers told apart, stand behind the backend version.
     """
     version = backend_version
     if params.language != "auto":
@@ -151,11 +151,13 @@ def hear(job: Job, params: SemanticsParams) -> Analysis:
 def _described(analysis: Analysis, params: SemanticsParams, words: AudioWords) -> SemanticTimeline:
     """As the semantic timeline has it, but for where it is from and its meta."""
     heard, window_ms = analysis.heard, params.loudness_window_ms
-    shared = _shared_out(words.words, analysis.spans, len(heard.voices) > 1)
+    channels = len(heard.voices) > 1
+    spans = [part for span in analysis.spans for part in _by_turns(span, words, channels)]
+    shared = _shared_out(words.words, spans)
     told = words.transcribed and params.include_speech_music
     events = [
         _event(heard, span, shared[at] if told else None, window_ms)
-        for at, span in enumerate(analysis.spans)
+        for at, span in enumerate(spans)
     ]
     if not params.include_speech_music:
         events = [
@@ -182,13 +184,13 @@ def _described(analysis: Analysis, params: SemanticsParams, words: AudioWords) -
 
 
 def _event(
-    heard: Heard, span: Span, words: Sequence[SpokenWord] | None, window_ms: int
+    heard: Heard, span: _Spoken, words: Sequence[SpokenWord] | None, window_ms: int
 ) -> SemanticEvent:
     known: dict[str, Any] = {}
     if span.music_score is not None:
         known["meta"] = SpanMeta(music_score=round(span.music_score, 4))
-    if span.kind == "speech" and span.voice is not None and len(heard.voices) > 1:
-        known["speaker_id"] = _speaker(span)
+    if span.speaker_id is not None:
+        known["speaker_id"] = span.speaker_id
     if span.kind == "speech" and words is not None:
         known |= {"transcription": text_of(words), "words": tuple(words)}
     return SemanticEvent(
@@ -201,18 +203,36 @@ def _event(
     )
 
 
-def _speaker(span: Span) -> str:
-    return f"channel_{(span.voice or 0) + 1}"
+@dataclass(frozen=True)
+class _Spoken(Span):
+    """A stretch, and who speaks in it, where speakers are told apart."""
+
+    speaker_id: str | None = None
 
 
-def _shared_out(
-    words: Sequence[SpokenWord], spans: Sequence[Span], by_channel: bool
-) -> list[list[SpokenWord]]:
+def _by_turns(span: Span, words: AudioWords, channels: bool) -> Iterator[_Spoken]:
+    """A stretch of speech parted where another speaker's turn begins; anything else as it is."""
+    if span.kind != "speech" or not words.turns:
+        channel = channels and span.kind == "speech" and span.voice is not None
+        speaker_id = f"channel_{(span.voice or 0) + 1}" if channel else None
+        yield _Spoken(**vars(span), speaker_id=speaker_id)
+        return
+    near = [one for one in words.turns if one.start_ms < span.end_ms and one.end_ms > span.start_ms]
+    at_ms, speaker = span.start_ms, near[0].speaker_id if near else None
+    for turn in near[1:]:
+        if turn.speaker_id != speaker and at_ms < turn.start_ms < span.end_ms:
+            part = replace(span, start_ms=at_ms, end_ms=turn.start_ms)
+            yield _Spoken(**vars(part), speaker_id=speaker)
+            at_ms, speaker = turn.start_ms, turn.speaker_id
+    yield _Spoken(**vars(replace(span, start_ms=at_ms)), speaker_id=speaker)
+
+
+def _shared_out(words: Sequence[SpokenWord], spans: Sequence[_Spoken]) -> list[list[SpokenWord]]:
     """For each stretch its words: of speech those that lie in it most, or that it is near to."""
     shared: list[list[SpokenWord]] = [[] for _ in spans]
     speech = [at for at, span in enumerate(spans) if span.kind == "speech"]
     for word in words:
-        own = [at for at in speech if not by_channel or _speaker(spans[at]) == word.speaker_id]
+        own = [at for at in speech if spans[at].speaker_id == word.speaker_id] or speech
         nearest = min(own, key=lambda at: (_apart_ms(word, spans[at]), at), default=None)
         if nearest is not None and _apart_ms(word, spans[nearest]) <= _NEAR_MS:
             shared[nearest].append(_inside(word, spans[nearest]))

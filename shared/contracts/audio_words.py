@@ -7,8 +7,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.contracts.result_document import ResultDocument
+from shared.contracts.result_document import Part, ResultDocument
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
+
+
+class SpeakerTurn(Part):
+    """Where one speaker is heard. Turns of two who speak at once overlap."""
+
+    speaker_id: str
+    start_ms: int
+    end_ms: int
 
 
 class AudioWords(ResultDocument):
@@ -27,7 +35,9 @@ class AudioWords(ResultDocument):
     speech: tuple[VoicedStretch, ...]
     """Where somebody is heard, transcribed or not; in order."""
     speakers: tuple[str, ...] = ()
-    """The ids that words carry, by who first speaks; none where they weren't told apart."""
+    """Their ids (``speaker_1``, ``channel_1``, ...), by who first speaks; none if not told apart."""
+    turns: tuple[SpeakerTurn, ...] = ()
+    """Who speaks when, by their starts; where speakers were told apart by their voices."""
     suppressed_words: int = 0
     """Words dropped because nobody spoke there, or because they repeated without end."""
     transcribed: bool

@@ -21,7 +21,7 @@ class SpokenWord(Part):
     joined: bool = False
     """No space stands before it (Chinese, Japanese, ...)."""
     speaker_id: str | None = None
-    """``channel_1``, ... where speakers are told apart."""
+    """``speaker_1``, ... or ``channel_1``, ... where speakers are told apart."""
 
 
 class VoicedStretch(Part):
