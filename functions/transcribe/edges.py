@@ -75,7 +75,8 @@ def _refined(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
         (begin_ms + _STEP_MS * first, begin_ms + _STEP_MS * last)
         for first, last in _quiet(level < _limits(level))
     ]
-    said = [words[0].start_ms, *_borders(words), words[-1].end_ms]
+    first_ms, last_ms = words[0].start_ms, words[-1].end_ms
+    said = [(first_ms, first_ms), *_borders(words), (last_ms, last_ms)]
     parted = _parted(said, quiet)
     return [
         word.model_copy(update={"start_ms": one[1], "end_ms": other[0]})
@@ -83,9 +84,14 @@ def _refined(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
     ]
 
 
-def _borders(words: Sequence[SpokenWord]) -> Iterator[int]:
+def _borders(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
+    """Where Whisper has one word end and the next begin; without a gap, both a little later."""
     for one, other in pairwise(words):
-        yield (one.end_ms + other.start_ms) // 2 + _EARLY_MS
+        if other.start_ms - one.end_ms > _EARLY_MS:
+            yield one.end_ms, other.start_ms
+        else:
+            border_ms = (one.end_ms + other.start_ms) // 2 + _EARLY_MS
+            yield border_ms, border_ms
 
 
 def _levels(voice: Floats, begin_ms: int, until_ms: int) -> Floats:
@@ -139,7 +145,9 @@ class _Way:
     before: _Way | None
 
 
-def _parted(said: Sequence[int], quiet: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _parted(
+    said: Sequence[tuple[int, int]], quiet: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """For each border, said to be at a time: where one word ends and the next begins, in ms.
 
     Each takes a quiet, in order, or none; the cheapest way for all (dynamic programming over the last
@@ -148,12 +156,12 @@ def _parted(said: Sequence[int], quiet: Sequence[tuple[int, int]]) -> list[tuple
     passed = [0.0, *accumulate(map(_cost_of_passing, quiet))]
     ways = [_Way(0.0, -1, (-_FARTHEST_MS, -_FARTHEST_MS), None)]
     near = 0
-    for at_ms in said:
-        while near < len(quiet) and quiet[near][1] < at_ms - _FARTHEST_MS:
+    for border in said:
+        while near < len(quiet) and quiet[near][1] < border[0] - _FARTHEST_MS:
             near += 1
         found: dict[tuple[int, bool], _Way] = {}
         for way in ways:
-            for onward in _onward(way, at_ms, quiet, near, passed):
+            for onward in _onward(way, border, quiet, near, passed):
                 key = (onward.last, onward.parted[0] == onward.parted[1])
                 if key not in found or onward.cost < found[key].cost:
                     found[key] = onward
@@ -168,19 +176,25 @@ def _parted(said: Sequence[int], quiet: Sequence[tuple[int, int]]) -> list[tuple
 
 
 def _onward(
-    way: _Way, at_ms: int, quiet: Sequence[tuple[int, int]], near: int, passed: Sequence[float]
+    way: _Way,
+    border: tuple[int, int],
+    quiet: Sequence[tuple[int, int]],
+    near: int,
+    passed: Sequence[float],
 ) -> Iterator[_Way]:
-    """One border more: without quiet, or with one that comes after the last."""
-    apart_ms = max(at_ms, way.parted[1] + _LEAST_MS)
+    """One border more: as it was said, or with a quiet that comes after the last one taken."""
+    low_ms, high_ms = border
+    apart_ms = max(low_ms, way.parted[1] + _LEAST_MS)
     cost = way.cost + _UNPARTED + _cost_of_length(way, apart_ms)
-    yield _Way(cost + _MOVED_PER_MS * (apart_ms - at_ms), way.last, (apart_ms, apart_ms), way)
+    cost += _MOVED_PER_MS * (apart_ms - low_ms)
+    yield _Way(cost, way.last, (apart_ms, max(apart_ms, high_ms)), way)
     for index in range(max(near, way.last + 1), len(quiet)):
         end_ms, start_ms = quiet[index]
-        if end_ms > at_ms + _FARTHEST_MS:
+        if end_ms > high_ms + _FARTHEST_MS:
             break
         if end_ms < way.parted[1] + _LEAST_MS:
             continue
-        moved_ms = max(end_ms - at_ms, at_ms - start_ms, 0)
+        moved_ms = max(end_ms - high_ms, low_ms - start_ms, 0)
         cost = way.cost + _MOVED_PER_MS * moved_ms + _cost_of_length(way, end_ms)
         cost += passed[index] - passed[way.last + 1]
         yield _Way(cost, index, (end_ms, start_ms), way)
