@@ -146,9 +146,11 @@ def _from_publisher(row: Weights, file: WeightFile, path: Path, told: Told) -> s
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return "HF_HUB_OFFLINE is set"
     try:
-        address = file.url or _hub_address(row, file)
+        address = file.url or (row.hub and _hub_address(row.hub, row, file))
     except ImportError:
         return "huggingface_hub is not installed"
+    if address is None:
+        return "its publisher serves it in a package alone"
     part = path.with_name(f"{file.name}.part")
     try:
         _download(address, part, told)
@@ -162,11 +164,10 @@ def _from_publisher(row: Weights, file: WeightFile, path: Path, told: Told) -> s
     return None
 
 
-def _hub_address(row: Weights, file: WeightFile) -> str:
+def _hub_address(hub: str, row: Weights, file: WeightFile) -> str:
     from huggingface_hub import hf_hub_url
 
-    assert row.hub is not None
-    return hf_hub_url(row.hub, file.name, revision=row.revision)
+    return hf_hub_url(hub, file.name, revision=row.revision)
 
 
 def _download(address: str, part: Path, told: Told) -> None:

