@@ -1,6 +1,6 @@
 """``transcribe.words``: all that is said, word by word. The only step that runs Whisper.
 
-who speaks when   voice activity                          (voices)
+who speaks when   as the recording's activity has it; of channels that are told apart, by voice activity
 what is said      faster-whisper over what that found     (recognise)
 
 Captions lay these words out for people to read, semantics shows them among what else is heard: a
@@ -20,8 +20,9 @@ from functions.transcribe.backends import (
     weights_name,
     whisper_backend,
 )
+from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import listen_to_voices
-from functions.transcribe.recognise import Recogniser, Spoken
+from functions.transcribe.recognise import Recogniser, Spoken, speaker_of
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import VoicedStretch
@@ -32,7 +33,7 @@ from shared.settings import settings
 from shared.sound.speech import Voiced, find_voiced
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v1"
+BACKEND_VERSION = "words_whisper_v2"
 STUB_VERSION = "words_stub_v1"
 _MIN_SILENCE_MS = 300
 
@@ -73,6 +74,7 @@ def run(job: Job, params: WordsParams, backend: Backend) -> Result:
     model = model_used(backend, asked)
     lacking = backend.dependencies[weights_name(model)]
     voiced, spoken, duration_ms = _heard(job, params, model if lacking.available else None)
+    apart = params.speakers == "by_channel"
     notice = stood_in(backend, asked)
     if voiced and not lacking.available:
         # No words would pass for those of a recording in which nobody speaks.
@@ -82,7 +84,7 @@ def run(job: Job, params: WordsParams, backend: Backend) -> Result:
         language=spoken.language if spoken else _named(params.language),
         languages=spoken.languages if spoken else {},
         words=tuple(spoken.words) if spoken else (),
-        speech=tuple(_stretch(one) for one in voiced),
+        speech=tuple(_stretch(one, apart=apart) for one in voiced),
         speakers=_speakers(spoken),
         suppressed_words=spoken.suppressed if spoken else 0,
         transcribed=lacking.available,
@@ -101,12 +103,15 @@ def _heard(
     voices = listen_to_voices(
         job, by_channel=by_channel, progress=lambda done: job.progress(0.1 * done)
     )
-    voiced = find_voiced(
-        voices.samples,
-        voices.duration_ms,
-        _MIN_SILENCE_MS,
-        lambda done: job.progress(0.1 + 0.1 * done),
-    )
+    if len(voices.samples) > 1:
+        voiced = find_voiced(
+            voices.samples,
+            voices.duration_ms,
+            _MIN_SILENCE_MS,
+            lambda done: job.progress(0.1 + 0.1 * done),
+        )
+    else:
+        voiced = speech_of(activity_given(job), _MIN_SILENCE_MS)
     spoken = None
     if model is not None:
         config = settings()
@@ -135,9 +140,10 @@ def _named(language: str) -> str:
     return "und" if language == "auto" else language
 
 
-def _stretch(one: Voiced) -> VoicedStretch:
+def _stretch(one: Voiced, *, apart: bool) -> VoicedStretch:
+    known = {"speaker_id": speaker_of(one.voice)} if apart else {}
     confidence = round(one.confidence, 4)
-    return VoicedStretch(start_ms=one.start_ms, end_ms=one.end_ms, confidence=confidence)
+    return VoicedStretch(start_ms=one.start_ms, end_ms=one.end_ms, confidence=confidence, **known)
 
 
 def _speakers(spoken: Spoken | None) -> tuple[str, ...]:
