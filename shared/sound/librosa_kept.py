@@ -31,3 +31,8 @@ def librosa_module(name: str) -> Any:
     except ImportError as error:
         hint = f"install it with `pip install librosa` ({error})"
         raise MissingDependency("librosa", "0.10", hint) from None
+
+
+if __name__ == "__main__":
+    for called in ("librosa.onset", "librosa.filters", "librosa.util", "librosa.core"):
+        librosa_module(called)
