@@ -17,13 +17,14 @@ tracking; activity says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from functions.detect.pulses import Pulse, Spectra, pulses_of, spectra_of
 from functions.detect.reading_activity import Listened, reading_backend
 from functions.detect.seams import Edge, close_seam, exact_edges
 from functions.detect.segments import (
@@ -33,11 +34,10 @@ from functions.detect.segments import (
     in_ms,
     windows,
 )
-from shared.contracts.audio_activity import ActivityTempo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
-from shared.sound.beats import BEATS_PER_BAR, bar_phase, low_rise
+from shared.sound.beats import BEATS_PER_BAR
 
 BARS = (1, 2, 3, 4, 6, 8)
 _BARS_WEIGHT = {1: 0.85, 2: 0.95, 3: 0.94, 4: 1.0, 6: 0.94, 8: 0.97}
@@ -45,6 +45,9 @@ _BARS_WEIGHT = {1: 0.85, 2: 0.95, 3: 0.94, 4: 1.0, 6: 0.94, 8: 0.97}
 _SEAM_S = 0.012
 _AS_ONE = 0.7
 """Two loops whose coarse spectra correlate so well are one."""
+_LENGTH_OFF, _BETTER = 0.04, 0.01
+"""A loop's length is sought so far around that of its beats, and believed when so much more alike."""
+_OUT_OF_TIME = 0.05
 _REPEATED_INSIDE = 0.9
 """A part of a loop that is repeated so well within it is no loop beside it."""
 
@@ -80,35 +83,15 @@ class Candidate:
     similarity: float
     length: float
     """What its bars last by the beats around, in samples."""
+    bpm: float
+    """The stretch's."""
     whole: bool = False
     """It is the recording itself."""
 
-
-@dataclass(frozen=True)
-class Pulse:
-    """A stretch of the recording with one tempo."""
-
-    beats_s: NDArray[np.float64]
-    bpm: float
-    beats_per_bar: int
-    phase: int
-    """Which of the first beats begins a bar."""
-    clarity: float
-    """How far onsets repeat at that tempo, 0 to 1."""
-    loop_score: float | None
-    """The recording is itself a loop of these beats, so surely."""
-
-
-@dataclass(frozen=True)
-class Spectra:
-    """The coarse spectrum over time."""
-
-    bands_db: NDArray[np.float32]
-    """``(frames, 16)``."""
-    hop: int
-    """Samples between frames."""
-    sample_rate_hz: int
-    samples: int
+    def in_time(self, sample_rate_hz: int) -> bool:
+        """Is its own tempo the stretch's? Else one of the two is not what it is said to be."""
+        bpm = 60 * self.bars * self.beats_per_bar * sample_rate_hz / self.length
+        return abs(bpm / self.bpm - 1) < _OUT_OF_TIME
 
 
 def backend() -> Backend:
@@ -120,7 +103,9 @@ def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
     """Find, choose, measure and cut. Raises ``ValidationError`` without activity, ``UnsupportedMedia``."""
     listened = Listened(job)
     tracks = spectra_of(listened)
-    pulses = [] if backend.stub or listened.silent else pulses_of(listened, tracks, params)
+    pulses = (
+        [] if backend.stub or listened.silent else pulses_of(listened, tracks, params.beats_per_bar)
+    )
     if backend.stub:
         loops = regular_loops(tracks, params)
     else:
@@ -142,29 +127,6 @@ def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
     if listened.silent:
         return Result(made, StepState.SKIPPED, "silent recording")
     return Result(made)
-
-
-def spectra_of(listened: Listened) -> Spectra:
-    """The coarse spectrum that activity kept."""
-    series, rate = listened.activity.spectrum, listened.sample_rate_hz
-    hop = max(1, round(series.step_ms * rate / 1000))
-    return Spectra(series.values(), hop, rate, listened.samples)
-
-
-def pulses_of(listened: Listened, tracks: Spectra, params: LoopsParams) -> list[Pulse]:
-    """The stretches with a tempo; bars as ``params`` asks for, else as heard."""
-    return [_pulse(listened, tempo, tracks, params) for tempo in listened.activity.tempi]
-
-
-def _pulse(listened: Listened, tempo: ActivityTempo, tracks: Spectra, params: LoopsParams) -> Pulse:
-    beats = listened.activity.beats[tempo.first_beat : tempo.first_beat + tempo.beat_count]
-    beats_s = np.array([beat.time_ms for beat in beats]) / 1000
-    per_bar = params.beats_per_bar or tempo.beats_per_bar
-    phase = next((at for at, beat in enumerate(beats) if beat.subdivision == 1), 0)
-    if per_bar != tempo.beats_per_bar:
-        frames = beats_s * tracks.sample_rate_hz / tracks.hop
-        phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
-    return Pulse(beats_s, tempo.bpm, per_bar, phase, tempo.confidence, tempo.loop_score)
 
 
 def _bpm(loops: Sequence[Segment], longest: Pulse | None) -> float | None:
@@ -207,6 +169,7 @@ def _taken_whole(tracks: Spectra, pulse: Pulse, params: LoopsParams) -> Iterator
             confidence=sure,
             similarity=sure,
             length=tracks.samples,
+            bpm=pulse.bpm,
             whole=True,
         )
 
@@ -232,7 +195,15 @@ def candidates(tracks: Spectra, pulse: Pulse, params: LoopsParams) -> Iterator[C
             score = similarity * (0.6 + 0.4 * pulse.clarity) * _BARS_WEIGHT[bars]
             length = rate * _lasting_s(pulse, first, bars)
             yield Candidate(
-                start, stop, bars, pulse.beats_per_bar, score, pulse.clarity, similarity, length
+                start=start,
+                stop=stop,
+                bars=bars,
+                beats_per_bar=pulse.beats_per_bar,
+                score=score,
+                confidence=pulse.clarity,
+                similarity=similarity,
+                length=length,
+                bpm=pulse.bpm,
             )
 
 
@@ -312,8 +283,36 @@ def _spectra(tracks: Spectra, loop: Candidate) -> NDArray[np.float32]:
     return part - part.mean(axis=0) if len(part) else part
 
 
-def measure(job: Job, tracks: Spectra, chosen: Sequence[Candidate]) -> list[Segment]:
+def by_repetition(tracks: Spectra, loop: Candidate) -> Candidate:
+    """The same bars, as long as the distance, within 4 %, at which their spectrum is heard again.
+
+    Beats that are tracked over a change of tempo are a little off. A distance that is hardly better than
+    theirs changes nothing.
+    """
+    first, count = loop.start // tracks.hop, round((loop.stop - loop.start) / tracks.hop)
+    reach = max(2, round(_LENGTH_OFF * count))
+    lags = np.arange(count - reach, count + reach + 1)
+    after = first + count + reach + count <= len(tracks.bands_db)
+    signs = lags if after else -lags
+    alike = np.array([_shifted(tracks, first, int(lag), count) for lag in signs])
+    best = int(np.argmax(alike))
+    if loop.whole or not 0 < best < len(lags) - 1 or alike[best] < alike[reach] + _BETTER:
+        return loop
+    before, at, behind = alike[best - 1 : best + 2]
+    bend = before - 2 * at + behind
+    length = (lags[best] + (0.5 * (before - behind) / bend if bend < 0 else 0.0)) * tracks.hop
+    stop = min(round(loop.start + length), tracks.samples)
+    return replace(loop, stop=stop, length=length)
+
+
+def _shifted(tracks: Spectra, first: int, lag: int, count: int) -> float:
+    return _correlation(tracks, first, first + lag, count) if first + lag >= 0 else 0.0
+
+
+def measure(job: Job, tracks: Spectra, found: Sequence[Candidate]) -> list[Segment]:
     """The second pass: each loop's exact first sample and length."""
+    lengths = [by_repetition(tracks, loop) for loop in found]
+    chosen = [loop for loop in lengths if loop.in_time(tracks.sample_rate_hz)]
     rate = tracks.sample_rate_hz
     reach = round(0.08 * rate)
     wanted = sorted(
