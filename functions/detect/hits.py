@@ -103,9 +103,7 @@ def run(job: Job, params: HitsParams, backend: Backend) -> Result:
     }
     shape = _shaping(rate * params.min_duration_ms // 1000)
     with audio_blocks(job.source, job.media) as blocks:
-        made = _detection(listened, segments, about).outputs(
-            job, blocks, shape, _describing(rate)
-        )
+        made = _detection(listened, segments, about).outputs(job, blocks, shape, _describing(rate))
     return Result(made)
 
 
