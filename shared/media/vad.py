@@ -21,8 +21,8 @@ FRAME_SAMPLES = 512
 FRAME_MS = 1000 * FRAME_SAMPLES / RATE_HZ
 """32 ms: one probability each."""
 
-_CHUNK_FRAMES = 9_375
-"""5 minutes at once; memory does not grow with the recording."""
+_CHUNK_FRAMES = 3_750
+"""2 minutes at once; memory does not grow with the recording."""
 _WARM_UP_FRAMES = 312
 """The network remembers; 10 s before each chunk bring it to what it would remember."""
 _COLD_FRAMES = 62

@@ -47,6 +47,6 @@ def _peak_mib(seconds: int, folder: Path) -> int:
 @pytest.mark.heavy
 def test_listening_to_long_sound_takes_little_more_than_two_minutes(tmp_path: Path) -> None:
     short, long = _peak_mib(120, tmp_path), _peak_mib(20 * 60, tmp_path)
-    # The samples alone would be 154; what the voice detector's arenas keep varies by some 60.
-    assert long < short + 128, (short, long)
-    assert long < 500, (short, long)
+    # The 16 kHz mix on disk, 77, is mapped and counts until others need the room; the voice detector's
+    # arenas vary by some 60.
+    assert long < short + 77 + 90, (short, long)
