@@ -17,7 +17,10 @@ from shared.errors import ValidationError
 PROBE = "probe"
 """The first step of every run. It has no row: it makes the asset that all rows work on."""
 PROBE_TITLE = "Read"
+ACTIVITY = "detect.activity"
+"""The step that says what a recording holds."""
 
+_ACTIVITY: Mapping[str, tuple[str, ...]] = {ACTIVITY: ("audio_activity",)}
 _SEGMENT = ("start_ms", "end_ms", "score", "confidence")
 _SEGMENT_SUMMARY = ("duration_ms", "segment_count")
 _SOUND = ("preset_id", "dry_wet", "knob_values")
@@ -30,12 +33,12 @@ PREVIEW = Kind("preview", "Picture", demands=("shows",))
 
 STEPS: tuple[Step, ...] = (
     Step(
-        "detect.activity",
+        ACTIVITY,
         title="Activity",
         path="/audio/activity/detect",
         takes="audio",
         produces=(
-            Kind("audio_activity", "What sounds when", demands=("sound", "duration_ms", "heard")),
+            Kind("audio_activity", "What sounds when", demands=("sound", "duration_ms", "holds")),
             PREVIEW,
         ),
         shares=("stream",),
@@ -45,22 +48,26 @@ STEPS: tuple[Step, ...] = (
         title="Hits",
         path="/audio/hits/detect",
         takes="audio",
+        listens_to="sound events",
         produces=(
             Kind("audio_hit", "Hit", demands=_SEGMENT),
             Kind("audio_hits", "Hits, listed", demands=_SEGMENT_SUMMARY),
             PREVIEW,
         ),
+        needs=_ACTIVITY,
     ),
     Step(
         "detect.loops",
         title="Loops",
         path="/audio/loops/detect",
         takes="audio",
+        listens_to="music",
         produces=(
             Kind("audio_loop", "Loop", demands=(*_SEGMENT, "bpm", "bars", "beats_ms")),
             Kind("audio_loops", "Loops, listed", demands=_SEGMENT_SUMMARY),
             PREVIEW,
         ),
+        needs=_ACTIVITY,
     ),
     # Minutes of work for a minute of sound on a CPU, and weights of its own: for who asks for it.
     Step(
@@ -78,10 +85,11 @@ STEPS: tuple[Step, ...] = (
         title="Words",
         path="/audio/words/recognise",
         takes="audio",
+        listens_to="speech",
         produces=(
             Kind("audio_words", "Words, listed", demands=("model_used", "language", "speakers")),
         ),
-        needs={"detect.activity": ("audio_activity",)},
+        needs=_ACTIVITY,
         shares=("stream", "language", "speakers"),
     ),
     Step(
@@ -101,19 +109,22 @@ STEPS: tuple[Step, ...] = (
             ),
             PREVIEW,
         ),
-        needs={"transcribe.words": ("audio_words",)},
+        needs={**_ACTIVITY, "transcribe.words": ("audio_words",)},
+        partial=True,
     ),
     Step(
         "detect.phrases",
         title="Phrases",
         path="/audio/phrases/detect",
         takes="audio",
+        listens_to="speech",
         produces=(
             Kind("audio_phrase", "Phrase", demands=(*_SEGMENT, "transcript")),
             Kind("audio_phrases", "Phrases, listed", demands=_SEGMENT_SUMMARY),
             PREVIEW,
         ),
-        wants={"transcribe.semantics": ("audio_semantic_timeline",)},
+        needs=_ACTIVITY,
+        wants={"transcribe.words": ("audio_words",)},
     ),
     Step(
         "sample.pack",
@@ -249,6 +260,7 @@ STEPS: tuple[Step, ...] = (
         title="Transcript",
         path="/video/captions/generate",
         takes="audio",
+        listens_to="speech",
         produces=(
             Kind("asr_transcript", "Transcript", demands=("model_used", "duration_ms", "language")),
             Kind("captions", "Captions", demands=("language", "format", "transcript")),

@@ -12,6 +12,11 @@ faster-whisper nobody can tell speech, and it says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import get_args
+
 import numpy as np
 
 from functions.detect.activity_picture import draw_activity
@@ -22,6 +27,7 @@ from shared.contracts.audio_activity import (
     ActivitySummary,
     ActivityTempo,
     AudioActivity,
+    Matter,
     Onsets,
     Series,
     Waveform,
@@ -30,10 +36,14 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.media.vad import FRAME_MS, speech_probabilities
 from shared.sound.attacks import STEPS_PER_S, Onset, find_onsets
-from shared.sound.beat_grid import Beat, Tempo, find_beats
-from shared.sound.hearing import BINS_PER_S, POINTS_PER_S, Heard, listen
+from shared.sound.beat_grid import Beat, Tempo, find_beats, loop_beats
+from shared.sound.beats import hear_beats
+from shared.sound.hearing import POINTS_PER_S, Heard, listen
+from shared.sound.levels import BIN_MS, BINS_PER_S
+from shared.sound.music import music_scores
 from shared.sound.speech import Voiced, voiced_spans, without_instruments
 from shared.sound.stretches import Span, find_spans, trimmed
+from shared.sound.whole_loops import find_whole_loop
 from shared.watch.health import report
 
 MIN_SILENCE_MS = 300
@@ -45,6 +55,10 @@ _EVENT_DB = 2.0
 """An onset outside of speech that stands out so far is an event."""
 _SPEECH_EDGE_MS = 150
 """So near to speech it is breath, lips or room."""
+_DOUBTFUL_MUSIC = 0.35
+"""What scores less is surely no music."""
+_FEW_EVENTS, _BRIEF_MS = 3, 6_000
+"""So many sounds in so short a recording may be a loop."""
 
 
 class ActivityParams(SoundParams):
@@ -52,18 +66,19 @@ class ActivityParams(SoundParams):
 
 
 def backend() -> Backend:
-    """Our own listening, with Silero's voice activity; the stub without librosa."""
+    """librosa's onset strength and peaks, Silero's voice activity, the rest ours; else the stub."""
     found = {name: report(name) for name in (_ONSETS, _VOICES)}
     known = {name: one.dependency for name, one in found.items()}
     if found[_ONSETS].status != "ok":
         return Backend("stub", "activity-stub-1", stub=True, dependencies=known)
     heard = f"faster-whisper-{found[_VOICES].version}" if known[_VOICES].available else "no-voices"
-    return Backend("rushes", f"activity-1+{heard}", dependencies=known)
+    version = f"activity-1+librosa-{found[_ONSETS].version}+{heard}"
+    return Backend("rushes_librosa", version, dependencies=known)
 
 
 def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
     """Listen. Raises ``UnsupportedMedia`` where nothing can be decoded, ``TimedOut``."""
-    heard = listen(job, by_channel=False, progress=lambda done: job.progress(0.6 * done))
+    heard = listen(job, lambda done: job.progress(0.6 * done))
     voices = not backend.stub and backend.dependencies[_VOICES].available
     activity = _unheard(job, heard) if backend.stub else hear(job, heard, voices=voices)
     made = _outputs(job, activity)
@@ -77,17 +92,23 @@ def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
 
 def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
     """All that there is to tell of what was decoded; of speech only with ``voices``."""
+    duration_ms = heard.levels.duration_ms
     probability = np.zeros(0, np.float32)
     voiced: list[Voiced] = []
     if voices:
-        probability = speech_probabilities(
-            heard.voices[0], lambda done: job.progress(0.6 + 0.3 * done)
-        )
-        found = voiced_spans(probability, len(heard.voices[0]), heard.duration_ms, MIN_SILENCE_MS)
-        voiced = trimmed(without_instruments(found, heard), heard)
-    spans = find_spans(heard, voiced, MIN_SILENCE_MS)
+        probability = speech_probabilities(heard.voice, lambda done: job.progress(0.6 + 0.3 * done))
+        found = voiced_spans(probability, len(heard.voice), duration_ms, MIN_SILENCE_MS)
+        voiced = trimmed(without_instruments(found, heard), heard.levels)
+    spans = find_spans(heard.levels, voiced, MIN_SILENCE_MS, lambda sounds: _judged(heard, sounds))
+    sections = hear_beats(heard.tracks)
+    loop = find_whole_loop(heard.tracks, sections, _spoken(spans, duration_ms))
+    if loop is None:
+        beats, tempi = find_beats(heard.tracks, spans, sections)
+    else:
+        seconds = heard.tracks.samples / heard.tracks.sample_rate_hz
+        beats, tempi = loop_beats(loop, duration_ms, seconds)
+        spans = [_musical(span, loop.confidence) for span in spans]
     onsets = find_onsets(heard.tracks, heard.slope)
-    beats, tempi = find_beats(heard.tracks, spans)
     job.progress(0.95)
     told = _onsets(onsets)
     return AudioActivity(
@@ -101,6 +122,35 @@ def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
     )
 
 
+def _judged(heard: Heard, sounds: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """Music with its rests, or other sounds with the silence between them."""
+    start_ms, end_ms = sounds[0][0], sounds[-1][1]
+    scores = music_scores(heard.features, heard.tracks, start_ms / 1000, end_ms / 1000)
+    step_ms = (end_ms - start_ms) / len(scores)
+    changes = [0, *(np.flatnonzero(np.diff(scores > 0.5)) + 1).tolist(), len(scores)]
+    for first, last in pairwise(changes):
+        low, high = (round(start_ms + edge * step_ms) for edge in (first, last))
+        score = float(scores[first:last].mean())
+        if score > 0.5:
+            yield Span("music", low, high, score, music_score=score)
+            continue
+        for a, b in sounds:
+            if max(a, low) < min(b, high):
+                yield Span("other", max(a, low), min(b, high), 1 - score, music_score=score)
+
+
+def _spoken(spans: list[Span], duration_ms: int) -> float:
+    spoken_ms = sum(span.end_ms - span.start_ms for span in spans if span.kind == "speech")
+    return spoken_ms / max(duration_ms, 1)
+
+
+def _musical(span: Span, confidence: float) -> Span:
+    """A stretch of a loop."""
+    if span.kind != "other":
+        return span
+    return replace(span, kind="music", confidence=max(confidence, span.music_score or 0.0))
+
+
 def _measured(job: Job, heard: Heard) -> dict[str, object]:
     """What needs no judgement."""
     tracks = heard.tracks
@@ -109,12 +159,15 @@ def _measured(job: Job, heard: Heard) -> dict[str, object]:
     lowest, highest = (
         Series.of(edge, 1000 / POINTS_PER_S, "int16", peak / 32_767) for edge in heard.outline
     )
-    lufs = _decibels(heard.energy) - 0.691
+    lufs = _decibels(heard.levels.energy) - 0.691
     power = _decibels(tracks.power.astype(np.float64))
-    rate = job.media.heard.sample_rate_hz
     return {
-        "duration_ms": heard.duration_ms,
-        "sound": ActivitySound(sample_rate_hz=rate, **job.media.heard.to_meta()),
+        "duration_ms": heard.levels.duration_ms,
+        "sound": ActivitySound(
+            sample_rate_hz=tracks.sample_rate_hz,
+            samples=tracks.samples,
+            **job.media.heard.to_meta(),
+        ),
         "damage": heard.damage,
         "min_silence_ms": MIN_SILENCE_MS,
         "waveform": Waveform(lowest=lowest, highest=highest),
@@ -130,15 +183,16 @@ def _decibels(power: np.ndarray) -> np.ndarray:
 
 
 def _unheard(job: Job, heard: Heard) -> AudioActivity:
-    """What the stub gives: one stretch of it doesn't know what."""
-    whole = ActivitySpan(kind="other", start_ms=0, end_ms=heard.duration_ms, confidence=0.0)
-    levels = ActivitySummary(**_levels(heard))
-    return AudioActivity(**_measured(job, heard), heard=levels, spans=(whole,))
+    """What the stub gives: one stretch of it doesn't know what, which may hold anything."""
+    duration_ms = heard.levels.duration_ms
+    whole = ActivitySpan(kind="other", start_ms=0, end_ms=duration_ms, confidence=0.0)
+    summary = ActivitySummary(holds=get_args(Matter), **_levels(heard))
+    return AudioActivity(**_measured(job, heard), heard=summary, spans=(whole,))
 
 
 def _levels(heard: Heard) -> dict[str, float | None]:
     peak = float(np.abs(heard.outline).max(initial=0.0))
-    lufs = heard.integrated_lufs
+    lufs = heard.levels.integrated_lufs
     return {
         "integrated_lufs": round(lufs, 2) if lufs > -70 else None,
         "peak_dbfs": round(float(20 * np.log10(peak)), 2) if peak > 0 else None,
@@ -151,27 +205,61 @@ def _summary(
     lasting = dict.fromkeys(("speech", "music", "silence", "other"), 0)
     for span in spans:
         lasting[span.kind] += span.end_ms - span.start_ms
-    longest = max(tempi, key=lambda tempo: tempo.end_ms - tempo.start_ms, default=None)
+    longest = max(tempi, key=lambda tempo: tempo.beat_count, default=None)
+    events = events_of(heard, onsets, spans)
     return ActivitySummary(
+        holds=_holds(heard, spans, events, voices=voices, tempo=bool(tempi)),
         speech_ms=lasting["speech"] if voices else None,
         music_ms=lasting["music"],
         silence_ms=lasting["silence"],
         other_ms=lasting["other"],
-        event_count=_events(onsets, spans),
+        event_count=events,
         bpm=longest.bpm if longest else None,
         **_levels(heard),
     )
 
 
-def _events(onsets: Onsets, spans: list[Span]) -> int:
-    """Onsets that stand out, away from speech."""
+def _holds(
+    heard: Heard, spans: list[Span], events: int, *, voices: bool, tempo: bool
+) -> tuple[Matter, ...]:
+    """What is there, and what may be: nothing is left out that is in doubt."""
+    if heard.tracks.silent:
+        return ()
+    speech = not voices or any(span.kind == "speech" for span in spans)
+    likeliest = max((span.music_score or 0.0 for span in spans), default=0.0)
+    brief = events >= _FEW_EVENTS and heard.levels.duration_ms <= _BRIEF_MS
+    there = {
+        "speech": speech,
+        "music": tempo or likeliest > _DOUBTFUL_MUSIC or brief,
+        "sound events": events > 0,
+    }
+    return tuple(matter for matter in get_args(Matter) if there[matter])
+
+
+def events_of(heard: Heard, onsets: Onsets, spans: list[Span]) -> int:
+    """How many onsets stand out, away from speech; beside much speech, only those as loud as it is.
+
+    Lips, breath and a chair are no sounds that anybody cuts out of a talk; a knock is.
+    """
     times_ms, strength_db = np.array(onsets.times_ms), np.array(onsets.strength_db)
     apart = strength_db >= _EVENT_DB
-    for span in spans:
-        if span.kind == "speech":
-            inside = times_ms >= span.start_ms - _SPEECH_EDGE_MS
-            apart &= ~(inside & (times_ms < span.end_ms + _SPEECH_EDGE_MS))
+    spoken = [span for span in spans if span.kind == "speech"]
+    for span in spoken:
+        inside = times_ms >= span.start_ms - _SPEECH_EDGE_MS
+        apart &= ~(inside & (times_ms < span.end_ms + _SPEECH_EDGE_MS))
+    sounding_ms = sum(span.end_ms - span.start_ms for span in spans if span.kind != "silence")
+    if 2 * sum(span.end_ms - span.start_ms for span in spoken) > sounding_ms:
+        apart &= _loudness_after(heard, times_ms) >= heard.levels.integrated_lufs
     return int(apart.sum())
+
+
+def _loudness_after(heard: Heard, times_ms: np.ndarray) -> np.ndarray:
+    """The loudest 50 ms of the 200 ms after each time, in LUFS."""
+    energy = np.pad(heard.levels.energy, (0, 25))
+    smooth = np.convolve(energy, np.full(5, 0.2), "valid")
+    at = np.minimum((times_ms // BIN_MS).astype(int), len(smooth) - 1)
+    around = np.minimum(at[:, None] + np.arange(16), len(smooth) - 1)
+    return _decibels(smooth[around].max(axis=1, initial=0.0)) - 0.691
 
 
 def _span(span: Span) -> ActivitySpan:
@@ -211,7 +299,7 @@ def _outputs(job: Job, activity: AudioActivity) -> list[Output]:
     heard = activity.heard
     meta = {
         "duration_ms": activity.duration_ms,
-        "heard": heard.model_dump(mode="json"),
+        **heard.model_dump(mode="json"),
         "onset_count": len(activity.onsets.times_ms),
         "beat_count": len(activity.beats),
     }

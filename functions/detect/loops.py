@@ -1,7 +1,8 @@
 """``detect.loops``: what repeats, cut at bar lines.
 
-Tempo, beats and metre are the recording's (``shared.sound.beats``), section by section. Each run of
-1, 2, 4 or 8 bars is rated by how well what follows (or precedes) repeats it; only what repeats is a
+Tempo, beats, metre and the coarse spectrum are the recording's activity, section by section; the sound
+is decoded to measure and to cut. Each run of
+1, 2, 3, 4, 6 or 8 bars is rated by how well what follows (or precedes) repeats it; only what repeats is a
 loop. Each distinct loop is given once, by its best take: a loop that is a better one begun at
 another beat, or that one played twice, is the same. The chosen ones are measured again at the samples
 themselves: their length is the distance at which the sound repeats, so it is a whole number of bars,
@@ -9,21 +10,22 @@ and ``bpm`` is that length's tempo. They start on a zero crossing just before th
 their last milliseconds blend into what was heard before that crossing, so that end and start meet as
 they did in the recording.
 
-A recording that is itself a loop (``whole_loops``) is taken by its whole length, which is better
-evidence than any tracking.
+A recording that is itself a loop is taken by its whole length, which is better evidence than any
+tracking; activity says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.detect.hits import analyse_recording
+from functions.detect.pulses import Pulse, Spectra, pulses_of, spectra_of
+from functions.detect.reading_activity import Listened, reading_backend
 from functions.detect.seams import Edge, close_seam, exact_edges
 from functions.detect.segments import (
     Detection,
@@ -32,19 +34,20 @@ from functions.detect.segments import (
     in_ms,
     windows,
 )
-from functions.detect.whole_loops import WholeLoop, find_whole_loop
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
 from shared.media.decode import audio_blocks
-from shared.sound.beats import BEATS_PER_BAR, Section, hear_beats
-from shared.sound.onsets import Tracks
+from shared.sound.beats import BEATS_PER_BAR
 
-BARS = (1, 2, 4, 8)
-_BARS_WEIGHT = {1: 0.85, 2: 0.95, 4: 1.0, 8: 0.97}
+BARS = (1, 2, 3, 4, 6, 8)
+_BARS_WEIGHT = {1: 0.85, 2: 0.95, 3: 0.94, 4: 1.0, 6: 0.94, 8: 0.97}
 """A phrase of some bars is worth more than one bar."""
 _SEAM_S = 0.012
 _AS_ONE = 0.7
 """Two loops whose coarse spectra correlate so well are one."""
+_LENGTH_OFF, _BETTER = 0.04, 0.01
+"""A loop's length is sought so far around that of its beats, and believed when so much more alike."""
+_OUT_OF_TIME = 0.05
 _REPEATED_INSIDE = 0.9
 """A part of a loop that is repeated so well within it is no loop beside it."""
 
@@ -55,7 +58,7 @@ class LoopsParams(SegmentParams):
     min_quality_score: float = 0.4
     """Loops that score less are left out. Clamped to 0..1."""
     beats_per_bar: int | None = None
-    """2 to 12; as heard (3 or 4) where it is not given."""
+    """2 to 12; as heard (3 to 7) where it is not given."""
     max_loops: int = 16
     """The best by score are kept, 1 to 256."""
 
@@ -78,77 +81,69 @@ class Candidate:
     score: float
     confidence: float
     similarity: float
+    length: float
+    """What its bars last by the beats around, in samples."""
+    bpm: float
+    """The stretch's."""
     whole: bool = False
     """It is the recording itself."""
 
+    def in_time(self, sample_rate_hz: int) -> bool:
+        """Is its own tempo the stretch's? Else one of the two is not what it is said to be."""
+        bpm = 60 * self.bars * self.beats_per_bar * sample_rate_hz / self.length
+        return abs(bpm / self.bpm - 1) < _OUT_OF_TIME
+
 
 def backend() -> Backend:
-    """Our own onset strength, beats and repetition; nothing that could be missing."""
-    return Backend("rushes", "loops-3+onsets-1+beats-1")
+    """Reads what activity heard; the stub without librosa, whose onset strength that goes by."""
+    return reading_backend("loops", 4, "librosa")
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
-    """Find, choose, measure and cut. Raises ``UnsupportedMedia`` where nothing can be decoded."""
-    tracks = analyse_recording(job)
-    heard = [] if backend.stub or tracks.silent else hear_beats(tracks, params.beats_per_bar)
-    whole = find_whole_loop(job, tracks, heard, params.beats_per_bar) if heard else None
-    sections = [section for section in heard if section.steady]
+    """Find, choose, measure and cut. Raises ``ValidationError`` without activity, ``UnsupportedMedia``."""
+    listened = Listened(job)
+    tracks = spectra_of(listened)
+    pulses = (
+        [] if backend.stub or listened.silent else pulses_of(listened, tracks, params.beats_per_bar)
+    )
     if backend.stub:
         loops = regular_loops(tracks, params)
     else:
-        loops = measure(job, tracks, choose(tracks, sections, whole, params))
-    beats_s = _beats_s(tracks, sections, whole)
+        loops = measure(job, tracks, choose(tracks, pulses, params))
+    beats_s = np.concatenate([np.zeros(0), *(pulse.beats_s for pulse in pulses)])
+    longest = max(pulses, key=lambda pulse: len(pulse.beats_s), default=None)
     about = {
-        "bpm": _bpm(loops, sections),
-        "beats_per_bar": _metre(sections, whole, params),
+        "bpm": _bpm(loops, longest),
+        "beats_per_bar": longest.beats_per_bar
+        if longest
+        else params.beats_per_bar or BEATS_PER_BAR,
         "min_quality_score": params.min_quality_score,
         "beats_ms": [round(1000 * float(beat_s), 3) for beat_s in beats_s],
     }
     rate = tracks.sample_rate_hz
-    found = Detection("loop", rate, tracks.samples, tracks.peak, loops, about)
+    found = Detection("loop", rate, tracks.samples, listened.peaks, loops, about)
     with audio_blocks(job.source, job.media) as blocks:
         made = found.outputs(job, blocks if loops else [], close_seam)
-    if tracks.silent:
+    if listened.silent:
         return Result(made, StepState.SKIPPED, "silent recording")
     return Result(made)
 
 
-def _beats_s(
-    tracks: Tracks, sections: Sequence[Section], whole: WholeLoop | None
-) -> NDArray[np.floating[Any]]:
-    """The beats of the whole recording."""
-    if whole is not None:
-        return np.arange(whole.beats) * (tracks.samples / tracks.sample_rate_hz / whole.beats)
-    return np.concatenate([np.zeros(0), *(section.beats_s for section in sections)])
-
-
-def _bpm(loops: Sequence[Segment], sections: Sequence[Section]) -> float | None:
+def _bpm(loops: Sequence[Segment], longest: Pulse | None) -> float | None:
     """The best loop's tempo, which is measured best; without loops that of most of the beats."""
     if loops:
         return float(max(loops, key=lambda loop: loop.score).more["bpm"])
-    longest = max(sections, key=lambda section: len(section.beats_s), default=None)
-    return round(longest.bpm, 2) if longest else None
+    return longest.bpm if longest else None
 
 
-def _metre(sections: Sequence[Section], whole: WholeLoop | None, params: LoopsParams) -> int:
-    if whole is not None:
-        return whole.beats_per_bar
-    longest = max(sections, key=lambda section: len(section.beats_s), default=None)
-    return longest.beats_per_bar if longest else params.beats_per_bar or BEATS_PER_BAR
-
-
-def choose(
-    tracks: Tracks, sections: Sequence[Section], whole: WholeLoop | None, params: LoopsParams
-) -> list[Candidate]:
+def choose(tracks: Spectra, pulses: Sequence[Pulse], params: LoopsParams) -> list[Candidate]:
     """The best runs of bars, each distinct loop once."""
     found = [
         candidate
-        for section in sections
-        for candidate in candidates(tracks, section, params)
+        for pulse in pulses
+        for candidate in (*candidates(tracks, pulse, params), *_taken_whole(tracks, pulse, params))
         if candidate.score >= params.min_quality_score
     ]
-    if whole is not None:
-        found += [each for each in [_taken_whole(tracks, whole, params)] if each is not None]
     chosen: list[Candidate] = []
     for candidate in sorted(found, key=lambda each: (-each.score, each.start, each.bars)):
         if len(chosen) == params.max_loops:
@@ -158,24 +153,35 @@ def choose(
     return chosen
 
 
-def _taken_whole(tracks: Tracks, whole: WholeLoop, params: LoopsParams) -> Candidate | None:
+def _taken_whole(tracks: Spectra, pulse: Pulse, params: LoopsParams) -> Iterator[Candidate]:
+    """The recording, where it is itself a loop and its beats are whole bars."""
     length_ms = 1000 * tracks.samples / tracks.sample_rate_hz
     fits = params.min_duration_ms <= length_ms <= params.max_duration_ms
-    if not fits or whole.score < params.min_quality_score:
-        return None
-    bars, per_bar = whole.beats // whole.beats_per_bar, whole.beats_per_bar
-    sure = whole.confidence
-    return Candidate(0, tracks.samples, bars, per_bar, whole.score, sure, sure, whole=True)
+    bars, left = divmod(len(pulse.beats_s), pulse.beats_per_bar)
+    if pulse.loop_score is not None and fits and bars and not left:
+        sure = pulse.clarity
+        yield Candidate(
+            start=0,
+            stop=tracks.samples,
+            bars=bars,
+            beats_per_bar=pulse.beats_per_bar,
+            score=pulse.loop_score,
+            confidence=sure,
+            similarity=sure,
+            length=tracks.samples,
+            bpm=pulse.bpm,
+            whole=True,
+        )
 
 
-def candidates(tracks: Tracks, section: Section, params: LoopsParams) -> Iterator[Candidate]:
-    """Every run of 1, 2, 4 or 8 bars between the duration limits."""
+def candidates(tracks: Spectra, pulse: Pulse, params: LoopsParams) -> Iterator[Candidate]:
+    """Every run of 1, 2, 3, 4, 6 or 8 bars between the duration limits."""
     rate = tracks.sample_rate_hz
     shortest, longest = (
         rate * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
     )
-    last_s = section.beats_s[-1] + 60.0 / section.bpm
-    lines_s = np.append(section.beats_s, last_s)[section.phase :: section.beats_per_bar]
+    last_s = pulse.beats_s[-1] + 60.0 / pulse.bpm
+    lines_s = np.append(pulse.beats_s, last_s)[pulse.phase :: pulse.beats_per_bar]
     for bars in BARS:
         runs = lines_s.size - bars
         if runs > 1 and lines_s[-1] == last_s:
@@ -186,13 +192,31 @@ def candidates(tracks: Tracks, section: Section, params: LoopsParams) -> Iterato
                 continue
             stop = min(stop, tracks.samples)
             similarity = repeats(tracks, start, stop)
-            score = similarity * (0.6 + 0.4 * section.clarity) * _BARS_WEIGHT[bars]
+            score = similarity * (0.6 + 0.4 * pulse.clarity) * _BARS_WEIGHT[bars]
+            length = rate * _lasting_s(pulse, first, bars)
             yield Candidate(
-                start, stop, bars, section.beats_per_bar, score, section.clarity, similarity
+                start=start,
+                stop=stop,
+                bars=bars,
+                beats_per_bar=pulse.beats_per_bar,
+                score=score,
+                confidence=pulse.clarity,
+                similarity=similarity,
+                length=length,
+                bpm=pulse.bpm,
             )
 
 
-def repeats(tracks: Tracks, start: int, stop: int) -> float:
+def _lasting_s(pulse: Pulse, first: int, bars: int) -> float:
+    """How long ``bars`` from the ``first`` on last: the slope of a line through a bar more on each side."""
+    count = bars * pulse.beats_per_bar
+    begin = pulse.phase + first * pulse.beats_per_bar
+    low, high = max(0, begin - pulse.beats_per_bar), begin + count + pulse.beats_per_bar + 1
+    around_s = pulse.beats_s[low:high]
+    return count * float(np.polyfit(np.arange(len(around_s)), around_s, 1)[0])
+
+
+def repeats(tracks: Spectra, start: int, stop: int) -> float:
     """How alike this run and its repetition are, 0 to 1: after it, or before where there is none.
 
     The correlation of the two's coarse spectra, the mean spectrum taken off.
@@ -209,7 +233,7 @@ def repeats(tracks: Tracks, start: int, stop: int) -> float:
     return best
 
 
-def _correlation(tracks: Tracks, first: int, second: int, count: int) -> float:
+def _correlation(tracks: Spectra, first: int, second: int, count: int) -> float:
     count = min(count, len(tracks.bands_db) - max(first, second))
     if count < 8:
         return 0.0
@@ -220,7 +244,7 @@ def _correlation(tracks: Tracks, first: int, second: int, count: int) -> float:
     return float((a * b).sum()) / scale if scale > 1e-6 else 0.0
 
 
-def _same(tracks: Tracks, one: Candidate, other: Candidate) -> bool:
+def _same(tracks: Spectra, one: Candidate, other: Candidate) -> bool:
     """Is it that loop, another take of it, begun at another beat, twice it or a part that fills it?"""
     overlap = min(one.stop, other.stop) - max(one.start, other.start)
     pairs = ((each.stop - each.start, each) for each in (one, other))
@@ -229,13 +253,16 @@ def _same(tracks: Tracks, one: Candidate, other: Candidate) -> bool:
         return True
     times = round(longer / shorter)
     if abs(longer / shorter - times) > 0.02 * times:
-        return False
+        # Three bars and four of one pattern: as much of the longer as the shorter has.
+        one_bar, other_bar = shorter / inner.bars, longer / outer.bars
+        as_long = abs(one_bar / other_bar - 1) < 0.02
+        return as_long and _turned_alike(tracks, inner, outer, 1) > _AS_ONE
     if overlap > 0.9 * shorter and inner.similarity > _REPEATED_INSIDE:
         return True
     return _turned_alike(tracks, inner, outer, times) > _AS_ONE
 
 
-def _turned_alike(tracks: Tracks, inner: Candidate, outer: Candidate, times: int) -> float:
+def _turned_alike(tracks: Spectra, inner: Candidate, outer: Candidate, times: int) -> float:
     """The best correlation of ``inner``, repeated, with ``outer``, begun at any of its beats."""
     short = _spectra(tracks, inner)
     long = _spectra(tracks, outer)
@@ -251,13 +278,41 @@ def _turned_alike(tracks: Tracks, inner: Candidate, outer: Candidate, times: int
     return max(float((np.roll(again, turn, axis=0) * long).sum()) for turn in turns) / scale
 
 
-def _spectra(tracks: Tracks, loop: Candidate) -> NDArray[np.float32]:
+def _spectra(tracks: Spectra, loop: Candidate) -> NDArray[np.float32]:
     part = tracks.bands_db[loop.start // tracks.hop : loop.stop // tracks.hop].astype(np.float32)
     return part - part.mean(axis=0) if len(part) else part
 
 
-def measure(job: Job, tracks: Tracks, chosen: Sequence[Candidate]) -> list[Segment]:
+def by_repetition(tracks: Spectra, loop: Candidate) -> Candidate:
+    """The same bars, as long as the distance, within 4 %, at which their spectrum is heard again.
+
+    Beats that are tracked over a change of tempo are a little off. A distance that is hardly better than
+    theirs changes nothing.
+    """
+    first, count = loop.start // tracks.hop, round((loop.stop - loop.start) / tracks.hop)
+    reach = max(2, round(_LENGTH_OFF * count))
+    lags = np.arange(count - reach, count + reach + 1)
+    after = first + count + reach + count <= len(tracks.bands_db)
+    signs = lags if after else -lags
+    alike = np.array([_shifted(tracks, first, int(lag), count) for lag in signs])
+    best = int(np.argmax(alike))
+    if loop.whole or not 0 < best < len(lags) - 1 or alike[best] < alike[reach] + _BETTER:
+        return loop
+    before, at, behind = alike[best - 1 : best + 2]
+    bend = before - 2 * at + behind
+    length = (lags[best] + (0.5 * (before - behind) / bend if bend < 0 else 0.0)) * tracks.hop
+    stop = min(round(loop.start + length), tracks.samples)
+    return replace(loop, stop=stop, length=length)
+
+
+def _shifted(tracks: Spectra, first: int, lag: int, count: int) -> float:
+    return _correlation(tracks, first, first + lag, count) if first + lag >= 0 else 0.0
+
+
+def measure(job: Job, tracks: Spectra, found: Sequence[Candidate]) -> list[Segment]:
     """The second pass: each loop's exact first sample and length."""
+    lengths = [by_repetition(tracks, loop) for loop in found]
+    chosen = [loop for loop in lengths if loop.in_time(tracks.sample_rate_hz)]
     rate = tracks.sample_rate_hz
     reach = round(0.08 * rate)
     wanted = sorted(
@@ -283,12 +338,12 @@ def _exact(
     candidate: Candidate,
     head: Edge,
     tail: Edge,
-    tracks: Tracks,
+    tracks: Spectra,
 ) -> Segment:
     rate = tracks.sample_rate_hz
     start, length = 0, tracks.samples
     if not candidate.whole:
-        start, length = exact_edges(head, tail, rate)
+        start, length = exact_edges(head, tail, rate, candidate.length)
         length = min(length, tracks.samples - start)
     count = candidate.bars * candidate.beats_per_bar
     more = {
@@ -304,7 +359,7 @@ def _exact(
     )
 
 
-def regular_loops(tracks: Tracks, params: LoopsParams) -> list[Segment]:
+def regular_loops(tracks: Spectra, params: LoopsParams) -> list[Segment]:
     """What the stub gives: bars at 120 bpm from the first sample on, known from the duration alone."""
     rate, count = tracks.sample_rate_hz, params.beats_per_bar or BEATS_PER_BAR
     length = rate * count // 2

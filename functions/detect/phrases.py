@@ -1,46 +1,40 @@
 """``detect.phrases``: what is spoken, phrase by phrase.
 
-Two passes: voice activity (Silero's, see ``shared.media.vad``) at 16 kHz, in pieces of a minute;
-then the cuts, at the recording's own rate. Speech whose pauses are shorter than ``max_pause_ms``
-stays together; what is longer than ``max_duration_ms`` is split where speech is least likely; what is
+How likely speech is in each 32 ms is the recording's activity (Silero's voice activity); the sound is
+decoded once, to cut, at its own rate. Speech whose pauses are shorter than ``max_pause_ms`` stays
+together; what is longer than ``max_duration_ms`` is split where speech is least likely; what is
 shorter than ``min_duration_ms`` is given the recording's own sound around it.
 
-The transcript comes from a semantic timeline among the job's inputs; without one it is null.
+The transcript comes from the recording's words; where nobody recognised them it is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.detect.segments import (
-    Detection,
-    Samples,
-    Segment,
-    SegmentParams,
-    fade,
-    real_or_stub,
-)
-from shared.contracts.semantic_timeline import SemanticTimeline
+from functions.detect.reading_activity import Listened, reading_backend
+from functions.detect.segments import Detection, Samples, Segment, SegmentParams, fade
+from shared.contracts.audio_words import AudioWords
+from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result, check_range
+from shared.errors import ValidationError
 from shared.media.decode import audio_blocks
-from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_probabilities, speech_spans
+from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_spans
 
-_PIECE = 2_048 * FRAME_SAMPLES
-_BEHIND, _AHEAD = 312 * FRAME_SAMPLES, 94 * FRAME_SAMPLES
-"""The network remembers 10 s, and judges the level by 3 s to come."""
+_SPEECH = 0.5
+"""Activity speaks of speech from this probability on."""
 
 
 class PhrasesParams(SegmentParams):
     """What counts as a phrase."""
 
-    max_pause_ms: int = 300
+    max_pause_ms: int = 450
     """A longer pause ends a phrase, 50 to 5,000."""
     pad_ms: int = 100
     """So much is kept around speech, or half the pause, 0 to 1,000."""
@@ -58,104 +52,68 @@ class PhrasesParams(SegmentParams):
         return self
 
 
-@dataclass(frozen=True)
-class Voice:
-    """What the first pass leaves behind; a value for each 32 ms but for ``samples``."""
-
-    samples: int
-    """At 16 kHz."""
-    probability: NDArray[np.float32]
-    peak: NDArray[np.float32]
-
-    @property
-    def silent(self) -> bool:
-        """Nothing rises above -60 dBFS."""
-        return self.peak.size == 0 or float(self.peak.max()) < 1e-3
-
-
 def backend() -> Backend:
-    """Silero's voice activity out of faster-whisper's wheel, or the stub without it."""
-    return real_or_stub("phrases", "faster-whisper", 3)
+    """Reads what activity heard; the stub without librosa or faster-whisper, whose voice activity it is."""
+    return reading_backend("phrases", 4, "librosa", "faster-whisper")
 
 
 def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
-    """Find and cut. Raises ``UnsupportedMedia`` where nothing can be decoded."""
-    voice = listen(job, judge=not backend.stub)
-    spans = regular_spans(voice) if backend.stub else phrase_spans(voice, params)
-    words = words_said(job)
+    """Find and cut. Raises ``ValidationError`` without activity, ``UnsupportedMedia``."""
+    listened = Listened(job)
+    phrases = [] if listened.silent else find_phrases(job, listened, params, backend)
+    rate = listened.sample_rate_hz
+    about = {
+        "min_quality_score": params.min_quality_score,
+        "speech_ms": round(sum(one.stop - one.start for one in phrases) * 1000 / rate),
+    }
+    found = Detection("phrase", rate, listened.samples, listened.peaks, phrases, about)
     with audio_blocks(job.source, job.media) as blocks:
-        rate = blocks.sample_rate_hz
-        phrases = [_phrase(voice, span, words, rate) for span in spans if not voice.silent]
-        if not backend.stub:
-            phrases = [one for one in phrases if one.score >= params.min_quality_score]
-        best = sorted(phrases, key=lambda one: (-one.score, one.start))[: params.max_phrases]
-        chosen = sorted(best, key=lambda one: one.start)
-        samples = round(voice.samples * rate / RATE_HZ)
-        about = {
-            "min_quality_score": params.min_quality_score,
-            "speech_ms": round(sum(one.stop - one.start for one in chosen) * 1000 / rate),
-        }
-        found = Detection("phrase", rate, samples, voice.peak, chosen, about)
-        made = found.outputs(job, blocks if chosen else [], _shape)
-    if voice.silent:
+        made = found.outputs(job, blocks, _shape)
+    if listened.silent:
         return Result(made, StepState.SKIPPED, "silent recording")
     return Result(made)
 
 
-def listen(job: Job, *, judge: bool) -> Voice:
-    """The first pass. ``judge=False``: without voice activity, for the stub."""
-    probabilities: list[NDArray[np.float32]] = []
-    peaks: list[NDArray[np.float32]] = []
-    expected = max(1, (job.media.duration_ms or 0) * RATE_HZ // 1000)
-    done = 0
-    with audio_blocks(job.source, job.media, sample_rate_hz=RATE_HZ, channels=1) as blocks:
-        for piece, first, last in pieces(block[:, 0] for block in blocks):
-            own = piece[first:last]
-            frames = -(-len(own) // FRAME_SAMPLES)
-            padded = np.pad(own, (0, frames * FRAME_SAMPLES - len(own)))
-            peaks.append(np.abs(padded.reshape(frames, -1)).max(axis=1, initial=0.0))
-            if judge:
-                begin = first // FRAME_SAMPLES
-                probabilities.append(speech_probabilities(piece)[begin : begin + frames])
-            done += len(own)
-            job.progress(min(0.55, 0.55 * done / expected))
-    nothing = np.zeros(0, np.float32)
-    return Voice(done, np.concatenate([nothing, *probabilities]), np.concatenate([nothing, *peaks]))
+def find_phrases(
+    job: Job, listened: Listened, params: PhrasesParams, backend: Backend
+) -> list[Segment]:
+    """The phrases that are good enough, the best ``max_phrases`` of them, in order."""
+    # In samples of the network's rate.
+    samples = listened.samples * RATE_HZ // listened.sample_rate_hz
+    probability, spans = np.zeros(0, np.float32), regular_spans(samples)
+    if not backend.stub:
+        if (voice := listened.activity.voice) is None:
+            raise ValidationError("audio_activity", "does not say where somebody speaks")
+        probability = voice.values()
+        spans = _sure(listened, phrase_spans(probability, samples, params), params)
+    words = words_said(job)
+    phrases = [_phrase(listened, probability, span, words) for span in spans]
+    if not backend.stub:
+        phrases = [one for one in phrases if one.score >= params.min_quality_score]
+    best = sorted(phrases, key=lambda one: (-one.score, one.start))[: params.max_phrases]
+    return sorted(best, key=lambda one: one.start)
 
 
-def pieces(
-    blocks: Iterable[NDArray[np.float32]],
-) -> Iterator[tuple[NDArray[np.float32], int, int]]:
-    """Pieces of a minute with the 10 s before and 3 s after: ``(samples, first own, last own)``.
-
-    Where they are cut does not depend on the blocks.
-    """
-    held = np.zeros(0, np.float32)
-    waiting: list[NDArray[np.float32]] = []
-    behind = count = 0
-    for block in blocks:
-        waiting.append(block)
-        count += len(block)
-        while len(held) + count >= behind + _PIECE + _AHEAD:
-            held, waiting, count = np.concatenate([held, *waiting]), [], 0
-            yield held[: behind + _PIECE + _AHEAD], behind, behind + _PIECE
-            held = held[behind + _PIECE - _BEHIND :]
-            behind = _BEHIND
-    held = np.concatenate([held, *waiting])
-    while behind < len(held):
-        last = min(behind + _PIECE, len(held))
-        yield held, behind, last
-        held, behind = held[last - min(last, _BEHIND) :], min(last, _BEHIND)
+def _sure(
+    listened: Listened, spans: Sequence[tuple[int, int]], params: PhrasesParams
+) -> list[tuple[int, int]]:
+    """Without what activity takes for an instrument, unless a lower ``threshold`` lets it in."""
+    if params.threshold < _SPEECH:
+        return list(spans)
+    speech = [[edge_ms * RATE_HZ / 1000 for edge_ms in span] for span in listened.speech()]
+    return [span for span in spans if any(low < span[1] and high > span[0] for low, high in speech)]
 
 
-def phrase_spans(voice: Voice, params: PhrasesParams) -> list[tuple[int, int]]:
+def phrase_spans(
+    probability: NDArray[np.float32], samples: int, params: PhrasesParams
+) -> list[tuple[int, int]]:
     """Samples at 16 kHz, ``[start, stop)``, each between the duration limits where that can be."""
     shortest, longest = (
         RATE_HZ * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
     )
     found = speech_spans(
-        voice.probability,
-        voice.samples,
+        probability,
+        samples,
         min_silence_ms=params.max_pause_ms,
         pad_ms=params.pad_ms,
         threshold=params.threshold,
@@ -163,9 +121,9 @@ def phrase_spans(voice: Voice, params: PhrasesParams) -> list[tuple[int, int]]:
     parts = [
         part
         for span in found
-        for part in split(voice.probability, (span.start, span.stop), shortest, longest)
+        for part in split(probability, (span.start, span.stop), shortest, longest)
     ]
-    return widened(parts, voice.samples, shortest, longest)
+    return widened(parts, samples, shortest, longest)
 
 
 def split(
@@ -204,25 +162,28 @@ def widened(
     return wide
 
 
-def regular_spans(voice: Voice) -> list[tuple[int, int]]:
+def regular_spans(samples: int) -> list[tuple[int, int]]:
     """What the stub gives: two seconds of every three, known from the duration alone."""
     length = 2 * RATE_HZ
-    starts = range(0, max(1, voice.samples - length + 1), 3 * RATE_HZ)
-    return [(start, min(start + length, voice.samples)) for start in starts]
+    starts = range(0, max(1, samples - length + 1), 3 * RATE_HZ)
+    return [(start, min(start + length, samples)) for start in starts]
 
 
 def _phrase(
-    voice: Voice, span: tuple[int, int], words: Sequence[Spoken] | None, rate: int
+    listened: Listened,
+    probability: NDArray[np.float32],
+    span: tuple[int, int],
+    words: Sequence[SpokenWord] | None,
 ) -> Segment:
     first, last = span[0] // FRAME_SAMPLES, -(-span[1] // FRAME_SAMPLES)
-    spoken = voice.probability[first:last]
+    spoken = probability[first:last]
     spoken = spoken[spoken >= 0.35]
     confidence = float(spoken.mean()) if spoken.size else 0.0
-    peak_dbfs = 20 * np.log10(max(float(voice.peak[first:last].max(initial=0.0)), 1e-6))
+    start, stop = (round(edge * listened.sample_rate_hz / RATE_HZ) for edge in span)
+    peak_dbfs = listened.peak_dbfs(start, stop)
     loudness = min(max((peak_dbfs + 60.0) / 40.0, 0.0), 1.0)
-    start, stop = (round(edge * rate / RATE_HZ) for edge in span)
     more: dict[str, Any] = {
-        "peak_dbfs": round(float(peak_dbfs), 2),
+        "peak_dbfs": round(peak_dbfs, 2),
         "transcript": None,
         "words": [],
     }
@@ -231,51 +192,25 @@ def _phrase(
     return Segment(start, stop, confidence * loudness, confidence, more)
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A word, or a whole event's text, of a semantic timeline."""
+def words_said(job: Job) -> Sequence[SpokenWord] | None:
+    """What is said and when, by the job's words; ``None`` where nobody recognised them.
 
-    start_ms: float
-    end_ms: float
-    text: str
-    joined: bool = False
-    word: bool = True
-
-
-def words_said(job: Job) -> list[Spoken] | None:
-    """What is said and when, by the job's semantic timeline; ``None`` without one.
-
-    Raises ``ValidationError`` for an input that is no semantic timeline.
+    Raises ``ValidationError`` for an input that is no list of words.
     """
-    for inputs in job.inputs.values():
-        for each in inputs:
-            if each.kind == SemanticTimeline.kind:
-                return sorted(
-                    _spoken(SemanticTimeline.read(each.path)),
-                    key=lambda word: (word.start_ms, word.end_ms),
-                )
+    for each in job.inputs.get("transcribe.words", ()):
+        words = AudioWords.read(each.path)
+        return words.words if words.transcribed else None
     return None
 
 
-def _spoken(semantics: SemanticTimeline) -> Iterator[Spoken]:
-    for event in semantics.events:
-        for word in event.words:
-            yield Spoken(float(word.start_ms), float(word.end_ms), word.text, word.joined)
-        if event.transcription and not event.words:
-            text = event.transcription.strip()
-            yield Spoken(float(event.start_ms), float(event.end_ms), text, word=False)
-
-
-def _said(words: Sequence[Spoken], start_ms: float, end_ms: float) -> Mapping[str, Any]:
-    """The words whose middle lies inside; an event without word times, if most of it does."""
+def _said(words: Sequence[SpokenWord], start_ms: float, end_ms: float) -> Mapping[str, Any]:
+    """The words whose middle lies inside."""
     inside = [word for word in words if start_ms <= (word.start_ms + word.end_ms) / 2 < end_ms]
-    text = "".join(f"{'' if word.joined else ' '}{word.text.strip()}" for word in inside).strip()
     rows = [
-        {"start_ms": word.start_ms, "end_ms": word.end_ms, "text": word.text}
+        {"start_ms": float(word.start_ms), "end_ms": float(word.end_ms), "text": word.text}
         for word in inside
-        if word.word
     ]
-    return {"transcript": text or None, "words": rows}
+    return {"transcript": text_of(inside) or None, "words": rows}
 
 
 def _shape(samples: Samples, phrase: Segment) -> Samples:

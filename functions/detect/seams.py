@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.detect.hits import true_start
 from functions.detect.segments import Samples, Segment
+from shared.sound.attacks import STEPS_PER_S, attack_step, slope_energy
+
+_IN_TIME_S = 0.02
+"""Farther from the beats another sound is heard, not the same one again."""
 
 
 @dataclass(frozen=True)
@@ -23,31 +26,46 @@ class Edge:
     """The recording's sample where the edge is thought to be."""
 
 
-def exact_edges(head: Edge, tail: Edge, rate: int) -> tuple[int, int]:
-    """The loop's first sample, on a zero crossing before its attack, and its length in samples."""
-    attack = true_start(head.mono, rate, head.near - head.first, 0) or 0
+def exact_edges(head: Edge, tail: Edge, rate: int, length: float) -> tuple[int, int]:
+    """The loop's first sample, on a zero crossing before its attack, and its length in samples.
+
+    ``length``: what its bars last at the stretch's tempo, in samples.
+    """
+    attack = _attack(head, rate) or 0
     start = head.first + zero_crossing(head.mono, attack, round(0.004 * rate))
-    return start, _length(head, tail, attack, rate)
+    return start, _length(head, tail, attack, rate, length)
 
 
-def _length(head: Edge, tail: Edge, attack: int, rate: int) -> int:
+def _attack(edge: Edge, rate: int) -> int | None:
+    """The sample of ``edge.mono`` where something begins."""
+    step = max(1, rate // STEPS_PER_S)
+    coarse = (edge.near - edge.first) // step
+    found = attack_step(
+        slope_energy(edge.mono, rate), coarse - STEPS_PER_S // 16, coarse + STEPS_PER_S // 40
+    )
+    return None if found is None else found * step
+
+
+def _length(head: Edge, tail: Edge, attack: int, rate: int, usual: float) -> int:
     """The distance at which the sound around the first attack is heard again.
 
-    By cross-correlation of 60 ms; where nothing alike is found, by the attack that is there; and
-    where that is 15 ms out of time too, by the tracked beats.
+    By cross-correlation of 60 ms; where nothing alike is found near, by the attack that is there; and
+    where that is out of time too, by the tempo; by the tracked beats where those leave it.
     """
     tracked = tail.near - head.near
+    wanted = round(usual) if abs(usual - tracked) < 2 * _IN_TIME_S * rate else tracked
     pattern = head.mono[max(0, attack - rate // 100) : attack + rate // 20, 0]
     lag, alike = best_match(tail.mono[:, 0], pattern)
     first = head.first + max(0, attack - rate // 100)
-    if alike > 0.6:
-        return tail.first + lag - first
-    again = true_start(tail.mono, rate, tail.near - tail.first, 0)
+    heard = tail.first + lag - first
+    if alike > 0.6 and abs(heard - wanted) < _IN_TIME_S * rate:
+        return heard
+    again = _attack(tail, rate)
     if again is not None:
         length = tail.first + again - head.first - attack
-        if abs(length - tracked) < 0.015 * rate:
+        if abs(length - wanted) < _IN_TIME_S * rate:
             return length
-    return tracked
+    return wanted
 
 
 def best_match(sound: NDArray[np.float32], pattern: NDArray[np.float32]) -> tuple[int, float]:

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from shared.contracts.detections import SUMMARIES
-from shared.contracts.step_engine import Backend, Job, Output, SoundParams, check_range
+from shared.contracts.step_engine import Job, Output, SoundParams, check_range
 from shared.errors import ValidationError
 from shared.media.outline import draw_outline
-from shared.watch.health import report
 
 Samples = NDArray[np.float32]
 """``(samples, channels)``, full scale 1.0."""
@@ -48,15 +47,6 @@ class SegmentParams(SoundParams):
         if self.min_duration_ms > self.max_duration_ms:
             raise ValidationError("min_duration_ms", "is greater than max_duration_ms")
         return self
-
-
-def real_or_stub(step: str, package: str, revision: int) -> Backend:
-    """The backend named after ``package``, or the stub where that is not usable."""
-    found = report(package)
-    known = {package: found.dependency}
-    if found.status != "ok":
-        return Backend("stub", f"{step}-stub-1", stub=True, dependencies=known)
-    return Backend(package, f"{step}-{revision}+{package}-{found.version}", dependencies=known)
 
 
 @dataclass(frozen=True)

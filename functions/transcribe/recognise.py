@@ -60,6 +60,11 @@ class _Found:
     suppressed: int = 0
 
 
+def speaker_of(voice: int) -> str:
+    """What the speaker of a channel, counted from 0, is called."""
+    return f"channel_{voice + 1}"
+
+
 class Recogniser:
     """One model over one recording's voices.
 
@@ -121,7 +126,7 @@ class Recogniser:
 
     def _keep(self, voices: Sequence[Floats], window: Sequence[Part], said: Sequence[Raw]) -> None:
         voice = window[0].phrase.voice
-        speaker = f"channel_{voice + 1}" if len(voices) > 1 else None
+        speaker = speaker_of(voice) if len(voices) > 1 else None
         for part, raw in _shared_out(window, said):
             self._found.words += _placed(part, raw, speaker)
 

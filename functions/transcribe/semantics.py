@@ -1,10 +1,10 @@
 """``transcribe.semantics``: what happens when, in one row of events, with words, beats and loudness.
 
-one pass      decode; loudness, features and 16 kHz on the way          (listening)
-who speaks    voice activity                                            (voices)
-what sounds   speech, music, silence, other; they touch and cover all   (spans, music)
+what sounds   speech, music, silence, other; they touch and cover all   (the recording's activity)
+the beats     in what is music                                          (activity)
 what is said  the words of transcribe.words, in each stretch of speech  (words)
-the beats     in what is music                                          (beats)
+
+It listens to nothing itself.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from typing import Any
 
 from pydantic import field_validator
 
-from functions.transcribe.backends import stub_backend, whisper_backend
+from functions.transcribe.backends import model_used, stub_backend, whisper_backend
+from functions.transcribe.heard_activity import activity_given, levels_of, spans_of
+from functions.transcribe.listening import MOST_CHANNELS
+from functions.transcribe.recognise import speaker_of
 from functions.transcribe.semantic_picture import draw_semantic_timeline
 from functions.transcribe.stub import stub_semantic_timeline
+from functions.transcribe.whisper import model_name
+from functions.transcribe.words import STEP as WORDS
 from functions.transcribe.words import WordsParams, nobody_listened, words_given
+from shared.contracts.audio_activity import ActivityBeat, AudioActivity
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.context import RequestContext
 from shared.contracts.semantic_timeline import (
@@ -35,12 +41,11 @@ from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.settings import settings
-from shared.sound.beat_grid import Beat, Tempo, find_beats
-from shared.sound.hearing import Heard, listen
-from shared.sound.speech import find_voiced, without_instruments
-from shared.sound.stretches import Span, find_spans, span_loudness, trimmed, window_loudness
+from shared.sound.levels import Levels
+from shared.sound.speech import Voiced
+from shared.sound.stretches import Span
 
-BACKEND_VERSION = "whisper_librosa_v5"
+BACKEND_VERSION = "whisper_librosa_v6"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
@@ -104,59 +109,49 @@ def cache_key(
     return "|".join(str(part) for part in (*place, *flags, *sizes, version, user))
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """What was heard."""
-
-    heard: Heard
-    spans: Sequence[Span]
-    beats: Sequence[Beat]
-    tempi: Sequence[Tempo]
-
-
 def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
-    """Hear it all. Raises ``UnsupportedMedia``, ``TimedOut``, ``BackendFailed``, ``ValidationError``."""
+    """Put it together. Raises ``NotFound`` without activity or words, ``ValidationError``."""
     if backend.stub:
         stub = stub_semantic_timeline(
             job.media.duration_ms or 0, settings().semantic_seed, params.include_beats
         )
         unheard = nobody_listened(job, params)
         return Result(_outputs(job, params, backend, stub, unheard))
-    words = words_given(job)
-    analysis = hear(job, params)
-    made = _outputs(job, params, backend, _described(analysis, params, words), words)
-    speech = sum(span.kind == "speech" for span in analysis.spans)
-    untold = bool(speech) and not words.transcribed
+    activity = activity_given(job)
+    words = words_given(job) if job.inputs.get(WORDS) else _wordless(job, activity, backend)
+    semantics = _described(activity, words, params)
+    made = _outputs(job, params, backend, semantics, words)
+    speech = any(event.kind == "speech" for event in semantics.events)
+    untold = speech and not words.transcribed
     return Result(made, StepState.DEGRADED if untold else StepState.DONE, words.notice)
 
 
-def hear(job: Job, params: SemanticsParams) -> Analysis:
-    """All that can be heard in the recording but its words, decoded once."""
-    by_channel = params.speakers == "by_channel" and params.include_speech_music
-    heard = listen(job, by_channel=by_channel, progress=lambda done: job.progress(0.7 * done))
-    voiced = []
-    if params.include_speech_music:
-        voiced = find_voiced(
-            heard.voices,
-            heard.duration_ms,
-            params.min_silence_ms,
-            lambda done: job.progress(0.7 + 0.2 * done),
-        )
-        voiced = trimmed(without_instruments(voiced, heard), heard)
-    spans = find_spans(heard, voiced, params.min_silence_ms)
-    beats, tempi = find_beats(heard.tracks, spans) if params.include_beats else ([], [])
-    return Analysis(heard, spans, beats, tempi)
+def _wordless(job: Job, activity: AudioActivity, backend: Backend) -> AudioWords:
+    """No words: of a recording without speech, or where recognising them failed."""
+    why = job.failed.get(WORDS, {})
+    return AudioWords(
+        duration_ms=activity.duration_ms,
+        language="und",
+        words=(),
+        speech=(),
+        transcribed="code" not in why,
+        notice=f"speech is not transcribed: {why['message']}" if "code" in why else None,
+        model_used=model_name(model_used(backend, settings().whisper_model)),
+    )
 
 
-def _described(analysis: Analysis, params: SemanticsParams, words: AudioWords) -> SemanticTimeline:
+def _described(
+    activity: AudioActivity, words: AudioWords, params: SemanticsParams
+) -> SemanticTimeline:
     """As the semantic timeline has it, but for where it is from and its meta."""
-    heard, window_ms = analysis.heard, params.loudness_window_ms
-    channels = len(heard.voices) > 1
-    spans = [part for span in analysis.spans for part in _by_turns(span, words, channels)]
+    levels, window_ms = levels_of(activity), params.loudness_window_ms
+    by_channel = bool(words.speech) and all(one.speaker_id for one in words.speech)
+    found = spans_of(activity, levels, _voiced(words, params, by_channel), params.min_silence_ms)
+    spans = [part for span in found for part in _by_turns(span, words, channels=by_channel)]
     shared = _shared_out(words.words, spans)
     told = words.transcribed and params.include_speech_music
     events = [
-        _event(heard, span, shared[at] if told else None, window_ms)
+        _event(levels, span, shared[at] if told else None, window_ms)
         for at, span in enumerate(spans)
     ]
     if not params.include_speech_music:
@@ -164,27 +159,48 @@ def _described(analysis: Analysis, params: SemanticsParams, words: AudioWords) -
             event.model_copy(update={"kind": "other"}) if event.kind == "music" else event
             for event in events
         ]
+    beats = activity.beats if params.include_beats else ()
+    tempi = activity.tempi if params.include_beats else ()
     return SemanticTimeline(
-        duration_ms=heard.duration_ms,
+        duration_ms=activity.duration_ms,
         language=words.language if told else None,
         languages=words.languages if told else {},
         suppressed_words=words.suppressed_words if told else 0,
-        damage=heard.damage,
+        damage=activity.damage,
         events=tuple(events),
-        beats=tuple(
-            SemanticBeat(**{**vars(beat), "time_ms": round(beat.time_ms)})
-            for beat in analysis.beats
-        ),
+        beats=tuple(_beat(beat) for beat in beats),
         tempi=tuple(
-            SemanticTempo(start_ms=one.start_ms, end_ms=one.end_ms, bpm=one.bpm)
-            for one in analysis.tempi
+            SemanticTempo(start_ms=one.start_ms, end_ms=one.end_ms, bpm=one.bpm) for one in tempi
         ),
-        loudness=WindowLoudness(window_ms=window_ms, lufs=tuple(window_loudness(heard, window_ms))),
+        loudness=WindowLoudness(window_ms=window_ms, lufs=tuple(levels.window_loudness(window_ms))),
+    )
+
+
+def _voiced(words: AudioWords, params: SemanticsParams, by_channel: bool) -> list[Voiced] | None:
+    """Speech that is not as activity has it: none, or who has the floor where channels are told apart."""
+    if not params.include_speech_music:
+        return []
+    if not by_channel:
+        return None
+    channels = {speaker_of(channel): channel for channel in range(MOST_CHANNELS)}
+    return [
+        Voiced(one.start_ms, one.end_ms, one.confidence, channels[one.speaker_id])
+        for one in words.speech
+        if one.speaker_id in channels
+    ]
+
+
+def _beat(beat: ActivityBeat) -> SemanticBeat:
+    return SemanticBeat(
+        time_ms=round(beat.time_ms),
+        beat_index=beat.beat_index,
+        bar_index=beat.bar_index,
+        subdivision=beat.subdivision,
     )
 
 
 def _event(
-    heard: Heard, span: _Spoken, words: Sequence[SpokenWord] | None, window_ms: int
+    levels: Levels, span: _Spoken, words: Sequence[SpokenWord] | None, window_ms: int
 ) -> SemanticEvent:
     known: dict[str, Any] = {}
     if span.music_score is not None:
@@ -197,7 +213,7 @@ def _event(
         kind=span.kind,
         start_ms=span.start_ms,
         end_ms=span.end_ms,
-        loudness_lufs=span_loudness(heard, span, window_ms),
+        loudness_lufs=levels.span_loudness(span.start_ms, span.end_ms, window_ms),
         confidence=round(span.confidence, 4),
         **known,
     )
@@ -210,11 +226,10 @@ class _Spoken(Span):
     speaker_id: str | None = None
 
 
-def _by_turns(span: Span, words: AudioWords, channels: bool) -> Iterator[_Spoken]:
+def _by_turns(span: Span, words: AudioWords, *, channels: bool) -> Iterator[_Spoken]:
     """A stretch of speech parted where another speaker's turn begins; anything else as it is."""
     if span.kind != "speech" or not words.turns:
-        channel = channels and span.kind == "speech" and span.voice is not None
-        speaker_id = f"channel_{(span.voice or 0) + 1}" if channel else None
+        speaker_id = speaker_of(span.voice or 0) if channels and span.kind == "speech" else None
         yield _Spoken(**vars(span), speaker_id=speaker_id)
         return
     near = [one for one in words.turns if one.start_ms < span.end_ms and one.end_ms > span.start_ms]

@@ -23,13 +23,13 @@ from functions.transcribe.backends import (
     weights_name,
     whisper_backend,
 )
+from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import Voices, listen_to_voices
-from functions.transcribe.recognise import Recogniser, Spoken
+from functions.transcribe.recognise import Recogniser, Spoken, speaker_of
 from functions.transcribe.speakers import find_turns
 from functions.transcribe.voice_vectors import NAME as VOICES
 from functions.transcribe.voice_vectors import voice_weights
 from functions.transcribe.whisper import find_model, load_model, model_name
-from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
@@ -44,12 +44,11 @@ from shared.contracts.step_engine import (
 )
 from shared.errors import NotFound
 from shared.settings import settings
-from shared.sound.speech import Voiced, find_voiced, voiced_spans
+from shared.sound.speech import Voiced, find_voiced
 
 STEP = "transcribe.words"
 BACKEND_VERSION = "words_whisper_v2"
 STUB_VERSION = "words_stub_v1"
-ACTIVITY = "detect.activity"
 _MIN_SILENCE_MS = 300
 _FAR_MS, _MOST_NEAR = 5000, 50
 """A turn that ended so long ago is no word's, and no more turns are looked at for one."""
@@ -98,12 +97,13 @@ def run(job: Job, params: WordsParams, backend: Backend) -> Result:
         unheard = f"{len(heard.voiced)} stretches of speech are not transcribed: {lacking.error}"
     notices = filter(None, (stood_in(backend, asked), unheard, untold))
     said = whose(spoken.words, turns) if spoken else []
+    apart = params.speakers == "by_channel"
     words = AudioWords(
         duration_ms=heard.voices.duration_ms,
         language=spoken.language if spoken else _named(params.language),
         languages=spoken.languages if spoken else {},
         words=tuple(said),
-        speech=tuple(_stretch(one) for one in heard.voiced),
+        speech=tuple(_stretch(one, apart=apart) for one in heard.voiced),
         speakers=_speakers(said, turns),
         turns=tuple(turns),
         suppressed_words=spoken.suppressed if spoken else 0,
@@ -182,20 +182,10 @@ def _apart_ms(word: SpokenWord, turn: SpeakerTurn) -> int:
 
 def _voiced(job: Job, voices: Voices) -> list[Voiced]:
     """Where somebody speaks, with a little around it."""
-    (given,) = job.inputs.get(ACTIVITY, ()) or (None,)
-    activity = AudioActivity.read(given.path) if given else None
-    if activity is None or activity.voice is None or len(voices.samples) > 1:
+    activity = activity_given(job)
+    if activity.voice is None or len(voices.samples) > 1:
         return find_voiced(voices.samples, voices.duration_ms, _MIN_SILENCE_MS, lambda _: None)
-    samples = len(voices.samples[0])
-    found = voiced_spans(
-        activity.voice.values(), samples, voices.duration_ms, activity.min_silence_ms
-    )
-    speech = [span for span in activity.spans if span.kind == "speech"]
-    return [
-        one
-        for one in found
-        if any(span.start_ms < one.end_ms and span.end_ms > one.start_ms for span in speech)
-    ]
+    return speech_of(activity, _MIN_SILENCE_MS)
 
 
 def nobody_listened(job: Job, params: WordsParams) -> AudioWords:
@@ -215,9 +205,10 @@ def _named(language: str) -> str:
     return "und" if language == "auto" else language
 
 
-def _stretch(one: Voiced) -> VoicedStretch:
+def _stretch(one: Voiced, *, apart: bool) -> VoicedStretch:
+    known = {"speaker_id": speaker_of(one.voice)} if apart else {}
     confidence = round(one.confidence, 4)
-    return VoicedStretch(start_ms=one.start_ms, end_ms=one.end_ms, confidence=confidence)
+    return VoicedStretch(start_ms=one.start_ms, end_ms=one.end_ms, confidence=confidence, **known)
 
 
 def _speakers(words: Sequence[SpokenWord], turns: Sequence[SpeakerTurn]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from functions.webhooks.sending import Unreachable, send
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.message import Message
+from shared.contracts.step import Run
 from shared.errors import Conflict, NotFound, Unavailable, ValidationError
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
@@ -36,6 +37,7 @@ from shared.messages.webhooks import (
     load_webhook,
 )
 from shared.runs.records import finished, load_run
+from shared.runs.results import created_event_id
 from shared.runs.views import public_artifact, public_run
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
@@ -73,21 +75,29 @@ def _due(message: Message, home: Home, ctx: RequestContext, webhook: Webhook) ->
         return
     event = _event(message)
     run = load_run(home.documents, ctx, event["run_id"])
+    if "artifact.created" in webhook.events:
+        for artifact in event.get("artifacts", ()):
+            yield _standing(home, ctx, _created(run, event["step"], artifact["artifact_id"]))
     if event["type"] in webhook.events:
-        what = {"step": event["step"]}
-        if event["type"] == "artifact.created":
-            what["artifact_id"] = event["artifact_id"]
         event_id = message.attributes.get("event_id") or digest(event)[:32]
+        what = {"step": event["step"]}
         yield _standing(
             home, ctx, Delivery.of(event_id, event["type"], run.run_id, run.created_at, **what)
         )
-    if "run.finished" in webhook.events and event["type"] != "artifact.created":
+    if "run.finished" in webhook.events:
         records = load_records(home.documents, ctx, run.run_id)
         if finished(run, records):
             event_id = _finish_id(run.run_id, records)
             yield _standing(
                 home, ctx, Delivery.of(event_id, "run.finished", run.run_id, run.created_at)
             )
+
+
+def _created(run: Run, step: str, artifact_id: str) -> Delivery:
+    event_id = created_event_id(run.run_id, step, artifact_id)
+    return Delivery.of(
+        event_id, "artifact.created", run.run_id, run.created_at, step=step, artifact_id=artifact_id
+    )
 
 
 def _event(message: Message) -> Mapping[str, Any]:

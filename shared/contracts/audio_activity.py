@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Sound = Literal["speech", "music", "silence", "other"]
+Matter = Literal["speech", "music", "sound events"]
+"""What steps listen to: speech, music, and single sounds that stand out."""
 _TYPES = {"int8": "<i1", "uint8": "<u1", "int16": "<i2"}
 
 
@@ -81,6 +83,8 @@ class ActivitySound(Part):
     streams: tuple[int, ...]
     """Places among its sound streams; several are mono tracks of one camera."""
     sample_rate_hz: int
+    samples: int
+    """Of each channel: so many were decoded."""
     channels: int
     channel_layout: str | None = None
     mono_channels: tuple[int, ...] = ()
@@ -131,6 +135,8 @@ class ActivityTempo(Part):
     """How far onsets repeat at this tempo, 0 to 1."""
     repetition: float
     """How alike the sound is to itself some bars later, -1 to 1."""
+    loop_score: float | None = None
+    """How surely the recording is itself a loop of these beats, 0 to 1; none: it is no loop."""
     first_beat: int
     """Its first beat's ``beat_index``."""
     beat_count: int
@@ -150,6 +156,9 @@ class ActivityBeat(Part):
 
 class ActivitySummary(Part):
     """What was heard, in few words. ``None`` where nobody could tell."""
+
+    holds: tuple[Matter, ...]
+    """What the recording may hold; what is in doubt is among it. The rest is surely not there."""
 
     speech_ms: int | None = None
     music_ms: int | None = None

@@ -8,6 +8,7 @@ from typing import Literal
 
 from shared.contracts.artifact import Kind
 from shared.contracts.asset import MediaInfo
+from shared.contracts.audio_activity import Matter
 
 Takes = Literal["audio", "video", "pattern", "any"]
 
@@ -30,9 +31,11 @@ class Step:
     wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Like ``needs``, but waited for only in a run that has it, and read only where it delivered."""
     shares: tuple[str, ...] = ()
-    """Params that the steps reading its artifacts have, too: said of one in a run, they hold for all."""
+    """Params that the steps needing its artifacts have, too: said of one in a run, they hold for all."""
     partial: bool = False
     """Runs as soon as one of its needs delivered, though others failed."""
+    listens_to: Matter | None = None
+    """What a recording must hold for the step to run where nobody asked for it; ``None``: anything."""
     default: bool = True
     """Runs on upload, unless a tenant's settings say otherwise."""
     timeout_s: int = 1800

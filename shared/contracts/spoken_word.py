@@ -31,6 +31,8 @@ class VoicedStretch(Part):
     end_ms: int
     confidence: float
     """Voice activity's, 0 to 1."""
+    speaker_id: str | None = None
+    """``channel_1``, ... where speakers are told apart."""
 
 
 def text_of(words: Sequence[SpokenWord]) -> str:

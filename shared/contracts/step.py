@@ -128,6 +128,8 @@ class Run(BaseModel):
     asset_id: Name | None = None
     """``None`` until probing has made the asset."""
     planned: tuple[StepName, ...] = ()
+    asked: tuple[StepName, ...] = ()
+    """Steps that somebody named: they run whatever the recording holds, and so does what they need."""
     params: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     """Step name -> the params that this run sets."""
     artifact_id: Name | None = None

@@ -21,8 +21,8 @@ FRAME_SAMPLES = 512
 FRAME_MS = 1000 * FRAME_SAMPLES / RATE_HZ
 """32 ms: one probability each."""
 
-_CHUNK_FRAMES = 9_375
-"""5 minutes at once; memory does not grow with the recording."""
+_CHUNK_FRAMES = 3_750
+"""2 minutes at once; memory does not grow with the recording."""
 _WARM_UP_FRAMES = 312
 """The network remembers; 10 s before each chunk bring it to what it would remember."""
 _COLD_FRAMES = 62
@@ -31,6 +31,9 @@ telephone's: it hears the first 2 s twice, and is believed the second time."""
 _LEVEL = 0.1
 """RMS of speech as the network likes it, -20 dBFS."""
 _MOST_GAIN = 30.0
+_SOFTEST, _LOUD_SHARE = 0.1, 98
+"""Nothing is lifted that is 20 dB softer than the recording's loudest fiftieth: ambience before speech
+that is brought to its level makes the network deaf to the first words."""
 _NOTHING = 1e-7
 """-140 dBFS. A filter rings on into digital silence, where numbers that small slow the network down."""
 _NEAR_FRAMES = 157
@@ -81,6 +84,7 @@ def prepared(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     level = np.sqrt(np.square(frames).mean(axis=1)) + 1e-9
     # The loud tenth is speech where there is any; a pause must not be lifted to its level.
     nearby = percentile_filter(level, 90, size=_NEAR_FRAMES, mode="nearest")
+    nearby = np.maximum(nearby, _SOFTEST * np.percentile(level, _LOUD_SHARE))
     gain = np.clip(_LEVEL / nearby, 1 / _MOST_GAIN, _MOST_GAIN)
     levelled = np.clip(frames * gain[:, None], -1.0, 1.0)
     return np.asarray(levelled, np.float32).ravel()

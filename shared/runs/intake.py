@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,7 @@ class _Intake:
         return {
             "asset_id": asset.asset_id,
             "planned": (PROBE, *planned),
+            "asked": _named(wishes, planned),
             "params": agreed_params(planned, params, asked),
             "user_id": wishes.user_id,
         }
@@ -352,3 +353,9 @@ class _Intake:
         bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
         self._remove_unregistered(lease)
         self._tell(run, lease.settle_failed(error))
+
+
+def _named(wishes: Wishes, planned: Sequence[str]) -> tuple[str, ...]:
+    """The steps that the upload names, by themselves or by a param."""
+    named = {*(wishes.steps or ()), *(wishes.params or {})}
+    return tuple(name for name in planned if name in named)

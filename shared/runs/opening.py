@@ -71,8 +71,10 @@ def agreed_params(
     those that read its artifacts.
     """
     agreed = {name: dict(said) for name, said in params.items()}
-    for row in reversed(list(BY_NAME.values())):
-        group = [row.name, *(other.name for other in followers(row.name, planned))]
+    rows = list(BY_NAME.values())
+    for row in (*reversed(rows), *rows):  # up to what is read first, and down to all that read it
+        readers = (other for other in followers(row.name, planned) if row.name in other.needs)
+        group = [row.name, *(other.name for other in readers)]
         ranked = sorted(group, key=lambda name: name not in asked)
         for param in row.shares if row.name in planned else ():
             said = [agreed[name][param] for name in ranked if param in agreed.get(name, {})]
@@ -114,6 +116,7 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
         asset_id=asset.asset_id,
         artifact_id=request.artifact_id,
         planned=planned,
+        asked=(request.step,),
         params=agreed_params(planned, params, asked=(request.step,)),
         force=(request.step,) if request.force else (),
         dry_run=request.dry_run,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.asset import Asset
+from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.context import RequestContext
 from shared.contracts.row import Step
 from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
 from shared.contracts.topics import steps_topic
 from shared.homes.home import Home
-from shared.pipeline import BY_NAME, PROBE, followers
+from shared.pipeline import ACTIVITY, BY_NAME, PROBE, followers, with_needs
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
 from shared.steps.step_records import load_records, plan_record, write_record
+from shared.steps.storing import load_artifact
 
 
 def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
@@ -81,7 +83,8 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     """After ``settled`` has: ask for each step for which all that it reads is now settled.
 
     Whichever of several settles last asks; two that settle at once may both ask, which the
-    claim makes harmless. Steps whose needs did not deliver are skipped, and so on down.
+    claim makes harmless. Steps whose needs did not deliver are skipped, and so on down; so are those
+    that listen to what the recording does not hold, unless somebody asked for them.
     """
     following = followers(settled, run.planned)
     records = load_records(home.documents, ctx, run.run_id) if following else {}
@@ -96,16 +99,29 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
             continue
         missing = [records[name] for name in row.needs if not records[name].state.delivered]
         enough = row.partial and len(missing) < len(row.needs)
-        if not missing or enough or run.dry_run:
+        if reason := _nothing_for(home, ctx, run, row, records.get(ACTIVITY)):
+            _skip(home, ctx, run, row, reason)
+        elif not missing or enough or run.dry_run:
             ask_for(home, run, row)
         else:
-            _skip(home, ctx, run, row, missing)
+            reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
+            _skip(home, ctx, run, row, reason)
 
 
-def _skip(
-    home: Home, ctx: RequestContext, run: Run, row: Step, missing: Sequence[StepRecord]
-) -> None:
-    reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
+def _nothing_for(
+    home: Home, ctx: RequestContext, run: Run, row: Step, activity: StepRecord | None
+) -> str | None:
+    """``no music``: why a step that nobody asked for has nothing to do in this recording."""
+    if row.listens_to is None or row.name in with_needs(run.asked):
+        return None
+    for identifier in activity.artifact_ids if activity else ():
+        artifact = load_artifact(home.documents, ctx, identifier)
+        if artifact.kind == AudioActivity.kind and row.listens_to not in artifact.meta["holds"]:
+            return f"no {row.listens_to}"
+    return None
+
+
+def _skip(home: Home, ctx: RequestContext, run: Run, row: Step, reason: str) -> None:
     record = StepRecord(step=row.name).settled(StepState.SKIPPED, reason=reason)
     write_record(home.documents, ctx, run.run_id, record)
     publish_settled(home, ctx, run.run_id, record)

@@ -179,6 +179,7 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
                 asset_id=asset_id,
                 artifact_id=artifact_id,
                 planned=planned,
+                asked=tuple(layer),
                 params=agreed_params(planned, params, asked=layer),
                 created_at=now,
             )

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.sound.beats import Section, hear_beats, pulse_clarity
+from shared.sound.beats import Section, pulse_clarity
 from shared.sound.onsets import Tracks
 from shared.sound.stretches import Span
+from shared.sound.whole_loops import WholeLoop
 
 Floats = NDArray[np.floating]
 
 _CLEAR = 0.3
 """Speech over a pulse clearer than this keeps its beats: of speech alone it is below 0.2."""
+_BED_POWER = 0.01
+"""Between words what plays beneath is heard, no further down than 20 dB: who counts aloud is no music."""
 _CONTEXT_MS = 2000
 _EARLY_MS = 20
 """So little before a stretch a beat is still its own: rounding did it."""
@@ -47,21 +50,47 @@ class Tempo:
     repetition: float
     """How alike the sound is to itself some bars later, -1 to 1."""
     beat_count: int
+    loop_score: float | None = None
+    """How surely the recording is itself a loop of these beats, 0 to 1; ``None``: it is none."""
 
 
-def find_beats(tracks: Tracks, spans: Sequence[Span]) -> tuple[list[Beat], list[Tempo]]:
-    """All beats in order, and the tempo of each stretch that has some."""
+def find_beats(
+    tracks: Tracks, spans: Sequence[Span], sections: Sequence[Section]
+) -> tuple[list[Beat], list[Tempo]]:
+    """All beats of ``sections`` that count, in order, and the tempo of each stretch that has some."""
     pulsing = [span for span in spans if _has_beats(span, tracks)]
     beats: list[Beat] = []
     tempi: list[Tempo] = []
-    for section in hear_beats(tracks):
+    for section in sections:
         times_ms = 1000 * section.beats_s
         inside = np.flatnonzero(_inside(times_ms, pulsing))
         if len(inside) < 2:
             continue
         beats += _numbered(times_ms, inside, section, beats)
         tempi.append(_tempo(times_ms[inside], section, pulsing))
-    return beats, _parted(tempi)
+    return beats, _parted(tempi, beats)
+
+
+def loop_beats(loop: WholeLoop, duration_ms: int, seconds: float) -> tuple[list[Beat], list[Tempo]]:
+    """The beats of a recording of so many ``seconds`` that is itself a loop."""
+    per_bar = loop.beats_per_bar
+    beats = [
+        Beat(
+            round(1000 * seconds * beat / loop.beats, 1), beat, beat // per_bar, beat % per_bar + 1
+        )
+        for beat in range(loop.beats)
+    ]
+    tempo = Tempo(
+        start_ms=0,
+        end_ms=duration_ms,
+        bpm=round(60 * loop.beats / seconds, 2),
+        beats_per_bar=per_bar,
+        confidence=round(loop.confidence, 4),
+        repetition=round(loop.confidence, 4),
+        beat_count=loop.beats,
+        loop_score=round(loop.score, 4),
+    )
+    return beats, [tempo]
 
 
 def _has_beats(span: Span, tracks: Tracks) -> bool:
@@ -72,7 +101,9 @@ def _has_beats(span: Span, tracks: Tracks) -> bool:
         for edge_ms in (span.start_ms - _CONTEXT_MS, span.end_ms + _CONTEXT_MS)
     )
     clarity = pulse_clarity(tracks.flux_db[first:last], tracks.frames_per_s)
-    return bool(np.median(clarity) > _CLEAR)
+    power = tracks.power[first:last].astype(np.float64)
+    bed = power.size and np.percentile(power, 10) > _BED_POWER * power.mean()
+    return bool(bed and np.median(clarity) > _CLEAR)
 
 
 def _inside(times_ms: Floats, spans: Sequence[Span]) -> NDArray[np.bool_]:
@@ -101,13 +132,15 @@ def _tempo(times_ms: Floats, section: Section, pulsing: Sequence[Span]) -> Tempo
     )
 
 
-def _parted(tempi: Sequence[Tempo]) -> list[Tempo]:
-    """None reaches into the next: where the tempo changes within a stretch, in the middle of both."""
+def _parted(tempi: Sequence[Tempo], beats: Sequence[Beat]) -> list[Tempo]:
+    """None reaches into the next: the border lies between the last beat of one and the other's first."""
     made = list(tempi)
+    first = 0
     for index in range(len(made) - 1):
         one, other = made[index], made[index + 1]
+        first += one.beat_count
         if one.end_ms > other.start_ms:
-            border_ms = (one.end_ms + other.start_ms) // 2
+            border_ms = round((beats[first - 1].time_ms + beats[first].time_ms) / 2)
             made[index] = replace(one, end_ms=border_ms)
             made[index + 1] = replace(other, start_ms=border_ms)
     return made

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ def _section(
     if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
         return None
     per_bar = beats_per_bar or level.metre
-    phase = bar_phase(_low_rise(tracks, frames), per_bar)
+    phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
     told = frames[(frames >= clear[0]) & (frames < clear[1])]
     drifting = float(np.ptp(np.log(tempi))) > _DRIFT
     bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=drifting)
@@ -193,9 +194,9 @@ def _even_step(frames: Floats, period: float, *, drifting: bool) -> float:
     return float(np.median(steps)) if drifting else period
 
 
-def _low_rise(tracks: Tracks, frames: Floats) -> Floats:
+def low_rise(bands_db: NDArray[Any], frames: Floats) -> Floats:
     """By how many dB the lowest bands rise at each beat."""
-    low_db = tracks.bands_db[:, 0].astype(np.float64)
+    low_db = bands_db[:, 0].astype(np.float64)
     at = np.clip(np.round(frames).astype(int), 0, len(low_db) - 1)
     after = low_db[np.minimum(at[:, None] + np.arange(3), len(low_db) - 1)].max(axis=1)
     return np.asarray(np.maximum(after - low_db[np.maximum(at - 3, 0)], 0.0))

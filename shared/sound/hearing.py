@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,13 @@ from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.layouts import even_mono
 from shared.media.vad import RATE_HZ
 from shared.sound.attacks import STEPS_PER_S
+from shared.sound.levels import BINS_PER_S, Levels
 from shared.sound.loudness_meter import LoudnessMeter
 from shared.sound.onsets import LOUDEST, OnsetStrength, Tracks
 from shared.sound.tones import FeatureMeter, Features
 
 Floats = NDArray[np.float32]
 
-MOST_CHANNELS = 8
-"""No more are told apart."""
-BINS_PER_S = 100
-"""Energies are kept for each 10 ms."""
 POINTS_PER_S = 50
 """The outline has so many pairs of a lowest and a highest sample."""
 
@@ -33,17 +30,13 @@ POINTS_PER_S = 50
 class Heard:
     """What the pass leaves: sound on disk, numbers in memory."""
 
-    duration_ms: int
-    voices: Sequence[Floats]
-    """16 kHz mono, memory-mapped: the mix, or one for each channel."""
+    levels: Levels
+    voice: Floats
+    """The mix to one channel at 16 kHz, memory-mapped."""
     features: Features
     """Of the mix."""
     tracks: Tracks
     """Onset strength at the recording's own rate: the same numbers that hits and loops go by."""
-    energy: NDArray[np.float64]
-    """K-weighted mean square, summed over the channels (BS.1770-4), of each 10 ms."""
-    integrated_lufs: float
-    """Gated, of the whole; ``-inf`` for silence."""
     outline: Floats
     """``(2, points)``: the lowest and the highest sample of each 20 ms, any channel."""
     slope: Floats
@@ -52,12 +45,11 @@ class Heard:
     """What the decoder said where it could not decode all."""
 
 
-def listen(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> Heard:
+def listen(job: Job, progress: Callable[[float], None]) -> Heard:
     """Decode the recording once. Raises ``UnsupportedMedia``, ``TimedOut``, ``MissingDependency``."""
     media = job.media
     with audio_blocks(job.source, media) as blocks:
-        split = by_channel and 1 < blocks.channels <= MOST_CHANNELS
-        meters = _Meters(blocks, media.heard, job.workdir, blocks.channels if split else 1)
+        meters = _Meters(blocks, media.heard, job.workdir)
         expected = max(1, (media.duration_ms or 0) * blocks.sample_rate_hz // 1000)
         for block in blocks:
             meters.add(block)
@@ -72,16 +64,16 @@ def listen(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> 
 class _Meters:
     """All that listens, fed block by block."""
 
-    def __init__(self, blocks: AudioBlocks, heard: HeardSound, folder: Path, voices: int) -> None:
+    def __init__(self, blocks: AudioBlocks, heard: HeardSound, folder: Path) -> None:
         self._rate_hz = blocks.sample_rate_hz
         layout = heard.channel_layout
         self._loudness = LoudnessMeter(blocks.sample_rate_hz, blocks.channels, layout)
         self._to_mono = even_mono(layout, blocks.channels, heard.mono_channels)[:, 0]
         self._features = FeatureMeter()
         self._onsets = OnsetStrength(blocks.sample_rate_hz)
-        self._to_16k = _Resampler(blocks.sample_rate_hz, voices)
-        self._paths = [folder / f"voice_{index}.f32" for index in range(voices)]
-        self._files = [path.open("wb") for path in self._paths]
+        self._to_16k = _Resampler(blocks.sample_rate_hz)
+        self._voice = folder / "voice.f32"
+        self._voice_file = self._voice.open("wb")
         self._energy = _Binned(blocks.sample_rate_hz, BINS_PER_S, np.add)
         self._slope = _Binned(blocks.sample_rate_hz, STEPS_PER_S, np.add)
         self._slopes = folder / "slope.f32"
@@ -97,36 +89,29 @@ class _Meters:
         self._slope_file.write(np.asarray(self._slope.taken(), "<f4").tobytes())
         self._energy.add(self._loudness.add(block))
         self._onsets.process(block)
-        many = len(self._files) > 1
-        self._take(self._to_16k.add(block if many else self._mixed(block)[:, None]))
+        self._take(self._to_16k.add(self._mixed(block)))
 
     def finish(self, duration_ms: int, damage: str | None) -> Heard:
         self._take(self._to_16k.finish())
-        for file in self._files:
-            file.close()
+        self._voice_file.close()
         features = self._features.finish()
-        voices = [_mapped(path) for path in self._paths]
         lufs = self._loudness.integrated_lufs()
         self._slope_file.write(np.asarray(self._slope.finish(), "<f4").tobytes())
         self._slope_file.close()
         energy, lows, highs = (bins.finish() for bins in (self._energy, self._lows, self._highs))
         return Heard(
-            duration_ms=duration_ms,
-            voices=voices,
+            levels=Levels(duration_ms, energy.astype(np.float64), lufs),
+            voice=_mapped(self._voice),
             features=features,
             tracks=self._onsets.finish(),
-            energy=energy.astype(np.float64),
-            integrated_lufs=lufs,
             outline=np.stack([lows, highs]).astype(np.float32),
             slope=_mapped(self._slopes),
             damage=damage,
         )
 
-    def _take(self, voices: Floats) -> None:
-        for index, file in enumerate(self._files):
-            file.write(np.ascontiguousarray(voices[:, index], "<f4").tobytes())
-        many = len(self._files) > 1
-        self._features.add(self._mixed(voices) if many else voices[:, 0])
+    def _take(self, voice: Floats) -> None:
+        self._voice_file.write(np.ascontiguousarray(voice, "<f4").tobytes())
+        self._features.add(voice)
 
     def _sloping(self, block: Floats) -> Floats:
         """The square of each sample's distance from the one before, mean over the channels."""
@@ -136,7 +121,8 @@ class _Meters:
         return np.asarray(np.square(np.diff(clipped, axis=0, prepend=before)).mean(axis=1))
 
     def _mixed(self, block: Floats) -> Floats:
-        """To one channel, as ``shared.media.streams`` chose."""
+        """To one channel, as ``shared.media.streams`` chose; a broken file's numbers kept in bounds."""
+        block = np.clip(block, -LOUDEST, LOUDEST)
         return np.asarray(block @ self._to_mono.astype(np.float32))
 
 
@@ -149,25 +135,24 @@ def _mapped(path: Path) -> Floats:
 class _Resampler:
     """To 16 kHz, block by block; the same however the blocks are cut."""
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, rate_hz: int) -> None:
         import soxr
 
         self._stream = None
-        self._channels = channels
         if rate_hz != RATE_HZ:
-            self._stream = soxr.ResampleStream(rate_hz, RATE_HZ, channels, dtype="float32")
+            self._stream = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32")
 
     def add(self, block: Floats) -> Floats:
         return self._through(block, last=False)
 
     def finish(self) -> Floats:
-        return self._through(np.zeros((0, self._channels), np.float32), last=True)
+        return self._through(np.zeros(0, np.float32), last=True)
 
     def _through(self, block: Floats, *, last: bool) -> Floats:
         if self._stream is None:
             return block
         made = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
-        return np.asarray(made, np.float32).reshape(-1, self._channels)
+        return np.asarray(made, np.float32).ravel()
 
 
 class _Binned:

@@ -33,6 +33,8 @@ _PLAIN = 0.3
 """What a period without a backbeat is worth."""
 _WALTZ = 0.3
 """Three to the bar only where one beat is this much like the next: triplets are not."""
+_ALIKE_BARS, _BETTER = 0.5, 0.08
+"""Bars repeat by so much, and by so much more than those of another metre."""
 _REPEATED, _AS_ALIKE = 0.8, 0.93
 """A recording repeats itself from this correlation on; and nearly so well is as well."""
 _FURTHEST = 0.8
@@ -48,7 +50,7 @@ class Level:
     period: float
     """In frames."""
     metre: int
-    """Beats a bar: 3 or 4."""
+    """Beats a bar: 3 to 7."""
     repetition: float
     """How alike the sound is to itself some bars later, -1 to 1."""
 
@@ -76,7 +78,9 @@ def choose_level(tracks: Tracks, base: float, frames_per_s: float) -> Level:
             period, comb = _tuned(correlation, base * multiple)
             options.append(_rated(period, comb, bands, loud, bpm, again))
     best = max(options, key=lambda option: option.score)
-    return Level(best.period, _metre(best.alike), float(np.nanmax(best.alike[1:], initial=-1.0)))
+    return Level(
+        best.period, _metre(bands, best.period), float(np.nanmax(best.alike[1:], initial=-1.0))
+    )
 
 
 def accents(tracks: Tracks) -> Floats:
@@ -117,10 +121,19 @@ def _over(value: float, others: Floats) -> float:
     return float(value - max(known.max(initial=0.0), 0.0)) if not np.isnan(value) else 0.0
 
 
-def _metre(alike: Floats) -> int:
-    """Three where the sound is alike after three and six beats, and less so after two and four."""
-    twos, threes = np.nan_to_num(alike[[1, 3]], nan=-1.0), np.nan_to_num(alike[[2, 4]], nan=-1.0)
-    return 3 if threes.max() > 0.5 and threes.max() > twos.max() + 0.08 else 4
+def _metre(bands: Floats, period: float) -> int:
+    """How many beats later the sound is most alike: 3, 5, 6 or 7 where that beats two, four and eight.
+
+    Six only where three are much less alike (six eight, counted in eighths).
+    """
+    alike = {count: _alike(bands, period * count) for count in (2, 3, 4, 5, 6, 7, 8, 10, 14)}
+    known = {count: -1.0 if np.isnan(value) else value for count, value in alike.items()}
+    even = max(known[count] for count in (2, 4, 8))
+    odd = {metre: max(known[metre], known.get(2 * metre, -1.0)) for metre in (3, 5, 7)}
+    metre = max(odd, key=lambda count: odd[count])
+    if odd[metre] <= _ALIKE_BARS or odd[metre] <= even + _BETTER:
+        return 4
+    return 6 if metre == 3 and known[6] > known[3] + _BETTER else metre
 
 
 def _autocorrelation(values: Floats) -> Floats:

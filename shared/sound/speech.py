@@ -26,7 +26,7 @@ _LEAST_TURN_MS = 200
 
 @dataclass(frozen=True)
 class Voiced:
-    """Where somebody speaks, in ms, and on which voice of ``Heard.voices``."""
+    """Where somebody speaks, in ms, and on which of several channels that are told apart."""
 
     start_ms: int
     end_ms: int
@@ -118,6 +118,6 @@ def _instrument(heard: Heard, one: Voiced) -> bool:
         return False
     around_s = (
         max(0, one.start_ms - 3000) / 1000,
-        min(heard.duration_ms, one.end_ms + 3000) / 1000,
+        min(heard.levels.duration_ms, one.end_ms + 3000) / 1000,
     )
     return bool(music_scores(heard.features, heard.tracks, *around_s).mean() > 0.5)

@@ -99,9 +99,9 @@ class Work:
     python: str = sys.executable
 
 
-HITS = Work(OURS, "detect.hits")
-RHYTHM = Work(OURS, "detect.hits,detect.loops")
-PACK = Work(OURS, "detect.hits,detect.loops,detect.phrases,sample.pack")
+HITS = Work(OURS, "detect.activity,detect.hits")
+RHYTHM = Work(OURS, "detect.activity,detect.hits,detect.loops")
+PACK = Work(OURS, "detect.activity,detect.hits,detect.loops,detect.phrases,sample.pack")
 ONSETS = Work(LIBROSA, "onsets")
 BEATS = Work(LIBROSA, "onsets,beats")
 

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from functions.detect import activity
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.pipeline import KINDS
@@ -60,6 +61,18 @@ def write(path: Path, samples: NDArray[Any], rate_hz: int) -> Path:
     return path
 
 
+def listened(engine: Engine, source: Path, workdir: Path) -> dict[str, list[InputFile]]:
+    """The activity of the recording, for the steps that read it."""
+    if engine is activity.ENGINE:
+        return {}
+    folder = workdir / "activity"
+    folder.mkdir(parents=True, exist_ok=True)
+    job = Job(source, media_of(source), folder, lambda done: None)
+    result = activity.ENGINE.run(job, activity.ENGINE.params(), activity.ENGINE.backend())
+    made = result.outputs[0]
+    return {"detect.activity": [InputFile("art_activity", made.kind, made.path, made.meta)]}
+
+
 def run(
     engine: Engine,
     source: Path,
@@ -72,7 +85,8 @@ def run(
     """Run it, and check what every result must hold."""
     workdir.mkdir(parents=True, exist_ok=True)
     progress: list[float] = []
-    job = Job(source, media_of(source), workdir, progress.append, inputs or {})
+    given = {**(inputs or {}), **listened(engine, source, workdir)}
+    job = Job(source, media_of(source), workdir, progress.append, given)
     result = engine.run(job, engine.params(**params), backend or engine.backend())
     assert progress == sorted(progress)
     assert all(0 <= fraction <= 1 for fraction in progress)

@@ -13,17 +13,17 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.detect import hits, segments
-from functions.detect.hits import ENGINE, HitsParams, true_start
+from functions.detect import reading_activity, segments
+from functions.detect.hits import ENGINE, HitsParams
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Dependency
+from shared.contracts.step_engine import Backend
 from shared.errors import ValidationError
 from shared.sound.onsets import Samples
 from shared.watch.health import HealthReport
 from tests.functions.detect import synth
 from tests.functions.detect.harness import Ran, run, write
 
-REAL = Backend("rushes", "hits-3", dependencies={"faster-whisper": Dependency(True, "1.2")})
+REAL = Backend("rushes", "hits-4")
 STUB = Backend("stub", "hits-stub-1", stub=True)
 
 
@@ -265,18 +265,14 @@ def test_quality_is_clamped(score: float) -> None:
     assert HitsParams(min_quality_score=score).min_quality_score == min(max(score, 0.0), 1.0)
 
 
-@pytest.mark.parametrize(
-    ("status", "version", "heard"),
-    [("ok", "1.2.1", "faster-whisper-1.2.1"), ("missing", None, "no-voices")],
-)
-def test_backend_says_whose_each_part_is(
-    status: str, version: str | None, heard: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", ["ok", "missing"])
+def test_without_librosa_it_is_the_flagged_stub(
+    status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = HealthReport("faster-whisper", status, "1.0", version)  # type: ignore[arg-type]
-    monkeypatch.setattr(hits, "report", lambda name: report)
+    found = HealthReport("librosa", status, "0.10", "0.11.0")  # type: ignore[arg-type]
+    monkeypatch.setattr(reading_activity, "report", lambda name: found)
     backend = ENGINE.backend()
-    assert (backend.name, backend.version) == ("rushes", f"hits-5+onsets-1+{heard}")
-    assert not backend.stub
+    assert (backend.name, backend.stub) == (("rushes", False) if status == "ok" else ("stub", True))
 
 
 def test_the_stub_is_regular_and_knows_nothing(tmp_path: Path) -> None:
@@ -284,7 +280,3 @@ def test_the_stub_is_regular_and_knows_nothing(tmp_path: Path) -> None:
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)
     assert [row["start_ms"] for row in ran.body["segments"]] == [0, 2_000, 4_000]
     assert {row["confidence"] for row in ran.body["segments"]} == {0}
-
-
-def test_no_start_is_found_in_less_than_half_a_millisecond() -> None:
-    assert true_start(np.ones((5, 2), np.float32), 768_000, 2, 0) is None

@@ -18,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from functions.detect import phrases
-from functions.detect.phrases import ENGINE, PhrasesParams, pieces, split, widened
-from shared.contracts.semantic_timeline import SemanticTimeline
+from functions.detect.phrases import ENGINE, PhrasesParams, split, widened
+from shared.contracts.audio_words import AudioWords
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, InputFile
 from shared.errors import ValidationError
@@ -133,41 +132,35 @@ def test_pauses_join_and_part(tmp_path: Path) -> None:
     assert lengths_s.max() <= 4.001
 
 
-def _semantic_timeline(folder: Path, event: dict[str, Any]) -> dict[str, list[InputFile]]:
-    path = folder / "timeline.json"
-    events = [{"kind": "music", "start_ms": 0, "end_ms": 9}, event]
-    path.write_text(json.dumps({"duration_ms": 9000, "events": events}))
-    return {"transcribe.semantics": [InputFile("a", SemanticTimeline.kind, path, {})]}
+def _words(folder: Path, *words: dict[str, Any]) -> dict[str, list[InputFile]]:
+    path = folder / "words.json"
+    body = {"duration_ms": 9000, "language": "en", "speech": [], "transcribed": True}
+    path.write_text(json.dumps({**body, "words": words, "model_used": "tiny"}))
+    return {"transcribe.words": [InputFile("a", AudioWords.kind, path, {})]}
 
 
-@pytest.mark.parametrize("with_words", [True, False])
-def test_transcripts_come_from_the_semantic_timeline(with_words: bool, tmp_path: Path) -> None:
+def test_transcripts_come_from_the_words(tmp_path: Path) -> None:
     samples, spans = conversation(tmp_path, None)
-    start_ms, end_ms = (round(1000 * edge) for edge in spans[1])
-    event: dict[str, Any] = {"kind": "speech", "start_ms": start_ms, "end_ms": end_ms}
-    event["transcription"] = " recorded in the field"
-    if with_words:
-        word = {"start_ms": start_ms, "end_ms": start_ms + 300, "text": "Recorded"}
-        word |= {"probability": 0.9, "timing": "aligned"}
-        event["words"] = [word, {**word, "start_ms": start_ms + 9, "text": "in"}]
+    start_ms = round(1000 * spans[1][0])
+    word = {"start_ms": start_ms, "end_ms": start_ms + 300, "text": "Recorded"}
+    word |= {"probability": 0.9, "timing": "aligned"}
+    inputs = _words(tmp_path, word, {**word, "start_ms": start_ms + 9, "text": "in"})
     source = write(tmp_path / "in.wav", samples, RATE_HZ)
-    inputs = _semantic_timeline(tmp_path, event)
     rows = run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs).body["segments"]
-    said = "Recorded in" if with_words else "recorded in the field"
-    assert [row["transcript"] for row in rows] == [None, said, None, None]
-    assert len(rows[1]["words"]) == (2 if with_words else 0)
+    assert [row["transcript"] for row in rows] == [None, "Recorded in", None, None]
+    assert [len(row["words"]) for row in rows] == [0, 2, 0, 0]
 
 
-def test_without_a_semantic_timeline_there_is_no_transcript(tmp_path: Path) -> None:
+def test_without_words_there_is_no_transcript(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", conversation(tmp_path, None)[0], RATE_HZ)
     ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
     assert {row["transcript"] for row in ran.body["segments"]} == {None}
 
 
-def test_a_broken_semantic_timeline_is_an_error(tmp_path: Path) -> None:
-    inputs = _semantic_timeline(tmp_path, {"kind": "speech", "start_ms": "soon"})
+def test_broken_words_are_an_error(tmp_path: Path) -> None:
+    inputs = _words(tmp_path, {"start_ms": "soon"})
     source = write(tmp_path / "in.wav", synth.drums(bars=1).samples, 44_100)
-    with pytest.raises(ValidationError, match=SemanticTimeline.kind):
+    with pytest.raises(ValidationError, match=AudioWords.kind):
         run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs)
 
 
@@ -197,21 +190,6 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     ]
     assert len(digests[0]) > 2
     assert digests[0] == digests[1]
-
-
-@given(st.integers(0, 70_000), st.integers(1, 9_999))
-@settings(max_examples=60, deadline=None)
-def test_pieces_cover_everything_once_however_it_is_cut(samples: int, block: int) -> None:
-    saved = phrases._PIECE, phrases._BEHIND, phrases._AHEAD
-    phrases._PIECE, phrases._BEHIND, phrases._AHEAD = 9_216, 2_048, 1_024
-    try:
-        sound = np.arange(samples, dtype=np.float32)
-        blocks = (sound[at : at + block] for at in range(0, samples, block))
-        own = [piece[first:last] for piece, first, last in pieces(blocks)]
-        assert all(len(part) == 9_216 for part in own[:-1])
-        np.testing.assert_array_equal(np.concatenate([sound[:0], *own]), sound)
-    finally:
-        phrases._PIECE, phrases._BEHIND, phrases._AHEAD = saved
 
 
 @given(st.integers(500, 200_000), st.integers(8_000, 60_000))

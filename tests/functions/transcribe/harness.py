@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from functions.detect import activity
 from functions.transcribe import words
 from shared.contracts.step_engine import Backend, Engine, InputFile, Job, Output, Result
 from shared.media.probe import probe
@@ -36,6 +37,25 @@ class Ran:
         return [event for event in self.body["events"] if event["kind"] in kinds]
 
 
+def heard(source: Path, workdir: Path, params: Any) -> dict[str, list[InputFile]]:
+    """The recording's activity, as a step that reads it is given it."""
+    workdir.mkdir(parents=True)
+    media = probe(source)
+    media = media if params.stream is None else media.with_stream(params.stream)
+    job = Job(source, media, workdir, lambda done: None)
+    engine = activity.ENGINE
+    made = engine.run(job, engine.params(stream=params.stream), engine.backend()).outputs[0]
+    return {"detect.activity": [InputFile("art_activity", made.kind, made.path, made.meta)]}
+
+
+def read_by(engine: Engine, source: Path, workdir: Path, params: Any) -> dict[str, list[InputFile]]:
+    """What the engine reads of earlier steps."""
+    given = heard(source, workdir / "activity", params)
+    if engine is not words.ENGINE:
+        given |= recognised(source, workdir / "words", params)
+    return given
+
+
 def recognised(source: Path, workdir: Path, params: Any) -> dict[str, list[InputFile]]:
     """The recording's words, as a step that reads them is given them."""
     row = BY_NAME[words.STEP]
@@ -57,7 +77,7 @@ def run(
         probe(source),
         workdir,
         progress.append,
-        inputs={} if engine is words.ENGINE else recognised(source, workdir / "words", chosen),
+        inputs=read_by(engine, source, workdir, chosen),
         asset_id="ast_1",
         cache_key="the|key",
     )

@@ -48,7 +48,7 @@ def test_what_is_asked_for_now_goes_before_what_was_said_earlier() -> None:
 
 @pytest.mark.parametrize(
     ("content_type", "planned"),
-    [("application/json", ALL[2:]), ("audio/wav", (ALL[0], ALL[2]))],
+    [("application/json", ALL[2:]), ("audio/wav", ("detect.activity", ALL[0], ALL[2]))],
 )
 def test_on_a_document_nothing_is_listened_to(content_type: str, planned: tuple[str, ...]) -> None:
     subject = Artifact(

@@ -88,7 +88,7 @@ FRESH = {
     "document writes": 18,
     "object reads": 7,
     "object writes": 3,
-    "messages": 5,
+    "messages": 4,
 }
 """An upload with one step that makes one artifact."""
 AGAIN = {
@@ -104,7 +104,7 @@ MORE = {
     "document writes": 1,
     "object reads": 0,
     "object writes": 1,
-    "messages": 1,
+    "messages": 0,
 }
 """What each further artifact adds."""
 

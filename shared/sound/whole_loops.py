@@ -18,14 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.step_engine import Job
-from shared.media.decode import audio_blocks
-from shared.media.vad import RATE_HZ, speech_probabilities
 from shared.sound.beats import BEATS_PER_BAR, FASTEST_BPM, SLOWEST_BPM, Section
 from shared.sound.onsets import Tracks, pick_peaks
 
 _SHORTEST_S, _LONGEST_S = 0.5, 30.0
 _FADED_LONGEST_S = 6.0
+_SPOKEN = 0.1
+"""More speech than this, and only its repetition makes a loop of it."""
 _IN_TIME = 0.012
 """So near to a whole number of bars, in parts of the length."""
 _ON_GRID = 0.8
@@ -45,21 +44,19 @@ class WholeLoop:
     confidence: float
 
 
-def find_whole_loop(
-    job: Job, tracks: Tracks, sections: Sequence[Section], beats_per_bar: int | None
-) -> WholeLoop | None:
-    """The loop that the recording is, or ``None``."""
+def find_whole_loop(tracks: Tracks, sections: Sequence[Section], spoken: float) -> WholeLoop | None:
+    """The loop that the recording is, or ``None``. ``spoken``: how much of it is speech, 0 to 1."""
     seconds = tracks.samples / tracks.sample_rate_hz
     if not _SHORTEST_S <= seconds <= _LONGEST_S:
         return None
     onsets_s = _onsets_s(tracks)
     if len(onsets_s) < 3:
         return None
-    found = _repeating(tracks, seconds, sections, beats_per_bar)
-    if found is None and seconds <= _LONGEST_S / 2:
-        found = _rhythmic(tracks, seconds, onsets_s, beats_per_bar or BEATS_PER_BAR)
-    if found is None and seconds <= _FADED_LONGEST_S:
-        found = _faded(job, tracks, seconds, beats_per_bar or BEATS_PER_BAR)
+    found = _repeating(tracks, seconds, sections)
+    if found is None and spoken <= _SPOKEN and seconds <= _LONGEST_S / 2:
+        found = _rhythmic(tracks, seconds, onsets_s)
+    if found is None and spoken <= _SPOKEN and seconds <= _FADED_LONGEST_S:
+        found = _faded(tracks, seconds)
     return found
 
 
@@ -70,13 +67,11 @@ def _counts(seconds: float, beats_per_bar: int) -> list[int]:
     return sorted(usual, key=lambda count: abs(np.log2(60 * count / seconds / _USUAL_BPM)))
 
 
-def _repeating(
-    tracks: Tracks, seconds: float, sections: Sequence[Section], beats_per_bar: int | None
-) -> WholeLoop | None:
+def _repeating(tracks: Tracks, seconds: float, sections: Sequence[Section]) -> WholeLoop | None:
     steady = [section for section in sections if section.steady]
     if len(steady) != 1 or len(sections) != 1 or not _sounds_at_both_ends(tracks):
         return None
-    per_bar = beats_per_bar or steady[0].beats_per_bar
+    per_bar = steady[0].beats_per_bar
     for octaves in (0.0, 1.0, -1.0):
         for count in _counts(seconds, per_bar):
             exactly = seconds * steady[0].bpm * 2**octaves / 60
@@ -91,38 +86,29 @@ def _sounds_at_both_ends(tracks: Tracks) -> bool:
     return bool(tracks.power[:3].max() > quiet and tracks.power[-6:].max() > quiet)
 
 
-def _rhythmic(
-    tracks: Tracks, seconds: float, onsets_s: NDArray[np.float64], beats_per_bar: int
-) -> WholeLoop | None:
+def _rhythmic(tracks: Tracks, seconds: float, onsets_s: NDArray[np.float64]) -> WholeLoop | None:
     begun = _level_db(tracks, slice(0, 3)) > _BEGUN_DB
     if not begun or len(onsets_s) < _FEWEST_ONSETS:
         return None
-    for count in _counts(seconds, beats_per_bar):
+    for count in _counts(seconds, BEATS_PER_BAR):
         places = np.exp(2j * np.pi * np.outer(onsets_s / seconds * count, (2, 4)))
         on_grid = float(np.abs(places.mean(axis=0)).max())
         if on_grid >= _ON_GRID:
-            return WholeLoop(count, beats_per_bar, 0.6 + 0.3 * on_grid, on_grid)
+            return WholeLoop(count, BEATS_PER_BAR, 0.6 + 0.3 * on_grid, on_grid)
     return None
 
 
-def _faded(job: Job, tracks: Tracks, seconds: float, beats_per_bar: int) -> WholeLoop | None:
+def _faded(tracks: Tracks, seconds: float) -> WholeLoop | None:
     edges_db = _level_db(tracks, slice(0, 1)), _level_db(tracks, slice(-2, -1))
-    counts = _counts(seconds, beats_per_bar)
-    if max(edges_db) > _FADED_DB or not counts or _spoken(job):
+    counts = _counts(seconds, BEATS_PER_BAR)
+    if max(edges_db) > _FADED_DB or not counts:
         return None
-    return WholeLoop(counts[0], beats_per_bar, 0.5, 0.3)
+    return WholeLoop(counts[0], BEATS_PER_BAR, 0.5, 0.3)
 
 
 def _level_db(tracks: Tracks, part: slice) -> float:
     top = max(float(tracks.power.max()), 1e-12)
     return float(10 * np.log10(tracks.power[part].max(initial=0.0) / top + 1e-12))
-
-
-def _spoken(job: Job) -> bool:
-    """Is a tenth of it speech?"""
-    with audio_blocks(job.source, job.media, sample_rate_hz=RATE_HZ, channels=1) as blocks:
-        samples = np.concatenate([np.zeros(0, np.float32), *(block[:, 0] for block in blocks)])
-    return bool(np.mean(speech_probabilities(samples) > 0.5) > 0.1)
 
 
 def _onsets_s(tracks: Tracks) -> NDArray[np.float64]:
