@@ -191,6 +191,7 @@ def test_a_missing_package_gives_the_stub(missing: str, monkeypatch: pytest.Monk
 
 def test_a_machine_too_busy_to_answer_gets_no_stub(monkeypatch: pytest.MonkeyPatch) -> None:
     health.report.cache_clear()
+    monkeypatch.setattr(health, "recall", lambda *_: None)
     monkeypatch.setattr(health, "ENGINE_PATIENCE_S", 0.01)
     with pytest.raises(Unavailable, match="opencv"):
         ENGINE.backend()
