@@ -59,7 +59,7 @@ variable "identity" {
 variable "secrets" {
   description = "Environment variable -> the functions that get it from a secret of Secret Manager."
   type        = map(list(string))
-  default     = { RUSHES_WEBHOOK_KEY = ["api", "webhooks"] }
+  default     = { RUSHES_WEBHOOK_KEY = ["api", "webhooks"], RUSHES_LINK_KEY = ["api"] }
 }
 
 variable "tenants" {
