@@ -171,7 +171,8 @@ def _texts(router: APIRouter, home: Home) -> None:
         transcript = _transcript(home, load_artifact(documents, ctx, artifact_id))
         name = request.url.path.rsplit("/", 1)[-1]
         written = FORMATS[name]
-        body = written.write(shown(transcript.cues, names=names), transcript.language)
+        cues = shown(transcript.cues, names=names, speaker_names=transcript.speaker_names)
+        body = written.write(cues, transcript.language)
         charset = "; charset=utf-8" if written.is_text else ""
         return tagged(request, body, etag_of(body), media_type=written.content_type + charset)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
 
 from shared.captions.cues import Layout
 from shared.captions.profiles import profile_named
@@ -12,6 +15,12 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result, StepParams
 from shared.contracts.visual import VisualMeta
 from shared.errors import ValidationError
+
+SpeakerId = Annotated[str, StringConstraints(pattern=r"^(speaker|channel)_[0-9]{1,3}$")]
+SpeakerName = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f<>:]+$")
+]
+"""One line, without what would end a voice tag or the name itself."""
 
 
 class ShownParams(StepParams):
@@ -23,13 +32,16 @@ class ShownParams(StepParams):
     """What the captions are written as; ``None``: as before, and at first SRT and WebVTT."""
     names: bool | None = None
     """Each speaker's name before what they say; ``None``: as before, and at first not."""
+    speaker_names: Mapping[SpeakerId, SpeakerName] = Field(default_factory=dict, max_length=64)
+    """``{"speaker_1": "Ann"}``: what speakers are called in this recording; others are as before."""
 
     def written_as(self, transcript: Transcript) -> Transcript:
         """The transcript, to be written as these params name."""
         named = {"formats": self.formats, "names": self.names}
-        return transcript.model_copy(
-            update={name: value for name, value in named.items() if value is not None}
-        )
+        told: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        if self.speaker_names:
+            told["speaker_names"] = {**transcript.speaker_names, **self.speaker_names}
+        return transcript.model_copy(update=told)
 
 
 def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
@@ -43,6 +55,7 @@ def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
         picture.frame_rate if picture else None,
         cuts_ms,
         bool(params.names),
+        params.speaker_names,
     )
 
 
@@ -67,7 +80,7 @@ def document(job: Job, transcript: Transcript) -> Output:
 def with_files(job: Job, transcript: Transcript, reason: str | None = None) -> Result:
     """The transcript and its files; a format that cannot hold these captions is told, not left out."""
     made = [document(job, transcript)]
-    cues = shown(transcript.cues, names=transcript.names)
+    cues = shown(transcript.cues, names=transcript.names, speaker_names=transcript.speaker_names)
     refused = []
     for name in dict.fromkeys(transcript.formats):
         try:

@@ -18,7 +18,7 @@ from shared.contracts.step_engine import Backend, Engine, Job, Result
 from shared.errors import ValidationError
 from shared.settings import settings
 
-BACKEND_VERSION = "captions_whisper_v5"
+BACKEND_VERSION = "captions_whisper_v6"
 STUB_VERSION = "captions_stub_v2"
 
 
@@ -72,10 +72,12 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
 
 def _edit(job: Job, params: CaptionsParams) -> Result:
     transcript = Transcript.read(job.source)
-    if not params.edits:
+    if not (params.edits or params.speaker_names):
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
     for edit in params.edits:
         transcript = edit_cue(transcript, edit.cue, edit.text)
+    if not params.edits:  # a new name is a new version, too
+        transcript = transcript.model_copy(update={"version": transcript.version + 1})
     return with_files(job, params.written_as(transcript))
 
 

@@ -7,8 +7,8 @@ the last break); then each cue is timed (``cue_times``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
@@ -24,6 +24,7 @@ from shared.captions.leave_together import (
 )
 from shared.captions.lines import break_lines, line_count, word_columns
 from shared.captions.profiles import Profile
+from shared.captions.text_width import columns
 from shared.contracts.asr_transcript import TranscriptCue
 from shared.contracts.spoken_word import SpokenWord
 
@@ -46,6 +47,8 @@ class Layout:
     """When the picture is cut, in order."""
     names: bool = False
     """Leave room for a speaker's name where another one begins to speak."""
+    speaker_names: Mapping[str, str] = field(default_factory=dict)
+    """Speaker -> name, where it is not made of the id (``name_of``)."""
 
     @cached_property
     def grammar(self) -> Grammar:
@@ -117,7 +120,9 @@ def _indent(words: Sequence[SpokenWord], first: int, layout: Layout) -> int:
     speaker = words[first].speaker_id
     if not layout.names or speaker is None:
         return 0
-    return len(name_of(speaker)) + 2 if first == 0 or _changes(words, first) else 0
+    if first and not _changes(words, first):
+        return 0
+    return columns(layout.speaker_names.get(speaker) or name_of(speaker)) + 2
 
 
 def _stretches(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from shared.captions.cues import name_of
@@ -21,22 +22,29 @@ from shared.captions.timed_text import captions_to_scc, captions_to_ttml
 from shared.contracts.asr_transcript import ShownCue, TranscriptCue
 
 FormatName = Literal["srt", "vtt", "txt", "json", "ttml", "ass", "scc", "stl"]
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 _PARAGRAPH_MS = 2000
 """So long a silence begins a paragraph."""
 
 
-def shown(cues: Sequence[TranscriptCue], *, names: bool = False) -> list[ShownCue]:
+def shown(
+    cues: Sequence[TranscriptCue],
+    *,
+    names: bool = False,
+    speaker_names: Mapping[str, str] = _NOBODY,
+) -> list[ShownCue]:
     """A transcript's cues, cleaned, none empty; with ``names`` each turn begins with its speaker's."""
-    plain = [cue for cue in map(_plain, cues) if cue.text]
+    plain = [cue for cue in (_plain(cue, speaker_names) for cue in cues) if cue.text]
     return list(_named(plain)) if names else plain
 
 
-def _plain(cue: TranscriptCue) -> ShownCue:
+def _plain(cue: TranscriptCue, speaker_names: Mapping[str, str]) -> ShownCue:
     return ShownCue(
         start_ms=cue.start_ms,
         end_ms=cue.end_ms,
         text=cleaned(cue.text),
         speaker_id=cue.speaker_id,
+        speaker=speaker_names.get(cue.speaker_id or ""),
     )
 
 
@@ -45,7 +53,9 @@ def _named(cues: Sequence[ShownCue]) -> Iterator[ShownCue]:
     for cue in cues:
         speaker = cue.speaker_id
         named = speaker is not None and speaker != before
-        text = f"{name_of(speaker)}: {cue.text}" if speaker and named else cue.text
+        text = cue.text
+        if speaker and named:
+            text = f"{cue.speaker or name_of(speaker)}: {text}"
         before = speaker
         yield cue.model_copy(update={"text": text})
 
@@ -67,14 +77,14 @@ def cues_to_srt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
 
 
 def cues_to_vtt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
-    """WebVTT; speakers that are told apart become voice tags (``<v channel_1>...</v>``)."""
+    """WebVTT; speakers that are told apart become voice tags (``<v channel_1>...</v>``, ``<v Ann>``)."""
     import webvtt
 
     captions = webvtt.WebVTT()
     for cue in cues:
         start, end = _vtt_time(cue.start_ms), _vtt_time(cue.end_ms)
         text = _directed(_escaped(_without_arrows(cleaned(cue.text))))
-        speaker = cue.speaker_id
+        speaker = cue.speaker or cue.speaker_id
         captions.captions.append(
             webvtt.Caption(start, end, f"<v {_escaped(speaker)}>{text}</v>" if speaker else text)
         )
@@ -92,9 +102,8 @@ def cues_to_txt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
             or cue.start_ms - before.end_ms >= _PARAGRAPH_MS
             or cue.speaker_id != before.speaker_id
         ):
-            paragraphs.append(
-                f"{cue.speaker_id.replace('_', ' ')}: {text}" if cue.speaker_id else text
-            )
+            speaker = cue.speaker or (cue.speaker_id or "").replace("_", " ")
+            paragraphs.append(f"{speaker}: {text}" if speaker else text)
         else:
             paragraphs[-1] = one_line(f"{paragraphs[-1]}\n{text}")
         before = cue
@@ -102,7 +111,7 @@ def cues_to_txt(cues: Sequence[ShownCue], language: str = "und") -> bytes:
 
 
 def cues_to_json(cues: Sequence[ShownCue], language: str = "und") -> bytes:
-    """``{"language", "cues": [{"start_ms", "end_ms", "text", "speaker_id"?}]}``."""
+    """``{"language", "cues": [{"start_ms", "end_ms", "text", "speaker_id"?, "speaker"?}]}``."""
     rows = [{**cue.model_dump(exclude_none=True), "text": cleaned(cue.text)} for cue in cues]
     body = {"language": language, "cues": rows}
     return (json.dumps(body, ensure_ascii=False, indent=1) + "\n").encode()

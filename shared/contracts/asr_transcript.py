@@ -34,6 +34,8 @@ class ShownCue(Part):
     end_ms: int
     text: str
     speaker_id: str | None = None
+    speaker: str | None = None
+    """What that speaker is called, where somebody said so."""
 
 
 class CueChange(Part):
@@ -74,5 +76,7 @@ class Transcript(ResultDocument):
     """What the captions are written as; the next version is, too, unless it is asked for otherwise."""
     names: bool = False
     """Do the files say speakers' names?"""
+    speaker_names: Mapping[str, str] = Field(default_factory=dict)
+    """``speaker_1`` -> what that speaker is called; the next version keeps them."""
     model_used: str
     """Whisper's size, or ``stub``."""

@@ -73,7 +73,9 @@ def gather(
     laid = lay_out(stem, asset, standing, members)
     entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
     texts = {}
-    said = cues_to_txt(shown(found.transcript.cues)) if found.transcript else b""
+    said = b""
+    if told := found.transcript:
+        said = cues_to_txt(shown(told.cues, speaker_names=told.speaker_names))
     if said and f"{stem}.txt" not in {entry.path for entry in entries}:
         texts[f"{stem}.txt"] = said
     page = Page(

@@ -170,7 +170,8 @@ def _said(transcript: Transcript | None) -> Iterator[str]:
     for cue in transcript.cues:
         told = [_clock(cue.start_ms)]
         if cue.speaker_id:
-            told.append(cue.speaker_id.replace("_", " "))
+            named = transcript.speaker_names.get(cue.speaker_id)
+            told.append(named or cue.speaker_id.replace("_", " "))
         yield f"<p><small>{escape(' · '.join(told))}</small>"
         for word in transcript.words[cue.first_word : cue.first_word + cue.word_count]:
             times = f'data-ms="{word.start_ms}" data-end-ms="{word.end_ms}"'

@@ -30,8 +30,8 @@ it, compares what they say and make with the truth and with other tools, and wri
   the quarters' colours where they belong, a mark and a tone together within a frame and a packet (65 ms),
   H.264 with 4:2:0 and AAC.
 
-The table as it stands is of one pass, in which one of 434 was wrong (MPEG-PS with H.264), and of that one again,
-once mended.
+The table as it stands is of one pass, in which one of 434 was wrong (MPEG-PS with H.264), and of
+that one again, once mended.
 
 A refusal has the code in the table and says what to do; [errors](errors.md) lists the codes. How several
 streams, channels without a layout and orientations are read is in [sound](sound.md) and [video](video.md).

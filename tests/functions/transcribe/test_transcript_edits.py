@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from functions.transcribe.captions import ENGINE, CaptionsParams
 from functions.transcribe.transcript import edit_cue, make_transcript
 from shared.captions.cues import Layout
 from shared.captions.profiles import PROFILES
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.step_engine import Backend, Job
 from shared.errors import ValidationError
 from tests.shared.captions.test_cues import said, word
 
 SPEECH = "The committee may decide in the coming weeks whether it will support the proposal."
+NOBODY = Backend("whisper", "test")
 
 
 def transcript(
@@ -40,6 +46,28 @@ def test_profile_speaker_and_times_stay() -> None:
     assert {one.speaker_id for one in after.words} == {"channel_2"}
     assert after.words[0] == before.words[0]
     assert after.words[4:] == before.words[2:]
+
+
+def test_speakers_are_called_as_somebody_said_in_every_file_and_later_version(
+    tmp_path: Path,
+) -> None:
+    before = transcript(said(SPEECH, speaker="speaker_1"))
+    source = tmp_path / "transcript.json"
+    before.write(source)
+    asked = CaptionsParams(speaker_names={"speaker_1": "Ann & Co"}, names=True)
+    job = Job(source, MediaInfo(container="wav", duration_ms=9000), tmp_path, lambda _: None)
+    made = {output.name: output for output in ENGINE.run(job, asked, NOBODY).outputs}
+    after = Transcript.read(made["transcript"].path)
+    assert (after.version, after.speaker_names) == (2, {"speaker_1": "Ann & Co"})
+    assert made["srt"].path.read_text().split("\n")[2].startswith("Ann & Co: The committee")
+    assert "<v Ann &amp; Co>Ann" in made["vtt"].path.read_text()
+    assert edit_cue(after, 1, "Quite.").speaker_names == after.speaker_names
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "<b>", "x" * 41, "Ann: "])
+def test_a_name_is_one_short_line(name: str) -> None:
+    with pytest.raises(ValueError, match="speaker_names"):
+        CaptionsParams(speaker_names={"speaker_1": name})
 
 
 def test_what_does_not_fit_the_profile_is_refused() -> None:
