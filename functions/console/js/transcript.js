@@ -8,15 +8,11 @@ import { assetStem, count, time } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html, useEffect, useRef, useState } from "./lib.js";
 import { whenFinished } from "./live.js";
-import { kept, useStore } from "./store.js";
 import { toast } from "./toast.js";
 import { at } from "./viewer.js";
 
 const MOST_CHARS = 84; // two lines of 42
 const PAUSE_MS = 1500; // a longer one begins a paragraph
-
-/** Recording's id -> speaker's id -> the name that was given here; the files know none. */
-const speakers = kept("speakers", {});
 
 export function TranscriptPanel({ data, player }) {
   const { json, artifact } = data.found.transcript;
@@ -24,11 +20,18 @@ export function TranscriptPanel({ data, player }) {
   const [editing, setEditing] = useState(null);
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState(null);
+  const [names, setNames] = useState({});
+  const called = { ...json.speaker_names, ...names };
+  const renamed = Object.entries(names).filter(([id, name]) => name.trim() && name.trim() !== json.speaker_names?.[id]);
   const changed = Object.entries(edits).filter(([cue, text]) => text.trim() !== flat(json.cues[cue - 1]?.text ?? ""));
-  useEffect(() => setEdits({}), [artifact.artifact_id]);
+  const discard = () => {
+    setEdits({});
+    setNames({});
+  };
+  useEffect(discard, [artifact.artifact_id]);
 
   const save = async () => {
-    if (!changed.length || saving) return;
+    if (!(changed.length || renamed.length) || saving) return;
     setSaving(true);
     setError(null);
     try {
@@ -37,11 +40,12 @@ export function TranscriptPanel({ data, player }) {
         artifact_id: artifact.artifact_id,
         language: json.language,
         edits: changed.map(([cue, text]) => ({ cue: Number(cue), text: text.trim() })),
+        speaker_names: Object.fromEntries(renamed.map(([id, name]) => [id, name.trim()])),
       });
       const finished = await whenFinished(run.run_id);
       const failed = finished.steps.find((step) => step.error);
       if (failed) setError(failed.error);
-      else toast(`Saved as version ${json.version + changed.length}`);
+      else toast(`Saved as version ${json.version + (changed.length || 1)}`);
     } catch (failure) {
       setError(failure.error ?? { message: failure.message });
     }
@@ -73,12 +77,12 @@ export function TranscriptPanel({ data, player }) {
       <${Formats} transcript=${artifact} stem=${assetStem(data.asset)} />
     </div>
     ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
-    <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} before=${json.cues[cue.index - 2]} assetId=${data.asset.asset_id} words=${json.words} text=${edits[cue.index]}
+    <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} before=${json.cues[cue.index - 2]} names=${called} words=${json.words} text=${edits[cue.index]}
       editing=${editing === cue.index} player=${player} onEdit=${() => setEditing(cue.index)}
-      onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} />`)}</ol>
-    ${changed.length > 0 && html`<div class="save-bar" role="region" aria-label="Changes">
-      <span>${count(changed.length, "changed line")}</span><span class="grow"></span>
-      <button type="button" class="button" disabled=${saving} onClick=${() => setEdits({})}>Discard</button>
+      onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} onName=${(id, name) => setNames((now) => ({ ...now, [id]: name }))} />`)}</ol>
+    ${changed.length + renamed.length > 0 && html`<div class="save-bar" role="region" aria-label="Changes">
+      <span>${[changed.length && count(changed.length, "changed line"), renamed.length && count(renamed.length, "name")].filter(Boolean).join(", ")}</span><span class="grow"></span>
+      <button type="button" class="button" disabled=${saving} onClick=${discard}>Discard</button>
       <button type="button" class="button primary" disabled=${saving} onClick=${save}>${saving ? "Saving…" : "Save"}</button></div>`}
     ${json.edits.length > 0 && html`<details class="history"><summary>${count(json.edits.length, "earlier wording")}</summary>
       <ul>${json.edits.map((edit, place) => html`<li key=${place}>Line ${edit.cue} was <q>${flat(edit.was)}</q></li>`)}</ul></details>`}
@@ -96,14 +100,12 @@ function Formats({ transcript, stem }) {
 }
 
 /** Who speaks from here on; the name can be changed. */
-function Speaker({ assetId, id }) {
-  const names = useStore(speakers, (all) => all[assetId] ?? {});
+function Speaker({ id, name, onName }) {
   const own = id.replace(/^(\w+?)_?(\d+)$/, (_, kind, number) => `${kind === "channel" ? "Speaker" : kind} ${number}`);
-  const change = (event) => speakers.set((now) => ({ ...now, [assetId]: { ...now[assetId], [id]: event.target.value } }));
-  return html`<input class="speaker" type="text" aria-label=${`Name of ${own}`} value=${names[id] ?? ""} placeholder=${own} title="Kept in this browser" onInput=${change} />`;
+  return html`<input class="speaker" type="text" maxlength="40" aria-label=${`Name of ${own}`} value=${name ?? ""} placeholder=${own} onInput=${(event) => onName(id, event.target.value)} />`;
 }
 
-function Cue({ cue, before, assetId, words, text, editing, player, onEdit, onText, onDone }) {
+function Cue({ cue, before, names, words, text, editing, player, onEdit, onText, onDone, onName }) {
   const field = useRef();
   useEffect(() => {
     if (!editing) return;
@@ -123,7 +125,7 @@ function Cue({ cue, before, assetId, words, text, editing, player, onEdit, onTex
   const turn = cue.speaker_id && cue.speaker_id !== before?.speaker_id;
   const pause = before && cue.start_ms - before.end_ms > PAUSE_MS;
   return html`<li class=${cx("cue", (turn || pause) && "paragraph", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
-    ${turn && html`<${Speaker} assetId=${assetId} id=${cue.speaker_id} />`}
+    ${turn && html`<${Speaker} id=${cue.speaker_id} name=${names[cue.speaker_id]} onName=${onName} />`}
     <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms, 1)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
     ${editing
       ? html`<div class="cue-field"><textarea ref=${field} rows="2" aria-label=${`Text of line ${cue.index}`} value=${now} onInput=${(event) => onText(event.target.value)}

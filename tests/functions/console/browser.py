@@ -64,11 +64,13 @@ class Served:
                     return dict(row)
         raise AssertionError(f"{step} never delivered")
 
+    def artifact(self, artifact_id: str) -> dict[str, Any]:
+        """As the API tells it."""
+        return dict(self.get(f"/artifacts/{artifact_id}"))
+
     def content(self, asset_id: str, step: str, kind: str) -> Any:
         """The step's newest JSON artifact of this kind."""
-        artifacts = [
-            self.get(f"/artifacts/{one}") for one in self.newest(asset_id, step)["artifact_ids"]
-        ]
+        artifacts = [self.artifact(one) for one in self.newest(asset_id, step)["artifact_ids"]]
         return self.get(next(one["links"]["content"] for one in artifacts if one["kind"] == kind))
 
 

@@ -201,6 +201,35 @@ def test_an_edited_word_is_stored(opened: Opened, served: Served, demo: str) -> 
 
 
 @pytest.mark.heavy
+def test_a_speaker_gets_a_name_that_the_files_know(
+    opened: Opened, served: Served, demo: str
+) -> None:
+    """The demo has one channel and no weights for voices: who speaks is put in on the way."""
+    (transcript,) = (
+        one
+        for one in map(served.artifact, served.newest(demo, "transcribe.captions")["artifact_ids"])
+        if one["kind"] == "asr_transcript"
+    )
+
+    def said_by_somebody(route: Any) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        for cue in body["cues"]:
+            cue["speaker_id"] = "channel_1"
+        route.fulfill(response=answer, json=body)
+
+    with opened() as page:
+        page.route(f"**{transcript['links']['content']}", said_by_somebody)
+        open_asset(page, demo)
+        panel(page, "Transcript")
+        page.get_by_label("Name of Speaker 1").first.fill("Eileen")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("Saved as version").wait_for()
+    after = served.content(demo, "transcribe.captions", "asr_transcript")
+    assert after["speaker_names"] == {"channel_1": "Eileen"}
+
+
+@pytest.mark.heavy
 def test_an_edit_that_does_not_fit_is_refused_in_plain_words(opened: Opened, demo: str) -> None:
     with opened() as page:
         open_asset(page, demo)
