@@ -22,6 +22,8 @@ SHARP = 0.3
 """So much of the threshold an onset must rise beyond its bands' neighbours: a vibrato's don't."""
 _STRUCK_DB = 3.0
 """A recording that begins on a sound: its first frames are so far above those that follow."""
+_EARLY = 3
+"""An onset of its own so many frames from the beginning stands for the recording's first sound."""
 _BACK_STEPS, _ON_STEPS = STEPS_PER_S // 16, STEPS_PER_S // 40
 """The attack is sought 62 ms before its frame and 25 ms after."""
 _APART_STEPS = STEPS_PER_S // 33
@@ -82,14 +84,16 @@ def onset_frames(tracks: Tracks, threshold_db: float) -> NDArray[np.int64]:
     """Fine frames where something begins, in order; 0 where the recording begins with an attack.
 
     Spectral flux needs a frame before it, so a recording that starts on its first sound is told by
-    that sound's decay.
+    that sound's decay. What flickers weakly in it so early is no beginning of its own.
     """
     frames = pick_peaks(tracks.fine_flux_db, threshold_db, fine=FINE)
     around = frames[:, None] + np.arange(-FINE, FINE + 1)
     near = np.clip(around, 0, max(tracks.fine_flux_db.size - 1, 0))
     frames = frames[tracks.fine_sharp_db[near].max(axis=1, initial=0.0) >= SHARP * threshold_db]
-    if struck_db(tracks) > _STRUCK_DB and not (frames.size and frames[0] <= 3 * FINE):
-        frames = np.concatenate([[0], frames])
+    early = frames <= _EARLY * FINE
+    strongest_db = float(tracks.fine_flux_db[frames[early]].max(initial=0.0))
+    if struck_db(tracks) > max(_STRUCK_DB, strongest_db):
+        frames = np.concatenate([[0], frames[~early]])
     return frames
 
 

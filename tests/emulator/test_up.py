@@ -28,7 +28,7 @@ def test_interrupting_it_leaves_no_process(tmp_path: Path, emulators: Emulators)
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
         told += serving.stdout.read()
-    assert "STORAGE_EMULATOR_HOST=" in told and "rushes upload FILE" in told
+    assert "/emulators.env" in told and "rushes upload FILE" in told
     assert told.endswith("stopped\n")
     assert sum("java" in child.name() for child in children if child.is_running()) == 0
     assert len(children) >= 5

@@ -130,14 +130,14 @@ class EmbeddedBus:
             raise LeaseLost(delivery.message.delivery_attempt)
 
     def _take(self, names: Sequence[str], limit: int) -> list[Delivery]:
-        now = time.time()
         with self._database.read() as connection:  # idle workers don't hold up those who write
             _check_known(connection, names)
-            if not _due(connection, names, 1, now):
+            if not _due(connection, names, 1, time.time()):
                 return []
         with self._database.write() as connection:
-            due = _due(connection, names, limit, now)
-            return [_lease(connection, sequence, time.time()) for sequence in due]
+            # Of now that nobody else writes: to an earlier look, a lease since then would be too far ahead.
+            now = time.time()
+            return [_lease(connection, one, now) for one in _due(connection, names, limit, now)]
 
 
 def _check_known(connection: sqlite3.Connection, names: Sequence[str]) -> None:

@@ -81,7 +81,7 @@ def test_a_recording_goes_in_and_its_hits_come_out(
     run = read(address, run_path)
     asset = read(address, run["links"]["asset"])
     assert asset["sha256"] == hashlib.sha256(recording).hexdigest()
-    hits = [a for a in run["steps"][1]["artifacts"] if a["kind"] == "audio_hit"]
+    hits = [a for a in run["steps"][2]["artifacts"] if a["kind"] == "audio_hit"]
     assert len(hits) > 10
     status, headers, sound = call(address, "GET", hits[0]["links"]["content"])
     assert status == 200 and headers["Content-Type"] == "audio/wav"

@@ -56,6 +56,16 @@ def test_finds_the_onsets(truth: synth.Truth, floor: float, tmp_path: Path) -> N
     assert f_measure(truth, hits_of(truth, tmp_path)) >= floor
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_recording_that_begins_on_its_only_sound_has_that_hit(seed: int, tmp_path: Path) -> None:
+    """A trimmed knock: what flickers in its noise soon after is no beginning that hides the first."""
+    noise = np.random.default_rng(seed).standard_normal((44_100, 1))
+    knock = 0.3 * noise * np.exp(-np.arange(44_100) / 4_000)[:, None]
+    source = write(tmp_path / "in.wav", knock.astype(np.float32), 44_100)
+    ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
+    assert [row["onset_ms"] for row in ran.body["segments"]] == [0.0]
+
+
 def test_attacks_are_whole(tmp_path: Path) -> None:
     """Each attack lies inside its hit, within 1 ms of the pre-roll's end, samples untouched."""
     truth = synth.drums(noise_dbfs=-60)

@@ -44,7 +44,7 @@ def test_a_pattern_plays_a_hit_of_the_tenants_own_and_of_no_other(tmp_path: Path
     fall = np.exp(-np.arange(44_100) / 4_000)
     soundfile.write(tmp_path / "knock.wav", 0.5 * noise * fall, 44_100)
     found = processed(home, tmp_path / "knock.wav", steps=("detect.hits",))
-    hit = next(a for a in found["steps"][1]["artifacts"] if a["kind"] == "audio_hit")
+    hit = next(a for a in found["steps"][2]["artifacts"] if a["kind"] == "audio_hit")
     pattern = {
         "format": "rushes.pattern",
         "version": 1,

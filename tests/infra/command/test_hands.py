@@ -206,7 +206,7 @@ def test_a_tenants_settings_are_changed_and_obeyed(rushes: Command) -> None:
     assert shown["steps"] == ["detect.hits"] and shown["max_input_bytes"] == 300_000
     out = ("process", "drums.wav", "--tenant", "other", "--out", "other")
     (run,) = rushes.json(*out)["runs"]
-    assert [step["step"] for step in run["steps"]] == ["probe", "detect.hits"]
+    assert [step["step"] for step in run["steps"]] == ["probe", "detect.activity", "detect.hits"]
     assert len(list((rushes.folder / "other" / "drums.rushes" / "hits").iterdir())) == 2
     rushes(*of, "--unset", "detect.hits.max_hits", "--steps", "default", "--max-input-bytes", "100")
     assert rushes.json(*of)["params"] == {} and rushes.json(*of)["steps"] is None

@@ -26,7 +26,7 @@ def plays(toy: Toy) -> dict[str, Any]:
 
     def result(_step: str, job: Any, _params: Any) -> Result:
         path = job.workdir / "one.wav"
-        soundfile.write(path, given["sound"], 8000, subtype="FLOAT")
+        soundfile.write(path, given["sound"], 8000, subtype="PCM_24")
         meta = {"duration_ms": 1000, "segment_count": 0, **given["meta"]}
         return Result([Output("audio_hits", given["name"], path, "audio/wav", meta)])
 
