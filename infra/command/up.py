@@ -13,8 +13,9 @@ import click
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from infra.command.desk import Desk, at_desk, stdout
+from infra.command.strain import disk_has_room
 from infra.local.worker import WorkerPool
-from shared.errors import NotFound, Permanent, RushesError
+from shared.errors import NotFound, Permanent, RushesError, Unavailable
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
@@ -55,6 +56,9 @@ def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
     from infra.local.api import api_served
 
     folder.mkdir(parents=True, exist_ok=True)
+    if not disk_has_room(desk.settings.data):
+        raise Unavailable(f"the home {desk.settings.data}", "its disk is full")
+    recall_lapsed(desk.home)  # a home that cannot be read or written is told at once
     with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
         stdout.print(f"console and HTTP API: {address}", markup=False)
         stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)

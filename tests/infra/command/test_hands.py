@@ -233,8 +233,9 @@ def test_a_home_that_is_none_ends_in_a_line(rushes: Command, tmp_path: Path) -> 
     for left in (tmp_path / "index" / "objects" / ".index").glob("index.sqlite3*"):
         left.write_text("no database at all, but words" * 9)
     for data in ("file", "file/below", "torn", "index"):
-        rushes("assets", "--data", str(tmp_path / data), code=1)
-        assert rushes.err.startswith("error: ") and rushes.err.count("\n") == 0
+        for command in ("assets", "up") if data != "index" else ("assets",):
+            rushes(command, "--data", str(tmp_path / data), code=1)
+            assert rushes.err.startswith("error: ") and rushes.err.count("\n") == 0
     begun_at = time.monotonic()
     rushes("process", "drums.wav", "--data", str(tmp_path / "torn"), code=1)
     assert time.monotonic() - begun_at < 30
