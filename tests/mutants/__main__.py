@@ -39,11 +39,11 @@ _TIMEOUT_S = 240.0
 _SAME = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
 _EMULATED = frozenset(("google_bus", "google_documents", "google_objects", "google_errors"))
 
-STEPS = ("shared/steps/test_attempt.py",)
+STEPS = ("shared/steps/test_attempt.py", "shared/steps/test_coming_again.py")
 MACHINE = ("shared/runs/test_machine.py",)
 CONTRACTS = {
     "bus": ("contract/test_bus.py",),
-    "documents": ("contract/test_documents.py",),
+    "documents": ("contract/test_documents.py", "contract/test_document_lists.py"),
     "objects": ("contract/test_objects.py", "shared/homes/objects/test_embedded_objects.py"),
 }
 MIRRORS: dict[str, tuple[str, ...]] = {

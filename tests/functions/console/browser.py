@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 REPOSITORY = Path(__file__).parents[3]
+DEMO = REPOSITORY / "infra" / "demo" / "demo.mp4"
 WORDS_MODEL = REPOSITORY / "tests" / "fixtures" / "whisper-tiny-words"
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -207,3 +208,28 @@ def axe_finds(page: Any) -> list[str]:
     page.evaluate(axe.read_text())
     found: list[str] = page.evaluate(_AXE)
     return found
+
+
+def open_asset(page: Any, asset_id: str) -> None:
+    page.evaluate("(id) => { location.hash = `#/assets/${id}` }", asset_id)
+    page.locator("[aria-label^='Waveform,']:not([aria-label$='read'])").wait_for()
+
+
+def panel(page: Any, title: str) -> Any:
+    page.get_by_role("tab", name=title).click()
+    return page.get_by_role("tabpanel")
+
+
+def position_s(page: Any) -> float:
+    minutes, seconds = page.locator("[data-test=position]").text_content().split(":")
+    return 60 * float(minutes) + float(seconds)
+
+
+def wait_for_position(page: Any, after_s: float) -> None:
+    page.wait_for_function(
+        """(after) => {
+          const [m, s] = document.querySelector("[data-test=position]").textContent.split(":");
+          return 60 * Number(m) + Number(s) > after;
+        }""",
+        arg=after_s,
+    )

@@ -14,7 +14,14 @@ from infra.local.api import api_served
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home
 from tests import toy as toys
-from tests.functions.console.browser import Served, chromium, console_page, served_home
+from tests.functions.console.browser import (
+    DEMO,
+    Served,
+    chromium,
+    console_page,
+    served_home,
+    upload_and_watch,
+)
 from tests.toy import embedded_home
 
 Opened = Callable[..., AbstractContextManager[Any]]
@@ -23,21 +30,28 @@ CTX = RequestContext(tenant_id="local", env="dev")
 """Whom the dev identity takes everybody for."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served_home(tmp_path_factory.mktemp("console")) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opened(browser: Any, served: Served) -> Opened:
     return partial(console_page, browser, served)
+
+
+@pytest.fixture(scope="session")
+def demo(opened: Opened) -> str:
+    """The id of the demo recording, uploaded through the page, its run watched to the end."""
+    with opened() as page:
+        return upload_and_watch(page, DEMO)
 
 
 class ToyServer:

@@ -1,8 +1,10 @@
-"""How the console's files are served."""
+"""The console's files: how they are served, and that they name nothing that lies elsewhere."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +84,35 @@ def test_text_is_compressed(client: TestClient) -> None:
     assert answer.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw) == served_files()["js/main.js"]
     assert len(raw) < 0.6 * len(served_files()["js/main.js"])
+
+
+def test_vendored_files_are_those_of_the_lock() -> None:
+    packages = json.loads((FOLDER / "package-lock.json").read_text())["packages"]
+    listed = json.loads((FOLDER / "vendor" / "vendored.json").read_text())
+    for row in listed:
+        locked = packages[f"node_modules/{row['package']}"]
+        assert (row["version"], row["integrity"]) == (locked["version"], locked["integrity"])
+        content = (FOLDER / "vendor" / row["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == row["sha256"], row["file"]
+    there = {path.name for path in (FOLDER / "vendor").iterdir()}
+    assert there == {row["file"] for row in listed} | {"vendored.json"}
+    licensed = {row["package"] for row in listed if row["file"].endswith("LICENSE")}
+    assert licensed == {row["package"] for row in listed}
+
+
+def test_the_lock_names_no_host() -> None:
+    assert "resolved" not in (FOLDER / "package-lock.json").read_text()
+
+
+def test_nothing_is_named_that_lies_elsewhere() -> None:
+    sources = [*FOLDER.glob("*.html"), *FOLDER.glob("js/*.js"), *FOLDER.glob("css/*.css")]
+    assert len(sources) > 20
+    for path in sources:
+        found = re.findall(r"(?:https?:)?//[\w.-]+\.\w{2,}", path.read_text())
+        assert found == [], path.name
+
+
+def test_the_page_has_no_inline_script_or_style() -> None:
+    page = (FOLDER / "index.html").read_text()
+    assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
+    assert re.findall(r"<style|\sstyle=|\son\w+=", page) == []
