@@ -47,8 +47,8 @@ format: .venv/lint ## Put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emulators; ten minutes or so
-	$(BIN)/python -m tests.chaos
+chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emulators; an hour at most
+	timeout --signal=INT --kill-after=120 3600 $(BIN)/python -m tests.chaos --uploads 500 --seed 1
 	$(BIN)/python -m tests.hostile
 
 formats: .venv/test tools-test ## Try every container, codec and oddity against other tools; writes docs/formats.md

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.topics import UPLOADS_TOPIC
@@ -92,15 +94,22 @@ def _context(document: Document) -> RequestContext:
     return RequestContext.of(tenant, env)
 
 
-def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) -> int:
+def announce_missed(
+    home: Home, *, now: float, last: float = 0.0, grace_s: float = UPLOAD_GRACE_S
+) -> int:
     """Announce uploads that nobody ever began to probe; returns how many.
 
     ``now``: Unix seconds. Lists every object below ``tenants/``, and looks into those that landed
-    between ``grace_s`` and ``UPLOAD_WINDOW_S`` ago.
+    between ``grace_s`` and ``UPLOAD_WINDOW_S`` ago. ``last``: when the round before was, if that is known:
+    what it announced may just be waiting in line, so it is announced again only each time that its age
+    has doubled. Otherwise every round would make a long line longer by all that wait in it.
     """
     announced = 0
     for info in home.objects.list("tenants/"):
-        if not grace_s <= now - info.updated_at < UPLOAD_WINDOW_S or info.size == 0:
+        age_s = now - info.updated_at
+        if not grace_s <= age_s < UPLOAD_WINDOW_S or info.size == 0:
+            continue
+        if _doublings(age_s, grace_s) == _doublings(last - info.updated_at, grace_s):
             continue
         attributes = notification(home.settings.bucket, info.key, info.generation)
         try:
@@ -113,6 +122,11 @@ def announce_missed(home: Home, *, now: float, grace_s: float = UPLOAD_GRACE_S) 
         announced += 1
     log.info("sweep.uploads", announced=announced)
     return announced
+
+
+def _doublings(age_s: float, grace_s: float) -> int:
+    """How often an upload of this age has doubled the grace; -1: it is younger."""
+    return math.floor(math.log2(age_s / grace_s)) if age_s >= grace_s else -1
 
 
 def _probed(upload: Upload) -> str:

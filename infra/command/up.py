@@ -73,6 +73,7 @@ class _Serving:
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _swept_at: float = 0.0
+    """Unix seconds of the last round."""
     _trouble: str = ""
 
     def for_ever(self) -> None:
@@ -140,10 +141,11 @@ class _Serving:
         return f"{view['source']}: {steps}  ({run_id})"
 
     def _sweep(self) -> None:
-        if time.monotonic() - self._swept_at > _SWEEP_EVERY_S:
-            self._swept_at = time.monotonic()
+        now, last = time.time(), self._swept_at
+        if abs(now - last) > _SWEEP_EVERY_S:  # a clock may be put back
+            self._swept_at = now
             recall_lapsed(self.desk.home)
-            announce_missed(self.desk.home, now=time.time())
+            announce_missed(self.desk.home, now=now, last=last)
 
 
 def _files_below(folder: Path) -> list[Path]:

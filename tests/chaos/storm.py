@@ -245,6 +245,8 @@ class Storm:
             try:
                 return do()
             except RushesError:
+                if self.over.is_set():  # whoever watches has had enough
+                    raise
                 self.told["client tried again"] += 1
                 time.sleep(0.5)
 
@@ -277,10 +279,13 @@ class Storm:
 
     def _sweep(self) -> None:
         """What the scheduler asks for in the cloud, more often."""
+        last = 0.0
         while not self.over.wait(5):
             try:
                 self.told["leases recalled"] += recall_lapsed(self.stage.home)
-                missed = announce_missed(self.stage.home, now=time.time(), grace_s=15)
+                now = time.time()
+                missed = announce_missed(self.stage.home, now=now, last=last, grace_s=15)
+                last = now
                 self.told["uploads found by the sweep"] += missed
                 resumed = resume_stalled(self.stage.home, grace_s=60)
                 self.told["runs resumed by the sweep"] += resumed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,18 @@ def test_an_upload_whose_notification_was_lost_is_announced_once(home: Home) -> 
     drain(home)
     assert len(list(list_assets(home.documents, CTX))) == 1
     assert announce_missed(home, now=time.time() + 1000) == 0
+
+
+def test_what_waits_in_line_is_not_announced_by_every_round(home: Home) -> None:
+    landed = home.objects.put("tenants/t1/dev/uploads/a.wav", b"sound", content_type="audio/wav")
+    rounds = [landed.updated_at + 60 * minute for minute in range(121)]
+    announced = [
+        minute
+        for minute, (last, now) in enumerate(pairwise(rounds), start=1)
+        if announce_missed(home, now=now, last=last)
+    ]
+    assert announced == [5, 10, 20, 40, 80]
+    assert announce_missed(home, now=rounds[-1]) == 1, "nothing is known of a round before"
 
 
 def test_each_round_looks_for_what_its_attribute_names(home: Home) -> None:
