@@ -28,6 +28,8 @@ _MIX = (
     *("bus_id", "roles", "gain_db", "export_preset", "limiter_thresh", "headroom"),
     *("loudnorm_target", "dithered", "render_profile"),
 )
+_EXCERPT = Kind("audio_excerpt", "Excerpt", demands=(*_SOUND, "start_ms"))
+"""What an effect makes of some seconds, to be tried."""
 PREVIEW = Kind("preview", "Picture", demands=("shows",))
 """A picture for people; ``shows`` says of what."""
 
@@ -208,7 +210,7 @@ STEPS: tuple[Step, ...] = (
         title="Effect",
         path="/audio/fx/apply",
         takes="audio",
-        produces=(Kind("audio_fx", "Effect", demands=_SOUND), PREVIEW),
+        produces=(Kind("audio_fx", "Effect", demands=_SOUND), _EXCERPT, PREVIEW),
         default=False,
     ),
     Step(
@@ -216,7 +218,7 @@ STEPS: tuple[Step, ...] = (
         title="Macro",
         path="/audio/macros/apply",
         takes="audio",
-        produces=(Kind("audio_macro", "Macro", demands=_SOUND), PREVIEW),
+        produces=(Kind("audio_macro", "Macro", demands=_SOUND), _EXCERPT, PREVIEW),
         default=False,
     ),
     Step(

@@ -28,6 +28,8 @@ class EffectParams(SoundParams):
     """Level of the result, -24 to 24."""
     tail_ms: float = 0.0
     """So much silence is put behind the recording for echoes to ring out in, 0 to 10,000."""
+    excerpt_from_ms: float | None = Field(default=None, ge=0)
+    """Make ten seconds from here on, to be tried: an ``audio_excerpt``, which is no result."""
 
 
 class FxParams(EffectParams):
@@ -55,21 +57,25 @@ def run(job: Job, params: FxParams, backend: Backend) -> Result:
     knobs = preset.settle(params.knobs, clamps)
     mix = Mix.settled(params.dry_wet, params.gain_db, params.tail_ms, clamps)
     about = {"preset_id": preset.preset_id, "knob_values": knob_meta(knobs)}
-    return make(job, [Stage(preset, knobs)], mix, clamps, Made("fx", preset.title, about))
+    made = Made("fx", preset.title, about, params.excerpt_from_ms)
+    return make(job, [Stage(preset, knobs)], mix, clamps, made)
 
 
 class Made:
     """How the result of an effect is called."""
 
-    def __init__(self, name: str, title: str, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, title: str, about: Mapping[str, Any], excerpt_from_ms: float | None
+    ) -> None:
         self.name = name
         self.title = title
         self.about = about
+        self.excerpt_from_ms = excerpt_from_ms
 
 
 def make(job: Job, stages: list[Stage], mix: Mix, clamps: Clamps, made: Made) -> Result:
-    """Send the recording through the stages: the audio and its audition picture."""
-    sound = open_sound(job)
+    """Send the recording through the stages: the audio and its audition picture, or an excerpt alone."""
+    sound = open_sound(job, made.excerpt_from_ms)
     rendered = render(job, sound, chain_of(stages, mix, sound), name=made.name)
     meta = {
         **made.about,
@@ -81,6 +87,9 @@ def make(job: Job, stages: list[Stage], mix: Mix, clamps: Clamps, made: Made) ->
         "channels": sound.channels,
         **rendered.audio.meta,
     }
+    if made.excerpt_from_ms is not None:
+        meta["start_ms"] = made.excerpt_from_ms
+        return Result([Output("audio_excerpt", made.name, rendered.audio.path, "audio/wav", meta)])
     audio = Output(f"audio_{made.name}", made.name, rendered.audio.path, "audio/wav", meta)
     return Result([audio, preview(job, rendered, made.title)])
 

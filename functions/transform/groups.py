@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.transform.sound import Sound, all_numbers
+from functions.transform.sound import Sound
 from shared.media.decode import BLOCK_FRAMES, SampleType
 from shared.media.feed import Samples, fed, raw_input
 
@@ -61,7 +61,10 @@ def groups_of(sound: Sound, folder: Path) -> list[Group]:
 def fed_group(sound: Sound, group: Group) -> Iterator[tuple[int, list[str]]]:
     """As ``Sound.fed``, for the group's channels."""
     columns = slice(group.first, group.first + group.channels)
-    with sound.blocks() as blocks, fed(block[:, columns] for block in all_numbers(blocks)) as fd:
+    with (
+        sound.blocks() as blocks,
+        fed(block[:, columns] for block in sound.worked_on(blocks)) as fd,
+    ):
         shape = (sound.sample_rate_hz, group.channels)
         yield fd, raw_input(fd, shape, group.layout, sound.sample_type)
 

@@ -50,7 +50,8 @@ def run(job: Job, params: MacroParams, backend: Backend) -> Result:
             for stage in stages
         ],
     }
-    return make(job, stages, mix, clamps, Made("macro", macro.title, about))
+    made = Made("macro", macro.title, about, params.excerpt_from_ms)
+    return make(job, stages, mix, clamps, made)
 
 
 ENGINE = Engine(params=MacroParams, backend=backend, run=run)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Job
-from shared.errors import BackendFailed, UnsupportedMedia
+from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
 from shared.media.decode import AudioBlocks, SampleType, audio_blocks
 from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import timeout_for
@@ -31,6 +31,8 @@ from shared.sound.leveller import Levels
 from shared.watch.health import dependency, require
 
 WINDOW_FRAMES = 4096
+EXCERPT_MS = 10_000
+"""So much of a recording is enough to hear what an effect does."""
 _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
 _BLOCK_FRAMES = 16 * WINDOW_FRAMES
@@ -67,6 +69,8 @@ class Sound:
 
     path: Path
     media: MediaInfo
+    excerpt_from_ms: float | None = None
+    """Only ``EXCERPT_MS`` from here on are worked on; ``None``: all of it."""
 
     @property
     def stream(self) -> AudioStream:
@@ -90,8 +94,8 @@ class Sound:
 
     @property
     def duration_ms(self) -> int | None:
-        """The recording's."""
-        return self.media.duration_ms
+        """Of what is worked on."""
+        return self.media.duration_ms if self.excerpt_from_ms is None else EXCERPT_MS
 
     @property
     def sample_type(self) -> SampleType:
@@ -105,8 +109,28 @@ class Sound:
     @contextmanager
     def fed(self) -> Iterator[tuple[int, list[str]]]:
         """The end of a pipe that gives it, and ffmpeg's words that open it."""
-        with self.blocks() as blocks, self.fed_with(all_numbers(blocks)) as opened:
+        with self.blocks() as blocks, self.fed_with(self.worked_on(blocks)) as opened:
             yield opened
+
+    def worked_on(self, blocks: AudioBlocks) -> Iterator[Samples]:
+        """All of the blocks, or the excerpt of them; raises as ``all_numbers``, and ``ValidationError``
+        for an excerpt behind the end.
+        """
+        if self.excerpt_from_ms is None:
+            yield from all_numbers(blocks)
+            return
+        first = round(self.excerpt_from_ms * self.sample_rate_hz / 1000)
+        end = first + EXCERPT_MS * self.sample_rate_hz // 1000
+        at = 0
+        for block in all_numbers(blocks):
+            part = block[max(first - at, 0) : end - at]
+            at += len(block)
+            if len(part):
+                yield part
+            if at >= end:
+                return
+        if at <= first:
+            raise ValidationError("excerpt_from_ms", "lies behind the recording's end")
 
     @contextmanager
     def fed_with(self, blocks: Iterable[Samples]) -> Iterator[tuple[int, list[str]]]:
@@ -146,7 +170,7 @@ class Sound:
     @property
     def timeout_s(self) -> float:
         """For one pass of effects over it."""
-        return timeout_for(self.duration_ms)
+        return timeout_for(self.media.duration_ms)
 
     @property
     def window_step(self) -> int:
@@ -197,11 +221,11 @@ def ffmpeg_backend(revision: str) -> Backend:
     return Backend("ffmpeg", f"{revision}+ffmpeg-{version}", dependencies=found)
 
 
-def open_sound(job: Job) -> Sound:
+def open_sound(job: Job, excerpt_from_ms: float | None = None) -> Sound:
     """Raises ``UnsupportedMedia`` where there is none."""
     if not job.media.audio:
         raise UnsupportedMedia("it has no sound")
-    return Sound(job.source, job.media)
+    return Sound(job.source, job.media, excerpt_from_ms)
 
 
 def all_numbers(blocks: AudioBlocks) -> Iterator[Samples]:

@@ -102,6 +102,8 @@ def _entries(
     number: int,
     members: Callable[[Artifact], Sequence[str]],
 ) -> Iterator[Entry]:
+    if artifact.kind == "audio_excerpt":  # something was tried, and nothing made
+        return
     extension = artifact.key.rsplit(".", 1)[-1]
     if artifact.kind == "audio_sample_pack" and extension == "zip":
         for member in members(artifact):

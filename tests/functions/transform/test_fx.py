@@ -283,3 +283,21 @@ def test_full_scale_stays_integer_and_beyond_it_is_float(tmp_path: Path) -> None
         assert result.meta["sample_format"] == kept
         assert np.abs(read(result.path)).max() == pytest.approx(scale * full)
     assert not list(tmp_path.glob("*.float.wav"))
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate"), [(2, 8_000), (9, 8_000)], ids=["stereo", "in groups"]
+)
+def test_an_excerpt_is_ten_seconds_of_the_sound_and_no_take(
+    channels: int, rate: int, tmp_path: Path
+) -> None:
+    whole = noise(14 * rate / RATE, 0.2, channels=channels)
+    path = write(tmp_path, whole, "FLOAT", rate)
+    tried = run(fx.ENGINE, path, tmp_path, preset_id="tape", dry_wet=0, excerpt_from_ms=2500)
+    assert [one.kind for one in tried.outputs] == ["audio_excerpt"]
+    assert tried.outputs[0].meta["start_ms"] == 2500
+    assert_allclose(heard(tried), whole[20_000:100_000], atol=1e-7)
+    short = heard(run(fx.ENGINE, path, tmp_path, preset_id="tape", dry_wet=0, excerpt_from_ms=9e3))
+    assert len(short) == 5 * rate, "to the end of the recording"
+    with pytest.raises(ValidationError, match="behind the recording's end"):
+        run(macro.ENGINE, path, tmp_path, macro_id="dream", excerpt_from_ms=14_000)
