@@ -49,12 +49,15 @@ class Blurrer:
         preset: Preset,
         shape: Shape,
         *,
+        soft_edge: float = 0.0,
         full_range: bool = False,
         rgb: bool = False,
     ) -> None:
+        """``soft_edge``: how far beyond its edge a cover fades, as a part of its half width and height."""
         self.planes = planes
         self.preset = preset
         self.shape = shape
+        self.soft_edge = soft_edge
         one = 4 if PLANAR[planes.pixel_format][1] == 2 else 1
         grey = 0 if rgb else 128 * one
         self._black = (0 if full_range or rgb else 16 * one, grey, grey)
@@ -71,17 +74,20 @@ class Blurrer:
         self, plane: NDArray[np.generic], box: NDArray[np.float64], black: int
     ) -> None:
         high, wide = plane.shape
-        left, top = np.floor(np.clip(box[:2], 0, (wide, high))).astype(int)
-        right, bottom = np.ceil(np.clip(box[2:], 0, (wide, high))).astype(int)
+        fade = (box[2:] - box[:2]) / 2 * self.soft_edge
+        left, top = np.floor(np.clip(box[:2] - fade, 0, (wide, high))).astype(int)
+        right, bottom = np.ceil(np.clip(box[2:] + fade, 0, (wide, high))).astype(int)
         if right <= left or bottom <= top:
             return
         part = plane[top:bottom, left:right]
         drawn = np.full_like(part, black) if self.preset.cells == 0 else self._celled(part)
-        if self.shape == "box":
-            part[...] = drawn
-        else:
-            inside = _ellipse(box, (left, top, right, bottom))
-            np.copyto(part, drawn, where=inside)
+        away = _away(self.shape, box, (left, top, right, bottom))
+        if self.soft_edge:
+            band = (away > 1) & (away < 1 + self.soft_edge)
+            share = (1 + self.soft_edge - away[band]) / self.soft_edge
+            share *= share * (3 - 2 * share)  # level where it begins and where it ends
+            part[band] = np.rint(part[band] + share * (drawn[band] - part[band].astype(float)))
+        np.copyto(part, drawn, where=away <= 1)
 
     def _celled(self, part: NDArray[np.generic]) -> NDArray[np.generic]:
         import cv2
@@ -94,12 +100,16 @@ class Blurrer:
         return np.asarray(cv2.resize(small, (wide, high), interpolation=how))
 
 
-def _ellipse(box: NDArray[np.float64], within: tuple[int, int, int, int]) -> NDArray[np.bool_]:
-    """Which pixels of ``within`` touch the ellipse in the box."""
+def _away(
+    shape: Shape, box: NDArray[np.float64], within: tuple[int, int, int, int]
+) -> NDArray[np.float64]:
+    """How far the pixels of ``within`` are from the box's middle; up to 1 they touch the shape in it."""
     left, top, right, bottom = within
     x, y = (box[:2] + box[2:]) / 2
-    # Half a pixel's diagonal more, so that each pixel is in that the ellipse only touches.
+    # Half a pixel's diagonal more, so that each pixel is in that the shape only touches.
     a, b = np.maximum((box[2:] - box[:2]) / 2, 0.5) + 0.71
     across = (np.arange(left, right) + 0.5 - x) / a
     down = (np.arange(top, bottom) + 0.5 - y) / b
-    return np.asarray(across[None, :] ** 2 + down[:, None] ** 2 <= 1.0)
+    if shape == "box":
+        return np.asarray(np.maximum(np.abs(across)[None, :], np.abs(down)[:, None]))
+    return np.asarray(np.hypot(across[None, :], down[:, None]))

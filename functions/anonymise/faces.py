@@ -15,15 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
 
-from functions.anonymise.blur import PRESETS, Blurrer, Shape
+from functions.anonymise.blur import PRESETS, Blurrer
 from functions.anonymise.coverage import Doubt, doubts_about, least_confident, report
 from functions.anonymise.covers import Cover, Holds, by_frame, cover_tracks, cover_unsure
+from functions.anonymise.face_params import FacesParams
 from shared.contracts.coverage_report import CoverageReport
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step import StepState
@@ -34,8 +33,6 @@ from shared.contracts.step_engine import (
     Job,
     Output,
     Result,
-    StepParams,
-    check_range,
 )
 from shared.errors import MissingDependency, ValidationError
 from shared.media.encode import (
@@ -68,41 +65,6 @@ _SHOWN = 12
 _SLOW = 30.0
 _ONE_MS = 40.0
 """A recording's only picture is shown for so long."""
-
-
-class FacesParams(StepParams):
-    """How faces are covered, and which."""
-
-    preset: Literal["light", "medium", "strong", "pixelate", "solid"] = "strong"
-    shape: Shape = "ellipse"
-    """``box`` covers the corners, too."""
-    mask_dilation: float = 0.25
-    """A cover is wider than the face by this part of it on each side, 0 to 1."""
-    hold_before_ms: float = 400.0
-    """A face is covered from so long before its first detection, 0 to 5,000."""
-    hold_after_ms: float = 400.0
-    """... and until so long after its last."""
-    bridge_ms: float = 1500.0
-    """Where a face is lost and one is found nearby within this, both stay covered; 0 to 10,000."""
-    keep_track_ids: tuple[str, ...] = ()
-    """Tracks of the summary that are to stay visible."""
-    blur_track_ids: tuple[str, ...] | None = None
-    """The only tracks that are covered; ``None``: all but ``keep_track_ids``."""
-    cover_unsure: bool = True
-    """Cover weak detections, too, though they may be no faces; not where ``blur_track_ids`` is given."""
-    pixels: Literal["playable", "source"] = "playable"
-    """H.264 with 8 bits and 4:2:0, HDR mapped to an ordinary screen, which everything plays; or the
-    recording's own bits, chroma and HDR, which some players refuse."""
-    fail_closed: bool = False
-    """Deliver the report but no video where the coverage is in doubt."""
-
-    @model_validator(mode="after")
-    def _check_ranges(self) -> Self:
-        check_range("mask_dilation", self.mask_dilation, 0, 1)
-        check_range("hold_before_ms", self.hold_before_ms, 0, 5000)
-        check_range("hold_after_ms", self.hold_after_ms, 0, 5000)
-        check_range("bridge_ms", self.bridge_ms, 0, 10_000)
-        return self
 
 
 def backend() -> Backend:
@@ -263,8 +225,7 @@ class _Work:
     def _cover_all(
         self, writer: PictureWriter, planes: Planes, full_range: bool, *, mapped: bool
     ) -> tuple[list[int], dict[int, NDArray[np.uint8]]]:
-        preset = PRESETS[self.params.preset]
-        blurrer = Blurrer(planes, preset, self.params.shape, full_range=full_range)
+        blurrer = self._blurrer(planes, full_range=full_range)
         boxes, shown_frames = by_frame(self.all_covers), set(self._shown_frames())
         shown: dict[int, NDArray[np.uint8]] = {}
         wanted = Wanted(
@@ -291,11 +252,22 @@ class _Work:
         picture = frame.data.reshape(high, wide, 3)
         colours = np.ascontiguousarray(np.moveaxis(picture, 2, 0)).ravel()
         planes = Planes(wide, high, "yuv444p")
-        blurrer = Blurrer(planes, PRESETS[self.params.preset], self.params.shape, rgb=True)
+        blurrer = self._blurrer(planes, rgb=True)
         blurrer.cover(colours, by_frame(self.all_covers).get(0, ()))
         covered = np.moveaxis(colours.reshape(3, high, wide), 0, 2)
         place = write_still(self.job.workdir / "anonymised", covered, self.job.media)
         return self._video(*place), {0: thumbnail(np.ascontiguousarray(covered))}
+
+    def _blurrer(self, planes: Planes, *, full_range: bool = False, rgb: bool = False) -> Blurrer:
+        wanted = self.params
+        return Blurrer(
+            planes,
+            PRESETS[wanted.preset],
+            wanted.shape,
+            soft_edge=wanted.soft_edge,
+            full_range=full_range,
+            rgb=rgb,
+        )
 
     def _check_known(self, frame: Frame, time_ms: float) -> None:
         """Does the summary speak of this frame? One that it does not know might show a face."""
@@ -309,6 +281,7 @@ class _Work:
         meta = {
             **self._common_meta(),
             "shape": self.params.shape,
+            "soft_edge": self.params.soft_edge,
             "face_count": len(self.summary.tracks),
             "faces_covered": len(self.covers),
             "frames_covered": self.frames_covered,

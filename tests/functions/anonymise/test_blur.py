@@ -122,3 +122,21 @@ def test_nothing_finer_than_four_pixels_is_left_of_a_small_face(preset: str) -> 
     box = np.array([20.0, 10.0, 36.0, 26.0])
     Blurrer(planes, PRESETS[preset], "box", full_range=True).cover(data, [box])
     assert np.ptp(luma[10:26, 20:36].astype(int)) <= 1
+
+
+@pytest.mark.parametrize("shape", ["box", "ellipse"])
+@pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv420p10le"])
+def test_a_soft_edge_lies_outside_the_cover_and_fades_to_nothing(
+    shape: str, pixel_format: str
+) -> None:
+    planes = Planes(*SIZE, pixel_format)
+    hard, soft = (np.full(planes.size_bytes, 0, np.uint8) for _ in range(2))
+    for data, edge in ((hard, 0.0), (soft, 0.4)):
+        planes.split(data)[0][...] = 200
+        blurrer = Blurrer(planes, PRESETS["solid"], shape, soft_edge=edge, full_range=True)  # type: ignore[arg-type]
+        blurrer.cover(data, [BOX])
+    before, after = planes.split(hard)[0], planes.split(soft)[0]
+    assert (after[before == 0] == 0).all(), "what the cover hides stays hidden"
+    row = after[30].astype(int)
+    assert (np.diff(row[45:85]) >= 0).all() and row[72] < row[76] < 200
+    assert (row[84:] == 200).all(), "ten pixels beyond the edge and their half are as they were"

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from functions.anonymise.faces import ENGINE, FacesParams
+from functions.anonymise.face_params import FacesParams
+from functions.anonymise.faces import ENGINE
 from functions.detect import regions
 from functions.detect.centerface import FaceDetector
 from shared.contracts.region_summary import Unsure
