@@ -6,10 +6,13 @@ instead, without its recording.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.transcribe.backends import stub_backend, whisper_backend
 from functions.transcribe.caption_files import ShownParams, document, layout_for, with_files
+from functions.transcribe.cue_shape import join_cues, split_cue
 from functions.transcribe.transcript import edit_cue, make_transcript
 from functions.transcribe.words import WordsParams, nobody_listened, words_given
 from shared.contracts.asr_transcript import Transcript
@@ -23,20 +26,38 @@ STUB_VERSION = "captions_stub_v2"
 
 
 class CueEdit(BaseModel):
-    """One cue's new text."""
+    """One cue's new text, or its parting, or its joining with the next one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cue: int = Field(ge=1)
-    """Its index, from 1."""
-    text: str
+    """Its index, from 1, as the edits before this one leave them."""
+    text: str | None = None
+    split_after: int | None = Field(default=None, ge=1)
+    """So many of its words stay; a new cue says the others."""
+    join: Literal[True] | None = None
+    """The cue and the next one become one."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if [self.text, self.split_after, self.join].count(None) != 2:
+            raise ValueError("an edit has one of text, split_after and join")
+        return self
+
+    def of(self, transcript: Transcript) -> Transcript:
+        """The transcript's next version."""
+        if self.text is not None:
+            return edit_cue(transcript, self.cue, self.text)
+        if self.split_after is not None:
+            return split_cue(transcript, self.cue, self.split_after)
+        return join_cues(transcript, self.cue)
 
 
 class CaptionsParams(WordsParams, ShownParams):
     """What the speech is, which ``transcribe.words`` is told; how it is shown; and a person's edits."""
 
     edits: tuple[CueEdit, ...] = ()
-    """For a request on a transcript: new texts of its cues, in this order."""
+    """For a request on a transcript: what changes of its cues, in this order."""
 
 
 def backend() -> Backend:
@@ -55,7 +76,7 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
-    """Lay out, or edit. Raises ``ValidationError``, and ``NotFound`` as ``words_given`` and ``edit_cue``."""
+    """Lay out, or edit; raises as ``words_given`` and ``CueEdit.of``."""
     if job.source.suffix == ".json":
         return _edit(job, params)
     if params.edits:
@@ -75,7 +96,7 @@ def _edit(job: Job, params: CaptionsParams) -> Result:
     if not (params.edits or params.speaker_names):
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
     for edit in params.edits:
-        transcript = edit_cue(transcript, edit.cue, edit.text)
+        transcript = edit.of(transcript)
     if not params.edits:  # a new name is a new version, too
         transcript = transcript.model_copy(update={"version": transcript.version + 1})
     return with_files(job, params.written_as(transcript))

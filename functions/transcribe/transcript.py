@@ -76,6 +76,13 @@ def _lines(transcript: Transcript, words: Sequence[SpokenWord], text: str) -> Se
     own = [line for line in (_trimmed(line) for line in text.split("\n")) if line]
     if 1 < len(own) <= profile.lines and all(columns(line) <= most for line in own):
         return own
+    return lines_of(transcript, words)
+
+
+def lines_of(transcript: Transcript, words: Sequence[SpokenWord]) -> Sequence[str]:
+    """Words as a cue's lines; raises ``ValidationError`` where they do not fit the profile's."""
+    profile = profile_named(transcript.profile).to_read(transcript.language)
+    most = profile.reading.line_columns
     lines = break_lines(words, most, profile.lines, grammar_of(transcript.language))
     if len(lines) > profile.lines:
         raise ValidationError("text", f"does not fit {profile.lines} lines of {most} columns")
