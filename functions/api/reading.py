@@ -22,6 +22,7 @@ from shared.pipeline import KINDS
 from shared.runs.downloads import stored_file
 from shared.runs.erasing import erase_asset
 from shared.runs.gathering import gather
+from shared.runs.records import change_run
 from shared.runs.views import (
     lineage,
     list_runs,
@@ -48,13 +49,13 @@ def routes(home: Home) -> APIRouter:
     """The reading endpoints over a home."""
     router = APIRouter()
     _assets(router, home)
+    _runs(router, home)
     _artifacts(router, home)
     _texts(router, home)
     return router
 
 
 def _assets(router: APIRouter, home: Home) -> None:
-    documents = home.documents
 
     @router.get("/me", tags=["identity"])
     def me(request: Request, ctx: Caller) -> Response:
@@ -107,6 +108,10 @@ def _assets(router: APIRouter, home: Home) -> None:
         told = {"asset_id": asset_id, "run_id": erased.run_id, "removed": erased.removed}
         return answer(request, {**told, "links": {"run": f"/runs/{erased.run_id}"}})
 
+
+def _runs(router: APIRouter, home: Home) -> None:
+    documents = home.documents
+
     @router.get("/runs", tags=["runs"])
     def runs(request: Request, ctx: Caller, page: Paged, asset_id: AssetFilter = None) -> Response:
         """The runs, newest first, without their artifacts."""
@@ -120,6 +125,12 @@ def _assets(router: APIRouter, home: Home) -> None:
         ]
         following = rows[-1]["run_id"] if len(found) > page.limit else None
         return answer(request, merged(rows, "runs", following))
+
+    @router.put("/runs/{run_id}/dismissed", tags=["runs"], status_code=204)
+    def dismiss(ctx: Caller, run_id: Id) -> Response:
+        """Note that somebody has seen how the run went: lists need not show it first any more."""
+        change_run(documents, ctx, run_id, dismissed=True)
+        return Response(status_code=204)
 
 
 def _behind(runs: list[Run], after: str | None) -> list[Run]:

@@ -73,6 +73,8 @@ class RunAnswer(_Open):
     asset_id: str | None
     state: str
     created_at: float
+    dismissed: bool
+    """Somebody has seen that it failed."""
     steps: list[StepShown]
     links: dict[str, str | None]
 

@@ -140,5 +140,7 @@ class Run(BaseModel):
     """The last step alone is done; of the others what is known is taken, and nothing made."""
     created_at: float
     """Unix seconds."""
+    dismissed: bool = False
+    """It failed, and somebody has seen that: lists need not show it first any more."""
     damaged: str | None = None
     """Why its document cannot be read; the rest is then as good as unknown."""

@@ -117,7 +117,8 @@ def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     shown = run_object(home, ctx, run_id)
     for step in shown["steps"]:
         step["artifacts"] = [public_artifact(artifact) for artifact in step["artifacts"]]
-    return {**shown, "created_at": run.created_at, "links": _run_links(run)}
+    told = {"created_at": run.created_at, "dismissed": run.dismissed, "links": _run_links(run)}
+    return {**shown, **told}
 
 
 def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any]:
@@ -130,6 +131,7 @@ def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any
         "state": "failed" if run.damaged else run_state(steps),
         **({"error": _damage(run)} if run.damaged else {}),
         "created_at": run.created_at,
+        "dismissed": run.dismissed,
         "steps": [public_step_row(record) for record in steps],
         "links": _run_links(run),
     }

@@ -200,3 +200,16 @@ def test_text_that_is_no_text_is_refused(desk: Desk) -> None:
     for path in ("/steps/toy/one", "/timelines"):
         keyed = {"Content-Type": "application/json", "Idempotency-Key": "k"}
         assert desk.client.post(path, content=body, headers=keyed).status_code == 422
+
+
+def test_a_failed_run_is_dismissed_for_everybody(desk: Desk) -> None:
+    run = desk.recording(params={"toy.one": {"fail": "permanent"}})["run_id"]
+    (row,) = desk.client.get("/runs").json()["runs"]
+    assert row["dismissed"] is False
+    assert desk.as_tenant("t2").put(f"/runs/{run}/dismissed").status_code == 404
+    for _ in range(2):
+        assert desk.client.put(f"/runs/{run}/dismissed").status_code == 204
+    (row,) = desk.client.get("/runs").json()["runs"]
+    whole = desk.client.get(f"/runs/{run}").json()
+    assert row["dismissed"] and whole["dismissed"]
+    assert whole["steps"], "and nothing else has changed"
