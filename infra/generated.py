@@ -189,7 +189,8 @@ def _type_of(told: Mapping[str, Any]) -> str:
     if told["type"] == "array":
         return f"list of {_type_of(told['items'])}"
     if told["type"] == "object":
-        return f"map of text to {_type_of(told['additionalProperties'])}"
+        held = told["additionalProperties"]
+        return f"map of text to {'anything' if held is True else _type_of(held)}"
     plain: str = told["type"]
     return {"string": "text", "boolean": "true or false"}.get(plain, plain)
 

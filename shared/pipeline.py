@@ -271,6 +271,22 @@ STEPS: tuple[Step, ...] = (
         wants={"detect.visual_meta": ("visual_meta",)},
     ),
     Step(
+        "edit.cut",
+        title="Cuts",
+        path="/audio/edit-list/make",
+        takes="audio",
+        produces=(
+            Kind(
+                "edit_list",
+                "Cuts, listed",
+                demands=("rules", "duration_ms", "new_duration_ms", "edits", "removed_ms"),
+            ),
+        ),
+        needs={**_ACTIVITY, "transcribe.words": ("audio_words",)},
+        wants={"detect.phrases": ("audio_phrases",), "detect.visual_meta": ("visual_meta",)},
+        default=False,
+    ),
+    Step(
         "perform.pattern",
         title="Perform",
         path="/audio/patterns/perform",

@@ -10,6 +10,7 @@ from shared.contracts.audio_loudness import Loudness
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.coverage_report import CoverageReport
 from shared.contracts.detections import HitDetections, LoopDetections, PhraseDetections
+from shared.contracts.edit_list import EditList
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.result_document import ResultDocument
 from shared.contracts.semantic_timeline import SemanticTimeline
@@ -29,6 +30,7 @@ _MODELS: tuple[type[ResultDocument], ...] = (
     VisualMeta,
     CoverageReport,
     ShotList,
+    EditList,
 )
 CONTENTS: Mapping[str, type[ResultDocument]] = {model.kind: model for model in _MODELS}
 """Kind -> the model of its JSON. Docs and the API's description derive from it."""

@@ -22,6 +22,7 @@ module "rushes" {
   sizes = {
     anonymise  = { max_instances = 5 }
     detect     = { max_instances = 5 }
+    edit       = { max_instances = 5 }
     perform    = { max_instances = 5 }
     probe      = { max_instances = 10 }
     render     = { max_instances = 5 }

@@ -45,10 +45,11 @@ def models_in(folder: Path) -> str:
 
 def processed(folder: Path) -> dict[str, Path]:
     """Kind -> the document of it that an upload of the clip leaves."""
-    steps = ",".join((*default_steps(), "render.origin"))
+    steps = ",".join((*default_steps(), "render.origin", "edit.cut"))
     clips = f"render.origin.clips={json.dumps(CLIPS)}"
+    cuts = "edit.cut.drop_ranges=[[500, 1500]]"
     told = ["process", str(clip_of_demo(folder)), "--data", str(folder / "data"), "--json"]
-    ran = CliRunner().invoke(rushes, [*told, "--steps", steps, "--param", clips])
+    ran = CliRunner().invoke(rushes, [*told, "--steps", steps, "--param", clips, "--param", cuts])
     assert ran.exit_code == 0, ran.output
     (only,) = json.loads(ran.stdout)["runs"]
     return {

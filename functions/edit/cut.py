@@ -1,0 +1,193 @@
+"""``edit.cut``: from what is said and heard to a list of edits, each with its reason, time and confidence.
+
+silences            quiet, and no word                                    (silences)
+fillers             words of a list; voice that is held, without a word   (fillers)
+repeats             said twice, or begun anew                             (repeats)
+breaths             noise between words                                   (breaths)
+chosen, kept        words, stretches, speakers, phrases                   (chosen)
+privacy             bleeped, muted or cut                                 (privacy)
+
+Nothing is rendered: the list says what is to be left out, and can be changed. Every cut lies in the
+quietest 20 ms beside a word, at a zero crossing (cut_points), and never inside a word that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeVar
+
+from functions.edit.breaths import breaths
+from functions.edit.chosen import dropped, not_kept
+from functions.edit.cut_points import Sound, decoded
+from functions.edit.cut_rules import CutParams
+from functions.edit.fillers import FILLERS, hesitations
+from functions.edit.privacy import silenced
+from functions.edit.repeats import said_twice
+from functions.edit.silences import silences
+from functions.edit.spoken_phrases import said_at
+from functions.edit.word_cuts import cut_words
+from shared.contracts.audio_activity import AudioActivity
+from shared.contracts.audio_words import AudioWords
+from shared.contracts.detections import PhraseDetections
+from shared.contracts.edit_list import Edit, EditList
+from shared.contracts.result_document import ResultDocument
+from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
+from shared.contracts.visual import VisualMeta
+from shared.editing.edit_lists import edit_list_of, jump_cuts_ms, new_edit, removed_ms
+from shared.errors import NotFound
+
+Read = TypeVar("Read", bound=ResultDocument)
+
+_SLIVER_MS = 40.0
+"""What is left between two cuts, shorter than this and without a word, goes with them."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All that is known of a recording's sound."""
+
+    activity: AudioActivity
+    spoken: AudioWords
+    phrases: PhraseDetections | None
+    """``None``: nobody parted them."""
+    sound: Sound
+
+
+def run(job: Job, params: CutParams, backend: Backend) -> Result:
+    """Find. Raises ``NotFound``, ``ValidationError``, and as ``audio_blocks`` does."""
+    activity = _given(job, "detect.activity", AudioActivity)
+    spoken = _given(job, "transcribe.words", AudioWords)
+    if activity is None or spoken is None:
+        raise NotFound("result of", "transcribe.words" if activity else "detect.activity")
+    phrases = _given(job, "detect.phrases", PhraseDetections)
+    sound = decoded(job, activity.duration_ms, lambda done: job.progress(0.8 * done))
+    made = edits_of(Heard(activity, spoken, phrases, sound), params)
+    path = job.workdir / "edit_list.json"
+    made.write(path)
+    shots = _given(job, "detect.visual_meta", VisualMeta)
+    output = Output(EditList.kind, EditList.kind, path, "application/json", _meta(made, shots))
+    job.progress(1.0)
+    unheard = params.by_words and not spoken.transcribed
+    state = StepState.DEGRADED if unheard else StepState.DONE
+    return Result([output], state, "; ".join(made.notices) or None)
+
+
+def edits_of(heard: Heard, params: CutParams) -> EditList:
+    """The list that the rules make. Raises ``ValidationError`` where a rule names what is not there."""
+    found = _without_slivers(_by_rules(heard, params), heard.spoken.words)
+    return edit_list_of(
+        _doubted(found, params.least_confidence),
+        heard.sound.length,
+        heard.sound.sample_rate_hz,
+        rules=_told(params),
+        notices=_notices(params, heard.spoken, heard.sound),
+    )
+
+
+def _given(job: Job, step: str, model: type[Read]) -> Read | None:
+    """What an earlier step made; ``None`` where it made nothing."""
+    given = job.inputs.get(step, ())
+    return model.read(given[0].path) if given else None
+
+
+def _by_rules(heard: Heard, params: CutParams) -> Iterator[Edit]:
+    activity, spoken, sound = heard.activity, heard.spoken, heard.sound
+    words = spoken.words
+    if params.silence_ms is not None:
+        yield from silences(activity, sound, words, params)
+    yield from _words_cut(sound, spoken, params)
+    if params.fillers:
+        yield from hesitations(activity, sound, words)
+    if params.breaths:
+        yield from breaths(activity, sound, words)
+    yield from dropped(sound, words, params)
+    yield from not_kept(sound, spoken, heard.phrases, params)
+    yield from silenced(sound, words, params)
+
+
+def _words_cut(sound: Sound, spoken: AudioWords, params: CutParams) -> Iterator[Edit]:
+    """Fillers, those in a row together; and what is said twice."""
+    words = spoken.words
+    usual = FILLERS.get(spoken.language, ()) if params.fillers else ()
+    fillers = frozenset(
+        at
+        for first, last in said_at(words, (*usual, *params.filler_words))
+        for at in range(first, last)
+    )
+    for _, group in groupby(enumerate(sorted(fillers)), key=lambda pair: pair[1] - pair[0]):
+        run = [at for _, at in group]
+        surely = min(words[at].probability for at in run) ** 0.5
+        yield from _some(cut_words(sound, words, run[0], run[-1] + 1, "filler", surely))
+    if params.repeats:
+        for one in said_twice(words, spoken.language, fillers):
+            yield from _some(
+                cut_words(sound, words, one.first, one.last, one.reason, one.confidence)
+            )
+
+
+def _some(edit: Edit | None) -> Iterator[Edit]:
+    if edit is not None:
+        yield edit
+
+
+def _without_slivers(edits: Iterable[Edit], words: Sequence[SpokenWord]) -> Iterator[Edit]:
+    """The same, cuts that nearly touch with no word between them made to touch."""
+    reached: Edit | None = None
+    for edit in sorted(edits, key=lambda one: (one.start_ms, one.end_ms)):
+        if edit.action != "cut":
+            yield edit
+            continue
+        made = edit
+        if reached and 0 < edit.start_ms - reached.end_ms < _SLIVER_MS:
+            low, high = reached.end_ms, edit.start_ms
+            if not any(word.start_ms < high and word.end_ms > low for word in words):
+                stretch = (low, edit.end_ms)
+                made = new_edit("cut", edit.reason, stretch, edit.confidence, text=edit.text)
+        if reached is None or made.end_ms > reached.end_ms:
+            reached = made
+        yield made
+
+
+def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
+    return [
+        edit.model_copy(update={"taken_back": True}) if edit.confidence < least else edit
+        for edit in edits
+    ]
+
+
+def _notices(params: CutParams, spoken: AudioWords, sound: Sound) -> Iterator[str]:
+    if params.by_words and not spoken.transcribed:
+        yield "rules about words were not followed: nothing was transcribed"
+    elif params.fillers and spoken.language not in FILLERS:
+        yield f"no filler words are known of language {spoken.language}: only voice without a word"
+    if sound.damage is not None:
+        yield f"not all of the sound could be decoded ({sound.damage})"
+
+
+def _told(params: CutParams) -> dict[str, Any]:
+    """The rules as the list tells them: without what is to be heard and read nowhere."""
+    rules = params.model_dump(mode="json", exclude_defaults=True)
+    return rules | ({"privacy_words": len(params.privacy_words)} if params.privacy_words else {})
+
+
+def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
+    standing = made.standing
+    reasons = sorted({edit.reason for edit in standing})
+    told: dict[str, Any] = {
+        "rules": dict(made.rules),
+        "duration_ms": made.duration_ms,
+        "new_duration_ms": made.new_duration_ms,
+        "edits": {reason: sum(edit.reason == reason for edit in standing) for reason in reasons},
+        "removed_ms": removed_ms(made),
+        "proposals": len(made.edits) - len(standing),
+    }
+    if shots is not None:
+        told["jump_cuts"] = len(jump_cuts_ms(made, shots))
+    return told
+
+
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-1"), run)

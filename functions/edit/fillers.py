@@ -1,0 +1,127 @@
+"""Fillers: words that only fill a pause, and voice without a word that sounds like one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.edit.cut_points import Gone, Sound, cut_between
+from functions.edit.silences import voice_bins
+from shared.contracts.audio_activity import AudioActivity
+from shared.contracts.edit_list import Edit
+from shared.contracts.spoken_word import SpokenWord
+from shared.editing.edit_lists import new_edit
+from shared.sound.levels import BIN_MS
+from shared.sound.levels import runs as runs_of
+
+_HUM = ("hm", "hmm", "hmmm", "mm", "mmm")
+FILLERS: Mapping[str, tuple[str, ...]] = {
+    "en": ("um", "umm", "uh", "uhh", "uhm", "er", "erm", "ehm", *_HUM),
+    "de": ("äh", "ähh", "ähm", "öh", "öhm", "ehm", *_HUM),
+    "fr": ("euh", "euhm", "heu", *_HUM),
+    "es": ("eh", "ehm", "em", *_HUM),
+    "it": ("ehm", "uhm", *_HUM),
+    "pt": ("hum", "ahn", "hã", *_HUM),
+    "nl": ("eh", "ehm", "uh", "uhm", *_HUM),
+    "sv": ("eh", "öh", "öhm", *_HUM),
+    "da": ("øh", "øhm", *_HUM),
+    "no": ("eh", "øh", "ehm", *_HUM),
+    "pl": ("yyy", "eee", "ehm", *_HUM),
+    "ru": ("э", "ээ", "эээ", "эм", "эмм", "мм", "ммм"),
+    "ja": ("えっと", "えーと", "ええと", "えー", "うーん"),
+}
+"""Language -> what nobody means to say. What is also a word there ("um" in German) is not among them."""
+
+_VOICE = 0.35
+_LEAST_MS, _MOST_MS = 130.0, 1500.0
+_FROM_WORD_MS = 30.0
+_BELOW_SPEECH_LU = 22.0
+_FRAME_MS, _HOP_MS = 40, 10
+_LOWEST_HZ, _HIGHEST_HZ = 60, 400
+_PERIODIC, _PERIODIC_SHARE = 0.55, 0.6
+_STEADY_DB, _MOVING_DB = 2.5, 7.5
+"""The mean distance of its spectrum from its own mean: of a held vowel, and of a word. Between them lies
+"um", and lie words that the recogniser passed over: no more than a proposal."""
+
+
+def hesitations(
+    activity: AudioActivity, sound: Sound, words: Sequence[SpokenWord]
+) -> Iterator[Edit]:
+    """Voice between words that is held: voiced throughout, its spectrum hardly moving."""
+    level = activity.level_lufs.values()
+    loud = activity.heard.integrated_lufs
+    if activity.voice is None or loud is None:
+        return
+    voice = voice_bins(activity, len(level))
+    heard = (voice >= _VOICE) & (level > loud - _BELOW_SPEECH_LU)
+    for low_ms, high_ms in _gaps(words, sound):
+        first, last = int(-(-low_ms // BIN_MS)), int(high_ms // BIN_MS)
+        for begin, end in runs_of(heard[first:last]):
+            start_ms, end_ms = (float((first + at) * BIN_MS) for at in (begin, end))
+            beside = start_ms - low_ms < _FROM_WORD_MS and low_ms > 0
+            if beside or not _LEAST_MS <= end_ms - start_ms <= _MOST_MS:
+                continue  # a word's end that rings on, or more than a filler
+            voiced = float(voice[first + begin : first + end].mean())
+            if (surely := _held(sound, start_ms, end_ms) * voiced**0.5) > 0:
+                cut = cut_between(sound, Gone(low_ms, start_ms, end_ms, high_ms))
+                yield new_edit("cut", "filler", cut, surely)
+
+
+def _gaps(words: Sequence[SpokenWord], sound: Sound) -> Iterator[tuple[float, float]]:
+    """Where no word is said, in ms."""
+    end_ms = sound.ms(sound.length)
+    edges = [(0.0, 0.0), *sorted((w.start_ms, w.end_ms) for w in words), (end_ms, end_ms)]
+    reached = 0.0
+    for one, other in pairwise(edges):
+        reached = max(reached, one[1])
+        if other[0] - reached >= _LEAST_MS:
+            yield float(reached), float(other[0])
+
+
+def _held(sound: Sound, start_ms: float, end_ms: float) -> float:
+    """How surely it is one held sound, 0 to 1."""
+    part = sound.part(sound.at(start_ms), sound.at(end_ms))
+    frames = _frames(part, sound.sample_rate_hz)
+    if len(frames) < 3:
+        return 0.0
+    share = float((_periodicity(frames, sound.sample_rate_hz) > _PERIODIC).mean())
+    if share < _PERIODIC_SHARE:
+        return 0.0
+    moving = (_movement_db(frames, sound.sample_rate_hz) - _STEADY_DB) / (_MOVING_DB - _STEADY_DB)
+    return share * float(np.clip(1 - moving, 0, 1))
+
+
+def _frames(part: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """``(frames, samples)``, each 40 ms, every 10 ms."""
+    size, hop = rate_hz * _FRAME_MS // 1000, rate_hz * _HOP_MS // 1000
+    if len(part) < size:
+        return np.zeros((0, size))
+    return np.lib.stride_tricks.sliding_window_view(part, size)[::hop]
+
+
+def _periodicity(frames: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """The highest normalised autocorrelation at a voice's periods, of each frame."""
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    size = 2 * frames.shape[1]
+    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    lags = np.fft.irfft(power, size)[:, : frames.shape[1]]
+    overlap = 1 - np.arange(frames.shape[1]) / frames.shape[1]
+    normal = lags / np.maximum(lags[:, :1] * np.maximum(overlap, 0.25), 1e-12)
+    return np.asarray(normal[:, rate_hz // _HIGHEST_HZ : rate_hz // _LOWEST_HZ + 1].max(axis=1))
+
+
+def _movement_db(frames: NDArray[np.float64], rate_hz: int) -> float:
+    """How far the spectrum's shape is from its own mean, in dB; bands of a third of an octave."""
+    power = np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]))) ** 2
+    hz = np.fft.rfftfreq(frames.shape[1], 1 / rate_hz)
+    edges = 200 * 2 ** (np.arange(14) / 3)
+    bands = np.stack(
+        [power[:, (hz >= low) & (hz < high)].sum(axis=1) for low, high in pairwise(edges)], axis=1
+    )
+    level = 10 * np.log10(bands + 1e-9)
+    level = np.maximum(level, level.max(axis=1, keepdims=True) - 40)
+    shape = level - level.mean(axis=1, keepdims=True)
+    return float(np.abs(shape - shape.mean(axis=0)).mean())

@@ -1,0 +1,47 @@
+"""What nobody is to hear: words of a list, and numbers, silenced from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from functions.edit.cut_points import Sound
+from functions.edit.cut_rules import CutParams
+from functions.edit.spoken_phrases import letters_of, said_at
+from functions.edit.word_cuts import cut_words
+from shared.contracts.edit_list import Edit
+from shared.contracts.spoken_word import SpokenWord
+from shared.editing.edit_lists import new_edit
+
+_BESIDE_MS = 60.0
+"""So much of the pauses beside it is silenced, too: a name is known by its first sound."""
+_INTO_MS = 15.0
+"""Where a neighbour touches it, so much of that: a border between two words is nowhere sharp."""
+
+
+def private_words(words: Sequence[SpokenWord], params: CutParams) -> Iterator[tuple[int, int]]:
+    """``[first, last)`` of what is private."""
+    yield from said_at(words, params.privacy_words, owned=True)
+    if params.privacy_numbers:
+        for at, word in enumerate(words):
+            if any(sign.isdigit() for sign in letters_of(word.text)):
+                yield at, at + 1
+
+
+def silenced(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Iterator[Edit]:
+    """Each of them bleeped, muted or cut, whole."""
+    end_ms = sound.ms(sound.length)
+    for first, last in sorted(set(private_words(words, params))):
+        if params.privacy_action == "cut":
+            cut = cut_words(sound, words, first, last, "privacy")
+            if cut is not None:
+                # What it says must not be read in the list, either.
+                yield cut.model_copy(update={"text": None})
+            continue
+        before_ms = max((word.end_ms for word in words[:first][-50:]), default=0)
+        after_ms = min((word.start_ms for word in words[last : last + 50]), default=end_ms)
+        said = words[first:last]
+        low_ms, high_ms = said[0].start_ms, max(word.end_ms for word in said)
+        start_ms = min(low_ms, max(low_ms - _BESIDE_MS, before_ms)) - _INTO_MS
+        stop_ms = max(high_ms, min(high_ms + _BESIDE_MS, after_ms)) + _INTO_MS
+        start, stop = sound.at(max(start_ms, 0)), sound.at(min(stop_ms, end_ms))
+        yield new_edit(params.privacy_action, "privacy", (sound.ms(start), sound.ms(stop)))
