@@ -22,6 +22,8 @@ ACTIVITY = "detect.activity"
 
 _ACTIVITY: Mapping[str, tuple[str, ...]] = {ACTIVITY: ("audio_activity",)}
 _SEGMENT = ("start_ms", "end_ms", "score", "confidence")
+_PACK = ("outcomes", "min_quality_score", "members")
+_CUTS = ("rules", "duration_ms", "new_duration_ms", "edits", "removed_ms")
 _SEGMENT_SUMMARY = ("duration_ms", "segment_count")
 _SOUND = ("preset_id", "dry_wet", "knob_values")
 _MIX = (
@@ -133,14 +135,7 @@ STEPS: tuple[Step, ...] = (
         title="Sample pack",
         path="/audio/samples/pack",
         takes="audio",
-        produces=(
-            Kind(
-                "audio_sample_pack",
-                "Sample pack",
-                demands=("outcomes", "min_quality_score", "members"),
-            ),
-            PREVIEW,
-        ),
+        produces=(Kind("audio_sample_pack", "Sample pack", demands=_PACK), PREVIEW),
         needs={
             "detect.hits": ("audio_hit", "audio_hits"),
             "detect.loops": ("audio_loop", "audio_loops"),
@@ -275,13 +270,7 @@ STEPS: tuple[Step, ...] = (
         title="Cuts",
         path="/audio/edit-list/make",
         takes="audio",
-        produces=(
-            Kind(
-                "edit_list",
-                "Cuts, listed",
-                demands=("rules", "duration_ms", "new_duration_ms", "edits", "removed_ms"),
-            ),
-        ),
+        produces=(Kind("edit_list", "Cuts, listed", demands=_CUTS),),
         needs={**_ACTIVITY, "transcribe.words": ("audio_words",)},
         wants={"detect.phrases": ("audio_phrases",), "detect.visual_meta": ("visual_meta",)},
         default=False,
