@@ -18,7 +18,13 @@ from shared.contracts.artifact import COMMON_META, Kind
 from shared.contracts.artifact_contents import CONTENTS
 from shared.contracts.result_document import ResultDocument
 from shared.contracts.row import Step
-from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
+from shared.contracts.topics import (
+    DEAD_TOPIC,
+    RESULTS_TOPIC,
+    SUBSCRIBED_WITH,
+    UPLOADS_TOPIC,
+    steps_topic,
+)
 from shared.errors import Permanent, RushesError, Transient
 from shared.homes.home import consumed_topics
 from shared.pipeline import KINDS, STEPS, functions
@@ -204,6 +210,7 @@ def terraform_table() -> str:
     table = {
         "note": "Written by `python -m infra.generated`; a test fails when it is stale.",
         "topics": {"uploads": UPLOADS_TOPIC, "results": RESULTS_TOPIC, "dead": DEAD_TOPIC},
+        "filters": {topic: f"attributes:{name}" for topic, name in SUBSCRIBED_WITH.items()},
         "functions": {name: _deployed(name) for name in deployed_functions()},
     }
     return json.dumps(table, indent=2) + "\n"

@@ -36,10 +36,10 @@ from shared.messages.webhooks import (
     load_webhook,
     replay,
     save_webhook,
-    setting_path,
     shown_webhook,
 )
 from shared.pipeline import PROBE, step_named, with_needs
+from shared.runs.results import webhook_path
 from shared.steps.preparing import check_params
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -226,7 +226,7 @@ def _webhooks(home: Home) -> APIRouter:
     @router.delete("/settings/webhooks", status_code=204)
     def unset_webhook(ctx: Caller) -> Response:
         """Tell nobody any more."""
-        if not documents.delete(setting_path(ctx)):
+        if not documents.delete(webhook_path(ctx)):
             raise NotFound("setting", "webhooks")
         return Response(status_code=204)
 

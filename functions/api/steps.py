@@ -180,7 +180,7 @@ def _check(home: Home, ctx: RequestContext, step_request: StepRequest) -> None:
 def _shown(request: Request, home: Home, ctx: RequestContext, run_id: str, row: Step) -> Response:
     """The run, with the asked step's result once it has settled."""
     run = public_run(home, ctx, run_id)
-    record = load_records(home.documents, ctx, run_id).get(row.name)
+    record = load_records(home.documents, ctx, run_id, (row.name,)).get(row.name)
     settled = record is not None and record.state.settled
     result = None
     if record is not None and record.state.delivered and record.artifact_ids:

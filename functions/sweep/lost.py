@@ -63,7 +63,7 @@ def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:
         return _RUN_GONE
     except BackendFailed:
         return "its run's document cannot be read"
-    record = load_records(home.documents, ctx, claim.run_id).get(claim.step)
+    record = load_records(home.documents, ctx, claim.run_id, (claim.step,)).get(claim.step)
     if record is not None and record.state.settled:
         return f"its step was settled otherwise: {record.state.value}"
     return ""

@@ -30,7 +30,7 @@ from functions.wiring import engine_of
 from infra.local.handlers import handler_of
 from shared.contracts.context import RequestContext
 from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC
-from shared.homes.bus import Bus
+from shared.homes.bus import Bus, Outgoing
 from shared.homes.documents import Documents
 from shared.homes.home import consumed_topics, open_home
 from shared.homes.objects import Objects
@@ -53,14 +53,17 @@ _DOCUMENTS = {
     "get": "document_reads",
     "get_all": "document_reads",
     "list": "document_reads",
+    "newest": "document_reads",
     "list_group": "document_reads",
     "create": "document_writes",
+    "create_all": "document_writes",
     "update": "document_writes",
     "put": "document_writes",
     "delete": "document_deletes",
 }
 _OBJECTS = {
     "put": "objects_written",
+    "create_all": "objects_written",
     "copy": "objects_written",
     "list": "object_lists",
     "stat": "object_reads",
@@ -81,10 +84,12 @@ class Counted:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             answer = found(*args, **kwargs)
-            if name == "get_all":
+            if name in ("get_all", "create_all"):
                 self._counts[self._names[name]] += len(args[0])
+                if self._names[name] == "objects_written":
+                    self._counts["object_bytes"] += sum(info.size for info in answer.values())
                 return answer
-            if name in ("list", "list_group"):
+            if name in ("list", "newest", "list_group"):
                 return self._each(self._names[name], answer)
             self._counts[self._names[name]] += 1
             if name in ("put", "copy") and hasattr(answer, "size"):
@@ -107,6 +112,11 @@ class CountedBus:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Publish and count each."""
+        for one in messages:
+            self.publish(one.topic, one.data, one.attributes)
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         """Publish and count, and remember what failed."""

@@ -8,7 +8,7 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 from google.protobuf.duration_pb2 import Duration
 
-from shared.contracts.topics import DEAD_TOPIC
+from shared.contracts.topics import DEAD_TOPIC, SUBSCRIBED_WITH
 from shared.homes.home import consumed_topics
 
 ACK_DEADLINE_S = 60
@@ -50,10 +50,12 @@ def _create_topic(publisher: pubsub_v1.PublisherClient, name: str) -> None:
 
 def _subscription(project: str, topic: str) -> pubsub_v1.types.Subscription:
     shortest, longest = _BACKOFF_S
+    having = SUBSCRIBED_WITH.get(topic)
     return pubsub_v1.types.Subscription(
         name=f"projects/{project}/subscriptions/{topic}",
         topic=f"projects/{project}/topics/{topic}",
         ack_deadline_seconds=ACK_DEADLINE_S,
+        filter=f"attributes:{having}" if having else "",
         retry_policy=pubsub_v1.types.RetryPolicy(
             minimum_backoff=Duration(seconds=shortest), maximum_backoff=Duration(seconds=longest)
         ),

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,17 +40,18 @@ _LONGEST_BACKOFF_S = 30.0
 def work(home: Home) -> NoReturn:
     """Pull and handle messages, for ever."""
     topics = consumed_topics()
+    keeper = Keeper(home.bus, home.settings.lease_s)
     while True:
         for delivery in home.bus.pull(list(topics), wait_s=_POLL_S):
-            settle(home, delivery, topics[delivery.subscription])
+            with keeper.keeping(delivery):
+                settle(home, delivery, topics[delivery.subscription])
 
 
 def settle(home: Home, delivery: Delivery, function: str) -> None:
     """Handle one delivery, then acknowledge it or give it back."""
     message = delivery.message
     try:
-        with _kept(home.bus, delivery, home.settings.lease_s):
-            again: Exception | None = deliver(message, home, handler_of(function))
+        again: Exception | None = deliver(message, home, handler_of(function))
     except Exception as error:
         log.error("handler.raised", error_type=type(error).__name__, exc_info=error)
         again = error
@@ -65,27 +67,35 @@ def _delay_s(error: Exception, attempt: int) -> float:
     return float(min(_FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16), _LONGEST_BACKOFF_S))
 
 
-@contextmanager
-def _kept(bus: Bus, delivery: Delivery, deadline_s: float) -> Iterator[None]:
-    """Keep the delivery for as long as it is being handled."""
-    done = threading.Event()
+class Keeper:
+    """One thread that keeps a worker's delivery, whichever it is, for as long as it is being handled."""
 
-    def extend() -> None:
-        while not done.wait(deadline_s / 3):
+    def __init__(self, bus: Bus, deadline_s: float) -> None:
+        self._bus = bus
+        self._deadline_s = deadline_s
+        self._kept: Delivery | None = None
+        threading.Thread(target=self._extend, name="delivery", daemon=True).start()
+
+    @contextmanager
+    def keeping(self, delivery: Delivery) -> Iterator[None]:
+        """While the context lasts, the delivery does not lapse."""
+        self._kept = delivery
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def _extend(self) -> None:
+        while True:
+            time.sleep(self._deadline_s / 3)
+            if (delivery := self._kept) is None:
+                continue
             try:
-                bus.extend(delivery, ack_deadline_s=deadline_s)
+                self._bus.extend(delivery, ack_deadline_s=self._deadline_s)
             except LeaseLost:
-                return
+                continue
             except RushesError as error:
                 log.warning("delivery.not_extended", code=error.code)
-
-    thread = threading.Thread(target=extend, name="delivery", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 class WorkerPool:

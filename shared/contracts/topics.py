@@ -6,8 +6,12 @@ UPLOADS_TOPIC = "uploads"
 """Objects that were finalised in the bucket: for probe."""
 RESULTS_TOPIC = "results"
 """What settled: for webhooks, the console and onlookers."""
+FOR_WEBHOOKS = "webhook"
+"""The attribute of those results whose tenant has a webhook: no others wake that function."""
 DEAD_TOPIC = "steps-dead"
 """What was given up: for the sweep, which keeps it."""
+SUBSCRIBED_WITH = {RESULTS_TOPIC: FOR_WEBHOOKS}
+"""Topic -> the attribute that its consumer's subscription is filtered by; others get all messages."""
 
 
 def steps_topic(function: str) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from shared.contracts.row import Step
 from shared.contracts.step_engine import Engine
-from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
+from shared.contracts.topics import (
+    DEAD_TOPIC,
+    RESULTS_TOPIC,
+    SUBSCRIBED_WITH,
+    UPLOADS_TOPIC,
+    steps_topic,
+)
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
 from shared.homes.objects import Objects
@@ -54,7 +60,8 @@ def open_home(config: Settings, engine_of: Callable[[Step], Engine]) -> Home:
     config.data.mkdir(parents=True, exist_ok=True)
     bus = EmbeddedBus(config.data / "bus.sqlite3")
     for topic in consumed_topics():
-        bus.subscribe(topic, topic, ack_deadline_s=config.lease_s)
+        having = SUBSCRIBED_WITH.get(topic)
+        bus.subscribe(topic, topic, ack_deadline_s=config.lease_s, having=having)
     return Home(
         config,
         EmbeddedObjects(config.data / "objects"),

@@ -22,7 +22,8 @@ class Database:
     """A SQLite file in WAL mode: one connection a process, used by one thread at a time.
 
     ``schema`` is SQL that may run any number of times. Trouble with the file is ``Unavailable``.
-    A committed transaction survives the loss of the process and of the machine's power.
+    A committed transaction survives the loss of the process and of the machine's power; one that is not
+    ``durable`` that of the process, and it is undone as a whole where power goes before the next durable one.
     """
 
     def __init__(self, path: Path, schema: str) -> None:
@@ -30,6 +31,7 @@ class Database:
         self._schema = schema
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._durable = True
         self._forking = False
         _close_around_forks(self)
 
@@ -44,9 +46,12 @@ class Database:
             yield self._connected()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction alone with the file, committed at the end, undone by an exception."""
         with self._lock, self._errors(), self._connected() as connection:
+            if durable is not self._durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
             connection.execute("BEGIN IMMEDIATE")
             yield connection
 
@@ -64,7 +69,7 @@ class Database:
             )
             _enter_wal(connection)
             connection.executescript(f"BEGIN IMMEDIATE; {self._schema}; COMMIT;")
-            self._connection = connection
+            self._connection, self._durable = connection, True  # FULL is SQLite's default
         return self._connection
 
     def _before_fork(self) -> None:

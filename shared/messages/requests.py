@@ -7,6 +7,7 @@ from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
 from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
+from shared.homes.outbox import sent_together
 from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message
 from shared.pipeline import step_named
@@ -42,9 +43,9 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         settled = _attempt(home, row, request, message)
     if settled is None:
         return
-    with trace.span("publish"):
-        publish_settled(home, ctx, run.run_id, settled.record, settled.made)
-        planning.advance(home, ctx, run, row.name)
+    with trace.span("publish"), sent_together(home) as held:
+        publish_settled(held, ctx, run.run_id, settled.record, settled.made)
+        planning.advance(held, ctx, run, row.name)
 
 
 def _attempt(home: Home, row: Step, request: StepRequest, message: Message) -> Settled | None:

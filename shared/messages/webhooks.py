@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName, checked_name
-from shared.contracts.topics import RESULTS_TOPIC
+from shared.contracts.topics import FOR_WEBHOOKS, RESULTS_TOPIC
 from shared.errors import NotFound, Unavailable, ValidationError
 from shared.homes.bus import Bus
 from shared.homes.documents import Documents
+from shared.runs.results import webhook_path
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -83,14 +84,9 @@ class Delivery(BaseModel):
         return made.model_copy(update={"expires_at": begun_at + KEPT_S})
 
 
-def setting_path(ctx: RequestContext) -> str:
-    """Where the setting lives."""
-    return f"{ctx.document_prefix}settings/webhooks"
-
-
 def load_webhook(documents: Documents, ctx: RequestContext, keys: Keys) -> Webhook | None:
     """The tenant's webhook, if it has one; raises ``Unavailable`` where no key opens its secret."""
-    document = documents.get(setting_path(ctx))
+    document = documents.get(webhook_path(ctx))
     if document is None:
         return None
     data = dict(document.data)
@@ -105,7 +101,7 @@ def save_webhook(documents: Documents, ctx: RequestContext, webhook: Webhook, ke
     data = webhook.model_dump(mode="json")
     if keys:
         data[SEALED] = _safe(keys).encrypt(data.pop("secret").encode()).decode()
-    documents.put(setting_path(ctx), data)
+    documents.put(webhook_path(ctx), data)
 
 
 def _opened(token: str, keys: Keys) -> str:
@@ -146,7 +142,7 @@ def replay(documents: Documents, bus: Bus, ctx: RequestContext, identifier: str)
     )
     documents.put(delivery_path(ctx, identifier), fresh.model_dump(mode="json"))
     attributes = {"tenant": ctx.tenant_id, "env": ctx.env, "type": REPLAY, "delivery": identifier}
-    bus.publish(RESULTS_TOPIC, b"", attributes)
+    bus.publish(RESULTS_TOPIC, b"", {**attributes, FOR_WEBHOOKS: "1"})
     return fresh
 
 

@@ -34,6 +34,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects import ObjectInfo
 from shared.homes.objects.fetch import Fetched, fetch_object
+from shared.homes.outbox import sent_together
 from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.lazy_log import get_logger
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
@@ -146,7 +147,7 @@ class _Intake:
             run = load_run(documents, ctx, upload_run_id(self.upload))
         except NotFound:
             return
-        if PROBE not in load_records(documents, ctx, run.run_id):
+        if PROBE not in load_records(documents, ctx, run.run_id, (PROBE,)):
             documents.delete(run_path(ctx, run.run_id))
             return
         taken = Lease.take(documents, ctx, self._wanted(run))
@@ -215,8 +216,8 @@ class _Intake:
         run = change_run(
             self.home.documents, self.upload.ctx, run.run_id, **self._plan(wishes, asset)
         )
-        with trace.span("publish"):
-            planning.start(self.home, self.upload.ctx, run, asset)
+        with trace.span("publish"), sent_together(self.home) as held:
+            planning.start(held, self.upload.ctx, run, asset)
         with trace.span("settle"):
             told = "; ".join(asset.media.every_notice) or None
             return lease.settle_done("done", asset_id=asset.asset_id, reason=told)

@@ -15,7 +15,7 @@ from shared.homes.home import Home
 from shared.pipeline import ACTIVITY, BY_NAME, PROBE, followers, with_needs
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
-from shared.steps.step_records import load_records, plan_record, write_record
+from shared.steps.step_records import load_records, plan_records, write_record
 from shared.steps.storing import load_artifact
 
 
@@ -26,8 +26,8 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
     whose records are gone since belong to a run that is being erased.
     """
     rows = [BY_NAME[name] for name in run.planned if name != PROBE]
-    for row in rows:
-        plan_record(home.documents, ctx, run.run_id, _first_record(row, run, asset))
+    first = [_first_record(row, run, asset) for row in rows]
+    plan_records(home.documents, ctx, run.run_id, first)
     records = load_records(home.documents, ctx, run.run_id)
     rows = [row for row in rows if row.name in records]
     for row in rows:
@@ -87,7 +87,8 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
     that listen to what the recording does not hold, unless somebody asked for them.
     """
     following = followers(settled, run.planned)
-    records = load_records(home.documents, ctx, run.run_id) if following else {}
+    concerned = {name for row in following for name in (row.name, *awaited(row, run), ACTIVITY)}
+    records = load_records(home.documents, ctx, run.run_id, sorted(concerned))
     for row in following:
         before = [records.get(name) for name in awaited(row, run)]
         if row.name not in records:  # the run is being erased
@@ -133,7 +134,7 @@ def fail_step(
 ) -> None:
     """Fail a step that nobody will settle any more, unless it has settled; raises ``NotFound``."""
     run = load_run(home.documents, ctx, run_id)
-    standing = load_records(home.documents, ctx, run_id).get(step, StepRecord(step=step))
+    standing = load_records(home.documents, ctx, run_id, (step,)).get(step, StepRecord(step=step))
     if not standing.state.settled:
         record = standing.settled(StepState.FAILED, error=error)
         write_record(home.documents, ctx, run_id, record)

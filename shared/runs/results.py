@@ -8,11 +8,16 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.step import StepRecord, StepState
-from shared.contracts.topics import RESULTS_TOPIC
+from shared.contracts.topics import FOR_WEBHOOKS, RESULTS_TOPIC
 from shared.homes.home import Home
 
 _TOLD = {"artifact_id", "kind", "uri", "content_type", "sha256", "bytes"}
 """What is told of an artifact: of thousands, a message would not hold the meta."""
+
+
+def webhook_path(ctx: RequestContext) -> str:
+    """Where the tenant's and env's wish to be told lives."""
+    return f"{ctx.document_prefix}settings/webhooks"
 
 
 def publish_settled(
@@ -37,6 +42,8 @@ def publish_settled(
         "type": event["type"],
         "event_id": digest(event)[:32],
     }
+    if home.documents.get(webhook_path(ctx)) is not None:
+        attributes[FOR_WEBHOOKS] = "1"
     home.bus.publish(RESULTS_TOPIC, canonical_json(event).encode(), attributes)
 
 

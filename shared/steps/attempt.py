@@ -43,7 +43,7 @@ from shared.steps.step_records import load_records, write_record
 from shared.steps.storing import (
     ArtifactWriter,
     describe_backend,
-    load_artifact,
+    load_artifacts,
     remove_unfinished,
 )
 from shared.watch import trace
@@ -68,7 +68,7 @@ def settled_before(home: Home, ctx: RequestContext, run_id: str, step: str) -> S
     been made since. What the run made counts as new once more: whoever settled it may have died
     before telling.
     """
-    record = load_records(home.documents, ctx, run_id).get(step)
+    record = load_records(home.documents, ctx, run_id, (step,)).get(step)
     if record is None or not record.state.settled:
         return None
     return Settled(record, _own_artifacts(home, ctx, record))
@@ -78,7 +78,7 @@ def _own_artifacts(home: Home, ctx: RequestContext, record: StepRecord) -> tuple
     """What the run itself made. Another run's were told by that run."""
     if record.state not in (StepState.DONE, StepState.DEGRADED):
         return ()
-    return tuple(load_artifact(home.documents, ctx, name) for name in record.artifact_ids)
+    return tuple(load_artifacts(home.documents, ctx, record.artifact_ids))
 
 
 @dataclass(frozen=True)

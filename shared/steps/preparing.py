@@ -35,7 +35,7 @@ from shared.pipeline import step_named
 from shared.steps.claims import Claim, Recall, common_cache_key
 from shared.steps.scratch import ObjectScratch
 from shared.steps.step_records import load_records
-from shared.steps.storing import load_artifact
+from shared.steps.storing import load_artifact, load_artifacts
 from shared.watch.processor import processor_kind
 
 
@@ -75,7 +75,7 @@ class Work:
         ctx = request.context
         engine = _engine(home, row)
         params = _checked_params(engine, request.params)
-        records = load_records(home.documents, ctx, request.run_id or "") if row.reads else {}
+        records = load_records(home.documents, ctx, request.run_id or "", row.reads)
         sources = _found_sources(home, ctx, engine, params)
         return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
 
@@ -173,8 +173,7 @@ class Work:
         return [self._input(artifact, folder) for artifact in self._wanted(step)]
 
     def _wanted(self, step: str) -> Iterator[Artifact]:
-        for identifier in self._ids(step):
-            artifact = load_artifact(self.home.documents, self.ctx, identifier)
+        for artifact in load_artifacts(self.home.documents, self.ctx, self._ids(step)):
             if artifact.kind in self.row.reads[step]:
                 yield artifact
 

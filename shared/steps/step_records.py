@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable
 
 from shared.contracts.context import RequestContext
 from shared.contracts.step import StepRecord
 from shared.errors import Conflict
-from shared.homes.documents import Documents
+from shared.homes.documents import Document, Documents
 from shared.homes.documents.readable import readable
 
 
@@ -21,16 +21,29 @@ def record_path(ctx: RequestContext, run_id: str, step: str) -> str:
     return f"{run_path(ctx, run_id)}/steps/{step}"
 
 
-def load_records(documents: Documents, ctx: RequestContext, run_id: str) -> dict[str, StepRecord]:
-    """Step -> its record."""
-    found = documents.list(f"{run_path(ctx, run_id)}/steps")
+def load_records(
+    documents: Documents, ctx: RequestContext, run_id: str, steps: Iterable[str] | None = None
+) -> dict[str, StepRecord]:
+    """Step -> its record; of these ``steps`` alone, where they are named: each is paid for."""
+    found: Iterable[Document]
+    if steps is None:
+        found = documents.list(f"{run_path(ctx, run_id)}/steps")
+    else:
+        found = documents.get_all([record_path(ctx, run_id, step) for step in steps]).values()
     return {document.id: record for document, record in readable(found, StepRecord)}
 
 
-def plan_record(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> None:
-    """Write a step's first record unless it has one."""
-    with suppress(Conflict):
-        _create(documents, ctx, run_id, record)
+def plan_records(
+    documents: Documents, ctx: RequestContext, run_id: str, records: Iterable[StepRecord]
+) -> None:
+    """Write the first record of each step that has none, unless their run is gone."""
+    contents = {
+        record_path(ctx, run_id, record.step): record.model_dump(mode="json") for record in records
+    }
+    made = documents.create_all(contents)
+    if documents.get(run_path(ctx, run_id)) is None:
+        for path in made:
+            documents.delete(path)
 
 
 def _create(documents: Documents, ctx: RequestContext, run_id: str, record: StepRecord) -> bool:

@@ -1,8 +1,8 @@
 """Storing what an engine made: objects first, then their documents, each write fenced by the lease.
 
-A write first says "create". Where something is there already (an earlier owner's, or this step
-computed again) the lease is proved to hold *after* reading what is there, and the write replaces
-just that. So a stale owner either finds its lease lost, or names a generation that its successor
+All are first written with "create", at once. Where something is there already (an earlier owner's, or
+this step computed again) the lease is proved to hold *after* reading what is there, and the write
+replaces just that. So a stale owner either finds its lease lost, or names a generation that its successor
 has replaced, or is itself replaced: its bytes never stand in the end.
 """
 
@@ -20,9 +20,9 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import artifact_id
 from shared.contracts.step_engine import Backend, Output
 from shared.errors import Conflict, NotFound
-from shared.homes.documents import Documents
+from shared.homes.documents import MOST_AT_ONCE, Documents
 from shared.homes.home import Home
-from shared.homes.objects import ABSENT, Objects
+from shared.homes.objects import ABSENT, NewObject, Objects
 from shared.pipeline import kind_named
 from shared.steps.claims import Claim, Lease
 
@@ -41,6 +41,18 @@ def load_artifact(documents: Documents, ctx: RequestContext, identifier: str) ->
     if document is None:
         raise NotFound("artifact", identifier)
     return Artifact.model_validate(document.data)
+
+
+def load_artifacts(
+    documents: Documents, ctx: RequestContext, identifiers: Sequence[str]
+) -> list[Artifact]:
+    """The artifacts in that order, read at once; raises ``NotFound``."""
+    paths = [artifact_path(ctx, name) for name in identifiers]
+    found = documents.get_all(paths)
+    for name, path in zip(identifiers, paths, strict=True):
+        if path not in found:
+            raise NotFound("artifact", name)
+    return [Artifact.model_validate(found[path].data) for path in paths]
 
 
 def describe_backend(step: str, backend: Backend, cache_key: str) -> dict[str, Any]:
@@ -97,10 +109,10 @@ class ArtifactWriter:
         for artifact in artifacts:
             check_artifact(artifact, self._ctx, kind_named(artifact.kind))
         self._lease.begin_writing(artifact.key for artifact in artifacts)
-        with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
-            list(pool.map(self._write_object, artifacts, [output.path for output in outputs]))
-            self._lease.renew()
-            list(pool.map(self._register, artifacts))
+        self._write_objects(artifacts, [output.path for output in outputs])
+        self._lease.renew()
+        for start in range(0, len(artifacts), MOST_AT_ONCE):
+            self._register(artifacts[start : start + MOST_AT_ONCE])
         return artifacts
 
     def discard(self) -> None:
@@ -138,21 +150,43 @@ class ArtifactWriter:
     def _id(self, kind: str, name: str) -> str:
         return artifact_id(self._lease.claim.cache_key, kind, name)
 
-    def _write_object(self, artifact: Artifact, path: Path) -> None:
+    def _write_objects(self, artifacts: Sequence[Artifact], paths: Sequence[Path]) -> None:
+        new = [
+            NewObject(artifact.key, path, artifact.content_type)
+            for artifact, path in zip(artifacts, paths, strict=True)
+        ]
+        self._lease.check()
+        made = self._home.objects.create_all(new)
+        self._written |= {key: info.generation for key, info in made.items()}
+        standing = [one for one in new if one.key not in made]
+        if standing:
+            with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
+                list(pool.map(self._replace_object, standing))
+
+    def _replace_object(self, new: NewObject) -> None:
         objects = self._home.objects
 
         def write(generation: int) -> None:
             info = objects.put(
-                artifact.key, path, content_type=artifact.content_type, if_generation=generation
+                new.key, new.path, content_type=new.content_type, if_generation=generation
             )
-            self._written[artifact.key] = info.generation
+            self._written[new.key] = info.generation
 
-        _fenced(self._lease, write, lambda: _generation(objects, artifact.key), ABSENT)
+        _fenced(self._lease, write, lambda: _generation(objects, new.key))
 
-    def _register(self, artifact: Artifact) -> None:
+    def _register(self, artifacts: Sequence[Artifact]) -> None:
+        contents = {
+            artifact_path(self._ctx, artifact.artifact_id): artifact.model_dump(mode="json")
+            for artifact in artifacts
+        }
+        self._lease.check()
+        made = self._home.documents.create_all(contents)
+        self._registered |= {path: document.version for path, document in made.items()}
+        for path in contents.keys() - made.keys():
+            self._replace_document(path, contents[path])
+
+    def _replace_document(self, path: str, content: Mapping[str, Any]) -> None:
         documents = self._home.documents
-        path = artifact_path(self._ctx, artifact.artifact_id)
-        content = artifact.model_dump(mode="json")
 
         def write(version: str | None) -> None:
             if version is None:
@@ -161,7 +195,7 @@ class ArtifactWriter:
                 made = documents.update(path, content, version=version)
             self._registered[path] = made.version
 
-        _fenced(self._lease, write, lambda: _version(documents, path), None)
+        _fenced(self._lease, write, lambda: _version(documents, path))
 
 
 def remove_unfinished(
@@ -179,19 +213,13 @@ def remove_unfinished(
             home.objects.delete(key)
 
 
-def _fenced(
-    lease: Lease, write: Callable[[Seen], None], standing: Callable[[], Seen], absent: Seen
-) -> None:
-    """Create; where something stands, prove the lease after seeing it, and replace just that."""
-    lease.check()
-    seen = absent
+def _fenced(lease: Lease, write: Callable[[Seen], None], standing: Callable[[], Seen]) -> None:
+    """See what stands, prove the lease after seeing it, and replace just that (or create it by now)."""
     while True:
-        try:
+        seen = standing()
+        lease.renew()
+        with suppress(Conflict):
             write(seen)
-        except Conflict:
-            seen = standing()
-            lease.renew()
-        else:
             return
 
 

@@ -159,6 +159,7 @@ module "subscription" {
   push_account   = google_service_account.push.email
   dead_topic     = module.bus.topics[local.pipeline.topics.dead]
   dead_letter    = each.value.dead_letter
+  filter         = each.value.filter
   labels         = local.labels
 
   depends_on = [google_service_account_iam_member.push_tokens]

@@ -74,6 +74,20 @@ def test_of_many_updaters_one_wins(documents: Documents, same_data: bool) -> Non
     assert wins == 1
 
 
+def test_several_are_created_at_once_where_there_are_none(documents: Documents) -> None:
+    standing = documents.create(f"{ASSETS}/b", {"n": 0})
+    made = documents.create_all({f"{ASSETS}/{name}": {"n": 1, "rows": [[1]]} for name in "abc"})
+    assert sorted(made) == [f"{ASSETS}/a", f"{ASSETS}/c"]
+    for path, document in made.items():
+        found = documents.get(path)
+        assert found is not None
+        assert (found.data, found.version) == (document.data, document.version)
+    again = documents.get(standing.path)
+    assert again is not None and again.version == standing.version
+    documents.update(f"{ASSETS}/a", {"n": 2}, version=made[f"{ASSETS}/a"].version)
+    assert documents.create_all({}) == {}
+
+
 def test_an_update_replaces_all_fields(documents: Documents) -> None:
     created = documents.create(PATH, {"old": 1, "kept": {"a": 1, "b": 2}})
     updated = documents.update(PATH, {"kept": {"a": 3}}, version=created.version)

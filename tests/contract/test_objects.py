@@ -26,11 +26,12 @@ from shared.errors import (
     Unavailable,
     ValidationError,
 )
-from shared.homes.objects import ABSENT, ObjectInfo, Objects, index
-from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
+from shared.homes.objects import ABSENT, NewObject, ObjectInfo, Objects, index
+from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.homes.objects.fetch import fetch_object
 from shared.homes.objects.files import md5_of
 from shared.homes.objects.google_objects import GoogleObjects
+from shared.homes.objects.guarded_writes import Facts, Guard
 from shared.homes.objects.keys import relative_path
 from tests.shared.homes.objects.strategies import KEYS
 
@@ -67,6 +68,20 @@ def test_what_is_absent_is_not_found(objects: Objects) -> None:
 def test_an_empty_object_is_one(objects: Objects, read_all: ReadAll) -> None:
     assert put(objects, KEY, b"").size == 0
     assert read_all(KEY) == b""
+
+
+def test_several_are_created_at_once_where_there_are_none(
+    objects: Objects, read_all: ReadAll, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.wav"
+    path.write_bytes(b"new")
+    standing = objects.put("b.wav", b"standing", content_type="audio/wav")
+    made = objects.create_all([NewObject(f"{name}.wav", path, "audio/wav") for name in "abc"])
+    assert sorted(made) == ["a.wav", "c.wav"]
+    assert [read_all(f"{name}.wav") for name in "abc"] == [b"new", b"standing", b"new"]
+    assert objects.stat("a.wav") == made["a.wav"]
+    assert objects.stat("b.wav") == standing
+    assert objects.create_all([]) == {}
 
 
 def test_of_many_creators_one_wins(objects: Objects, read_all: ReadAll) -> None:

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from infra.generated import deployed_functions
-from shared.contracts.topics import DEAD_TOPIC, RESULTS_TOPIC, UPLOADS_TOPIC, steps_topic
+from shared.contracts.topics import (
+    DEAD_TOPIC,
+    RESULTS_TOPIC,
+    SUBSCRIBED_WITH,
+    UPLOADS_TOPIC,
+    steps_topic,
+)
 from shared.homes.home import consumed_topics
 from shared.pipeline import STEPS, functions
 from tests.terraform.tree import TERRAFORM
@@ -63,6 +69,10 @@ def test_each_consumed_topic_is_pushed_to_its_function_as_at_home(wiring: dict[s
     assert {topic: row["function"] for topic, row in wiring["subscriptions"].items()} == {
         topic: function for topic, function in consumed_topics().items() if function in deployed
     }
+    filters = {
+        topic: row["filter"] for topic, row in wiring["subscriptions"].items() if row["filter"]
+    }
+    assert filters == {topic: f"attributes:{name}" for topic, name in SUBSCRIBED_WITH.items()}
     without = {topic for topic, row in wiring["subscriptions"].items() if not row["dead_letter"]}
     assert without == {DEAD_TOPIC}
 

@@ -11,7 +11,8 @@ from infra.local.gcs.bodies import Hashes, hashes_of
 from infra.local.gcs.resource import Conditions, Resources, fields_of, metadata_of, number, text_of
 from infra.local.gcs.sessions import Uploads
 from shared.errors import NotFound
-from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard, Note
+from shared.homes.objects.embedded_objects import EmbeddedObjects
+from shared.homes.objects.guarded_writes import Facts, Guard, Note
 from shared.homes.objects.index import IndexedObject
 
 PLAIN_TYPE = "application/octet-stream"

@@ -12,7 +12,7 @@ from infra.local.gcs.bodies import json_body
 from infra.local.gcs.bucket import PLAIN_TYPE, Bucket, Description, existing
 from infra.local.gcs.resource import Conditions, fields_of, json_response, metadata_of, text_of
 from shared.errors import NotFound, ValidationError
-from shared.homes.objects.embedded_objects import Facts, Guard
+from shared.homes.objects.guarded_writes import Facts, Guard
 from shared.homes.objects.index import IndexedObject
 from shared.homes.objects.keys import check_key
 

@@ -23,14 +23,39 @@ class Delivery:
     ack_id: str
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A message that is to be published."""
+
+    topic: str
+    data: bytes
+    attributes: Mapping[str, str]
+
+
 class Bus(Protocol):
     """Topics and subscriptions. Trouble with the service is ``shared.errors.Unavailable``."""
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         """Put a message on a topic, durably, before returning; returns its id."""
 
-    def subscribe(self, topic: str, subscription: str, *, ack_deadline_s: float = 60) -> None:
-        """Make sure that topic and subscription exist."""
+    def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Put several on their topics, durably, before returning; those of a topic at once.
+
+        Where the service fails midway, some may have been published.
+        """
+
+    def subscribe(
+        self,
+        topic: str,
+        subscription: str,
+        *,
+        ack_deadline_s: float = 60,
+        having: str | None = None,
+    ) -> None:
+        """Make sure that topic and subscription exist.
+
+        ``having``: of the messages published from now on it gets those alone that have this attribute.
+        """
 
     def pull(
         self, subscriptions: Sequence[str], *, limit: int = 1, wait_s: float = 0

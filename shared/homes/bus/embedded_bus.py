@@ -6,6 +6,9 @@ A message is one row for each subscription of its topic, and the row is gone onc
                  ^                |
                  +--nack, lapse---+
 
+What is published is durable when that returns. Leases, acks and nacks outlive their process, and where the
+machine's power goes a moment later the message comes again, as it may anyway.
+
 ``due_at`` is by this machine's clock, so that leases outlive a restart of the machine. What is due later
 than anything can be was written when that clock stood ahead, and is due now.
 """
@@ -21,7 +24,7 @@ from pathlib import Path
 
 from shared.contracts.message import Message
 from shared.errors import Conflict, LeaseLost, NotFound
-from shared.homes.bus import Delivery
+from shared.homes.bus import Delivery, Outgoing
 from shared.homes.bus.bus_checks import check_message, checked_topic
 from shared.homes.sqlite import Database
 from shared.watch.trace import onward
@@ -48,7 +51,22 @@ CREATE TABLE IF NOT EXISTS messages (
   due_at REAL NOT NULL,
   ack_id TEXT UNIQUE
 );
+CREATE TABLE IF NOT EXISTS filters (
+  subscription TEXT PRIMARY KEY,
+  attribute TEXT NOT NULL
+);
 CREATE INDEX IF NOT EXISTS due ON messages (subscription, sequence, due_at)
+"""
+
+
+_RECEIVERS = """
+SELECT name FROM subscriptions LEFT JOIN filters ON subscription = name
+WHERE topic = :topic
+  AND (attribute IS NULL OR json_extract(:attributes, '$."' || attribute || '"') IS NOT NULL)
+"""
+_PUBLISH = f"""
+INSERT INTO messages (subscription, message_id, data, attributes, published_at, due_at)
+SELECT name, :id, :data, :attributes, :now, :now FROM ({_RECEIVERS})
 """
 
 
@@ -60,19 +78,43 @@ class EmbeddedBus:
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         """Put a message on a topic, durably, before returning; returns its id."""
-        checked_topic(topic)
-        check_message(data, attributes)
-        message_id, now = secrets.token_hex(16), time.time()
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO messages"
-                " (subscription, message_id, data, attributes, published_at, due_at)"
-                " SELECT name, ?, ?, ?, ?, ? FROM subscriptions WHERE topic = ?",
-                (message_id, data, json.dumps(onward(attributes)), now, now, topic),
-            )
-        return message_id
+        return self._publish([Outgoing(topic, data, attributes)])[0]
 
-    def subscribe(self, topic: str, subscription: str, *, ack_deadline_s: float = 60) -> None:
+    def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Put several on their topics, all or none of them."""
+        self._publish(messages)
+
+    def _publish(self, messages: Sequence[Outgoing]) -> list[str]:
+        for message in messages:
+            checked_topic(message.topic)
+            check_message(message.data, message.attributes)
+        ids = [secrets.token_hex(16) for _ in messages]
+        now = time.time()
+        rows = [
+            {
+                "topic": message.topic,
+                "id": message_id,
+                "data": message.data,
+                "attributes": json.dumps(onward(message.attributes)),
+                "now": now,
+            }
+            for message_id, message in zip(ids, messages, strict=True)
+        ]
+        with self._database.read() as connection:
+            rows = [row for row in rows if connection.execute(_RECEIVERS, row).fetchone()]
+        if rows:
+            with self._database.write() as connection:
+                connection.executemany(_PUBLISH, rows)
+        return ids
+
+    def subscribe(
+        self,
+        topic: str,
+        subscription: str,
+        *,
+        ack_deadline_s: float = 60,
+        having: str | None = None,
+    ) -> None:
         """Make sure that the subscription exists; raises ``Conflict`` if it is another topic's."""
         row = (checked_topic(subscription), checked_topic(topic), ack_deadline_s)
         with self._database.write() as connection:
@@ -83,6 +125,9 @@ class EmbeddedBus:
             )
             if not done.rowcount:
                 raise Conflict(f"the subscription {subscription!r} is another topic's")
+            connection.execute("DELETE FROM filters WHERE subscription = ?", (subscription,))
+            if having is not None:
+                connection.execute("INSERT INTO filters VALUES (?, ?)", (subscription, having))
 
     def pull(
         self, subscriptions: Sequence[str], *, limit: int = 1, wait_s: float = 0
@@ -100,7 +145,7 @@ class EmbeddedBus:
 
     def ack(self, delivery: Delivery) -> None:
         """Done with it: it does not come again. A lapsed delivery's ack changes nothing."""
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             connection.execute(
                 "DELETE FROM messages WHERE ack_id = ? AND due_at > ?",
                 (delivery.ack_id, time.time()),
@@ -109,7 +154,7 @@ class EmbeddedBus:
     def nack(self, delivery: Delivery, *, delay_s: float = 0) -> None:
         """Give it back: it comes again, not before ``delay_s``, which is ``LONGEST_DELAY_S`` at most."""
         now = time.time()
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             connection.execute(
                 "UPDATE messages SET ack_id = NULL, due_at = ? WHERE ack_id = ? AND due_at > ?",
                 (now + min(delay_s, LONGEST_DELAY_S), delivery.ack_id, now),
@@ -120,7 +165,7 @@ class EmbeddedBus:
         at most. Raises ``LeaseLost`` if it lapsed.
         """
         now = time.time()
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             done = connection.execute(
                 "UPDATE messages SET due_at = ? + min(?, max(?, subscriptions.ack_deadline_s))"
                 " FROM subscriptions WHERE name = subscription AND ack_id = ? AND due_at > ?",
@@ -134,7 +179,7 @@ class EmbeddedBus:
             _check_known(connection, names)
             if not _due(connection, names, 1, time.time()):
                 return []
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             # Of now that nobody else writes: to an earlier look, a lease since then would be too far ahead.
             now = time.time()
             return [_lease(connection, one, now) for one in _due(connection, names, limit, now)]

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+MOST_AT_ONCE = 500
+"""Documents in one call that writes several: Firestore's most."""
 Scalar = str | int | float | bool | None
 
 
@@ -45,6 +47,13 @@ class Documents(Protocol):
 
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one. Of many racers, one wins."""
+
+    def create_all(self, contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Document]:
+        """Write a new document at each path (at most ``MOST_AT_ONCE``) that has none; returns those written.
+
+        The others stand as they are. One call, not one transaction: where trouble comes midway, some may
+        have been written.
+        """
 
     def update(self, path: str, data: Mapping[str, Any], *, version: str) -> Document:
         """Replace the document at just this version; raises ``Conflict`` if it changed or is gone."""

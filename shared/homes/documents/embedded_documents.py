@@ -75,6 +75,17 @@ class EmbeddedDocuments:
                 raise Conflict("the document exists already")
             return _write(connection, collection, name, text)
 
+    def create_all(self, contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Document]:
+        """Write those documents that are not there, in one transaction; returns them by path."""
+        checked = [(*split_path(path), checked_json(data)) for path, data in contents.items()]
+        with self._database.write() as connection:
+            made = [
+                _write(connection, collection, name, text)
+                for collection, name, text in checked
+                if _read(connection, collection, name) is None
+            ]
+        return {document.path: document for document in made}
+
     def update(self, path: str, data: Mapping[str, Any], *, version: str) -> Document:
         """Replace the document at just this version; raises ``Conflict`` otherwise."""
         collection, name = split_path(path)

@@ -36,7 +36,7 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.homes.documents import Document, Scalar
 from shared.homes.documents.document_checks import (
     EXPIRES_FIELD,
@@ -54,6 +54,7 @@ from shared.homes.google_errors import google_errors
 
 SERVICE = "Firestore"
 PAGE = 300
+_OK, _ALREADY_EXISTS = 0, 6
 TIMEOUT_S = 20.0
 RETRY = Retry(
     predicate=if_exception_type(
@@ -99,6 +100,35 @@ class GoogleDocuments:
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one."""
         return self._commit(path, data, self._client.write_option(exists=False))
+
+    def create_all(self, contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Document]:
+        """Write those documents that are not there, in one call; returns them by path.
+
+        What was written by an attempt whose answer got lost counts as there.
+        """
+        batch = self._client.batch()
+        values = {path: parsed(checked_json(data)) for path, data in contents.items()}
+        for path, value in values.items():
+            split_path(path)
+            batch.create(self._client.document(path), _stored(value))
+        request = {"database": self._client._database_string, "writes": batch._write_pbs}
+        with google_errors(SERVICE):
+            answer = self._client._firestore_api.batch_write(
+                request=request,
+                metadata=self._client._rpc_metadata,
+                retry=RETRY,
+                timeout=TIMEOUT_S,
+            )
+        made: dict[str, Document] = {}
+        for (path, value), status, result in zip(
+            values.items(), answer.status, answer.write_results, strict=True
+        ):
+            if status.code == _OK:
+                at = _moment(result.update_time)
+                made[path] = Document(path, value, at.rfc3339(), at.timestamp(), at.timestamp())
+            elif status.code != _ALREADY_EXISTS:
+                raise Unavailable(SERVICE, status.message or f"status {status.code}")
+        return made
 
     def update(self, path: str, data: Mapping[str, Any], *, version: str) -> Document:
         """Replace the document at just this version; raises ``Conflict`` otherwise."""
@@ -171,9 +201,8 @@ class GoogleDocuments:
         """Write the whole document under the option's precondition; raises ``Conflict``."""
         split_path(path)
         value = parsed(checked_json(data))
-        stamp = secrets.token_hex(8)
+        fields = _stored(value)
         batch = self._client.batch()
-        fields = {**_to_fields(value), **_expiry(value), WRITE_FIELD: stamp}
         batch.set(self._client.document(path), fields)
         if option is not None:  # the client offers preconditions only for writes that merge
             option.modify_write(batch._write_pbs[0])
@@ -182,11 +211,16 @@ class GoogleDocuments:
                 result = batch.commit(retry=RETRY, timeout=TIMEOUT_S)[0]
             except (AlreadyExists, FailedPrecondition, NotFound):
                 snapshot = self._snapshot(path)
-                if (snapshot.to_dict() or {}).get(WRITE_FIELD) != stamp:
+                if (snapshot.to_dict() or {}).get(WRITE_FIELD) != fields[WRITE_FIELD]:
                     raise Conflict("somebody else wrote or removed the document") from None
                 return _document(snapshot)
         written = result.update_time
         return Document(path, value, written.rfc3339(), written.timestamp(), written.timestamp())
+
+
+def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a document: its data, when it expires, and this write's stamp."""
+    return {**_to_fields(value), **_expiry(value), WRITE_FIELD: secrets.token_hex(8)}
 
 
 def _filtered(collection: Any, where: Mapping[str, Scalar] | None) -> Any:

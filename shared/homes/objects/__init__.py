@@ -6,7 +6,7 @@ overwrites what they have not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +31,15 @@ class ObjectInfo:
     """Unix seconds, by the store's clock."""
     content_encoding: str = ""
     """As the uploader named it, ``gzip`` mostly: how the bytes that are stored are encoded."""
+
+
+@dataclass(frozen=True)
+class NewObject:
+    """A file that is to become an object."""
+
+    key: str
+    path: Path
+    content_type: str
 
 
 class Objects(Protocol):
@@ -60,6 +69,12 @@ class Objects(Protocol):
 
         ``if_generation``: ``ABSENT`` creates, a generation replaces just that one, ``None``
         overwrites whatever is there. Raises ``Conflict`` where the precondition does not hold.
+        """
+
+    def create_all(self, files: Sequence[NewObject]) -> dict[str, ObjectInfo]:
+        """Write each whole whose key is free, side by side; returns those that were written, by key.
+
+        The others stand as they are. Where trouble comes midway, some may have been written.
         """
 
     def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:

@@ -18,16 +18,16 @@ is a hard link, and a reader keeps the bytes it opened whatever happens to the n
 from __future__ import annotations
 
 import io
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import uuid4
 
-from shared.errors import Conflict, NotFound, Unavailable, ValidationError
+from shared.errors import NotFound, Unavailable
+from shared.homes.objects import NewObject, ObjectInfo
 from shared.homes.objects.files import (
     blocks_of,
     disk_errors,
@@ -36,8 +36,10 @@ from shared.homes.objects.files import (
     md5_of,
     open_if,
     sync,
+    sync_all,
     write_new,
 )
+from shared.homes.objects.guarded_writes import Facts, Guard, check_content_type, demand
 from shared.homes.objects.index import Index, IndexedObject, Transaction
 from shared.homes.objects.keys import check_key, check_prefix, relative_path
 from shared.lazy_log import get_logger
@@ -45,36 +47,7 @@ from shared.lazy_log import get_logger
 _STALE_S = 3600.0
 _OPEN_ATTEMPTS = 20
 
-Check = Callable[[IndexedObject | None], None]
-"""Raises ``Conflict`` unless the object as it stands may be changed."""
-Note = Callable[[sqlite3.Connection, IndexedObject | None, IndexedObject | None], None]
-"""Told of a change, as (index, now, before), inside the transaction that makes it."""
-
 log = get_logger()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What goes with the bytes into the index. Checksums are base64."""
-
-    content_type: str
-    metadata: Mapping[str, str]
-    md5: str
-    crc32c: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, row: IndexedObject) -> Facts:
-        """The facts of an object that is there already."""
-        return cls(row.content_type, row.metadata, row.md5, row.crc32c, row.fields)
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What is asked before a change, and who is told of it."""
-
-    check: Check = lambda before: None
-    note: Note = lambda db, now, before: None
 
 
 class EmbeddedObjects:
@@ -113,8 +86,33 @@ class EmbeddedObjects:
         with self._staged() as staged, _opened(source) as file:
             with disk_errors():
                 md5 = write_new(file, staged)
+                sync(staged)
             facts = Facts(content_type, dict(metadata or {}), md5)
-            return self._commit(key, staged, facts, Guard(_demand(if_generation)))
+            return self._commit(key, staged, facts, Guard(demand(if_generation)))
+
+    def create_all(self, files: Sequence[NewObject]) -> dict[str, ObjectInfo]:
+        """Write those that are not there, see ``Objects.create_all``: two syncs, however many they are."""
+        for one in files:
+            check_key(one.key)
+        with ExitStack() as kept:
+            facts = {}
+            for one in files:
+                staged = kept.enter_context(self._staged())
+                with disk_errors(), one.path.open("rb") as file:
+                    facts[one.key, staged] = Facts(one.content_type, {}, write_new(file, staged))
+            with disk_errors():
+                sync_all([staged for _, staged in facts], self._staging)
+            made: dict[str, ObjectInfo] = {}
+            with self._transaction() as rows:
+                for (key, staged), of_it in facts.items():
+                    if self._settled(rows, key) is None:
+                        made[key] = self._record(rows, key, staged, (of_it, Guard()))
+        self._settle_soon(*made)
+        with disk_errors():
+            for key, staged in facts:
+                if key not in made:
+                    staged.unlink(missing_ok=True)
+        return made
 
     def take(self, key: str, file: Path, facts: Facts, guard: Guard) -> IndexedObject:
         """Like ``put``, but moves a finished file of the same file system into the store."""
@@ -172,6 +170,7 @@ class EmbeddedObjects:
                     raise NotFound("object", key)
                 facts = describe(source)
                 link_or_copy(place, staged)
+                sync(self._staging)
                 row = self._record(rows, to, staged, (facts, guard))
             self._settle_soon(to)
             return row
@@ -182,7 +181,7 @@ class EmbeddedObjects:
 
     def delete(self, key: str, *, if_generation: int | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""
-        return self.remove(key, Guard(_demand(if_generation)))
+        return self.remove(key, Guard(demand(if_generation)))
 
     def remove(self, key: str, guard: Guard) -> bool:
         """Remove it unless the guard objects; ``False`` if it was not there."""
@@ -264,6 +263,8 @@ class EmbeddedObjects:
             raise
 
     def _commit(self, key: str, staged: Path, facts: Facts, guard: Guard) -> IndexedObject:
+        with disk_errors():
+            sync(self._staging)
         with self._transaction() as rows:
             row = self._record(rows, key, staged, (facts, guard))
         self._settle_soon(key)
@@ -272,13 +273,12 @@ class EmbeddedObjects:
     def _record(
         self, rows: Transaction, key: str, staged: Path, write: tuple[Facts, Guard]
     ) -> IndexedObject:
-        """From state 1 to state 2, once the transaction commits."""
+        """From state 1, with its name synced, to state 2, once the transaction commits."""
         facts, guard = write
-        _check_content_type(facts.content_type)
+        check_content_type(facts.content_type)
         before = self._settled(rows, key)
         guard.check(before)
         self._place(key).parent.mkdir(parents=True, exist_ok=True)
-        sync(self._staging)
         status = staged.stat()
         row = IndexedObject(
             key=key,
@@ -297,10 +297,12 @@ class EmbeddedObjects:
         with self._transaction() as rows:
             self._settled(rows, key)
 
-    def _settle_soon(self, key: str) -> None:
+    def _settle_soon(self, *keys: str) -> None:
         """Move what is committed to its place. If that fails the object stands nevertheless."""
         try:
-            self._settle(key)
+            with self._transaction() as rows:
+                for key in keys:
+                    self._settled(rows, key)
         except Unavailable as error:
             log.warning("objects.unsettled", reason=error.message)
 
@@ -368,20 +370,6 @@ class EmbeddedObjects:
                     staged.unlink()
             except FileNotFoundError:
                 return  # another process has done the same
-
-
-def _demand(if_generation: int | None) -> Check:
-    def check(before: IndexedObject | None) -> None:
-        found = before.generation if before else 0
-        if if_generation not in (None, found):
-            raise Conflict(f"the object has generation {found}, not {if_generation}")
-
-    return check
-
-
-def _check_content_type(content_type: str) -> None:
-    if not (content_type.isascii() and content_type.isprintable() and len(content_type) <= 256):
-        raise ValidationError("content_type", "must be up to 256 printable ASCII characters")
 
 
 def _opened(source: Path | bytes) -> BinaryIO:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from shared.errors import (
     Unavailable,
     ValidationError,
 )
-from shared.homes.objects import ObjectInfo
+from shared.homes.objects import ABSENT, NewObject, ObjectInfo
 from shared.homes.objects.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 _FETCH_BYTES = 8 << 20
 """So much is asked for, or sent, in one request: what a transfer holds in memory."""
+_PARALLEL_WRITES = 8
 _TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two bytes."""
 
@@ -72,6 +74,20 @@ class GoogleObjects:
                 **self._call,
             )
         return _info(blob)
+
+    def create_all(self, files: Sequence[NewObject]) -> dict[str, ObjectInfo]:
+        """Write those whose key is free, see ``Objects.create_all``."""
+
+        def create(one: NewObject) -> ObjectInfo | None:
+            with suppress(Conflict):
+                return self.put(
+                    one.key, one.path, content_type=one.content_type, if_generation=ABSENT
+                )
+            return None
+
+        with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
+            made = list(pool.map(create, files))
+        return {info.key: info for info in made if info is not None}
 
     def read(self, key: str, *, generation: int | None = None, start: int = 0) -> Iterator[bytes]:
         """Stream the bytes of one generation, and compare the checksum of a whole at the end."""

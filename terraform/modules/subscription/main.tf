@@ -9,6 +9,7 @@ resource "google_pubsub_subscription" "push" {
   name    = var.name
   topic   = var.topic
   labels  = var.labels
+  filter  = var.filter
 
   # The longest that a push waits. A message that outlasts it comes again, and is turned back while
   # its step's lease is alive.

@@ -38,6 +38,11 @@ variable "dead_topic" {
   type        = string
 }
 
+variable "filter" {
+  description = "Which messages it gets, in Pub/Sub's words; empty: all."
+  type        = string
+}
+
 variable "dead_letter" {
   description = "False for the dead topic's own subscription: its messages have nowhere further to go."
   type        = bool

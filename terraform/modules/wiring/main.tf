@@ -46,6 +46,8 @@ locals {
     for name, row in var.pipeline.functions : {
       for topic in row.consumes : topic => {
         function = name
+        # What a subscription is made with it keeps: another filter makes another subscription.
+        filter = lookup(var.pipeline.filters, topic, "")
         # The dead topic's own messages have nowhere further to go.
         dead_letter = topic != local.topics.dead
       }

@@ -1,7 +1,8 @@
 variable "pipeline" {
-  description = "The decoded terraform/pipeline.json: topics, and functions with what each consumes."
+  description = "The decoded terraform/pipeline.json: topics, their filters, and functions with what each consumes."
   type = object({
-    topics = object({ uploads = string, results = string, dead = string })
+    topics  = object({ uploads = string, results = string, dead = string })
+    filters = optional(map(string), {})
     functions = map(object({
       consumes  = list(string)
       steps     = list(string)

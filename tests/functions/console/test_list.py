@@ -14,7 +14,7 @@ from shared.contracts.step import Run, StepRecord, StepState
 from shared.runs.records import open_run
 from shared.runs.views import list_assets
 from shared.steps.preparing import asset_path
-from shared.steps.step_records import plan_record
+from shared.steps.step_records import plan_records
 from tests.functions.console.browser import axe_finds
 from tests.functions.console.conftest import CTX, ToyServer
 from tests.toy import drain, run_file
@@ -55,7 +55,7 @@ def failed_run(server: ToyServer, asset_id: str | None, *, at: float) -> None:
     error = {"code": "unsupported_media", "message": "it is no recording that ffmpeg knows"}
     record = StepRecord(step="toy.one", state=StepState.FAILED, error=error)
     open_run(server.home.documents, CTX, run)
-    plan_record(server.home.documents, CTX, run.run_id, record)
+    plan_records(server.home.documents, CTX, run.run_id, [record])
 
 
 def names(page: Any) -> list[str]:

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook as Verifier
 
 from shared.contracts.context import RequestContext
 from shared.homes.home import Home
-from shared.messages.webhooks import Webhook, setting_path
+from shared.messages.webhooks import Webhook
+from shared.runs.results import webhook_path
 from tests import toy as toys
 
 CTX = RequestContext(tenant_id="t1", env="dev")
@@ -71,4 +72,4 @@ def home(tmp_path: Path, toy: toys.Toy) -> Home:
 
 def subscribe(home: Home, receiver: Receiver, *events: Any) -> None:
     webhook = Webhook(url=receiver.url, secret=SECRET, events=events)
-    home.documents.put(setting_path(CTX), webhook.model_dump(mode="json"))
+    home.documents.put(webhook_path(CTX), webhook.model_dump(mode="json"))

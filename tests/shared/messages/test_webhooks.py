@@ -10,7 +10,8 @@ import pytest
 from shared.contracts.context import RequestContext
 from shared.errors import Unavailable, ValidationError
 from shared.homes.documents import Documents
-from shared.messages.webhooks import Webhook, load_webhook, save_webhook, setting_path
+from shared.messages.webhooks import Webhook, load_webhook, save_webhook
+from shared.runs.results import webhook_path
 from shared.settings import Settings, settings
 from tests.toy import embedded_home
 
@@ -25,7 +26,7 @@ def documents(tmp_path: Path) -> Documents:
 
 
 def stored(documents: Documents) -> str:
-    document = documents.get(setting_path(CTX))
+    document = documents.get(webhook_path(CTX))
     assert document is not None
     return str(dict(document.data))
 

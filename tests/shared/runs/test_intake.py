@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,9 +14,11 @@ from shared.contracts.asset import MOST_SOURCES, Probed
 from shared.contracts.context import RequestContext
 from shared.contracts.upload import Upload
 from shared.errors import Scarce, Unavailable, UnsupportedMedia
+from shared.homes.bus import Outgoing
 from shared.homes.home import Home
-from shared.homes.objects.embedded_objects import EmbeddedObjects, Facts, Guard
+from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.homes.objects.files import md5_of
+from shared.homes.objects.guarded_writes import Facts, Guard
 from shared.messages.dead_letters import UNATTRIBUTED, dead_letters, redrive
 from shared.messages.delivery import deliver
 from shared.runs.erasing import erase_asset
@@ -114,15 +116,15 @@ def test_an_upload_that_is_replaced_while_it_is_probed_never_stands_under_its_ha
 def test_an_upload_that_is_taken_in_again_after_trouble_is_one_source(
     home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish = home.bus.publish
+    publish_all = home.bus.publish_all
     trouble = iter([True])
 
-    def sometimes(topic: str, *told: Any) -> str:
-        if topic == "steps-toy" and next(trouble, False):
+    def sometimes(messages: Sequence[Outgoing]) -> None:
+        if messages[0].topic == "steps-toy" and next(trouble, False):
             raise Unavailable("bus", "away")
-        return publish(topic, *told)
+        publish_all(messages)
 
-    monkeypatch.setattr(home.bus, "publish", sometimes)
+    monkeypatch.setattr(home.bus, "publish_all", sometimes)
     announce(home, landed(home, "take.wav", b"take"))
     assert drain(home) == ["unavailable"]
     (asset,) = list_assets(home.documents, CTX)

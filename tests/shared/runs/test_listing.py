@@ -10,7 +10,7 @@ from shared.contracts.step import StepRecord, StepState
 from shared.runs.listing import recording_rows, results_state
 from shared.runs.records import load_run, open_run
 from shared.runs.views import list_assets
-from shared.steps.step_records import plan_record
+from shared.steps.step_records import plan_records
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 DONE, FAILED, RUNNING = StepState.DONE, StepState.FAILED, StepState.RUNNING
@@ -58,6 +58,6 @@ def test_a_row_says_what_people_look_for(tmp_path: Path, toy: Toy) -> None:
     assert (row.state, row.duration_ms, row.sample_rate_hz) == ("done", 1000, 8000)
     more = load_run(home.documents, CTX, run["run_id"]).model_copy(update={"run_id": "run_more"})
     open_run(home.documents, CTX, more)
-    plan_record(home.documents, CTX, "run_more", StepRecord(step="toy.one", state=RUNNING))
+    plan_records(home.documents, CTX, "run_more", [StepRecord(step="toy.one", state=RUNNING)])
     (row,) = recording_rows(home.documents, CTX, list(list_assets(home.documents, CTX)))
     assert row.state == "running"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +56,8 @@ class Mortal:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if name in ("create_all", "publish_all"):
+            return lambda several: self._one_by_one(found, several)
         if name not in WRITES:
             return found
 
@@ -64,6 +66,15 @@ class Mortal:
             return found(*args, **kwargs)
 
         return write
+
+    def _one_by_one(self, write: Any, several: Any) -> dict[str, Any]:
+        """They are no transaction: fate may come between any two."""
+        named = isinstance(several, Mapping)
+        made: dict[str, Any] = {}
+        for one in several:
+            self._fate.spend()
+            made |= write({one: several[one]} if named else [one]) or {}
+        return made
 
 
 class Witness:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.errors import LeaseHeld, Scarce, Unavailable
+from shared.homes.bus import Outgoing
 from shared.homes.home import Home
 from shared.messages.dead_letters import dead_letters, redrive
 from shared.messages.requests import handle_request
@@ -148,15 +150,15 @@ def test_a_settled_step_stays_as_it_is_whatever_comes_again(
 ) -> None:
     """A duplicate that a newer version of the code receives makes no second set of results."""
     sent: list[Message] = []
-    publish = home.bus.publish
+    publish_all = home.bus.publish_all
 
-    def keep(topic: str, data: bytes, attributes: Any) -> str:
-        if topic == "steps-toy":
-            sent.append(Message("again", data, attributes))
-        return publish(topic, data, attributes)
+    def keep(messages: Sequence[Outgoing]) -> None:
+        asked = (one for one in messages if one.topic == "steps-toy")
+        sent.extend(Message("again", one.data, one.attributes) for one in asked)
+        publish_all(messages)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(home.bus, "publish", keep)
+        patched.setattr(home.bus, "publish_all", keep)
         run = run_file(home, tmp_path, steps=("toy.one",))
     toy.version = "toy-2"
     handle_request(sent[0], home, "toy")

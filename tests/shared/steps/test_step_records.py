@@ -16,7 +16,7 @@ from shared.runs.intake import Wishes
 from shared.runs.records import open_run, upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
-from shared.steps.step_records import load_records, plan_record, write_record
+from shared.steps.step_records import load_records, plan_records, write_record
 from tests.toy import CTX, Toy, at_time, drain, handle_upload, states
 
 KEY = "one|toy-1"
@@ -65,15 +65,14 @@ def test_what_settles_a_step_is_written_whatever_stood_and_is_final(home: Home) 
     for late in (running(4), running(4).settled(StepState.DONE), StepRecord(step="toy.one")):
         assert not write_record(home.documents, CTX, "run_1", late)
     assert standing(home) == refused
-    plan_record(home.documents, CTX, "run_1", StepRecord(step="toy.one"))
+    plan_records(home.documents, CTX, "run_1", [StepRecord(step="toy.one")])
     assert standing(home) == refused, "planning again changes nothing"
 
 
 def test_of_a_run_that_is_gone_nothing_is_written(home: Home) -> None:
-    for write in (write_record, plan_record):
-        write(home.documents, CTX, "run_gone", running(1))
-        assert load_records(home.documents, CTX, "run_gone") == {}
     assert not write_record(home.documents, CTX, "run_gone", running(1))
+    plan_records(home.documents, CTX, "run_gone", [running(1)])
+    assert load_records(home.documents, CTX, "run_gone") == {}
 
 
 @pytest.mark.parametrize("deployed", ["toy-2", None])

@@ -73,15 +73,15 @@ def test_who_loses_the_lease_while_sending_bytes_registers_nothing(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = lease_of(home, lease_s=0.05)
-    put = home.objects.put
+    create_all = home.objects.create_all
 
     def slow(*args: Any, **options: Any) -> Any:
-        info = put(*args, **options)
+        made = create_all(*args, **options)
         wait_until(lambda: _lapsed(home, stale))
         lease_of(home)
-        return info
+        return made
 
-    monkeypatch.setattr(home.objects, "put", slow)
+    monkeypatch.setattr(home.objects, "create_all", slow)
     with pytest.raises(LeaseLost):
         writer(home, stale).store([output(tmp_path, "old")])
     assert list(home.documents.list(f"{CTX.document_prefix}artifacts")) == []

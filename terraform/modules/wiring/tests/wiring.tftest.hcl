@@ -2,7 +2,8 @@
 
 variables {
   pipeline = {
-    topics = { uploads = "uploads", results = "results", dead = "steps-dead" }
+    topics  = { uploads = "uploads", results = "results", dead = "steps-dead" }
+    filters = { results = "attributes:webhook" }
     functions = {
       probe    = { consumes = ["uploads"], steps = [], machine = "cpu" }
       detect   = { consumes = ["steps-detect"], steps = ["detect.hits"], machine = "cpu", timeout_s = 3600 }
@@ -18,12 +19,12 @@ variables {
 run "each_consumed_topic_has_one_subscription" {
   assert {
     condition = output.subscriptions == {
-      uploads        = { function = "probe", dead_letter = true }
-      results        = { function = "webhooks", dead_letter = true }
-      steps-dead     = { function = "sweep", dead_letter = false }
-      steps-detect   = { function = "detect", dead_letter = true }
-      steps-novel    = { function = "novel", dead_letter = true }
-      steps-separate = { function = "separate", dead_letter = true }
+      uploads        = { function = "probe", dead_letter = true, filter = "" }
+      results        = { function = "webhooks", dead_letter = true, filter = "attributes:webhook" }
+      steps-dead     = { function = "sweep", dead_letter = false, filter = "" }
+      steps-detect   = { function = "detect", dead_letter = true, filter = "" }
+      steps-novel    = { function = "novel", dead_letter = true, filter = "" }
+      steps-separate = { function = "separate", dead_letter = true, filter = "" }
     }
     error_message = "Subscriptions differ from what the table says."
   }
