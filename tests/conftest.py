@@ -61,6 +61,18 @@ def no_error_logs(request: pytest.FixtureRequest) -> Iterator[None]:
         assert errors.messages == [], "unexpected errors were logged"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest picks by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked ``first_is_quick`` the first case stays in the fast suite."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("first_is_quick"):
+            name = item.nodeid.partition("[")[0]
+            if name in seen:
+                item.add_marker(pytest.mark.heavy)
+            seen.add(name)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def patient_probes() -> Iterator[None]:
     """Beside a dozen others on two cores, a package is not missing because it takes long to import."""

@@ -86,6 +86,7 @@ def test_no_list_opens_another_file_or_address(
         listener.accept()
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("name", NAMES)
 def test_an_hls_list_is_refused_under_every_name(name: str, planted: Path, tmp_path: Path) -> None:
     path = tmp_path / name
@@ -155,6 +156,7 @@ def test_a_picture_that_claims_two_to_the_31_pixels(tmp_path: Path) -> None:
         probe(path)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("name", ["a.wav", "a.jpg", "a.png", "a.flac", "a.mp3", "a.mp4", "a.aac"])
 def test_random_bytes_and_text_are_no_recording(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
@@ -177,6 +179,7 @@ def test_an_empty_file_and_a_folder_are_no_recordings(tmp_path: Path) -> None:
         probe(tmp_path)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("head", ["ID3", "OggS", "fLaC", "wav", "mp4", "mkv"])
 def test_a_header_alone_is_no_recording(head: str, tmp_path: Path) -> None:
     path = tmp_path / "a.bin"

@@ -154,6 +154,7 @@ def test_an_upload_goes_on_when_the_server_is_back(
     assert asset.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.heavy
 def test_an_upload_goes_on_after_a_reload_once_its_file_is_chosen_again(
     toy_server: ToyServer, browser: Any, tmp_path: Path
 ) -> None:

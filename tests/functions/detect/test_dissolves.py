@@ -68,6 +68,7 @@ def test_few_frames_have_none() -> None:
         assert transitions_in(list(pan("coffee", count))) == []
 
 
+@pytest.mark.heavy
 def test_a_real_dissolve_parts_two_shots(tmp_path: Path) -> None:
     """Seen by eye: frames 120 to 148 dissolve, and frame 202 or 203 is a cut."""
     path = video.REAL / "shots" / "nasa_13013.mp4"

@@ -45,6 +45,7 @@ def assert_as_the_oracle_says(folder: Path, tracks: list[dict[str, Any]]) -> Non
     assert level_db(heard - wanted) < QUIET_DB
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("curve", CURVES)
 @pytest.mark.parametrize("name", ["gain_db", "pan", "lowpass_hz", "highpass_hz"])
 def test_automation_of_clips_is_exact_at_every_sample(
@@ -56,6 +57,7 @@ def test_automation_of_clips_is_exact_at_every_sample(
     assert_as_the_oracle_says(tmp_path, [{"clips": [clip]}])
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("curve", [*CURVES, "equal_power"])
 def test_fades_are_exact_at_every_sample(tmp_path: Path, curve: str) -> None:
     clip = {
@@ -83,6 +85,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
     assert_as_the_oracle_says(tmp_path, tracks)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("block_frames", [1_000, 4_097, 1 << 15])
 def test_blocks_of_any_size_give_the_same(tmp_path: Path, block_frames: int) -> None:
     sources = {name: write(tmp_path, noise(1.0, seed=n)) for n, name in enumerate("ab")}
@@ -151,6 +154,7 @@ def test_moving_controls_make_no_zipper_noise(tmp_path: Path) -> None:
     assert 20 * np.log10(away) < -110
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("speed", [0.5, 1.05, 2.0])
 def test_speed_is_that_of_a_tape(tmp_path: Path, speed: float) -> None:
     source = {"a": write(tmp_path, tone(2.0, 1_000))}

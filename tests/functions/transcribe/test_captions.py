@@ -124,6 +124,7 @@ def test_settings_reach_the_version_and_the_params(configured: pytest.MonkeyPatc
     assert ENGINE.backend().version == "captions_whisper_v6+cuda+int8+base"
 
 
+@pytest.mark.heavy
 def test_what_computes_is_part_of_the_version(
     configured: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def music(seconds: float = 12.0, loud_end: float = 1.0) -> np.ndarray:
     return np.stack([sound, sound], axis=1)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("name", [name for name in DELIVERY_TARGETS if name != "atsc_a85"])
 def test_every_target_is_met_and_another_meter_agrees(name: str, tmp_path: Path) -> None:
     result = run(normalise.ENGINE, write(tmp_path, music()), tmp_path, target=name)

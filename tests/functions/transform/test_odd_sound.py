@@ -19,6 +19,7 @@ from tests.functions.transform.support import RATE, heard, job_of, noise, run, w
 from tests.shared.media.odd_sound import bursts, encoded, joined, write_raw_wav
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("channels", [3, 6, 9, 17])
 def test_every_transform_takes_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=220 + 60 * index) for index in range(channels)]
@@ -49,6 +50,7 @@ def lufs(sound: np.ndarray, rate: int) -> float:
     return float(pyloudnorm.Meter(rate).integrated_loudness(sound))
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("scale", [32_768, 2_147_483_648, 10, 1e-2])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_floats_of_any_scale_reach_the_target_by_gain(

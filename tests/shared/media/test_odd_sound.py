@@ -56,6 +56,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_joined_parts_follow_each_other(
     change: tuple[str, tuple[str, ...], int, int, int, int], tmp_path: Path
@@ -114,6 +115,7 @@ def test_a_gap_in_matroska_is_silence_and_later_sound_keeps_its_time(tmp_path: P
     assert np.abs(sound[round(1.2 * RATE) : round(1.8 * RATE)]).max() == 0
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("count", [3, 6, 8, 9, 17, 60])
 def test_channels_without_a_layout_are_equals(count: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=200 + 30 * index, level=0.3) for index in range(count)]
@@ -137,6 +139,7 @@ def test_only_a_named_lfe_is_left_out(tmp_path: Path) -> None:
     assert np.abs(heard(plain, 1)[:, 0] - tracks.mean(axis=1)).max() < 1e-3
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("track", range(6))
 def test_one_live_track_of_six_is_heard_at_its_level(track: int, tmp_path: Path) -> None:
     tracks = np.zeros((2 * RATE, 6))
@@ -154,6 +157,7 @@ def test_a_track_that_speaks_late_is_not_silent(tmp_path: Path) -> None:
     assert probe(write_raw_wav(tmp_path / "late.wav", tracks)).heard.mono_channels == (0, 2)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("columns", "kept"),
     [
@@ -202,6 +206,7 @@ def pair(sound: Samples) -> Samples:
     return np.stack([sound, sound], axis=1)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(("suffix", "codec"), [("mkv", "aac"), ("mp4", "aac"), ("ts", "mp2")])
 def test_a_silent_first_track_is_passed_over(suffix: str, codec: str, tmp_path: Path) -> None:
     silence, sound = np.zeros((48_000, 2)), pair(bursts(1.0, rate=48_000))
@@ -223,6 +228,7 @@ def test_the_default_flag_counts_before_the_order(tmp_path: Path) -> None:
     assert probe(tracks_in(tmp_path / "b.mkv", first, second, words=marks)).heard.streams == (1,)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(("suffix", "codec"), [("mov", "pcm_s16le"), ("mxf", "pcm_s16le")])
 def test_four_mono_camera_tracks_are_mixed(suffix: str, codec: str, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=300 * (1 + index), rate=48_000) for index in range(3)]
@@ -247,6 +253,7 @@ def test_languages_are_not_mixed(tmp_path: Path) -> None:
     assert media.heard.streams == (0,) and media.audio[1].language in ("deu", "ger")
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("valid", [20, 24])
 def test_fewer_bits_in_larger_containers(valid: int, channels: int, tmp_path: Path) -> None:
@@ -261,6 +268,7 @@ def test_fewer_bits_in_larger_containers(valid: int, channels: int, tmp_path: Pa
     assert np.abs(heard(path, media=media) - sound).max() < 1e-4
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("tag", "dtype", "scale"),
     [(1, ">i2", 32767), (1, ">i4", 2**31 - 1), (3, ">f4", 1.0), (3, ">f8", 1.0)],
@@ -282,6 +290,7 @@ def test_24_bits_of_rifx(tmp_path: Path) -> None:
     assert np.abs(heard(path)[:, 0] - sound).max() < 1e-4
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("suffix", "words", "rate"),
     [

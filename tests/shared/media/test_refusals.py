@@ -47,6 +47,7 @@ def test_an_avif_picture_is_named(tmp_path: Path) -> None:
     assert "AVIF" in told and "JPEG" in told
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"heim"])
 def test_a_heic_picture_is_named(brand: bytes, tmp_path: Path) -> None:
     """An AVIF picture's boxes are those of HEIC, but for what they are called."""
@@ -219,6 +220,7 @@ def without_index(data: bytes) -> bytes:
     return data[: data.rindex(b"moov") - 4]
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.m4a", "a.3gp"])
 @pytest.mark.parametrize(
     "broken",
@@ -283,6 +285,7 @@ def test_what_is_cut_off_and_can_be_read_is_read_and_told(
     assert f"{len(data) // 2:,} of" in told or "of 2.0 s" in told
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("container", "codec"), [("wav", "pcm_s16le"), ("matroska", "flac"), ("webm", "libopus")]
 )
