@@ -9,6 +9,7 @@ from functions.api import (
     answers,
     choices,
     comments,
+    cutting,
     following,
     guard,
     keeping,
@@ -50,6 +51,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
         keeping.routes(home),
         choices.routes(home),
         comments.routes(home),
+        cutting.routes(home),
         reviewing.routes(home),
     ):
         app.include_router(router)

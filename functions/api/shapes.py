@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from functions.api.comments import Comment
+from functions.api.cutting import EditListAnswer
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.semantic_timeline import SemanticTimeline
@@ -180,6 +181,10 @@ ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("get", "/artifacts/{artifact_id}"): ArtifactAnswer,
     ("get", "/runs"): RunsAnswer,
     ("get", "/runs/{run_id}"): RunAnswer,
+    ("post", "/edit-lists"): EditListAnswer,
+    ("get", "/edit-lists/{edit_list_id}"): EditListAnswer,
+    ("patch", "/edit-lists/{edit_list_id}"): EditListAnswer,
+    ("post", "/edit-lists/{edit_list_id}/undo"): EditListAnswer,
     ("get", "/webhooks/deliveries"): DeliveriesAnswer,
     ("post", "/uploads"): UploadAnswer,
     ("get", "/uploads/{upload_id}"): UploadAnswer,

@@ -37,7 +37,7 @@ from shared.contracts.spoken_word import SpokenWord
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.contracts.visual import VisualMeta
-from shared.editing.edit_lists import edit_list_of, jump_cuts_ms, new_edit, removed_ms
+from shared.editing.edit_lists import edit_list_of, jump_cuts_ms, list_meta, new_edit
 from shared.errors import NotFound
 
 Read = TypeVar("Read", bound=ResultDocument)
@@ -175,19 +175,8 @@ def _told(params: CutParams) -> dict[str, Any]:
 
 
 def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
-    standing = made.standing
-    reasons = sorted({edit.reason for edit in standing})
-    told: dict[str, Any] = {
-        "rules": dict(made.rules),
-        "duration_ms": made.duration_ms,
-        "new_duration_ms": made.new_duration_ms,
-        "edits": {reason: sum(edit.reason == reason for edit in standing) for reason in reasons},
-        "removed_ms": removed_ms(made),
-        "proposals": len(made.edits) - len(standing),
-    }
-    if shots is not None:
-        told["jump_cuts"] = len(jump_cuts_ms(made, shots))
-    return told
+    jumps = {} if shots is None else {"jump_cuts": len(jump_cuts_ms(made, shots))}
+    return {**list_meta(made), **jumps}
 
 
 ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-1"), run)

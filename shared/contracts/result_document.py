@@ -113,12 +113,16 @@ class ResultDocument(Part):
 
     def write(self, path: Path) -> None:
         """Into a file, the same bytes for the same document."""
+        path.write_bytes(self.written())
+
+    def written(self) -> bytes:
+        """What ``write`` writes."""
         if self.compact:
             text = self.model_dump_json(exclude=self._unwritten())
         else:
             body = self.content()
             text = json.dumps(body, indent=1, allow_nan=False, ensure_ascii=self.ascii_only)
-        path.write_text(text + "\n", encoding="utf-8")
+        return (text + "\n").encode()
 
     def _unwritten(self) -> set[str]:
         """A first form says nothing of itself: files from before there were forms are the same."""

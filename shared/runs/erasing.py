@@ -50,6 +50,7 @@ _OF_ASSET = {
     "artifacts": "artifacts",
     "clips": "clips",
     "comments": "comments",
+    "edit_lists": "edit_lists",
     "dead_letters": "dead_letters",
 }
 """What is told as removed -> the collection, whose documents name the asset."""

@@ -15,6 +15,7 @@ from shared.contracts.clip import Clip
 from shared.messages.dead_letters import DeadLetter
 from shared.messages.webhooks import Delivery, delivery_path
 from tests.functions.api.conftest import Desk, shared_home
+from tests.functions.api.test_cutting import listed
 
 SECRET = "only t1 may read this"
 OWN = {("get", "/presets/{preset_id}"), ("put", "/timelines/{timeline_id}")}
@@ -41,9 +42,12 @@ def ids(desk: Desk) -> Mapping[str, str]:
     desk.client.put("/settings/webhooks", json={"url": f"https://example.com/{'t1-secret'}"})
     comments = f"/assets/{run['asset_id']}/comments"
     said = desk.client.post(comments, json={"at_ms": 1, "text": "t1-secret"}).json()
+    list_id = listed(desk, run["asset_id"])
+    desk.client.post("/edit-lists", json={"artifact_id": list_id})
     return {
         "asset_id": run["asset_id"],
         "comment_id": said["comment_id"],
+        "edit_list_id": list_id,
         "artifact_id": run["steps"][1]["artifacts"][0]["artifact_id"],
         "run_id": run["run_id"],
         "clip_id": clip_id,
@@ -70,7 +74,7 @@ def own(ctx_prefix: str, desk: Desk) -> dict[str, Any]:
     found = {}
     for name in (
         *("assets", "artifacts", "runs", "clips", "comments"),
-        *("timelines", "uploads", "dead_letters"),
+        *("timelines", "uploads", "dead_letters", "edit_lists"),
     ):
         for row in desk.home.documents.list(f"{ctx_prefix}{name}"):
             found[row.path] = json.dumps(row.data, sort_keys=True)
@@ -87,9 +91,11 @@ def test_every_operation_with_anothers_ids(desk: Desk, ids: Mapping[str, str]) -
         {"asset_id": ids["asset_id"], "start_ms": 0, "end_ms": 5},
         {"asset_id": ids["asset_id"], "timeline_id": "mine"},
         {"tracks": [{"clips": [{"asset_id": ids["asset_id"]}]}]},
+        {"artifact_id": ids["edit_list_id"]},
+        {"version": 1},
     ]
     for method, path in operations(desk):
-        for body in bodies if method in ("post", "put") else [None]:
+        for body in bodies if method in ("post", "put", "patch") else [None]:
             query = {"run": ids["run_id"], "asset_id": ids["asset_id"], "after": ids["run_id"]}
             answer = stranger.request(method.upper(), filled(path, ids), json=body, params=query)
             assert answer.status_code < 500, (method, path, body)

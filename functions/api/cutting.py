@@ -1,0 +1,115 @@
+"""Edit lists: kept with their versions, changed, undone, and read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.answers import answer
+from functions.api.identity import Caller
+from shared.contracts.context import RequestContext
+from shared.contracts.edit_list import EditList
+from shared.contracts.ids import NAME_PATTERN, Name
+from shared.editing.edit_lists import ListChange
+from shared.editing.list_versions import (
+    KeptList,
+    change_list,
+    keep_list,
+    load_list,
+    read_version,
+    undo,
+)
+from shared.homes.home import Home
+from shared.steps.preparing import load_asset
+
+Id = Annotated[str, Path(pattern=NAME_PATTERN)]
+Version = Annotated[
+    int | None, Query(ge=1, description="Which version; by default the one that stands.")
+]
+_EXPECTED = "The version that is to be changed: another one's standing is 409."
+
+
+class ListToKeep(BaseModel):
+    """Which list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    artifact_id: Name = Field(description="An edit list that `edit.cut` made.")
+
+
+class Change(ListChange):
+    """A change of the version that stands."""
+
+    version: int = Field(ge=1, description=_EXPECTED)
+
+
+class Undo(BaseModel):
+    """Back to what stood before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(ge=1, description=_EXPECTED)
+
+
+class EditListAnswer(BaseModel):
+    """A version of an edit list."""
+
+    edit_list_id: str
+    asset_id: str
+    version: int
+    """Of this answer."""
+    versions: int
+    """How many there are; the last one stands."""
+    artifact_id: str
+    """This version's artifact: what `render.audio` and `render.video` take as `edit_list`."""
+    undo_to: int | None
+    """The version that an undo would bring back."""
+    edit_list: EditList
+
+
+def routes(home: Home) -> APIRouter:
+    """The endpoints of edit lists."""
+    router = APIRouter(tags=["edit lists"])
+
+    def shown(
+        request: Request, ctx: RequestContext, kept: KeptList, version: int | None = None
+    ) -> Response:
+        found = kept.named(version)
+        content: dict[str, Any] = {
+            "edit_list_id": kept.edit_list_id,
+            "asset_id": kept.asset_id,
+            "version": version or kept.version,
+            "versions": kept.version,
+            "artifact_id": found.artifact_id,
+            "undo_to": found.before,
+            "edit_list": read_version(home, ctx, kept, version).content(),
+        }
+        return answer(request, content)
+
+    @router.post("/edit-lists")
+    def keep(request: Request, ctx: Caller, body: ListToKeep) -> Response:
+        """Begin to keep versions of an edit list; the same again answers with what it has become."""
+        return shown(request, ctx, keep_list(home, ctx, body.artifact_id))
+
+    @router.get("/edit-lists/{edit_list_id}")
+    def edit_list(
+        request: Request, ctx: Caller, edit_list_id: Id, version: Version = None
+    ) -> Response:
+        """A version of the list."""
+        return shown(request, ctx, load_list(home, ctx, edit_list_id), version)
+
+    @router.patch("/edit-lists/{edit_list_id}")
+    def change(request: Request, ctx: Caller, edit_list_id: Id, body: Change) -> Response:
+        """Take edits back, put them back, add others: the next version."""
+        load_asset(home, ctx, load_list(home, ctx, edit_list_id).asset_id)
+        return shown(request, ctx, change_list(home, ctx, edit_list_id, body.version, body))
+
+    @router.post("/edit-lists/{edit_list_id}/undo")
+    def take_back(request: Request, ctx: Caller, edit_list_id: Id, body: Undo) -> Response:
+        """The next version, as the one before the last change was; again: one change farther back."""
+        load_asset(home, ctx, load_list(home, ctx, edit_list_id).asset_id)
+        return shown(request, ctx, undo(home, ctx, edit_list_id, body.version))
+
+    return router
