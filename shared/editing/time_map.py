@@ -7,7 +7,7 @@ one behind it begins.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -117,8 +117,9 @@ class TimeMap:
         """How much of ``[start, end)`` of the recording is heard at all, in its own samples."""
         return sum(
             max(min(end, piece.end) - max(start, piece.start), 0)
-            for piece in self.pieces[max(bisect_right(self._starts, start) - 1, 0) :]
-            if piece.start < end
+            for piece in self.pieces[
+                max(bisect_right(self._starts, start) - 1, 0) : bisect_left(self._starts, end)
+            ]
         )
 
     @property
