@@ -152,6 +152,7 @@ def test_a_token_that_google_did_not_sign_does_not(key: RSAPrivateKey) -> None:
         "Bearer a.b.c",
         "Bearer ",
         "Basic dTpw",
+        token(key).replace("Bearer", "Basic"),
         "",
     ):
         assert push.refusal(forged, CONFIG), forged

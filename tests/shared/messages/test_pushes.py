@@ -90,6 +90,11 @@ def test_a_push_without_wrapper_has_its_attributes_in_headers(prefix: str, data:
     assert upload_from_message(message) == UPLOAD
 
 
+def test_what_users_wrote_of_their_file_makes_no_event_of_it() -> None:
+    (message,) = pushed({**ASKED, "params": {"note": {"specversion": "2"}}}, {})
+    assert message and request_from_message(message).step == "toy.one"
+
+
 def test_a_request_without_wrapper_and_metadata_is_known_by_its_data() -> None:
     (one,), (same,) = pushed(ASKED, {}), pushed(ASKED, {})
     (other,) = pushed({**ASKED, "force": True}, {})
