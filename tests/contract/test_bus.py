@@ -212,6 +212,12 @@ def test_messages_that_pubsub_refuses_are_refused(
         bus.publish(TOPIC, data, attributes)
 
 
+def test_the_largest_that_pubsub_takes_arrive(bus: Bus) -> None:
+    attributes = {"k" * 256: "v" * 1_024, **{str(number): "" for number in range(99)}}
+    bus.publish(TOPIC, b"1", attributes)
+    assert pull_one(bus).message.attributes == attributes
+
+
 def test_attempts_are_counted(embedded: EmbeddedBus) -> None:
     embedded.publish(TOPIC, b"1", {})
     for attempt in (1, 2, 3):

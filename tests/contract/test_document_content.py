@@ -53,7 +53,9 @@ def nested(depth: int, inner: Any) -> dict[str, Any]:
     return {"a": inner}
 
 
-@pytest.mark.parametrize("data", [nested(20, 1), nested(17, [[1]]), {"a": "ü" * 500_000}])
+@pytest.mark.parametrize(
+    "data", [nested(20, 1), nested(17, [[1]]), {"a": "ü" * 500_000}, {"ü" * 750: 1}]
+)
 def test_data_at_the_limits_is_kept(documents: Documents, data: dict[str, Any]) -> None:
     documents.put(PATH, data)
     found = documents.get(PATH)
@@ -71,6 +73,7 @@ def test_data_at_the_limits_is_kept(documents: Documents, data: dict[str, Any]) 
         {"a": "\ud800"},
         {"a": b"bytes"},
         {"": 1},
+        {"a" * 1_501: 1},
         {"a": {"__name__": 1}},
         {1: "a"},
         {"[]": []},

@@ -139,7 +139,7 @@ def test_no_version_comes_twice(documents: Documents) -> None:
 
 def test_trouble_with_the_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(b"no database at all" * 1000)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="file is not a database"):
         EmbeddedDocuments(tmp_path / "broken").get(PATH)
 
 

@@ -1,0 +1,25 @@
+"""One damaged document never hides the others."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from shared.homes.documents import Document
+from shared.homes.documents.readable import readable
+
+
+class Row(BaseModel):
+    """What the documents should hold."""
+
+    count: int
+
+
+@pytest.mark.allow_error_logs
+def test_what_is_damaged_is_told_and_the_rest_goes_on() -> None:
+    documents = [
+        Document(f"rows/{index}", data, version="1", updated_at=0.0, read_at=0.0)
+        for index, data in enumerate(({"count": 1}, {"count": "many"}, {}, {"count": 4}))
+    ]
+    found = list(readable(documents, Row))
+    assert [(document.path, row.count) for document, row in found] == [("rows/0", 1), ("rows/3", 4)]
