@@ -33,7 +33,7 @@ from cosmic_ray.work_item import TestOutcome
 
 ROOT = Path(__file__).parents[2]
 WINGS = ("steps", "runs", "messages", "homes")
-SEED, PER_MODULE, AT_ONCE = 16, 2, 1
+SEED, PER_MODULE, AT_ONCE = 16, 2, 2
 LEAST_KILLED = 0.85
 _TIMEOUT_S = 240.0
 _SAME = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
