@@ -26,6 +26,7 @@ The event path, the HTTP API and the command all show ``error.to_json()``. ``ser
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 
@@ -280,3 +281,13 @@ class Scarce(Unavailable):
     """This machine lacks what the work takes: memory, disk, a helper that the system ended."""
 
     counted = True
+
+
+def retold(told: Mapping[str, Any]) -> Permanent:
+    """The error that ``to_json`` told, to be raised where it is told on."""
+    kinds = {kind.code: kind for kind in Permanent.__subclasses__()}
+    kind = kinds.get(told["code"], BackendFailed)
+    error = kind.__new__(kind)
+    fields = {name: value for name, value in told.items() if name != "code"}
+    RushesError.__init__(error, **fields)
+    return error

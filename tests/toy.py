@@ -3,6 +3,7 @@
 toy.one ──> toy.two ──┐
 toy.three ────────────┴──> toy.join (partial)
 toy.one ┄┄> toy.wish (on request; wants it, does not need it)
+toy.long (on request; done in as many parts as its params say)
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,16 @@ from shared.contracts.context import RequestContext
 from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
+from shared.contracts.step_engine import (
+    Backend,
+    Engine,
+    Job,
+    Output,
+    Part,
+    Parts,
+    Result,
+    StepParams,
+)
 from shared.contracts.upload import Upload, notification
 from shared.errors import BackendFailed, Scarce, Unavailable
 from shared.homes.home import Home, open_home
@@ -62,6 +72,7 @@ ROWS = (
         wants={"toy.one": ("audio_hits",)},
         default=False,
     ),
+    Step("toy.long", title="Toy long", takes="any", produces=HITS, default=False),
     Step("toy.video", title="Toy video", takes="video", produces=HITS),
 )
 
@@ -77,6 +88,9 @@ class ToyParams(StepParams):
     text: str = "toy"
     fail: str | None = None
     number: int = 1
+    parts: int = 1
+    """Of ``toy.long``."""
+    fail_part: int | None = None
 
 
 @dataclass
@@ -91,6 +105,9 @@ class Toy:
     """``False``: its bytes are others each time it runs, which shows whose are kept."""
 
     def engine(self, step: str) -> Engine:
+        if step == "toy.long":
+            return self._long()
+
         def run(job: Job, params: ToyParams, _backend: Backend) -> Result:
             self.ran[step] += 1
             if self.during is not None:
@@ -98,6 +115,30 @@ class Toy:
             return self._result(step, job, params)
 
         return Engine(ToyParams, lambda: Backend("toy", self.version), run)
+
+    def _long(self) -> Engine:
+        def split(_media: MediaInfo, _inputs: object, params: ToyParams) -> list[Part]:
+            return [Part(1000 * number, 1000 * number + 1000) for number in range(params.parts)]
+
+        def part(job: Job, params: ToyParams, _backend: Backend, part: Part) -> Path:
+            number = part.start_ms // 1000
+            self.ran[f"part {number}"] += 1
+            job.progress(0.5)
+            if self.during is not None:
+                self.during(job)
+            if params.fail and params.fail_part == number:
+                self._result("toy.long", job, params)
+            path = job.workdir / "part.txt"
+            path.write_text(f"{params.text} {part.start_ms} to {part.end_ms}")
+            return path
+
+        def join(job: Job, params: ToyParams, _backend: Backend, files: Sequence[Path]) -> Result:
+            self.ran["toy.long"] += 1
+            told = ToyParams(text=f"{params.text}: " + "; ".join(one.read_text() for one in files))
+            return self._result("toy.long", job, told)
+
+        parts = Parts(split, part, join)
+        return Engine(ToyParams, lambda: Backend("toy", self.version), parts.run, parts=parts)
 
     def _result(self, step: str, job: Job, params: ToyParams) -> Result:
         if params.fail == "permanent":
@@ -159,7 +200,7 @@ def drain(home: Home) -> list[str]:
         "steps-toy": lambda message, at: handle_request(message, at, "toy"),
         "steps-dead": _keep,
     }
-    while deliveries := home.bus.pull(list(handlers), wait_s=0):
+    while deliveries := home.bus.pull(list(handlers), limit=10, wait_s=0):
         for delivery in deliveries:
             try:
                 error = deliver(delivery.message, home, handlers[delivery.subscription])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.contracts.upload import Upload, notification
@@ -17,30 +18,36 @@ from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
 from shared.steps.claims import Claim, Lease
+from shared.steps.parts import PartFiles, part_claims
+from shared.steps.scratch import SUFFIX
 from shared.steps.step_records import load_records, record_path
 from shared.steps.storing import remove_unfinished
 
 log = get_logger()
 
 _RUN_GONE = "its run is gone"
+PARTS_GRACE_S = 600.0
+"""So long after anything happened to any part, their step is asked for: a message of theirs was lost, or
+they wait behind others', which are then asked for twice."""
 UPLOAD_GRACE_S = 300
 """Younger uploads are left to their own notification."""
 UPLOAD_WINDOW_S = 3 * 24 * 3600
 """Older uploads have been looked at by many rounds: each look costs a read of a document."""
 
 
-def recall_lapsed(home: Home) -> int:
+def recall_lapsed(home: Home, *, parts_grace_s: float = PARTS_GRACE_S) -> int:
     """Publish again what lapsed owners were working on; returns how many.
 
     A claim is taken for lapsed after twice its lease, so that the message's own redelivery comes
-    first. One that its request would not lead to any more (the run or its step is settled, or gone)
-    is closed instead, with the reason: it would be recalled for ever.
+    first; one that waits for its parts, once nothing has happened to any for ``parts_grace_s``. One that
+    its request would not lead to any more (the run or its step is settled, or gone) is closed instead,
+    with the reason: it would be recalled for ever.
     """
     recalled = closed = 0
-    for state in ("running", "released"):
+    for state in ("running", "released", "parted"):
         found = home.documents.list_group("cache", where={"state": state})
         for document, claim in readable(found, Claim):
-            if claim.recall is None or claim.seconds_left(document) > -claim.lease_s:
+            if claim.recall is None or not _lapsed(home, document, claim, parts_grace_s):
                 continue
             why_not = _nobody_waits(home, document, claim)
             if why_not:
@@ -52,6 +59,14 @@ def recall_lapsed(home: Home) -> int:
             recalled += 1
     log.info("sweep.leases", recalled=recalled, closed=closed)
     return recalled
+
+
+def _lapsed(home: Home, document: Document, claim: Claim, parts_grace_s: float) -> bool:
+    if claim.state != "parted":
+        return claim.seconds_left(document) <= -claim.lease_s
+    parts = part_claims(home, _context(document), digest(claim.cache_key))
+    moved_at = max([document.updated_at, *(part.updated_at for part, _ in parts)])
+    return document.read_at - moved_at >= parts_grace_s
 
 
 def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:
@@ -79,14 +94,37 @@ def _abandon(home: Home, document: Document, claim: Claim, why_not: str) -> bool
     error.message = f"abandoned: {why_not}"
     try:
         lease = Lease.take_over(home.documents, document, claim, claim)
-        remove_unfinished(home, _context(document), lease.claim)
-        if why_not == _RUN_GONE:
+        ctx = _context(document)
+        remove_unfinished(home, ctx, lease.claim)
+        if claim.parts:
+            PartFiles(home, ctx, claim.asset_id or "", digest(claim.cache_key)).remove()
+        if why_not == _RUN_GONE or claim.part_of is not None:
             lease.forget()
         else:
             lease.settle_failed(error)
     except (LeaseHeld, LeaseLost):
         return False
     return True
+
+
+def remove_left_parts(home: Home, *, now: float, grace_s: float = PARTS_GRACE_S) -> int:
+    """Remove the parts of work that has settled, or is gone: of a worker that was frozen, and died before it
+    saw. Returns of how many works. ``now``: Unix seconds; younger files are left alone.
+    """
+    found: dict[tuple[str, str, str, str], bool] = {}
+    for info in home.objects.list("tenants/"):
+        if info.key.endswith(SUFFIX) and now - info.updated_at >= grace_s:
+            _, tenant, env, _, asset_id, _, work, _ = info.key.split("/")
+            found[tenant, env, asset_id, work] = True
+    removed = 0
+    for tenant, env, asset_id, work in found:
+        ctx = RequestContext.of(tenant, env)
+        document = home.documents.get(f"{ctx.document_prefix}cache/{work}")
+        if document is None or document.data["state"] in ("done", "failed"):
+            PartFiles(home, ctx, asset_id, work).remove()
+            removed += 1
+    log.info("sweep.parts", removed=removed)
+    return removed
 
 
 def _context(document: Document) -> RequestContext:

@@ -19,11 +19,11 @@ from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
 from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
-from shared.runs import planning
 from shared.runs.erasing import check_erasable, erase_asset
 from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import shown, upload
+from shared.steps.preparing import publish_request
 from shared.watch.health import check_all
 
 
@@ -89,7 +89,7 @@ def reprocess(
         params=params.get(name, {}),
         **wanted,
     )
-    run_id = requested_run_id(planning.publish_request(desk.home, request))
+    run_id = requested_run_id(publish_request(desk.home, request))
     if no_wait:
         desk.show({"run_id": run_id}, lambda: run_id)
         return

@@ -16,8 +16,8 @@ from shared.contracts.step import StepRequest
 from shared.editing.timelines import LARGEST_BYTES, checked_timeline, first_asset
 from shared.errors import NotFound, ValidationError
 from shared.interchange.otio import MAX_OTIO_BYTES
-from shared.runs import planning
 from shared.runs.opening import requested_run_id
+from shared.steps.preparing import publish_request
 
 _FOREIGN = (".otio", ".edl")
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
@@ -71,7 +71,7 @@ def render(
         asset_id=_filed_under(desk, asset, content),
         params={"timeline": content, **wanted},
     )
-    run_id = requested_run_id(planning.publish_request(desk.home, request))
+    run_id = requested_run_id(publish_request(desk.home, request))
     with WorkerPool(desk.settings, at_first=1) as pool:
         watch_until_finished(desk, pool, [run_id])
     show_outcome(desk, {run_id: run_id})

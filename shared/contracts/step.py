@@ -54,6 +54,17 @@ NOT_MADE = "not made yet"
 """Why a dry run skips a step."""
 
 
+class PartAsked(BaseModel):
+    """Which part of a step's work a request is for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(ge=0)
+    count: int = Field(ge=2)
+    of: str
+    """The cache key of the work that was split."""
+
+
 class StepRequest(BaseModel):
     """The one message that drives everything."""
 
@@ -72,6 +83,8 @@ class StepRequest(BaseModel):
     params: Mapping[str, Any] = Field(default_factory=dict)
     force: bool = False
     """Compute again although the result is known."""
+    part: PartAsked | None = None
+    """Do this part of it alone; ``None``: the step, of which parts may be made."""
 
     @field_validator("params")
     @classmethod
@@ -108,6 +121,9 @@ class StepRecord(BaseModel):
     artifact_ids: tuple[str, ...] = ()
     lease_generation: int = 0
     """Of the claim whose owner wrote this last; an older owner may not write any more."""
+    parts: int = 0
+    """So many parts it was split into; 0: none."""
+    parts_done: int = 0
 
     def settled(self, state: StepState, **changes: Any) -> Self:
         """A copy in ``state``, its progress complete."""

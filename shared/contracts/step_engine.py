@@ -8,7 +8,7 @@ and a params model, writes files below ``job.workdir``, and returns them with th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -169,6 +169,74 @@ class Result:
     reason: str | None = None
 
 
+JOINING_FROM = 0.95
+"""Of the progress of what is done in parts."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Tells a share of the work as that much of the whole."""
+
+    progress: Progress
+    before: float
+    share: float
+
+    def __call__(self, fraction: float, /) -> None:
+        """See ``Progress``."""
+        self.progress(self.before + self.share * min(max(fraction, 0.0), 1.0))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a long recording that is worked on apart from the others."""
+
+    start_ms: int
+    end_ms: int
+    """Of the recording; what fails is told with it."""
+
+
+class Split(Protocol):
+    """Plans the parts of a recording."""
+
+    def __call__(
+        self, media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: Any, /
+    ) -> Sequence[Part]:
+        """In order; fewer than two: it is done in one piece.
+
+        Pure: the same for the same arguments and backend version, whoever asks and however often.
+        """
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a step of a long recording is done in parts, side by side on as many machines as there are.
+
+    What a part leaves is one file, which depends on nothing but the job and the part.
+    """
+
+    split: Split
+    part: Callable[[Job, Any, Backend, Part], Path]
+    """Do one part: the file, below ``job.workdir``. Progress is the part's own."""
+    join: Callable[[Job, Any, Backend, Sequence[Path]], Result]
+    """Make the result of all parts' files, in their order."""
+
+    def run(self, job: Job, params: Any, backend: Backend) -> Result:
+        """All parts, one after the other: an engine's ``run``, also for what is one part."""
+        parts = self.split(job.media, job.inputs, params) or [Part(0, job.media.duration_ms or 0)]
+        files = []
+        for number, part in enumerate(parts):
+            workdir = job.workdir / f"part_{number:05d}"
+            workdir.mkdir()
+            told = Share(
+                job.progress, JOINING_FROM * number / len(parts), JOINING_FROM / len(parts)
+            )
+            files.append(
+                self.part(replace(job, workdir=workdir, progress=told), params, backend, part)
+            )
+        told = Share(job.progress, JOINING_FROM, 1 - JOINING_FROM)
+        return self.join(replace(job, progress=told), params, backend, files)
+
+
 class CacheKeyFormula(Protocol):
     """A step's own cache key, where a document fixes its form."""
 
@@ -200,6 +268,8 @@ class Engine:
     """What else of the tenant's the params name. The runtime finds them all before anything runs
     (``NotFound`` for what is missing or another tenant's), makes their bytes part of the cache key,
     and hands them in as ``Job.sources``."""
+    parts: Parts | None = None
+    """How a long recording is done in parts; its ``run`` does the same, one part after the other."""
     references: Callable[[Path], Sequence[str]] | None = None
     """Ids of the tenant's artifacts that the source file itself names; they come in ``Job.sources``,
     too. (Their ids derive from what they hold, and the file is part of the cache key.)"""

@@ -22,7 +22,8 @@ def settings_path(ctx: RequestContext) -> str:
 
 
 def tenant_settings(home: Home, ctx: RequestContext) -> Mapping[str, Any]:
-    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``."""
+    """What the tenant and env have set: ``steps`` by default, ``params`` by step, ``max_input_bytes``,
+    ``parts_at_once``."""
     document = home.documents.get(settings_path(ctx))
     return document.data if document else {}
 
@@ -32,10 +33,23 @@ def max_input_bytes(home: Home, ctx: RequestContext) -> int:
 
     Raises ``ValidationError`` where the settings hold no number of bytes.
     """
-    limit = tenant_settings(home, ctx).get("max_input_bytes", home.settings.max_input_bytes)
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1:
-        raise ValidationError("max_input_bytes", "in the tenant's settings is no number of bytes")
-    return int(limit)
+    return _at_least_one(home, ctx, "max_input_bytes", "bytes")
+
+
+def parts_at_once(home: Home, ctx: RequestContext) -> int:
+    """So many parts of one of the tenant's steps are on their way at a time: its settings', else the
+    environment's.
+
+    Raises ``ValidationError`` where the settings hold no number of parts.
+    """
+    return _at_least_one(home, ctx, "parts_at_once", "parts")
+
+
+def _at_least_one(home: Home, ctx: RequestContext, name: str, of: str) -> int:
+    number = tenant_settings(home, ctx).get(name, getattr(home.settings, name))
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 1:
+        raise ValidationError(name, f"in the tenant's settings is no number of {of}")
+    return int(number)
 
 
 def most_bytes(home: Home, ctx: RequestContext, found: Asset | Artifact) -> int:

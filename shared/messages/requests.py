@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
@@ -16,6 +17,8 @@ from shared.runs.opening import open_requested_run, requested_run_id
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
 from shared.steps.attempt import Attempt, Settled, settled_before
+from shared.steps.part_attempt import PartAttempt
+from shared.steps.parts import PartFiles
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import write_record
 from shared.watch import trace
@@ -39,6 +42,9 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         log.info("request.gone")
         return
     settled = settled_before(home, ctx, run.run_id, row.name)
+    if settled is not None and request.part is not None:  # a late one
+        PartFiles(home, ctx, request.asset_id, digest(request.part.of)).forget(request.part)
+        return
     if settled is None:
         settled = _attempt(home, row, request, message)
     if settled is None:
@@ -57,4 +63,5 @@ def _attempt(home: Home, row: Step, request: StepRequest, message: Message) -> S
         record = StepRecord(step=row.name).settled(StepState.FAILED, error=gone)
         write_record(home.documents, ctx, run_id, record)
         return Settled(record)
-    return Attempt(home, row, request, run_id, asset, message).make()
+    kind = Attempt if request.part is None else PartAttempt
+    return kind(home, row, request, run_id, asset, message).make()

@@ -10,11 +10,11 @@ from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.context import RequestContext
 from shared.contracts.row import Step
 from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
-from shared.contracts.topics import steps_topic
 from shared.homes.home import Home
 from shared.pipeline import ACTIVITY, BY_NAME, PROBE, followers, with_needs
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
+from shared.steps.preparing import publish_request
 from shared.steps.step_records import load_records, plan_records, write_record
 from shared.steps.storing import load_artifact
 
@@ -71,12 +71,6 @@ def request_for(run: Run, row: Step) -> StepRequest:
         params=run.params.get(row.name, {}),
         force=row.name in run.force,
     )
-
-
-def publish_request(home: Home, request: StepRequest) -> str:
-    """Put a request on its function's topic; returns the message id."""
-    topic = steps_topic(BY_NAME[request.step].function)
-    return home.bus.publish(topic, request.model_dump_json().encode(), request.attributes)
 
 
 def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:

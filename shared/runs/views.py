@@ -93,6 +93,8 @@ def _step_object(record: StepRecord, stored: Mapping[str, Mapping[str, Any]]) ->
         "reason": record.reason,
         "error": record.error,
         "progress": record.progress,
+        "parts": record.parts,
+        "parts_done": record.parts_done,
         "cache_key": record.cache_key,
         "artifacts": [{**one, "path": local_path(one["uri"])} for one in artifacts],
     }

@@ -4,6 +4,7 @@ Once, for all steps. It returns how the step settled, and its caller tells that 
 a ``Transient`` error turns the message back.
 
     the step settles    done | degraded | skipped | cached | failed   -> acknowledged
+    parts asked for     claim parted, and given back                  -> acknowledged
     lease held          another worker is on it, and alive            -> comes again later
     transient error     claim released, attempt counted               -> comes again with backoff
     attempts exhausted  failed, and a dead letter                     -> acknowledged
@@ -13,16 +14,18 @@ a ``Transient`` error turns the message back.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
-from shared.contracts.step_engine import Backend, Job, Result
+from shared.contracts.step_engine import JOINING_FROM, Backend, Job, Part, Result, Share
 from shared.errors import (
     AttemptsExhausted,
     LeaseLost,
@@ -31,14 +34,18 @@ from shared.errors import (
     RushesError,
     Transient,
     Unavailable,
+    retold,
 )
 from shared.folders import work_folder
 from shared.homes.home import Home
+from shared.homes.tenant_limits import parts_at_once
 from shared.lazy_log import get_logger
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
+from shared.steps.parts import PartFiles, all_parts, ask_for_next, settled_parts, split
 from shared.steps.preparing import Work, load_asset
+from shared.steps.progress_told import EVERY_S, ProgressTold
 from shared.steps.step_records import load_records, write_record
 from shared.steps.storing import (
     ArtifactWriter,
@@ -100,14 +107,14 @@ class Attempt:
     def make(self) -> Settled | None:
         """Claim the work and do it, or take the result that is there.
 
-        ``None``: the asset was erased meanwhile, and nobody is left to be told. Raises ``Transient`` to
-        have the message come again.
+        ``None``: there is nothing to tell yet, for its parts were asked for; or nobody left to be told,
+        for the asset was erased meanwhile. Raises ``Transient`` to have the message come again.
         """
         bind(step=self.row.name, attempt=self.message.delivery_attempt, run_id=self.run_id)
         trace.name_span(self.row.name, run_id=self.run_id)
         try:
             work = Work.prepare(self.home, self.row, self.request, self.asset)
-            wanted = work.claim()
+            wanted = self._wanted(work)
         except Permanent as error:
             error.locate(service=self.row.name, backend_version=None)
             log.warning("step.refused", outcome="failed", code=error.code, cache_key=None)
@@ -119,10 +126,11 @@ class Attempt:
             return self._take_over_result(taken)
         config = self.home.settings
         if taken.worn_out(config.max_attempts, config.patience_s):
-            given_up = self._give_up(taken)
-            work.scratch.erase()
-            return given_up
+            return self._give_up(taken, work)
         return self._work_under(taken, work)
+
+    def _wanted(self, work: Work) -> Claim:
+        return work.claim()
 
     def take_known(self) -> Settled | None:
         """Take the result, if there is one."""
@@ -137,8 +145,10 @@ class Attempt:
 
     # -- the claim is settled already --------------------------------------------------------
 
-    def _take_over_result(self, claim: Claim) -> Settled:
+    def _take_over_result(self, claim: Claim) -> Settled | None:
         own = claim.run_id == self.run_id
+        if own and claim.parts:  # whoever settled it may have died before removing them
+            self._parts_of(claim).remove()
         record = self._settled_by(claim, cached=not own).record
         log.info("step.result_taken", step=self.row.name, own=own, outcome=record.state.value)
         return Settled(record, _own_artifacts(self.home, self.ctx, record) if own else ())
@@ -164,8 +174,8 @@ class Attempt:
             with lease.kept_alive(self.row.timeout_s), one_of_ours(*self._where(work.backend)):
                 claim, made = self._compute(lease, work)
         except LeaseLost:
-            if work.scratch.used and lease.erased():
-                work.scratch.erase()
+            if lease.erased():
+                self._forget_kept(work)
             raise
         except Transient as error:
             self._turn_back(lease, error)
@@ -177,28 +187,40 @@ class Attempt:
             if self._erased():
                 self._nothing_left(lease)
                 return None
-            remove_unfinished(self.home, self.ctx, lease.claim)
-            claim, made = lease.settle_failed(error), []
-            log.warning("step.failed", code=error.code, generation=claim.generation)
-        if work.scratch.used:
-            work.scratch.erase()
-        settled = self._settled_by(claim, made)
+            claim, made = self._fail(lease, error), []
+        if claim.state == "parted":
+            log.info("step.parted", parts=len(claim.parts), at_once=claim.parts_at_once)
+            return None
+        self._clear_up(claim, work)
         log.info(
-            "step.settled",
+            "part.settled" if self.request.part else "step.settled",
             outcome=claim.outcome or claim.state,
             code=claim.error["code"] if claim.error else None,
             attempts=lease.claim.attempts,
             artifacts=len(made),
             duration_ms=round(1000 * (time.monotonic() - started)),
         )
-        return settled
+        return self._finish(claim, made)
+
+    def _finish(self, claim: Claim, made: list[Artifact]) -> Settled | None:
+        """The claim is settled: what is due then."""
+        return self._settled_by(claim, made)
 
     def _compute(self, lease: Lease, work: Work) -> tuple[Claim, list[Artifact]]:
         with work_folder() as folder:
             with trace.span("fetch"):
-                job = work.job(folder, _ProgressTold(self, lease), work.scratch)
+                inputs = work.inputs(folder)
+            if planned := lease.claim.parts or split(work, inputs):
+                settled = settled_parts(
+                    self.home, self.ctx, lease.claim, len(planned), force=self.request.force
+                )
+                _raise_failure(settled.values())
+                if len(settled) < len(planned):
+                    return self._give_to_parts(lease, planned, settled), []
+            with trace.span("fetch"):
+                job = work.job(folder, inputs, self._progress(lease), work.scratch)
             with trace.span("engine"):
-                result = work.engine.run(job, work.params, work.backend)
+                result = self._result(lease, work, job, planned)
             writer = ArtifactWriter(
                 self.home,
                 self.ctx,
@@ -219,6 +241,29 @@ class Attempt:
                 writer.discard()
                 raise
 
+    def _give_to_parts(
+        self, lease: Lease, planned: tuple[Part, ...], settled: Mapping[int, Claim]
+    ) -> Claim:
+        """Give the claim back and ask for the parts that lack: so many as may be on their way at once."""
+        at_once = lease.claim.parts_at_once or parts_at_once(self.home, self.ctx)
+        claim = lease.give_to_parts(planned, at_once)
+        self._write_running(lease, JOINING_FROM * len(settled) / len(planned))
+        ask_for_next(self.home, self.request, claim, range(at_once), settled)
+        return claim
+
+    def _result(self, lease: Lease, work: Work, job: Job, planned: tuple[Part, ...]) -> Result:
+        if not planned or work.engine.parts is None:
+            return work.engine.run(job, work.params, work.backend)
+        folder = job.workdir.parent / "parts"
+        folder.mkdir()
+        files = self._parts_of(lease.claim).fetch(all_parts(lease.claim, len(planned)), folder)
+        told = Share(job.progress, JOINING_FROM, 1 - JOINING_FROM)
+        job = replace(job, progress=told)
+        return work.engine.parts.join(job, work.params, work.backend, files)
+
+    def _parts_of(self, claim: Claim) -> PartFiles:
+        return PartFiles(self.home, self.ctx, self.asset.asset_id, digest(claim.cache_key))
+
     def _describe_sound(self, job: Job) -> dict[str, Any]:
         """What of the recording's sound was worked on, and what was left out."""
         if self.row.takes != "audio" or not job.media.has_audio:
@@ -235,6 +280,10 @@ class Attempt:
 
     # -- what becomes of it ------------------------------------------------------------------
 
+    def _progress(self, lease: Lease) -> ProgressTold:
+        every_s = EVERY_S[self.home.settings.home]
+        return ProgressTold(lease, every_s, lambda done: self._write_running(lease, done))
+
     def _write_running(self, lease: Lease, progress: float) -> None:
         record = StepRecord(
             step=self.row.name,
@@ -242,11 +291,16 @@ class Attempt:
             progress=progress,
             cache_key=lease.claim.cache_key,
             lease_generation=lease.claim.generation,
+            parts=len(lease.claim.parts),
         )
         write_record(self.home.documents, self.ctx, self.run_id, record)
 
     def _turn_back(self, lease: Lease, error: Transient) -> None:
         lease.release(error)
+        self._write_waiting(lease, error)
+        log.warning("step.turned_back", code=error.code, attempts=lease.claim.attempts)
+
+    def _write_waiting(self, lease: Lease, error: Transient) -> None:
         record = StepRecord(
             step=self.row.name,
             reason=f"will be tried again: {error.message}",
@@ -254,16 +308,33 @@ class Attempt:
             lease_generation=lease.claim.generation,
         )
         write_record(self.home.documents, self.ctx, self.run_id, record)
-        log.warning("step.turned_back", code=error.code, attempts=lease.claim.attempts)
 
-    def _give_up(self, lease: Lease) -> Settled:
+    def _give_up(self, lease: Lease, work: Work) -> Settled | None:
         last = dict(lease.claim.error) if lease.claim.error else None
         error = AttemptsExhausted(lease.claim.attempts - 1, last, service=self.row.name)
-        bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
+        claim = self._fail(lease, error)
+        self._clear_up(claim, work)
+        return self._finish(claim, [])
+
+    def _fail(self, lease: Lease, error: Permanent) -> Claim:
+        """Settle the claim as failed; what was tried too often goes to the dead letters, to be sent again."""
+        if isinstance(error, AttemptsExhausted):
+            bury(self.home, self.message, error, cache_key=lease.claim.cache_key)
         remove_unfinished(self.home, self.ctx, lease.claim)
-        settled = self._settled_by(lease.settle_failed(error))
-        log.warning("step.given_up", outcome="failed", code=error.code)
-        return settled
+        log.warning("step.failed", code=error.code, generation=lease.claim.generation)
+        return lease.settle_failed(error)
+
+    def _clear_up(self, claim: Claim, work: Work) -> None:
+        """Nobody needs what was kept of the work on its way."""
+        if claim.parts:
+            self._parts_of(claim).remove()
+        if work.scratch.used or claim.attempts > 1:
+            work.scratch.erase()
+
+    def _forget_kept(self, work: Work) -> None:
+        """The claim is gone: so is whoever would have taken up what was kept."""
+        if work.scratch.used:
+            work.scratch.erase()
 
     def _settled_by(
         self, claim: Claim, made: list[Artifact] | None = None, *, cached: bool = False
@@ -290,6 +361,8 @@ class Attempt:
                     "cache_key": claim.cache_key,
                     "artifact_ids": claim.artifact_ids if claim.state == "done" else (),
                     "lease_generation": claim.generation,
+                    "parts": len(claim.parts),
+                    "parts_done": len(claim.parts) if claim.state == "done" else 0,
                 }
             )
         if not write_record(self.home.documents, self.ctx, self.run_id, record):
@@ -298,33 +371,15 @@ class Attempt:
         return Settled(record, tuple(made or ()))
 
 
+def _raise_failure(settled: Iterable[Claim]) -> None:
+    """Raise what the first part that failed has failed of."""
+    for claim in settled:
+        if claim.error is not None:
+            raise retold(claim.error)
+
+
 def _made_from(job: Job) -> tuple[str, ...]:
     """The asset, and the artifacts that were read."""
     named = (job.artifact_id,) if job.artifact_id else ()
     read = (file.artifact_id for files in job.inputs.values() for file in files)
     return (job.asset_id, *named, *read, *(name for name in job.sources if name != job.asset_id))
-
-
-class _ProgressTold:
-    """Writes progress into the run where it can be seen, and stops an owner that lost its lease.
-
-    Firestore sustains one write a second to a document, and asks money for each.
-    """
-
-    _EVERY_S: ClassVar = {"embedded": 0.5, "google": 2.0}
-    _LEAST_STEP = 0.02
-
-    def __init__(self, attempt: Attempt, lease: Lease) -> None:
-        self._attempt = attempt
-        self._lease = lease
-        self._told_at = 0.0
-        self._told = 0.0
-
-    def __call__(self, fraction: float) -> None:
-        self._lease.check()
-        now, fraction = time.monotonic(), min(max(fraction, 0.0), 1.0)
-        waited_s = now - self._told_at
-        every_s = self._EVERY_S[self._attempt.home.settings.home]
-        if waited_s >= every_s and fraction - self._told >= self._LEAST_STEP:
-            self._told_at, self._told = now, fraction
-            self._attempt._write_running(self._lease, fraction)

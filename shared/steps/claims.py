@@ -9,6 +9,8 @@ precondition, so of several workers one wins:
                             |   +---release---> released (the last error) --take--> running g2
                             |
                             +--(not renewed for lease_s)--take--> running g2
+                            |
+                            +---give to parts---> parted --take--> running g2   (looks at its parts, joins)
 
 ``g`` is the lease generation. An owner renews its lease while it works; whoever takes over writes
 the next generation, and from then on no write of the former owner's passes: its renewals and its
@@ -23,7 +25,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
@@ -31,6 +33,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
+from shared.contracts.step_engine import Part
 from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError, Transient
 from shared.homes.documents import Document, Documents
 from shared.lazy_log import get_logger
@@ -84,7 +87,7 @@ class Claim(BaseModel):
     asset_id: str | None = None
     run_id: str
     """The run that computed it, or is computing it."""
-    state: Literal["running", "released", "done", "failed"] = "running"
+    state: Literal["running", "released", "parted", "done", "failed"] = "running"
     generation: int = 1
     renewals: int = 0
     """Makes each renewal a change, without which a store may keep the old time of writing."""
@@ -96,6 +99,15 @@ class Claim(BaseModel):
     """Unix seconds: since when it has been given back again and again."""
     inputs: tuple[str, ...] = ()
     """The artifacts it is made from: with others it must be made again, e.g. once a failed one is there."""
+    parts: tuple[Part, ...] = ()
+    """What it was split into; each part has a claim of its own."""
+    parts_at_once: int = 0
+    """So many of them are on their way at a time."""
+    part_of: str | None = None
+    """Of a part: the digest of the cache key of the work that was split."""
+    part_number: int | None = None
+    progress: float = 0.0
+    """Of a part, as of the last renewal."""
     missing: tuple[str, ...] = ()
     """The dependencies that were not there: once one is, a degraded result must be made again."""
     artifact_ids: tuple[str, ...] = ()
@@ -144,6 +156,12 @@ def claim_path(ctx: RequestContext, cache_key: str) -> str:
     return f"{ctx.document_prefix}cache/{digest(cache_key)}"
 
 
+def load_claim(documents: Documents, ctx: RequestContext, cache_key: str) -> Claim | None:
+    """The claim as it stands, if there is one."""
+    document = documents.get(claim_path(ctx, cache_key))
+    return Claim.model_validate(document.data) if document else None
+
+
 def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
     """Forget a recorded failure and its attempts, so that the work may be asked for afresh.
 
@@ -162,8 +180,7 @@ def known_result(
     documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
 ) -> Claim | None:
     """The claim that settles what ``wanted`` asks for, if its work is done; nothing is claimed."""
-    document = documents.get(claim_path(ctx, wanted.cache_key))
-    found = Claim.model_validate(document.data) if document else None
+    found = load_claim(documents, ctx, wanted.cache_key)
     if found is None or found.state != "done" or not found.answers(wanted, force=force):
         return None
     return found
@@ -179,6 +196,8 @@ class Lease:
         self._lock = threading.Lock()
         self._lost = False
         self.claim = claim
+        self.progress = 0.0
+        """Told with the renewals."""
 
     @classmethod
     def take(
@@ -186,7 +205,7 @@ class Lease:
     ) -> Self | Claim:
         """Take the work, or return the claim that settles it.
 
-        Raises ``LeaseHeld`` while another worker is on it.
+        Raises ``LeaseHeld`` while another worker is on it, or another run's parts are.
         """
         path = claim_path(ctx, wanted.cache_key)
         document = documents.get(path)  # first, for most messages ask for what is known
@@ -201,6 +220,8 @@ class Lease:
             raise LeaseHeld(found.seconds_left(document))
         if found.answers(wanted, force=force):
             return found
+        if found.state == "parted" and found.run_id != wanted.run_id:
+            raise LeaseHeld(wanted.lease_s)
         return cls.take_over(documents, document, found, wanted)
 
     @classmethod
@@ -209,6 +230,7 @@ class Lease:
     ) -> Self:
         """Become the next owner of a claim that stands; raises ``LeaseHeld`` if another was quicker."""
         begun = found.state in ("running", "released")
+        planned = (begun or found.state == "parted") and found.inputs == wanted.inputs
         successor = wanted.model_copy(
             update={
                 "state": "running",
@@ -218,6 +240,8 @@ class Lease:
                 "error": found.error if found.state == "released" else None,
                 "artifact_ids": found.artifact_ids,
                 "writing": found.writing,
+                "parts": found.parts if planned else (),
+                "parts_at_once": found.parts_at_once if planned else 0,
             }
         )
         try:
@@ -230,7 +254,7 @@ class Lease:
 
     def renew(self) -> None:
         """Prove that the lease still holds, and hold it for another ``lease_s``; or ``LeaseLost``."""
-        self._write({"renewals": self.claim.renewals + 1})
+        self._write({"renewals": self.claim.renewals + 1, "progress": round(self.progress, 3)})
 
     def begin_writing(self, keys: Iterable[str]) -> None:
         """Prove the lease, and note which objects are about to be written under it."""
@@ -240,6 +264,10 @@ class Lease:
         """Raise ``LeaseLost`` if a renewal has found it lost. Costs nothing."""
         if self._lost:
             raise LeaseLost(self.claim.generation)
+
+    def give_to_parts(self, parts: Sequence[Part], at_once: int) -> Claim:
+        """Give it back while its parts are done. May raise ``LeaseLost``."""
+        return self._write({"state": "parted", "parts": tuple(parts), "parts_at_once": at_once})
 
     def settle_done(self, outcome: str, **result: Any) -> Claim:
         """The work is done; ``result`` is more of the claim's fields. May raise ``LeaseLost``."""

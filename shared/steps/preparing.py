@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import ValidationError as PydanticError
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
 from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest
 from shared.contracts.step_engine import (
@@ -131,10 +132,27 @@ class Work:
     @cached_property
     def scratch(self) -> ObjectScratch:
         """Where parts of this work are kept."""
-        return ObjectScratch(self.home.objects, self.ctx, self.asset.asset_id, self.cache_key)
+        return ObjectScratch(
+            self.home.objects, self.ctx, self.asset.asset_id, digest(self.cache_key)
+        )
 
-    def job(self, folder: Path, progress: Progress, scratch: Scratch | None = None) -> Job:
-        """Fetch everything into ``folder`` and hand it over. Raises what ``fetch_object`` does."""
+    @property
+    def media(self) -> MediaInfo:
+        """What is known of the recording, with the sound stream that the params ask for."""
+        return self._chosen(self.asset.media)
+
+    def inputs(self, folder: Path) -> dict[str, list[InputFile]]:
+        """Fetch what earlier steps made into ``folder``: step -> files. Raises what ``fetch_object`` does."""
+        return {name: self._inputs(name, folder) for name in self._read_steps}
+
+    def job(
+        self,
+        folder: Path,
+        inputs: Mapping[str, Sequence[InputFile]],
+        progress: Progress,
+        scratch: Scratch | None = None,
+    ) -> Job:
+        """Fetch the rest into ``folder`` and hand everything over. Raises what ``fetch_object`` does."""
         workdir = folder / "work"
         workdir.mkdir()
         source = self._source(folder)
@@ -143,7 +161,7 @@ class Work:
             media=self._chosen(self._media(source)),
             workdir=workdir,
             progress=progress,
-            inputs={name: self._inputs(name, folder) for name in self._read_steps},
+            inputs=inputs,
             failed={
                 name: self.records[name].error or {"reason": self.records[name].reason}
                 for name in self._needed
@@ -206,6 +224,12 @@ class Work:
     def _fetch(self, found: Asset | Artifact, to: Path) -> Path:
         limit = most_bytes(self.home, self.ctx, found)
         return fetch_object(self.home.objects, found.key, to, max_bytes=limit).path
+
+
+def publish_request(home: Home, request: StepRequest) -> str:
+    """Put a request on its function's topic; returns the message id."""
+    topic = steps_topic(step_named(request.step).function)
+    return home.bus.publish(topic, request.model_dump_json().encode(), request.attributes)
 
 
 def check_request(home: Home, request: StepRequest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.contracts.context import RequestContext
-from shared.contracts.step import StepRecord
+from shared.contracts.step import StepRecord, StepState
 from shared.errors import Conflict
 from shared.homes.documents import Document, Documents
 from shared.homes.documents.readable import readable
@@ -71,9 +71,11 @@ def write_record(
         try:
             if document is None:
                 return _create(documents, ctx, run_id, record)
-            if _outranked(StepRecord.model_validate(document.data), record):
+            standing = StepRecord.model_validate(document.data)
+            if _outranked(standing, record):
                 return False
-            documents.update(path, record.model_dump(mode="json"), version=document.version)
+            told = _going_on(standing, record)
+            documents.update(path, told.model_dump(mode="json"), version=document.version)
         except Conflict:
             continue
         return True
@@ -89,3 +91,15 @@ def _outranked(standing: StepRecord, record: StepRecord) -> bool:
     if record.state.settled or record.cache_key not in (None, standing.cache_key):
         return False
     return standing.lease_generation > record.lease_generation
+
+
+def _going_on(standing: StepRecord, record: StepRecord) -> StepRecord:
+    """Of parts that are done side by side, whoever tells last need not be the farthest."""
+    if not (record.parts and record.state is StepState.RUNNING):
+        return record
+    if (standing.parts, standing.cache_key) != (record.parts, record.cache_key):
+        return record
+    done = max(standing.parts_done, record.parts_done)
+    return record.model_copy(
+        update={"parts_done": done, "progress": max(standing.progress, record.progress)}
+    )

@@ -39,7 +39,8 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
     work, stored_processor = _work_behind(home, ctx, artifact)
     processor = processor_kind()
     with work_folder() as folder:
-        result = work.engine.run(work.job(folder, _ignore), work.params, work.backend)
+        job = work.job(folder, work.inputs(folder), _ignore)
+        result = work.engine.run(job, work.params, work.backend)
         made = _counterpart(artifact, result.outputs)
         with made.path.open("rb") as file:
             computed = hashlib.file_digest(file, "sha256").hexdigest()

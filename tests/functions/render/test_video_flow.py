@@ -21,10 +21,10 @@ from shared.homes.home import Home
 from shared.messages.delivery import deliver
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
+from shared.steps.preparing import publish_request
 from tests.functions import video
 from tests.toy import embedded_home
 

@@ -15,11 +15,11 @@ from shared.contracts.step import StepRequest
 from shared.homes.home import Home, open_home
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
+from shared.steps.preparing import publish_request
 from tests.functions.transcribe.sounds import silence, spoken, write
 
 CTX = RequestContext(tenant_id="t1", env="dev")

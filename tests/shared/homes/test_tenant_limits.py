@@ -14,10 +14,9 @@ from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
 from shared.homes.tenant_limits import max_input_bytes, most_bytes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
 from shared.runs.uploading import upload
 from shared.runs.views import list_artifacts, run_object
-from shared.steps.preparing import load_asset
+from shared.steps.preparing import load_asset, publish_request
 from tests.toy import CTX, Toy, drain, embedded_home, run_file, states
 
 OTHER = RequestContext(tenant_id="t2", env="dev")

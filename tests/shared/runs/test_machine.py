@@ -20,7 +20,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from functions.sweep.lost import announce_missed, recall_lapsed
+from functions.sweep.lost import announce_missed, recall_lapsed, remove_left_parts
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.message import Message
 from shared.contracts.step import Run
@@ -47,6 +47,8 @@ EXAMPLES = int(os.environ.get("RUSHES_MACHINE_EXAMPLES", "10"))
 STEPS = 30
 LEASE_S = 20.0
 NEW = "new"
+STEPS_OF_A_RUN = ("toy.join", "toy.long")
+"""With what they need; ``toy.long`` is done in parts."""
 TEXTS = st.sampled_from((NEW, NEW, "a"))
 """What a recording says: mostly what none has said before, so that there is work to do."""
 HAPPENINGS = ("die", "deploy", "deliver", "sweep", "repeat", "upload", "erase")
@@ -89,7 +91,9 @@ class Uploads(RuleBasedStateMachine):
             self.patch.setattr(module, "time", clock)
         self.folder = tempfile.TemporaryDirectory()
         self.fate = Fate()
-        plain = toys.embedded_home(Path(self.folder.name) / "data", lease_s=LEASE_S)
+        plain = toys.embedded_home(
+            Path(self.folder.name) / "data", lease_s=LEASE_S, parts_at_once=2
+        )
         self.home = Home(
             plain.settings,
             cast(Any, Mortal(plain.objects, self.fate)),
@@ -182,8 +186,12 @@ class Uploads(RuleBasedStateMachine):
         text = f"{text}{len(self.sent)}" if text == NEW else text
         path = Path(self.folder.name) / f"{text}.wav"
         path.write_text(f"sound {text}")
-        params = {"toy.three": {"fail": fails}} if fails else None
-        self.sent[upload_run_id(upload(self.home, CTX, path, Wishes(params=params)))] = text
+        params: dict[str, dict[str, Any]] = {"toy.long": {"parts": 4}}
+        if fails:
+            params |= {"toy.three": {"fail": fails}}
+            params["toy.long"] |= {"fail": fails, "fail_part": 2}
+        wishes = Wishes(steps=STEPS_OF_A_RUN, params=params)
+        self.sent[upload_run_id(upload(self.home, CTX, path, wishes))] = text
 
     def _deliver(self, count: int, plot: Plot = (), *topics: str) -> None:
         for delivery in self.home.bus.pull(topics or tuple(self.handlers), limit=count, wait_s=0):
@@ -223,7 +231,8 @@ class Uploads(RuleBasedStateMachine):
                 self._erase(asset.sources[0].name.removesuffix(".wav"))
 
     def _sweep(self) -> None:
-        recall_lapsed(self.home)
+        recall_lapsed(self.home, parts_grace_s=100.0)
+        remove_left_parts(self.home, now=real_time.time() + self.ahead_s)
         announce_missed(self.home, now=real_time.time() + self.ahead_s + 1_000)
         resume_stalled(self.home, grace_s=100.0)
         resume_erasures(self.home)
@@ -287,7 +296,10 @@ class Uploads(RuleBasedStateMachine):
         self._check_runs()
         found = list(documents.list(f"{CTX.document_prefix}cache"))
         assert {one.data["state"] for one in found} <= {"done", "failed"}, "a claim is left"
-        assert recall_lapsed(self.home) == 0, "a claim would be recalled for ever"
+        assert not [one.path for one in found if one.data["part_of"]], "a part is left"
+        assert recall_lapsed(self.home, parts_grace_s=0.0) == 0, (
+            "a claim would be recalled for ever"
+        )
         missed = announce_missed(self.home, now=real_time.time() + self.ahead_s)
         assert missed == 0, "an upload would be announced for ever"
         assets = {asset.asset_id: asset for asset in list_assets(documents, CTX)}

@@ -19,7 +19,7 @@ from shared.homes.objects import embedded_objects
 from shared.homes.objects.index import Index
 from shared.homes.sqlite import Database
 from shared.runs.views import public_run
-from shared.steps import attempt
+from shared.steps import progress_told
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 READS = ("get", "get_all", "list", "newest", "list_group")
@@ -182,7 +182,9 @@ def test_progress_is_written_where_it_can_be_seen(
 ) -> None:
     """Half a second apart, here, and 2 %; of a thousand small steps within a minute that is 50."""
     ticks = iter(range(10_000))
-    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: 0.06 * next(ticks)))
+    monkeypatch.setattr(
+        progress_told, "time", SimpleNamespace(monotonic=lambda: 0.06 * next(ticks))
+    )
     monkeypatch.setattr(toy, "during", lambda job: [job.progress(n / 1000) for n in range(1001)])
     busy = spent(calls, one_step(home, tmp_path))
     assert 40 <= busy["document writes"] - FRESH["document writes"] <= 50

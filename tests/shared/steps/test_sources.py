@@ -14,8 +14,8 @@ from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import Job, SourceRef
 from shared.homes.home import Home
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
 from shared.runs.views import list_artifacts, run_object
+from shared.steps.preparing import publish_request
 from shared.steps.storing import artifact_path
 from tests.toy import CTX, Toy, drain, run_file, states
 

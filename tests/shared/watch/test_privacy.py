@@ -17,11 +17,11 @@ from shared.errors import NotFound
 from shared.homes.home import open_home
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
-from shared.runs.planning import publish_request
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
+from shared.steps.preparing import publish_request
 from tests.shared.watch.collector import collector
 from tests.toy import states, wait_until
 

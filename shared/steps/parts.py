@@ -1,0 +1,119 @@
+"""Parts of a long step: planned, asked for, counted, fetched, and removed once they are joined.
+
+    step asked for --> split --> fewer than two: done like any step
+                         |
+                         +--> its claim is parted, and given back; the first parts are asked for
+    part asked for --> claimed and done like a step, its file kept         (``part_attempt``)
+                         +--> asks for the next in its row; the last of all, or one that failed, for the step
+    step asked for --> all parts are there: joined, stored and settled like any step; the parts go
+
+So many rows as parts may be on their way at once, and part ``i`` is followed by ``i + rows``. What is
+asked for twice is done once, for each part has a claim of its own. A step whose parts nobody asks for any
+more, because a message was lost, is asked for by the sweep, and asks for those that lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
+from shared.contracts.step import PartAsked, StepRequest
+from shared.contracts.step_engine import InputFile, Part
+from shared.errors import Conflict, Unavailable
+from shared.homes.documents import Document
+from shared.homes.documents.readable import readable
+from shared.homes.home import Home
+from shared.steps.claims import Claim, claim_path
+from shared.steps.preparing import Work, publish_request
+from shared.steps.scratch import ObjectScratch
+
+
+def split(work: Work, inputs: Mapping[str, Sequence[InputFile]]) -> tuple[Part, ...]:
+    """The parts; none where it is done in one piece, as all work on an artifact is."""
+    if work.engine.parts is None or work.request.artifact_id is not None:
+        return ()
+    found = tuple(work.engine.parts.split(work.media, inputs, work.params))
+    return found if len(found) > 1 else ()
+
+
+def part_key(asked: PartAsked) -> str:
+    """The part's own cache key."""
+    return f"{asked.of}|part {asked.number + 1} of {asked.count}"
+
+
+def part_claims(home: Home, ctx: RequestContext, work: str) -> list[tuple[Document, Claim]]:
+    """The claims of the parts, as far as they were begun, of the work whose cache key has this digest."""
+    found = home.documents.list(f"{ctx.document_prefix}cache", where={"part_of": work})
+    return list(readable(found, Claim))
+
+
+def all_parts(whole: Claim, count: int) -> list[PartAsked]:
+    """Each part, in order."""
+    return [PartAsked(number=number, count=count, of=whole.cache_key) for number in range(count)]
+
+
+def settled_parts(
+    home: Home, ctx: RequestContext, whole: Claim, count: int, *, force: bool
+) -> dict[int, Claim]:
+    """Number -> claim of each part that need not be done any more."""
+    claims = part_claims(home, ctx, digest(whole.cache_key))
+    found = {claim.cache_key: claim for _, claim in claims if claim.answers(whole, force=force)}
+    keys = {asked.number: part_key(asked) for asked in all_parts(whole, count)}
+    return {number: found[key] for number, key in keys.items() if key in found}
+
+
+def ask_for_next(
+    home: Home, request: StepRequest, whole: Claim, rows: Iterable[int], settled: Collection[int]
+) -> None:
+    """Ask for the next part of each row that begins with one of ``rows``."""
+    parts = all_parts(whole, len(whole.parts))
+    for first in rows:
+        row = (one for one in parts[first :: whole.parts_at_once] if one.number not in settled)
+        if asked := next(row, None):
+            publish_request(home, request.model_copy(update={"part": asked}))
+
+
+class PartFiles:
+    """What the parts of one step's work left, until it settles."""
+
+    def __init__(self, home: Home, ctx: RequestContext, asset_id: str, work: str) -> None:
+        """``work``: the digest of its cache key."""
+        self._home, self._ctx, self._work = home, ctx, work
+        self._kept = ObjectScratch(home.objects, ctx, asset_id, work)
+
+    def keep(self, asked: PartAsked, file: Path) -> None:
+        """Keep a part's file; one that is there already is as good."""
+        self._kept.put(_name(asked), file)
+
+    def fetch(self, parts: Iterable[PartAsked], folder: Path) -> list[Path]:
+        """Their files, in order. Raises ``Unavailable`` where one is gone: that part is done again."""
+        return [self._fetched(asked, folder / _name(asked)) for asked in parts]
+
+    def _fetched(self, asked: PartAsked, to: Path) -> Path:
+        if not self._kept.get(_name(asked), to):
+            self._home.documents.delete(claim_path(self._ctx, part_key(asked)))
+            raise Unavailable("a part of the work", "what it left is gone, and is made again")
+        return to
+
+    def forget(self, asked: PartAsked) -> None:
+        """Remove one part, unless somebody is on it."""
+        document = self._home.documents.get(claim_path(self._ctx, part_key(asked)))
+        if document is not None:
+            if Claim.model_validate(document.data).alive(document):
+                return
+            with suppress(Conflict):
+                self._home.documents.delete(document.path, version=document.version)
+        self._kept.remove(_name(asked))
+
+    def remove(self) -> None:
+        """Remove all parts: the claims first, so that none speaks of a file that is gone."""
+        for document, _ in part_claims(self._home, self._ctx, self._work):
+            self._home.documents.delete(document.path)
+        self._kept.erase()
+
+
+def _name(asked: PartAsked) -> str:
+    return f"{asked.number:05d}-of-{asked.count:05d}"
