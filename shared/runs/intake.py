@@ -210,7 +210,7 @@ class _Intake:
             with trace.span("fetch"):
                 fetched = self._fetch(folder)
             asset = self._known_asset(fetched) or self._new_asset(fetched, lease)
-        lease.renew()
+        lease.renew(asset_id=asset.asset_id)  # so that an erasure finds the claim
         with trace.span("store"):
             asset = self._register(asset, run.source)
         run = change_run(

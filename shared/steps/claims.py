@@ -252,9 +252,13 @@ class Lease:
             raise LeaseHeld(wanted.lease_s) from None
         return cls(documents, taken, successor)
 
-    def renew(self) -> None:
-        """Prove that the lease still holds, and hold it for another ``lease_s``; or ``LeaseLost``."""
-        self._write({"renewals": self.claim.renewals + 1, "progress": round(self.progress, 3)})
+    def renew(self, **known: Any) -> None:
+        """Prove that the lease still holds, and hold it for another ``lease_s``; or ``LeaseLost``.
+
+        ``known``: what has become known of the claim's fields.
+        """
+        done = round(self.progress, 3)
+        self._write({"renewals": self.claim.renewals + 1, "progress": done, **known})
 
     def begin_writing(self, keys: Iterable[str]) -> None:
         """Prove the lease, and note which objects are about to be written under it."""
