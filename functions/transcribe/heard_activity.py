@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from shared.contracts.audio_activity import ActivitySpan, AudioActivity
-from shared.contracts.step_engine import Job
+from shared.contracts.step_engine import InputFile
 from shared.errors import NotFound
 from shared.media.vad import RATE_HZ
 from shared.sound.levels import Levels
@@ -17,9 +17,9 @@ from shared.sound.stretches import Judge, Span, find_spans, trimmed
 STEP = "detect.activity"
 
 
-def activity_given(job: Job) -> AudioActivity:
-    """Raises ``NotFound`` in a run without it, ``ValidationError`` where it cannot be read."""
-    given = job.inputs.get(STEP, ())
+def activity_given(inputs: Mapping[str, Sequence[InputFile]]) -> AudioActivity:
+    """Of a job's inputs. Raises ``NotFound`` in a run without it, ``ValidationError`` for what is none."""
+    given = inputs.get(STEP, ())
     if not given:
         raise NotFound("result of", STEP)
     return AudioActivity.read(given[0].path)

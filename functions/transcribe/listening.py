@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,12 +31,21 @@ class Voices:
     damage: str | None
 
 
-def listen_to_voices(job: Job, *, by_channel: bool, progress: Callable[[float], None]) -> Voices:
-    """Decode the recording once, for its words alone: ffmpeg resamples. Raises as ``audio_blocks``."""
+def listen_to_voices(
+    job: Job,
+    *,
+    by_channel: bool,
+    progress: Callable[[float], None],
+    until_ms: int | None = None,
+) -> Voices:
+    """Decode the recording once, for its words alone: ffmpeg resamples. Raises as ``audio_blocks``.
+
+    ``until_ms``: no farther than that, more or less; the samples are the same.
+    """
     media = job.media
     channels = media.heard.channels if media.audio else 1
     count = channels if by_channel and 1 < channels <= MOST_CHANNELS else 1
-    expected = max(1, (media.duration_ms or 0) * RATE_HZ // 1000)
+    expected = max(1, min(until_ms or sys.maxsize, media.duration_ms or 0) * RATE_HZ // 1000)
     paths = [job.workdir / f"voice_{index}.f32" for index in range(count)]
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("wb")) for path in paths]
@@ -46,6 +56,8 @@ def listen_to_voices(job: Job, *, by_channel: bool, progress: Callable[[float], 
             for index, file in enumerate(files):
                 file.write(np.ascontiguousarray(block[:, index], "<f4").tobytes())
             progress(min(1.0, blocks.frames / expected))
+            if until_ms is not None and blocks.frames >= expected:
+                break
     return Voices(
         round(1000 * blocks.frames / RATE_HZ), [_mapped(path) for path in paths], blocks.damage
     )

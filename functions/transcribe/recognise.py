@@ -6,13 +6,15 @@ again, one by one: no speech is passed over silently.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.transcribe.edges import to_edges
 from functions.transcribe.windows import LEAD_MS, Part, begun, pack, samples_of
@@ -51,6 +53,18 @@ class Spoken:
     """Language -> how many words, where it was detected."""
     suppressed: int
     """Words dropped because nobody spoke there, or because they repeated without end."""
+
+
+class Recognised(BaseModel):
+    """What was recognised in a stretch, before its times are moved to the sound's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    words: tuple[tuple[SpokenWord, ...], ...] = ()
+    """Of each voice."""
+    languages: dict[str, int] = Field(default_factory=dict)
+    """Language -> how many words."""
+    suppressed: int = 0
 
 
 @dataclass
@@ -94,24 +108,38 @@ class Recogniser:
 
         Progress is told window by window.
         """
+        return spoken(voices, [self.look(voices, phrases, progress)], self._language)
+
+    def look(
+        self,
+        voices: Sequence[Floats],
+        phrases: Sequence[Voiced],
+        progress: Callable[[float], None],
+        within: tuple[int, int] = (0, sys.maxsize),
+    ) -> Recognised:
+        """The words of those windows that begin ``within`` (ms, half open). The windows are those of all
+        ``phrases``; nothing else is remembered from one look to the next.
+        """
+        self._found = _Found()
         windows = [
-            pack(voice, [one for one in phrases if one.voice == index])
+            [
+                window
+                for window in pack(voice, [one for one in phrases if one.voice == index])
+                if within[0] <= window[0].start_ms < within[1]
+            ]
             for index, voice in enumerate(voices)
         ]
         done, count = 0, sum(map(len, windows))
-        words: list[SpokenWord] = []
-        for voice, own in zip(voices, windows, strict=True):
+        words: list[tuple[SpokenWord, ...]] = []
+        for own in windows:
             for window in own:
                 self._look(voices, window)
                 done += 1
                 progress(done / count)
-            heard = sorted(self._found.words, key=lambda word: word.start_ms)
-            words += to_edges(voice, heard)
+            words.append(tuple(self._found.words))
             self._found.words.clear()
-        words.sort(key=lambda word: word.start_ms)
-        languages = dict(sorted((+self._found.languages).items()))
-        language = self._language or self._most_spoken() or "und"
-        return Spoken(words, language, languages, self._found.suppressed)
+        languages, suppressed = dict(+self._found.languages), self._found.suppressed
+        return Recognised(words=tuple(words), languages=languages, suppressed=suppressed)
 
     def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> None:
         said = self._said(voices, window)
@@ -132,8 +160,7 @@ class Recogniser:
 
     def _most_spoken(self) -> str | None:
         """The language of most words so far."""
-        heard = +self._found.languages
-        return max(heard, key=lambda name: (heard[name], name), default=None)
+        return _most_spoken(+self._found.languages)
 
     def _transcribe(
         self, sound: Floats, language: str | None
@@ -165,6 +192,25 @@ class Recogniser:
             said += kept
         self._found.languages[info.language] += len(said)
         return said
+
+
+def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], language: str | None) -> Spoken:
+    """All that the looks at one recording found, words at their times. ``language``: the one asked for."""
+    words: list[SpokenWord] = []
+    for index, voice in enumerate(voices):
+        heard = [word for look in looks for word in look.words[index]]
+        words += to_edges(voice, sorted(heard, key=lambda word: word.start_ms))
+    words.sort(key=lambda word: word.start_ms)
+    heard_in = Counter[str]()
+    for look in looks:
+        heard_in.update(look.languages)
+    languages = dict(sorted((+heard_in).items()))
+    told = language or _most_spoken(languages) or "und"
+    return Spoken(words, told, languages, sum(look.suppressed for look in looks))
+
+
+def _most_spoken(languages: Mapping[str, int]) -> str | None:
+    return max(languages, key=lambda name: (languages[name], name), default=None)
 
 
 def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:

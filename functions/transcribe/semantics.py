@@ -117,7 +117,7 @@ def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
         )
         unheard = nobody_listened(job, params)
         return Result(_outputs(job, params, backend, stub, unheard))
-    activity = activity_given(job)
+    activity = activity_given(job.inputs)
     words = words_given(job) if job.inputs.get(WORDS) else _wordless(job, activity, backend)
     semantics = _described(activity, words, params)
     made = _outputs(job, params, backend, semantics, words)

@@ -10,8 +10,11 @@ recording's speech is recognised once, and no two results of a run contradict ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -23,13 +26,16 @@ from functions.transcribe.backends import (
     weights_name,
     whisper_backend,
 )
+from functions.transcribe.heard_activity import STEP as ACTIVITY
 from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import Voices, listen_to_voices
-from functions.transcribe.recognise import Recogniser, Spoken, speaker_of
+from functions.transcribe.recognise import Recognised, Recogniser, speaker_of, spoken
 from functions.transcribe.speakers import find_turns
 from functions.transcribe.voice_vectors import NAME as VOICES
 from functions.transcribe.voice_vectors import voice_weights
 from functions.transcribe.whisper import find_model, load_model, model_name
+from functions.transcribe.windows import WINDOW_MS
+from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
@@ -37,9 +43,13 @@ from shared.contracts.step_engine import (
     Backend,
     Dependency,
     Engine,
+    InputFile,
     Job,
     Output,
+    Part,
+    Parts,
     Result,
+    Share,
     SoundParams,
 )
 from shared.errors import NotFound
@@ -49,6 +59,10 @@ from shared.sound.speech import Voiced, find_voiced
 STEP = "transcribe.words"
 BACKEND_VERSION = "words_whisper_v2"
 STUB_VERSION = "words_stub_v1"
+PART_SPEECH_MS = 300_000
+"""Of speech in a part: longer than what each part spends on the sound before it."""
+MOST_PARTS = 64
+_BEYOND_MS = 1000
 _MIN_SILENCE_MS = 300
 _FAR_MS, _MOST_NEAR = 5000, 50
 """A turn that ended so long ago is no word's, and no more turns are looked at for one."""
@@ -83,33 +97,120 @@ def backend() -> Backend:
 def run(job: Job, params: WordsParams, backend: Backend) -> Result:
     """Recognise. Raises as ``listen_to_voices`` does, ``BackendFailed``, ``ValidationError``."""
     if backend.stub:
-        nothing = nobody_listened(job, params)
-        return Result([_output(job, nothing)], reason=nothing.notice)
-    asked = settings().whisper_model
-    model = model_used(backend, asked)
-    lacking = backend.dependencies[weights_name(model)]
-    heard = _hear(job, params, model if lacking.available else None)
+        return _nobody(job, params)
+    heard = _hear(job, params)
+    looks = None
+    if heard.voiced and _weights(backend).available:
+        parts = split(job.media, job.inputs, params) or [Part(0, sys.maxsize)]
+        recogniser = _recogniser(params, backend)
+        looks = [
+            recogniser.look(
+                heard.voices.samples,
+                heard.voiced,
+                Share(job.progress, 0.2 + 0.5 * number / len(parts), 0.5 / len(parts)),
+                (part.start_ms, part.end_ms),
+            )
+            for number, part in enumerate(parts)
+        ]
+    return _result(job, params, backend, heard, looks)
+
+
+def split(
+    media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: WordsParams
+) -> list[Part]:
+    """Parts with as much speech each; none where activity does not say where it is, or for little."""
+    if not inputs.get(ACTIVITY):
+        return []
+    activity = activity_given(inputs)
+    channels = media.heard.channels if media.audio else 1
+    if activity.voice is None or (params.speakers == "by_channel" and channels > 1):
+        return []
+    voiced = speech_of(activity, _MIN_SILENCE_MS)
+    spoken_ms = sum(one.end_ms - one.start_ms for one in voiced)
+    count = min(MOST_PARTS, round(spoken_ms / PART_SPEECH_MS))
+    borders_ms, heard_ms = [0], 0
+    for one in voiced:
+        if heard_ms * count >= spoken_ms * len(borders_ms):
+            borders_ms.append(one.start_ms)
+        heard_ms += one.end_ms - one.start_ms
+    borders_ms.append(activity.duration_ms)
+    return [Part(low, high) for low, high in pairwise(borders_ms)] if len(borders_ms) > 2 else []
+
+
+def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) -> Path:
+    """Recognise in the windows that begin in the part. They are those of the recording as a whole."""
+    path = job.workdir / "words.json"
+    look = Recognised(words=((),))
+    if not backend.stub and _weights(backend).available:
+        heard = _hear(job, params, until=part)
+        told = Share(job.progress, 0.2, 0.8)
+        recogniser = _recogniser(params, backend)
+        within = (part.start_ms, part.end_ms)
+        look = recogniser.look(heard.voices.samples, heard.voiced, told, within)
+    path.write_text(look.model_dump_json())
+    return path
+
+
+def join_parts(job: Job, params: WordsParams, backend: Backend, files: Sequence[Path]) -> Result:
+    """All words at their times, and whose they are."""
+    if backend.stub:
+        return _nobody(job, params)
+    heard = _hear(job, params)
+    looks = [Recognised.model_validate_json(path.read_bytes()) for path in files]
+    told = looks if _weights(backend).available else None
+    return _result(job, params, backend, heard, told)
+
+
+def _nobody(job: Job, params: WordsParams) -> Result:
+    nothing = nobody_listened(job, params)
+    return Result([_output(job, nothing)], reason=nothing.notice)
+
+
+def _weights(backend: Backend) -> Dependency:
+    return backend.dependencies[weights_name(_model(backend))]
+
+
+def _model(backend: Backend) -> str:
+    return model_used(backend, settings().whisper_model)
+
+
+def _recogniser(params: WordsParams, backend: Backend) -> Recogniser:
+    config = settings()
+    whisper = load_model(find_model(_model(backend)), config.captions_device)
+    return Recogniser(whisper, params.language, config.captions_language)
+
+
+def _result(
+    job: Job,
+    params: WordsParams,
+    backend: Backend,
+    heard: _Heard,
+    looks: Sequence[Recognised] | None,
+) -> Result:
+    """``looks``: ``None`` without a model, or where nobody speaks."""
+    lacking, asked = _weights(backend), settings().whisper_model
     turns, untold = _turns(job, params, heard, backend.dependencies[VOICES])
-    spoken = heard.spoken
+    language = None if params.language == "auto" else params.language
+    said = spoken(heard.voices.samples, looks, language) if looks is not None else None
     unheard = None
     if heard.voiced and not lacking.available:
         # No words would pass for those of a recording in which nobody speaks.
         unheard = f"{len(heard.voiced)} stretches of speech are not transcribed: {lacking.error}"
     notices = filter(None, (stood_in(backend, asked), unheard, untold))
-    said = whose(spoken.words, turns) if spoken else []
+    placed = whose(said.words, turns) if said else []
     apart = params.speakers == "by_channel"
     words = AudioWords(
         duration_ms=heard.voices.duration_ms,
-        language=spoken.language if spoken else _named(params.language),
-        languages=spoken.languages if spoken else {},
-        words=tuple(said),
+        language=said.language if said else _named(params.language),
+        languages=said.languages if said else {},
+        words=tuple(placed),
         speech=tuple(_stretch(one, apart=apart) for one in heard.voiced),
-        speakers=_speakers(said, turns),
+        speakers=_speakers(placed, turns),
         turns=tuple(turns),
-        suppressed_words=spoken.suppressed if spoken else 0,
+        suppressed_words=said.suppressed if said else 0,
         transcribed=lacking.available,
         notice="; ".join(notices) or None,
-        model_used=model_name(model),
+        model_used=model_name(_model(backend)),
     )
     state = StepState.DEGRADED if unheard or untold else StepState.DONE
     return Result([_output(job, words)], state, words.notice)
@@ -119,27 +220,36 @@ def run(job: Job, params: WordsParams, backend: Backend) -> Result:
 class _Heard:
     voices: Voices
     voiced: Sequence[Voiced]
-    spoken: Spoken | None
-    """``None`` without a model."""
 
 
-def _hear(job: Job, params: WordsParams, model: str | None) -> _Heard:
-    """Speech, and its words if there is a ``model``."""
-    by_channel = params.speakers == "by_channel"
+def _hear(job: Job, params: WordsParams, until: Part | None = None) -> _Heard:
+    """The sound and where there is speech in it; ``until``: so far as the windows that begin in it reach."""
+    voiced, until_ms = None, None
+    if until is not None:
+        voiced = _reached(speech_of(activity_given(job.inputs), _MIN_SILENCE_MS), until)
+        until_ms = voiced[-1].end_ms + _BEYOND_MS
     voices = listen_to_voices(
-        job, by_channel=by_channel, progress=lambda done: job.progress(0.1 * done)
+        job,
+        by_channel=params.speakers == "by_channel",
+        progress=lambda done: job.progress(0.1 * done),
+        until_ms=until_ms,
     )
-    voiced = _voiced(job, voices)
+    if voiced is None:
+        voiced = _voiced(job, voices)
     job.progress(0.2)
-    spoken = None
-    if model is not None:
-        config = settings()
-        whisper = load_model(find_model(model), config.captions_device)
-        recogniser = Recogniser(whisper, params.language, config.captions_language)
-        spoken = recogniser.recognise(
-            voices.samples, voiced, lambda done: job.progress(0.2 + 0.5 * done)
-        )
-    return _Heard(voices, voiced, spoken)
+    return _Heard(voices, voiced)
+
+
+def _reached(voiced: Sequence[Voiced], part: Part) -> list[Voiced]:
+    """All phrases to the end of the part, and as many behind it as its last window may hold."""
+    reached, beyond_ms = [], 0
+    for one in voiced:
+        reached.append(one)
+        if one.start_ms >= part.end_ms:
+            beyond_ms += one.end_ms - one.start_ms
+        if beyond_ms > 2 * WINDOW_MS:
+            break
+    return reached
 
 
 def _turns(
@@ -182,7 +292,7 @@ def _apart_ms(word: SpokenWord, turn: SpeakerTurn) -> int:
 
 def _voiced(job: Job, voices: Voices) -> list[Voiced]:
     """Where somebody speaks, with a little around it."""
-    activity = activity_given(job)
+    activity = activity_given(job.inputs)
     if activity.voice is None or len(voices.samples) > 1:
         return find_voiced(voices.samples, voices.duration_ms, _MIN_SILENCE_MS, lambda _: None)
     return speech_of(activity, _MIN_SILENCE_MS)
@@ -241,4 +351,5 @@ def words_given(job: Job) -> AudioWords:
     return AudioWords.read(given[0].path)
 
 
-ENGINE = Engine(params=WordsParams, backend=backend, run=run)
+PARTS = Parts(split, recognise_part, join_parts)
+ENGINE = Engine(params=WordsParams, backend=backend, run=run, parts=PARTS)
