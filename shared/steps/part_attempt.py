@@ -39,7 +39,8 @@ class PartAttempt(Attempt):
         Raises ``Transient`` to have the message come again.
         """
         bind(part=self.asked.number)
-        record = load_records(self.home.documents, self.ctx, self.run_id).get(self.row.name)
+        records = load_records(self.home.documents, self.ctx, self.run_id, [self.row.name])
+        record = records.get(self.row.name)
         if record is not None and record.cache_key not in (None, self.asked.of):
             self._files.forget(self.asked)  # another version of the code has begun on the step anew
             return None
