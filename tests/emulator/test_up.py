@@ -1,4 +1,4 @@
-"""``rushes up --emulators``: says how to upload, and stops everything that it started."""
+"""``rushes up --emulators``: says how to upload, does what is uploaded, stops all that it started."""
 
 from __future__ import annotations
 
@@ -7,15 +7,41 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from infra.local.emulators import Emulators
 
 pytestmark = [pytest.mark.emulator, pytest.mark.heavy]
 
 
-def test_interrupting_it_leaves_no_process(tmp_path: Path, emulators: Emulators) -> None:
+def _uploads_as_an_operator_would(folder: Path) -> None:
+    """In another terminal: source the file, upload by what knows nothing of the product, see the result."""
+    sound = folder / "take.wav"
+    soundfile.write(sound, 0.1 * np.random.default_rng(1).standard_normal(22_050), 22_050)
+    place = "$STORAGE_EMULATOR_HOST/upload/storage/v1/b/$RUSHES_BUCKET/o?uploadType=media"
+    words = f"""
+        set -e -o pipefail
+        source "{folder}/emulators.env"
+        curl -sSf --data-binary @"{sound}" "{place}&name=tenants/local/dev/uploads/monday/take.wav"
+        rushes() {{ "{sys.executable}" -m infra.command.main "$@"; }}
+        for _ in $(seq 100); do
+          rushes runs --json | grep -q '"state": "\\(done\\|degraded\\|failed\\)"' && break
+          sleep 1
+        done
+        rushes export take.wav "{folder}/walk"
+    """
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = folder / "walk" / "take.rushes"
+    assert {"index.html", "take.wav", "take normalised.wav"} <= {p.name for p in left.iterdir()}
+
+
+def test_it_serves_any_client_and_interrupting_it_leaves_no_process(
+    tmp_path: Path, emulators: Emulators
+) -> None:
     command = [sys.executable, "-m", "infra.command.main", "up", "--emulators", "--data", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
@@ -25,6 +51,7 @@ def test_interrupting_it_leaves_no_process(tmp_path: Path, emulators: Emulators)
             assert line, f"it ended: {told}"
             told += line
         children = psutil.Process(serving.pid).children(recursive=True)
+        _uploads_as_an_operator_would(tmp_path)
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
         told += serving.stdout.read()
