@@ -157,6 +157,13 @@ def _clips(home: Home) -> APIRouter:
 def _pipeline(home: Home) -> APIRouter:
     router = APIRouter(tags=["settings"])
 
+    @router.get("/settings")
+    def everything(request: Request, ctx: Caller) -> Response:
+        """All that the tenant and env has set: what runs on every upload; where it is told, or `null`."""
+        told = load_webhook(home.documents, ctx, home.settings.webhook_keys)
+        webhook = shown_webhook(told) if told else None
+        return answer(request, {"pipeline": _shown_settings(home, ctx), "webhook": webhook})
+
     @router.get("/settings/pipeline")
     def settings(request: Request, ctx: Caller) -> Response:
         """What runs on every upload."""

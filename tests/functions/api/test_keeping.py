@@ -132,6 +132,11 @@ def test_the_webhooks_secret_is_shown_once(desk: Desk) -> None:
     made = desk.client.put("/settings/webhooks", json=wish).json()
     assert made["secret"].startswith("whsec_")
     assert desk.client.get("/settings/webhooks").json() == wish
+    everything = desk.client.get("/settings").json()
+    assert everything == {
+        "pipeline": desk.client.get("/settings/pipeline").json(),
+        "webhook": wish,
+    }
     assert desk.client.delete("/settings/webhooks").status_code == 204
     assert desk.client.delete("/settings/webhooks").status_code == 404
 
