@@ -21,6 +21,7 @@ export async function readAsset(assetId, signal) {
       if (!last.has(row.step)) last.set(row.step, { row, run });
       if (steps.has(row.step) || !DELIVERED.has(row.state)) continue;
       const made = (row.artifact_ids ?? []).map((id) => artifacts.get(id)).filter(Boolean);
+      if (made.some((one) => one.kind === "audio_excerpt")) continue; // something was tried, and nothing made
       steps.set(row.step, { row, run, artifacts: made });
     }
   }
@@ -37,6 +38,8 @@ const SOURCES = {
   transcript: ["transcribe.captions", "asr_transcript"],
   visual: ["detect.visual_meta", "visual_meta"],
   regions: ["detect.regions", "video_region_summary"],
+  words: ["transcribe.words", "audio_words"],
+  cuts: ["edit.cut", "edit_list"],
   coverage: ["anonymise.faces", "video_coverage_report"],
   loudness: ["transform.loudness", "audio_loudness"],
 };

@@ -3,6 +3,7 @@
 import { call, contentOf, downloadOf, jsonOf, mediaOf, resultsOf } from "./api.js";
 import { readAsset } from "./asset-data.js";
 import { CommentsPanel, useComments } from "./comments.js";
+import { CutsPanel } from "./cuts.js";
 import { EffectsPanel } from "./effects-panel.js";
 import { ErrorBox } from "./error-box.js";
 import { FacesPanel } from "./faces.js";
@@ -114,9 +115,10 @@ function Loaded({ data }) {
 
   const tabs = [
     found.transcript && ["transcript", "Transcript", html`<${TranscriptPanel} data=${data} player=${player} />`],
+    hasSound && steps.some((row) => row.step === "edit.cut") && ["cuts", "Cut", html`<${CutsPanel} data=${data} player=${player} />`],
     found.regions && ["faces", "Faces", html`<${FacesPanel} data=${data} player=${player} onWatch=${setVersionId} />`],
     hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${steps} />`, stemGroups(data).length],
-    hasSound && ["effects", "Effects", html`<${EffectsPanel} data=${data} version=${version} onHear=${hear} />`],
+    hasSound && ["effects", "Effects", html`<${EffectsPanel} data=${data} player=${player} version=${version} onHear=${hear} />`],
     durationMs > 0 && ["comments", "Comments", html`<${CommentsPanel} comments=${comments} player=${player} />`, comments.list?.length],
     ["files", "Files", html`<${FilesPanel} data=${data} />`],
     ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${steps} />`],
@@ -131,7 +133,7 @@ function Loaded({ data }) {
       <${Inspector} item=${selected} data=${data} player=${player} onPick=${pick} onClear=${() => setSelected(null)} />
     </div>
     ${lanes.length > 0 && html`<${LayerSwitches} lanes=${lanes} switched=${switched} onToggle=${toggleLayer} />`}
-    ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} peaksNote=${hasSound ? null : "no sound"} player=${player}
+    ${durationMs > 0 && html`<${TimeAxis} durationMs=${durationMs} lanes=${shown} peaks=${peaks} sounds=${Boolean(hasSound)} player=${player}
       selected=${selected} onPick=${pick} onSelect=${select} filmUrl=${hasVideo ? mediaOf(asset.asset_id) : null} />`}
     <${Tabs} label="Panels" name="panel" tabs=${tabs} />
     <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId}

@@ -118,7 +118,7 @@ export async function portrait(url, atMs, box, canvas) {
   });
 }
 
-async function withVideo(url, atMs, use) {
+export async function withVideo(url, atMs, use) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, preload: "auto", src: url });
   await new Promise((done) => {

@@ -12,6 +12,7 @@ const KEYS = [
   ["1 … 9", "switch a layer on and off"],
   ["Tab", "to the next lane, panel or button"],
   ["In a lane", "← → choose, Enter plays, ↑ ↓ change the lane"],
+  ["Under Cut", "← → choose words (⇧ more), Delete cuts, Enter plays from there, Ctrl Z takes back"],
   ["Ctrl S", "save the transcript"],
   ["Esc", "leave a field or a window"],
   ["?", "this list"],

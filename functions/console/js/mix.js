@@ -16,6 +16,7 @@ export function audible(tracks) {
 export class Mix {
   onEnded = () => {};
   playing = false;
+  title = "Stems & mix";
 
   #nodes = [];
   #began = 0;

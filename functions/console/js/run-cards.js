@@ -1,31 +1,30 @@
 // What is under way, and what failed within a day, until somebody has seen it.
 
+import { call } from "./api.js";
 import { ErrorBox } from "./error-box.js";
 import { ago, count } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html } from "./lib.js";
-import { settled } from "./live.js";
+import { refresh, settled } from "./live.js";
 import { stepTitle } from "./pipeline.js";
 import { StepStrip, stateWords } from "./steps.js";
-import { kept, useStore } from "./store.js";
+import { toastError } from "./toast.js";
 
 const SHOWN = 3;
 const DAY_S = 86_400;
-const KEPT = 500;
 
-/** Ids of failed runs that need not be shown any more. */
-const dismissed = kept("dismissed", []);
-const dismiss = (runs) => dismissed.set((now) => [...now, ...runs.map((run) => run.run_id)].slice(-KEPT));
+/** Note with the runs that somebody has seen them: nobody is shown them any more. */
+const dismiss = (list) =>
+  Promise.all(list.map((run) => call(`/runs/${run.run_id}/dismissed`, { method: "PUT" }))).then(refresh, toastError);
 
 export function RunCards({ list, rows }) {
-  const seen = useStore(dismissed);
   const names = new Map((rows ?? []).map((row) => [row.asset_id, row.name]));
   const nameOf = (run) => {
     const step = /^reprocess (\S+)$/.exec(run.source)?.[1];
     return step ? `${names.get(run.asset_id) ?? "A recording"}: ${stepTitle(step)}` : run.source;
   };
   const active = (list ?? []).filter((run) => !settled(run));
-  const failed = (list ?? []).filter((run) => run.state === "failed" && Date.now() / 1000 - run.created_at < DAY_S && !seen.includes(run.run_id));
+  const failed = (list ?? []).filter((run) => run.state === "failed" && Date.now() / 1000 - run.created_at < DAY_S && !run.dismissed);
   const cards = (runs) => html`<ul class="runs">${runs.slice(0, SHOWN).map((run) => html`<${Card} key=${run.run_id} run=${run} name=${nameOf(run)} />`)}</ul>
     ${runs.length > SHOWN && html`<p class="dim">and ${count(runs.length - SHOWN, "more run")}</p>`}`;
   return html`

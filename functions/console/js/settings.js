@@ -1,4 +1,4 @@
-// What runs on every upload, how, and which models are there.
+// What runs on every upload, how; who is told; which models and tools are there.
 
 import { call, get } from "./api.js";
 import { ErrorBox } from "./error-box.js";
@@ -9,6 +9,7 @@ import { pipeline, stepTitle } from "./pipeline.js";
 import { ParamsForm } from "./step-form.js";
 import { useStore } from "./store.js";
 import { toast, toastError } from "./toast.js";
+import { Webhooks } from "./webhooks.js";
 
 export function SettingsPage() {
   const [settings, setSettings] = useState(null);
@@ -40,7 +41,9 @@ export function SettingsPage() {
         onToggle=${() => toggle(row.step)} onSet=${() => setAsking(row)} />`)}</ul>
       <p class="dim">What a chosen step needs runs as well. Recordings of up to ${bytes(settings.max_input_bytes)} are taken in; your operator can change that.</p>
     </section>
+    <${Webhooks} />
     <${Models} />
+    <${Health} />
     ${asking && html`<${ParamsForm} key=${asking.step} title=${stepTitle(asking.step)} path=${asking.path} first=${settings.params[asking.step] ?? {}} words="Save"
       onClose=${() => setAsking(null)} onSend=${(params) => save({ params: without(settings.params, asking.step, params) })} />`}
   </div>`;
@@ -76,4 +79,22 @@ function Models() {
   </section>`;
 }
 
-const FOR = { whisper: "hears words", demucs: "separates" };
+const HEALTH = { ok: ["there", "done"], slow: ["slow to answer", "degraded"] };
+
+/** What the server's machine has of the tools and packages that steps lean on. */
+function Health() {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    get("/health").then((told) => setFound(Object.entries(told.dependencies)), toastError);
+  }, []);
+  const missing = (found ?? []).filter(([, one]) => one.status !== "ok");
+  return html`<section aria-labelledby="health">
+    <h2 id="health" class="section">This server</h2>
+    ${found && html`<p class="dim">${missing.length ? `${found.length - missing.length} of ${found.length} tools and packages answer.` : `All ${found.length} tools and packages that steps lean on are there.`}</p>`}
+    <details><summary>Tools and packages</summary><ul class="rows">${(found ?? []).map(([name, one]) => html`<li key=${name} class="row model">
+      <span class="row-name">${name}</span><span class="row-about dim">${one.error ?? ""}</span><span class="row-size dim">${one.version ?? ""}</span>
+      <span class=${`row-state ${(HEALTH[one.status] ?? ["", "failed"])[1]}`}>${(HEALTH[one.status] ?? ["missing"])[0]}</span></li>`)}</ul></details>
+  </section>`;
+}
+
+const FOR = { whisper: "hears words", demucs: "separates", resemblyzer: "tells voices apart" };

@@ -13,7 +13,7 @@ const STEPS_S = [0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
  * `peaks`: of the recording, or null while they are read. `onPick(item)` plays one.
  * The window that is on screen is `view`: `{widthPx, headPx, zoom, leftPx}`.
  */
-export function TimeAxis({ durationMs, lanes, peaks, peaksNote, player, selected, onPick, onSelect, filmUrl }) {
+export function TimeAxis({ durationMs, lanes, peaks, sounds, player, selected, onPick, onSelect, filmUrl }) {
   const scroller = useRef();
   const [view, setView] = useState({ widthPx: 800, headPx: 140, zoom: 1, leftPx: 0 });
   const bodyPx = view.widthPx * view.zoom;
@@ -95,12 +95,12 @@ export function TimeAxis({ durationMs, lanes, peaks, peaksNote, player, selected
           </div>
           <div class="tl-body" ...${scrub}><${Ruler} shown=${shown} view=${view} durationMs=${durationMs} /></div>
         </div>
-        <div class="tl-row tl-wave">
-          <div class="tl-head"><span class="lane-title">Waveform</span>${peaksNote && html`<span class="lane-note">${peaksNote}</span>`}</div>
+        ${sounds && html`<div class="tl-row tl-wave">
+          <div class="tl-head"><span class="lane-title">Waveform</span></div>
           <div class="tl-body" ...${scrub}>
             <${Wave} peaks=${peaks} shown=${shown} view=${view} beats=${strongBeats} durationMs=${durationMs} />
           </div>
-        </div>
+        </div>`}
         ${lanes.map((lane) => html`<${Lane} key=${lane.id} lane=${lane} shown=${shown} view=${view} durationMs=${durationMs}
           selected=${selected} onPick=${onPick} onSelect=${onSelect} player=${player} filmUrl=${filmUrl} seek=${scrub} />`)}
         <${Playhead} player=${player} pxPerMs=${pxPerMs} view=${view} scroller=${scroller} durationMs=${durationMs} />

@@ -30,8 +30,9 @@ export function TranscriptPanel({ data, player }) {
   };
   useEffect(discard, [artifact.artifact_id]);
 
-  const save = async () => {
-    if (!(changed.length || renamed.length) || saving) return;
+  /** Make the next version, with what else is to be done to its lines after the changed texts. */
+  const save = async (more = []) => {
+    if (!(changed.length || renamed.length || more.length) || saving) return;
     setSaving(true);
     setError(null);
     try {
@@ -39,13 +40,14 @@ export function TranscriptPanel({ data, player }) {
         asset_id: data.asset.asset_id,
         artifact_id: artifact.artifact_id,
         language: json.language,
-        edits: changed.map(([cue, text]) => ({ cue: Number(cue), text: text.trim() })),
+        edits: [...changed.map(([cue, text]) => ({ cue: Number(cue), text: text.trim() })), ...more],
         speaker_names: Object.fromEntries(renamed.map(([id, name]) => [id, name.trim()])),
       });
       const finished = await whenFinished(run.run_id);
       const failed = finished.steps.find((step) => step.error);
       if (failed) setError(failed.error);
-      else toast(`Saved as version ${json.version + (changed.length || 1)}`);
+      else toast(`Saved as version ${json.version + (changed.length + more.length || 1)}`);
+      if (more.length && !failed) setEditing(null);
     } catch (failure) {
       setError(failure.error ?? { message: failure.message });
     }
@@ -79,11 +81,12 @@ export function TranscriptPanel({ data, player }) {
     ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
     <ol class="cues" ref=${list}>${json.cues.map((cue) => html`<${Cue} key=${cue.index} cue=${cue} before=${json.cues[cue.index - 2]} names=${called} words=${json.words} text=${edits[cue.index]}
       editing=${editing === cue.index} player=${player} onEdit=${() => setEditing(cue.index)}
-      onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} onName=${(id, name) => setNames((now) => ({ ...now, [id]: name }))} />`)}</ol>
+      onText=${(text) => setEdits((now) => ({ ...now, [cue.index]: text }))} onDone=${() => setEditing(null)} last=${cue.index === json.cues.length} busy=${saving}
+      onShape=${(edit) => save([{ cue: cue.index, ...edit }])} onName=${(id, name) => setNames((now) => ({ ...now, [id]: name }))} />`)}</ol>
     ${changed.length + renamed.length > 0 && html`<div class="save-bar" role="region" aria-label="Changes">
       <span>${[changed.length && count(changed.length, "changed line"), renamed.length && count(renamed.length, "name")].filter(Boolean).join(", ")}</span><span class="grow"></span>
       <button type="button" class="button" disabled=${saving} onClick=${discard}>Discard</button>
-      <button type="button" class="button primary" disabled=${saving} onClick=${save}>${saving ? "Saving…" : "Save"}</button></div>`}
+      <button type="button" class="button primary" disabled=${saving} onClick=${() => save()}>${saving ? "Saving…" : "Save"}</button></div>`}
     ${json.edits.length > 0 && html`<details class="history"><summary>${count(json.edits.length, "earlier wording")}</summary>
       <ul>${json.edits.map((edit, place) => html`<li key=${place}>Line ${edit.cue} was <q>${flat(edit.was)}</q></li>`)}</ul></details>`}
   </div>`;
@@ -105,7 +108,7 @@ function Speaker({ id, name, onName }) {
   return html`<input class="speaker" type="text" maxlength="40" aria-label=${`Name of ${own}`} value=${name ?? ""} placeholder=${own} onInput=${(event) => onName(id, event.target.value)} />`;
 }
 
-function Cue({ cue, before, names, words, text, editing, player, onEdit, onText, onDone, onName }) {
+function Cue({ cue, before, names, words, text, editing, last, busy, player, onEdit, onText, onDone, onShape, onName }) {
   const field = useRef();
   useEffect(() => {
     if (!editing) return;
@@ -122,6 +125,11 @@ function Cue({ cue, before, names, words, text, editing, player, onEdit, onText,
     }
   };
   const own = words.slice(cue.first_word, cue.first_word + cue.word_count);
+  const split = () => {
+    const words = wordsBefore(now, field.current.selectionStart, text === undefined || text === said ? own : null);
+    if (words) onShape({ split_after: words });
+    else toast("Put the cursor where the second line is to begin");
+  };
   const turn = cue.speaker_id && cue.speaker_id !== before?.speaker_id;
   const pause = before && cue.start_ms - before.end_ms > PAUSE_MS;
   return html`<li class=${cx("cue", (turn || pause) && "paragraph", text !== undefined && text !== said && "changed")} data-cue=${cue.index}>
@@ -129,13 +137,33 @@ function Cue({ cue, before, names, words, text, editing, player, onEdit, onText,
     <button type="button" class="cue-time" aria-label=${`Play from ${time(cue.start_ms, 1)}`} onClick=${() => player.playRange(rangeOf(cue))}>${time(cue.start_ms, 1)}</button>
     ${editing
       ? html`<div class="cue-field"><textarea ref=${field} rows="2" aria-label=${`Text of line ${cue.index}`} value=${now} onInput=${(event) => onText(event.target.value)}
-          onKeyDown=${onKeyDown} onBlur=${onDone}></textarea><small class=${cx("dim", now.length > MOST_CHARS && "bad")}>${now.length} of ${MOST_CHARS}</small></div>`
+          onKeyDown=${onKeyDown} onBlur=${(event) => !event.relatedTarget?.closest(".cue-field") && onDone()}></textarea>
+          <div class="panel-bar"><small class=${cx("dim", now.length > MOST_CHARS && "bad")}>${now.length} of ${MOST_CHARS}</small>
+            <button type="button" class="button small" disabled=${busy} onMouseDown=${keepFocus} onClick=${split}>Split at the cursor</button>
+            ${!last && html`<button type="button" class="button small" disabled=${busy} onMouseDown=${keepFocus} onClick=${() => onShape({ join: true })}>Join with the next</button>`}</div></div>`
       : html`<p class="cue-text" lang="" onDblClick=${onEdit}>${text !== undefined && text !== said
           ? text
           : own.map((word, place) => html`${word.joined || place === 0 ? "" : " "}<span key=${place} class=${cx("word", word.timing !== "aligned" && "estimated")} data-word=${cue.first_word + place}
               title=${time(word.start_ms)} onClick=${() => player.seek(word.start_ms)}>${word.text}</span>`)}</p>`}
     <button type="button" class="plain cue-edit" aria-label=${`Edit line ${cue.index}`} onClick=${onEdit}><${Icon} name="edit" size=${14} /></button>
   </li>`;
+}
+
+const keepFocus = (event) => event.preventDefault(); // the cursor stays where it is
+
+/** How many words lie before the cursor: 0 where there are none, or no others behind it. */
+function wordsBefore(text, cursor, words) {
+  if (!words) {
+    const before = text.slice(0, cursor).split(/\s+/).filter(Boolean).length;
+    return before < text.split(/\s+/).filter(Boolean).length ? before : 0;
+  }
+  let [at, count] = [0, 0];
+  for (const word of words) {
+    at += word.text.length + (count && !word.joined ? 1 : 0);
+    if (at > cursor) break;
+    count += 1;
+  }
+  return count < words.length ? count : 0;
 }
 
 const rangeOf = (cue) => ({ id: `cue-${cue.index}`, lane: "words", startMs: cue.start_ms, endMs: cue.end_ms, title: flat(cue.text), facts: [] });

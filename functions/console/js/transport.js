@@ -19,7 +19,7 @@ export function Transport({ player, durationMs, versions, version, verb, onVersi
       }),
     [player],
   );
-  const heard = clip?.title ?? (deck === "mix" ? "Stems & mix" : "");
+  const heard = clip?.title ?? (deck === "mix" ? player.mix.title : "");
   return html`<section class="transport" aria-label="Transport">
     <button type="button" class="plain" aria-label="To the start" title="To the start (Home)" onClick=${() => player.seek(0)}><${Icon} name="start" /></button>
     <button type="button" class="play" aria-label=${playing ? "Pause" : "Play"} title="Space" onClick=${() => player.toggle()}><${Icon} name=${playing ? "pause" : "play"} size=${18} /></button>

@@ -17,7 +17,7 @@ from tests.functions.console.conftest import Opened
 pytestmark = pytest.mark.timeout(600)
 
 
-PANELS = ("Transcript", "Faces", "Stems & mix", "Effects", "Comments", "Files", "Steps")
+PANELS = ("Transcript", "Cut", "Faces", "Stems & mix", "Effects", "Comments", "Files", "Steps")
 
 
 @pytest.mark.heavy
@@ -91,7 +91,7 @@ def test_readers_of_a_screen_find_their_way(
         for title in PANELS:
             panel(page, title)
             if title == "Effects":
-                page.get_by_role("button", name="Telephone").click()
+                page.get_by_role("button", name="Telephone", exact=True).click()
                 page.locator(".slider").first.wait_for()
             elif title == "Stems & mix":
                 page.get_by_role("button", name="New mix").click()

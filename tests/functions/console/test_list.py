@@ -101,6 +101,9 @@ def test_what_failed_says_why_until_it_is_dismissed(toy_server: ToyServer, brows
         page.reload()
         page.get_by_text("Drop recordings anywhere").wait_for()
         assert card.count() == 0
+    with toy_server.page(browser) as page:  # somebody else's browser
+        page.get_by_text("Drop recordings anywhere").wait_for()
+        assert page.locator("[data-run]").count() == 0
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

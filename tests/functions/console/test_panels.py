@@ -89,10 +89,13 @@ def test_faces_are_kept_or_blurred(opened: Opened, served: Served, demo: str) ->
         again = faces.get_by_role("button", name="Render again")
         assert again.is_disabled()  # nothing is changed yet
         faces.get_by_label("Blur", exact=True).first.wait_for()
-        faces.locator("select").select_option("solid")
+        faces.get_by_label("Strength").select_option("solid")
+        faces.get_by_label("Soft edges").check()
         again.click()
         page.get_by_text("The video is rendered again").wait_for()
         assert served.content(demo, "anonymise.faces", "video_coverage_report")["preset"] == "solid"
+        covered = map(served.artifact, served.newest(demo, "anonymise.faces")["artifact_ids"])
+        assert 0 < next(one["meta"].get("soft_edge", 0) for one in covered) < 1
         faces.get_by_label("Keep", exact=True).first.check()
         again.click()
         page.get_by_text("every face is set to be kept").wait_for()
@@ -136,12 +139,15 @@ def test_an_effect_is_heard_with_its_knobs_turned(
     with opened() as page:
         open_asset(page, demo)
         effects = panel(page, "Effects")
-        effects.get_by_role("button", name="Telephone").click()
+        effects.get_by_role("button", name="Telephone", exact=True).click()
         knob = effects.locator(".knobs input[type=range]").first
         knob.focus()
         knob.press("End")
         page.evaluate("() => { window.heard = document.querySelector('video') }")
-        effects.get_by_role("button", name="Hear it").click()
+        effects.get_by_role("button", name="Try ten seconds").click()
+        effects.get_by_role("button", name="Without it").wait_for()
+        assert served.get(f"/assets/{demo}/artifacts?kind=audio_fx")["artifacts"] == []
+        effects.get_by_role("button", name="Make it whole").click()
         page.wait_for_function("() => window.heard.currentTime > 0.2 && !window.heard.paused")
         chosen = page.get_by_label("Play", exact=True).locator("option:checked")
         assert "Telephone" in chosen.text_content()
@@ -210,3 +216,54 @@ def test_words_are_found_and_replaced(opened: Opened, served: Served, demo: str)
         page.get_by_role("tabpanel").get_by_text("Download").click()
         names = page.locator(".menu a").evaluate_all("links => links.map((one) => one.download)")
     assert {"demo.srt", "demo.vtt"} <= set(names)
+
+
+@pytest.mark.heavy
+def test_a_line_is_parted_at_the_cursor_and_joined_again(
+    opened: Opened, served: Served, demo: str
+) -> None:
+    def cues() -> list[str]:
+        told = served.content(demo, "transcribe.captions", "asr_transcript")
+        return [cue["text"].replace("\n", " ") for cue in told["cues"]]
+
+    before = cues()
+    words = before[0].split()
+    with opened() as page:
+        open_asset(page, demo)
+        panel(page, "Transcript")
+        page.get_by_role("button", name="Edit line 1", exact=True).click()
+        field = page.get_by_label("Text of line 1")
+        field.evaluate("(one, at) => one.setSelectionRange(at, at)", len(" ".join(words[:2])))
+        page.get_by_role("button", name="Split at the cursor").click()
+        page.get_by_text("Saved as version").wait_for()
+        page.locator("[data-cue='2']", has_text=words[2]).wait_for()
+        assert cues() == [" ".join(words[:2]), " ".join(words[2:]), *before[1:]]
+        page.get_by_role("button", name="Edit line 1", exact=True).click()
+        page.get_by_role("button", name="Join with the next").first.click()
+        page.locator("[data-cue='1']", has_text=before[0]).wait_for()
+    assert cues() == before
+
+
+@pytest.mark.heavy
+def test_words_are_cut_heard_and_taken_back(opened: Opened, served: Served, demo: str) -> None:
+    words = served.content(demo, "transcribe.words", "audio_words")["words"]
+    with opened() as page:
+        open_asset(page, demo)
+        cuts = panel(page, "Cut")
+        whole = cuts.locator(".cut-bar output").text_content()
+        cuts.locator("[data-cut-word='1']").click()
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Delete")
+        wait_for_position(page, words[3]["start_ms"] / 1000)  # behind the join
+        assert cuts.locator(".cut-word.gone").count() == 2
+        assert cuts.locator(".cut-bar output").text_content() != whole
+        assert axe_finds(page) == []
+        page.get_by_role("button", name="Play", exact=True).wait_for()  # it has ended by itself
+        cuts.get_by_role("listbox").focus()
+        page.keyboard.press("Control+z")
+        assert cuts.locator(".cut-word.gone").count() == 0
+        page.get_by_role("button", name="Redo").click()
+        cuts.get_by_role("button", name="List the cuts").click()
+        cuts.locator(".cut-bar", has_text="version 1").wait_for()
+    (listed,) = served.get(f"/assets/{demo}/artifacts?kind=edit_list")["artifacts"]
+    assert listed["meta"]["edits"]["word"] == 1
