@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from shared.errors import (
 )
 from shared.homes.documents import Document
 from shared.homes.home import Home
+from shared.runs.stored_json import StoredJson, tag_of
 
 STATUS: Mapping[type[RushesError], int] = {
     ValidationError: 422,
@@ -59,6 +61,24 @@ def answer(request: Request, content: Any, *, status: int = 200, **headers: str)
     """The content as JSON with its ETag; 304 without a body where the caller has just this."""
     body = to_json(content)
     return tagged(request, body, etag_of(body), status=status, media_type=JSON, headers=headers)
+
+
+def stored_answer(request: Request, stored: StoredJson) -> Response:
+    """What documents say, with the tag of their versions; 304 where the caller has just this."""
+    return tagged(request, stored.text.encode(), f'"{stored.tag}"', media_type=JSON)
+
+
+def stored_page(
+    request: Request,
+    name: str,
+    page: tuple[Sequence[Document], str | None],
+    shown: Callable[[Document], str],
+) -> Response:
+    """A page of documents, ``shown`` each as its JSON."""
+    documents, following = page
+    rows = ",".join(map(shown, documents))
+    text = f'{{"{name}":[{rows}],"next":{to_json(following).decode()}}}'
+    return stored_answer(request, StoredJson(text, tag_of(documents, str(following))))
 
 
 def tagged(
@@ -103,12 +123,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(pattern=NAME_PATTERN)]
 
 
+@dataclass(frozen=True)
 class Page:
     """Which part of a list is wanted."""
 
-    def __init__(self, limit: Limit = 100, after: After = None) -> None:
-        self.limit = limit
-        self.after = after
+    limit: int
+    after: str | None
 
     def of(
         self, home: Home, collection: str, where: Mapping[str, str | None] | None = None
@@ -122,7 +142,12 @@ class Page:
         return page, page[-1].id if len(found) > self.limit else None
 
 
-Paged = Annotated[Page, Depends()]
+async def _page(limit: Limit = 100, after: After = None) -> Page:
+    """Not in a thread of its own, as all is that FastAPI calls and does not await."""
+    return Page(limit, after)
+
+
+Paged = Annotated[Page, Depends(_page)]
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -43,9 +43,9 @@ def build(home: Home, identity: Identity) -> FastAPI:
         policy=guard.page_policy(direct=home.settings.direct_transfers),
     )
     for router in (
-        uploads.routes(home),
+        reading.routes(home),  # first, for they are tried one after another
         following.routes(home),
-        reading.routes(home),
+        uploads.routes(home),
         recordings.routes(home),
         steps.routes(home),
         keeping.routes(home),

@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic_core import to_json
 
-from functions.api.answers import answer, error_answer
+from functions.api.answers import error_answer, stored_answer
 from functions.api.identity import Caller
 from functions.api.lookout import Lookout, TooManyFollowed
 from shared.contracts.context import RequestContext
@@ -26,7 +26,8 @@ from shared.contracts.ids import NAME_PATTERN, digest
 from shared.errors import NotFound, Unavailable
 from shared.homes.home import Home
 from shared.runs.records import finished, load_run
-from shared.runs.views import public_run, public_run_row
+from shared.runs.stored_json import run_json
+from shared.runs.views import public_run_row
 
 MOST_RUNS = 50
 LONGEST_WAIT_S = 60
@@ -59,7 +60,8 @@ def routes(home: Home) -> APIRouter:
     async def run(request: Request, ctx: Caller, run_id: RunId, wait: Wait = 0) -> Response:
         """The run, its steps and their artifacts; with `wait`, once it has finished."""
         await until_finished(request, ctx, run_id, wait)
-        return answer(request, await anyio.to_thread.run_sync(public_run, home, ctx, run_id))
+        shown = await anyio.to_thread.run_sync(run_json, home, ctx, run_id)
+        return stored_answer(request, shown)
 
     return router
 
@@ -152,11 +154,15 @@ class _Stream:
 
     async def _end(self, run_id: str, *, last: bool) -> bytes:
         try:
-            whole = await anyio.to_thread.run_sync(public_run, self.home, self.ctx, run_id)
+            shown = await anyio.to_thread.run_sync(run_json, self.home, self.ctx, run_id)
+            whole = shown.text
         except NotFound as error:
-            whole = {"run_id": run_id, "state": "failed", "steps": [], "error": error.to_json()}
-        return _event("finished", whole, self.all_told if last else None)
+            gone = {"run_id": run_id, "state": "failed", "steps": [], "error": error.to_json()}
+            whole = to_json(gone).decode()
+        return format_sse_event(
+            data_str=whole, event="finished", id=self.all_told if last else None
+        )
 
 
-def _event(name: str, content: Any, identifier: str | None = None) -> bytes:
-    return format_sse_event(data_str=to_json(content).decode(), event=name, id=identifier)
+def _event(name: str, content: Any) -> bytes:
+    return format_sse_event(data_str=to_json(content).decode(), event=name)

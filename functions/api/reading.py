@@ -7,34 +7,30 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from functions.api.answers import Paged, answer, etag_of, merged, tagged
+from functions.api.answers import Paged, answer, etag_of, merged, stored_answer, stored_page, tagged
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer, saved_as
+from functions.api.run_rows import RunRows
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.ids import NAME_PATTERN
-from shared.contracts.step import Run
 from shared.editing.clips import load_clip, semantic_timeline_by_clip
 from shared.errors import NotFound, ValidationError
+from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.pipeline import KINDS
-from shared.runs.downloads import stored_file
+from shared.runs.downloads import artifact_file, recording_file
 from shared.runs.erasing import erase_asset
 from shared.runs.gathering import gather
 from shared.runs.records import change_run
+from shared.runs.stored_json import StoredJson, artifact_json, asset_json, tag_of
 from shared.runs.views import (
     lineage,
-    list_runs,
-    newest_runs,
-    public_artifact,
-    public_asset,
-    public_run_row,
 )
 from shared.runs.zipping import zipped
-from shared.steps.preparing import load_asset
-from shared.steps.step_records import load_records
-from shared.steps.storing import load_artifact
+from shared.steps.preparing import asset_path, load_asset
+from shared.steps.storing import artifact_path, load_artifact
 from shared.watch.health import known_all
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -65,22 +61,22 @@ def _assets(router: APIRouter, home: Home) -> None:
     @router.get("/assets", tags=["assets"])
     def assets(request: Request, ctx: Caller, page: Paged) -> Response:
         """The recordings, by id."""
-        found, following = page.of(home, f"{ctx.document_prefix}assets")
-        rows = [public_asset(document.data) for document in found]
-        return answer(request, merged(rows, "assets", following))
+        found = page.of(home, f"{ctx.document_prefix}assets")
+        return stored_page(request, "assets", found, asset_json)
 
     @router.get("/assets/{asset_id}", tags=["assets"])
     def asset(request: Request, ctx: Caller, asset_id: Id) -> Response:
         """One recording."""
-        return answer(
-            request, public_asset(load_asset(home, ctx, asset_id).model_dump(mode="json"))
-        )
+        document = home.documents.get(asset_path(ctx, asset_id))
+        if document is None or document.data.get("erasing"):
+            raise NotFound("asset", asset_id)
+        return stored_answer(request, StoredJson(asset_json(document), tag_of([document])))
 
     @router.get("/assets/{asset_id}/media", tags=["assets"], response_class=Response)
     @router.head("/assets/{asset_id}/media", include_in_schema=False)
     def media(request: Request, ctx: Caller, asset_id: Id, download: Download = False) -> Response:
         """The recording's bytes; `Range` is understood."""
-        file = stored_file(home, ctx, load_asset(home, ctx, asset_id).asset_id)
+        file = recording_file(home, ctx, asset_id)
         return bytes_answer(request, home, file, download=download)
 
     @router.get("/assets/{asset_id}/results.zip", tags=["assets"], response_class=Response)
@@ -97,9 +93,8 @@ def _assets(router: APIRouter, home: Home) -> None:
         """What was made from it, by id."""
         load_asset(home, ctx, asset_id)
         where = {"asset_id": asset_id, "kind": kind}
-        found, following = page.of(home, f"{ctx.document_prefix}artifacts", where)
-        rows = [public_artifact(document.data) for document in found]
-        return answer(request, merged(rows, "artifacts", following))
+        found = page.of(home, f"{ctx.document_prefix}artifacts", where)
+        return stored_page(request, "artifacts", found, _artifact_shown)
 
     @router.delete("/assets/{asset_id}", tags=["assets"])
     def erase(request: Request, ctx: Caller, asset_id: Id) -> Response:
@@ -111,18 +106,20 @@ def _assets(router: APIRouter, home: Home) -> None:
 
 def _runs(router: APIRouter, home: Home) -> None:
     documents = home.documents
+    run_rows = RunRows(documents)
 
     @router.get("/runs", tags=["runs"])
     def runs(request: Request, ctx: Caller, page: Paged, asset_id: AssetFilter = None) -> Response:
         """The runs, newest first, without their artifacts."""
+        collection = f"{ctx.document_prefix}runs"
         if asset_id is None:
-            found = newest_runs(documents, ctx, limit=page.limit + 1, after=page.after)
+            found = documents.newest(
+                collection, by="created_at", limit=page.limit + 1, after=page.after
+            )
         else:
-            found = _behind(list_runs(documents, ctx, asset_id), page.after)
-        rows = [
-            public_run_row(run, load_records(documents, ctx, run.run_id))
-            for run in found[: page.limit]
-        ]
+            of_it = documents.list(collection, where={"asset_id": asset_id})
+            found = _behind(sorted(of_it, key=_begun, reverse=True), page.after)
+        rows = run_rows.of(ctx, found[: page.limit])
         following = rows[-1]["run_id"] if len(found) > page.limit else None
         return answer(request, merged(rows, "runs", following))
 
@@ -133,11 +130,20 @@ def _runs(router: APIRouter, home: Home) -> None:
         return Response(status_code=204)
 
 
-def _behind(runs: list[Run], after: str | None) -> list[Run]:
-    ids = [run.run_id for run in runs]
+def _begun(run: Document) -> tuple[float, str]:
+    at = run.data.get("created_at")
+    return at if isinstance(at, int | float) else 0.0, run.id
+
+
+def _behind(runs: list[Document], after: str | None) -> list[Document]:
+    ids = [run.id for run in runs]
     if after not in (None, *ids):
         raise ValidationError("after", "is not in this list")
     return runs if after is None else runs[ids.index(after) + 1 :]
+
+
+def _artifact_shown(document: Document) -> str:
+    return artifact_json(document, document.data["asset_id"])
 
 
 def _artifacts(router: APIRouter, home: Home) -> None:
@@ -146,17 +152,16 @@ def _artifacts(router: APIRouter, home: Home) -> None:
     @router.get("/artifacts", tags=["artifacts"])
     def artifacts(request: Request, ctx: Caller, page: Paged, kind: Kind = None) -> Response:
         """All artifacts, by id."""
-        found, following = page.of(home, f"{ctx.document_prefix}artifacts", {"kind": kind})
-        rows = [public_artifact(document.data) for document in found]
-        return answer(request, merged(rows, "artifacts", following))
+        found = page.of(home, f"{ctx.document_prefix}artifacts", {"kind": kind})
+        return stored_page(request, "artifacts", found, _artifact_shown)
 
     @router.get("/artifacts/{artifact_id}", tags=["artifacts"])
     def artifact(request: Request, ctx: Caller, artifact_id: Id) -> Response:
         """One artifact."""
-        return answer(
-            request,
-            public_artifact(load_artifact(documents, ctx, artifact_id).model_dump(mode="json")),
-        )
+        document = documents.get(artifact_path(ctx, artifact_id))
+        if document is None:
+            raise NotFound("artifact", artifact_id)
+        return stored_answer(request, StoredJson(_artifact_shown(document), tag_of([document])))
 
     @router.get("/artifacts/{artifact_id}/content", tags=["artifacts"], response_class=Response)
     @router.head("/artifacts/{artifact_id}/content", include_in_schema=False)
@@ -164,8 +169,8 @@ def _artifacts(router: APIRouter, home: Home) -> None:
         request: Request, ctx: Caller, artifact_id: Id, download: Download = False
     ) -> Response:
         """The artifact's bytes; `Range` is understood."""
-        known = load_artifact(documents, ctx, artifact_id).artifact_id
-        return bytes_answer(request, home, stored_file(home, ctx, known), download=download)
+        file = artifact_file(home, ctx, artifact_id)
+        return bytes_answer(request, home, file, download=download)
 
     @router.get("/artifacts/{artifact_id}/lineage", tags=["artifacts"])
     def made_from(request: Request, ctx: Caller, artifact_id: Id) -> Response:

@@ -31,7 +31,8 @@ from shared.errors import ValidationError
 from shared.homes.home import Home
 from shared.pipeline import BY_NAME, KINDS, PROBE, PROBE_TITLE, step_named
 from shared.runs.opening import open_requested_run
-from shared.runs.views import public_artifact, public_run
+from shared.runs.stored_json import public_run
+from shared.runs.views import public_artifact
 from shared.steps.preparing import check_request, load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
@@ -200,7 +201,7 @@ def _result(
     kind = f"{first}s" if f"{first}s" in others else first
     made = [load_artifact(home.documents, ctx, name) for name in artifact_ids]
     main = next((artifact for artifact in made if artifact.kind == kind), made[0])
-    shown = public_artifact(main.model_dump(mode="json"))
+    shown = public_artifact(main)
     shown["meta"] = {**main.meta, "cache_hit": cached}
     if main.content_type == "application/json" and main.bytes <= _LARGEST_CONTENT:
         shown["content"] = json.loads(b"".join(home.objects.read(main.key)))

@@ -143,7 +143,7 @@ def announce_missed(
     has doubled. Otherwise every round would make a long line longer by all that wait in it.
     """
     announced = 0
-    for info in home.objects.list("tenants/"):
+    for info in home.objects.list("tenants/", written_after=now - UPLOAD_WINDOW_S):
         age_s = now - info.updated_at
         if not grace_s <= age_s < UPLOAD_WINDOW_S or info.size == 0:
             continue

@@ -38,7 +38,8 @@ from shared.messages.webhooks import (
 )
 from shared.runs.records import finished, load_run
 from shared.runs.results import created_event_id
-from shared.runs.views import public_artifact, public_run
+from shared.runs.stored_json import public_run
+from shared.runs.views import public_artifact
 from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
@@ -214,8 +215,7 @@ def _note_receiver(home: Home, ctx: RequestContext, *, ok: bool) -> None:
 
 def _data(home: Home, ctx: RequestContext, delivery: Delivery) -> dict[str, Any]:
     if delivery.artifact_id is not None:
-        artifact = load_artifact(home.documents, ctx, delivery.artifact_id)
-        return public_artifact(artifact.model_dump(mode="json"))
+        return public_artifact(load_artifact(home.documents, ctx, delivery.artifact_id))
     run = public_run(home, ctx, delivery.run_id)
     if delivery.step is not None:
         run["steps"] = [step for step in run["steps"] if step["step"] == delivery.step]

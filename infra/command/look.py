@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.command.desk import Desk, at_desk, plain_table
+from infra.command.desk import Desk, Lines, at_desk, plain_table
 from infra.command.names import recording, recording_id
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.step import Run
+from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE
+from shared.runs.listing import records_of
 from shared.runs.records import run_state
 from shared.runs.views import (
     artifact_object,
@@ -21,10 +23,11 @@ from shared.runs.views import (
     list_artifacts,
     list_assets,
     list_runs,
+    newest_runs,
     run_object,
+    runs_behind,
 )
-from shared.steps.preparing import load_asset
-from shared.steps.step_records import load_records
+from shared.steps.preparing import asset_path, load_asset
 from shared.steps.storing import load_artifact
 from shared.steps.verifying import verify_artifact
 
@@ -69,15 +72,26 @@ def _at(artifact: Artifact) -> str:
 
 @click.command()
 @click.option("--asset", help="Only of this recording (an id or a name).")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="So many."
+)
+@click.option("--after", metavar="RUN", help="Those behind this one, the last of a list before.")
 @at_desk
-def runs(desk: Desk, asset: str | None) -> None:
+def runs(desk: Desk, asset: str | None, limit: int, after: str | None) -> None:
     """List the runs, newest first."""
-    asset_id = recording(desk, asset).asset_id if asset else None
-    found = [
-        (run, run_state(list(load_records(desk.home.documents, desk.ctx, run.run_id).values())))
-        for run in list_runs(desk.home.documents, desk.ctx, asset_id)
-    ]
-    names = {a.asset_id: a.sources[0].name for a in list_assets(desk.home.documents, desk.ctx)}
+    documents = desk.home.documents
+    if asset is None:
+        listed = newest_runs(documents, desk.ctx, limit=limit, after=after)
+    else:
+        of_it = list_runs(documents, desk.ctx, recording(desk, asset).asset_id)
+        listed = runs_behind(of_it, after)[:limit]
+    records = records_of(documents, desk.ctx, listed)
+    found = [(run, run_state(list(own.values()))) for run, own in zip(listed, records, strict=True)]
+    paths = [asset_path(desk.ctx, run.asset_id) for run in listed if run.asset_id]
+    names = {
+        asset.asset_id: asset.sources[0].name
+        for _, asset in readable(documents.get_all(paths).values(), Asset)
+    }
     content = {"runs": [{**run.model_dump(mode="json"), "state": state} for run, state in found]}
     rows = [
         (
@@ -167,7 +181,7 @@ def _tree(shown: Mapping[str, Any]) -> Tree:
 
 def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
     if not rows:
-        return "nothing here yet"
+        return Lines("nothing here yet")
     return plain_table(columns, rows)
 
 

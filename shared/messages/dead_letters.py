@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -27,7 +28,7 @@ from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message, upload_from_message
 from shared.pipeline import BY_NAME, PROBE, followers
 from shared.runs.planning import fail_step
-from shared.runs.records import load_run, open_upload_run, upload_run_id
+from shared.runs.records import change_run, load_run, open_upload_run, upload_run_id
 from shared.steps.claims import forgive
 from shared.steps.step_records import load_records, record_path
 
@@ -202,6 +203,8 @@ def _forget_failure(documents: Documents, ctx: RequestContext, letter: DeadLette
             fresh = StepRecord(step=step, lease_generation=records[step].lease_generation)
             documents.put(record_path(ctx, run_id, step), fresh.model_dump(mode="json"))
         ahead.extend(row.name for row in followers(step, run.planned))
+    with suppress(NotFound):
+        change_run(documents, ctx, run_id)  # whoever keeps how it ended reads it again
 
 
 def _run_and_step(letter: DeadLetter) -> tuple[str, str]:

@@ -26,13 +26,22 @@ class StoredFile:
 
 def stored_file(home: Home, ctx: RequestContext, identifier: str) -> StoredFile:
     """Where the bytes of an artifact, or of an asset's recording, are; raises ``NotFound``."""
-    if identifier.startswith("ast_"):
-        asset = load_asset(home, ctx, identifier)
-        name = f"{_stem(asset)}.{_extension(asset.key)}"
-        return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
-    artifact = load_artifact(home.documents, ctx, identifier)
+    of_asset = identifier.startswith("ast_")
+    return (recording_file if of_asset else artifact_file)(home, ctx, identifier)
+
+
+def recording_file(home: Home, ctx: RequestContext, asset_id: str) -> StoredFile:
+    """Where the recording's bytes are; raises ``NotFound``."""
+    asset = load_asset(home, ctx, asset_id)
+    name = f"{_stem(asset)}.{_extension(asset.key)}"
+    return StoredFile(asset.key, name, asset.content_type, asset.bytes, asset.sha256)
+
+
+def artifact_file(home: Home, ctx: RequestContext, artifact_id: str) -> StoredFile:
+    """Where the artifact's bytes are; raises ``NotFound``."""
+    artifact = load_artifact(home.documents, ctx, artifact_id)
     stem = _stem(load_asset(home, ctx, artifact.asset_id))
-    own = safe_name(str(artifact.meta.get("name", identifier)).replace("_", " "))
+    own = safe_name(str(artifact.meta.get("name", artifact_id)).replace("_", " "))
     name = stem if artifact.kind == "captions" else f"{stem} {own}"
     name = f"{name}.{_extension(artifact.key)}"
     return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)

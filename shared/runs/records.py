@@ -26,7 +26,7 @@ def load_run(documents: Documents, ctx: RequestContext, run_id: str) -> Run:
     document = documents.get(run_path(ctx, run_id))
     if document is None:
         raise NotFound("run", run_id)
-    return _undamaged(document)
+    return undamaged_run(document)
 
 
 def read_run(ctx: RequestContext, document: Document) -> Run:
@@ -45,7 +45,8 @@ def read_run(ctx: RequestContext, document: Document) -> Run:
         )
 
 
-def _undamaged(document: Document) -> Run:
+def undamaged_run(document: Document) -> Run:
+    """The run that a document holds; raises ``BackendFailed`` where it cannot be read."""
     try:
         return Run.model_validate(document.data)
     except PydanticError as error:
@@ -92,7 +93,7 @@ def change_run(documents: Documents, ctx: RequestContext, run_id: str, **changes
         document = documents.get(run_path(ctx, run_id))
         if document is None:
             raise NotFound("run", run_id)
-        run = Run.model_validate({**_undamaged(document).model_dump(), **changes})
+        run = Run.model_validate({**undamaged_run(document).model_dump(), **changes})
         try:
             documents.update(document.path, run.model_dump(mode="json"), version=document.version)
         except Conflict:

@@ -10,13 +10,13 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord
-from shared.errors import BackendFailed, NotFound
-from shared.homes.documents import Documents
+from shared.errors import BackendFailed, NotFound, ValidationError
+from shared.homes.documents import Document, Documents
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, read_run, run_state
-from shared.steps.preparing import load_asset
+from shared.steps.preparing import asset_path, load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
 
@@ -53,6 +53,14 @@ def newest_runs(
     return [read_run(ctx, document) for document in found]
 
 
+def runs_behind(runs: list[Run], after: str | None) -> list[Run]:
+    """The rest of a list; raises ``ValidationError`` where ``after`` is not in it."""
+    ids = [run.run_id for run in runs]
+    if after not in (None, *ids):
+        raise ValidationError("after", "is not in this list")
+    return runs if after is None else runs[ids.index(after) + 1 :]
+
+
 def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     """A run with its steps and their artifacts, as ``process --json`` prints it.
 
@@ -62,12 +70,13 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     records = load_records(home.documents, ctx, run_id)
     steps = [records[name] for name in run.planned if name in records]
     stored = _stored_artifacts(home, ctx, steps)
+    asset = home.documents.get(asset_path(ctx, run.asset_id)) if run.asset_id else None
     shown: dict[str, Any] = {
         "source": run.source,
         "asset_id": run.asset_id,
         "run_id": run.run_id,
         "state": run_state(steps),
-        "notices": _notices(home, ctx, run),
+        "notices": notices_of(asset),
         "steps": [_step_object(record, stored) for record in steps],
     }
     if PROBE in records and records[PROBE].error:
@@ -75,18 +84,20 @@ def run_object(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
     return shown
 
 
-def _notices(home: Home, ctx: RequestContext, run: Run) -> list[str]:
+def notices_of(asset: Document | None) -> list[str]:
     """What probing has to tell of the recording: what is missing, which sound was taken."""
-    if run.asset_id is None:
-        return []
-    document = home.documents.get(f"{ctx.document_prefix}assets/{run.asset_id}")
-    media = Asset.model_validate(document.data).media if document is not None else None
-    return list(media.every_notice) if media is not None else []
+    return list(Asset.model_validate(asset.data).media.every_notice) if asset is not None else []
 
 
 def _step_object(record: StepRecord, stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """``stored``: artifact id -> its document, of all that are there."""
     artifacts = [stored[name] for name in record.artifact_ids if name in stored]
+    shown = [{**one, "path": local_path(one["uri"])} for one in artifacts]
+    return {**step_fields(record), "artifacts": shown}
+
+
+def step_fields(record: StepRecord) -> dict[str, Any]:
+    """A step of a run that is shown, but for its artifacts."""
     return {
         "step": record.step,
         "state": record.state.value,
@@ -96,7 +107,6 @@ def _step_object(record: StepRecord, stored: Mapping[str, Mapping[str, Any]]) ->
         "parts": record.parts,
         "parts_done": record.parts_done,
         "cache_key": record.cache_key,
-        "artifacts": [{**one, "path": local_path(one["uri"])} for one in artifacts],
     }
 
 
@@ -108,19 +118,6 @@ def _stored_artifacts(
     """
     paths = [artifact_path(ctx, name) for record in steps for name in record.artifact_ids]
     return {found.id: found.data for found in home.documents.get_all(paths).values()}
-
-
-def public_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
-    """``run_object`` for who is not on this machine: with its age and links, without local paths.
-
-    The HTTP API and webhooks show it. Raises ``NotFound``.
-    """
-    run = load_run(home.documents, ctx, run_id)
-    shown = run_object(home, ctx, run_id)
-    for step in shown["steps"]:
-        step["artifacts"] = [public_artifact(artifact) for artifact in step["artifacts"]]
-    told = {"created_at": run.created_at, "dismissed": run.dismissed, "links": _run_links(run)}
-    return {**shown, **told}
 
 
 def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any]:
@@ -135,7 +132,7 @@ def public_run_row(run: Run, records: Mapping[str, StepRecord]) -> dict[str, Any
         "created_at": run.created_at,
         "dismissed": run.dismissed,
         "steps": [public_step_row(record) for record in steps],
-        "links": _run_links(run),
+        "links": run_links(run),
     }
 
 
@@ -148,26 +145,31 @@ def public_step_row(record: StepRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude={"lease_generation"})
 
 
-def public_asset(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """An asset's document with links."""
-    own = f"/assets/{stored['asset_id']}"
-    links = {
+def public_artifact(artifact: Artifact) -> dict[str, Any]:
+    """An artifact with links."""
+    links = artifact_links(artifact.artifact_id, artifact.asset_id)
+    return {**artifact.model_dump(mode="json"), "links": links}
+
+
+def asset_links(asset_id: str) -> dict[str, str]:
+    """Where more of an asset is."""
+    own = f"/assets/{asset_id}"
+    return {
         "self": own,
         "media": f"{own}/media",
         "artifacts": f"{own}/artifacts",
-        "runs": f"/runs?asset_id={stored['asset_id']}",
+        "runs": f"/runs?asset_id={asset_id}",
     }
-    return {**stored, "links": links}
 
 
-def public_artifact(shown: Mapping[str, Any]) -> dict[str, Any]:
-    """An artifact's document with links, without a local path."""
-    own = f"/artifacts/{shown['artifact_id']}"
-    links = {"self": own, "content": f"{own}/content", "asset": f"/assets/{shown['asset_id']}"}
-    return {**{name: value for name, value in shown.items() if name != "path"}, "links": links}
+def artifact_links(artifact_id: str, asset_id: str) -> dict[str, str]:
+    """Where more of an artifact is."""
+    own = f"/artifacts/{artifact_id}"
+    return {"self": own, "content": f"{own}/content", "asset": f"/assets/{asset_id}"}
 
 
-def _run_links(run: Run) -> dict[str, str | None]:
+def run_links(run: Run) -> dict[str, str | None]:
+    """Where more of a run is."""
     own = f"/runs/{run.run_id}"
     asset = f"/assets/{run.asset_id}" if run.asset_id else None
     return {"self": own, "events": f"{own}/events", "asset": asset}

@@ -114,3 +114,29 @@ def test_firestore_lists_more_than_a_page(
     assert [found.id for found in documents.list(ASSETS)] == list("01234")
     assert [found.id for found in documents.list(ASSETS, limit=3)] == list("012")
     assert [found.id for found in documents.list_group("assets")] == list("01234")
+
+
+def test_what_is_asked_of_a_large_home_is_found_by_an_index(embedded: EmbeddedDocuments) -> None:
+    """A scan is quick in a test and takes seconds a million documents later."""
+    asked: list[str] = []
+    embedded.put(PATH, {"n": 1})
+    with embedded._database.read() as connection:
+        connection.set_trace_callback(asked.append)
+        list(embedded.list("tenants/t1/envs/dev/artifacts", where={"asset_id": "a", "kind": "k"}))
+        list(embedded.list(ASSETS, where={"state": "done"}, limit=1))
+        list(embedded.newest("tenants/t1/envs/dev/runs", by="created_at", limit=9))
+        for group, where in (
+            ("cache", {"state": "running"}),
+            ("steps", {"state": "queued"}),
+            ("assets", {"erasing": True}),
+            ("erasures", None),
+        ):
+            list(embedded.list_group(group, where=where))
+        embedded.get_all([PATH, f"{ASSETS}/ast_2"])
+        connection.set_trace_callback(None)
+        plans = [connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in asked]
+    steps = [row[-1] for plan in plans for row in plan if "documents" in row[-1]]
+    assert len(steps) >= 8
+    assert all(step.startswith("SEARCH documents USING") for step in steps), steps
+    groups = [step for step in steps if "being_erased" in step or "by_group" in step]
+    assert sum("being_erased" in step for step in groups) == 1 and len(groups) == 4

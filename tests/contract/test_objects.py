@@ -160,6 +160,12 @@ def test_lists_are_in_key_order_and_keep_to_the_prefix(objects: Objects) -> None
     assert [info.key for info in objects.list("")] == sorted(keys, key=str.encode)
 
 
+def test_a_list_may_be_of_what_was_written_of_late(objects: Objects) -> None:
+    old = put(objects, "a/1", b"1")
+    assert list(objects.list("a/", written_after=old.updated_at + 60)) == []
+    assert list(objects.list("a/", written_after=old.updated_at - 60)) == [old]
+
+
 def test_a_list_of_many_pages_comes_whole(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { store } from "./store.js";
 
 const POLL_MS = 4000;
+const BEATS_A_ROUND = 15; // each round all are read again: somebody else may have put an old one back
 const SHOWN = 40;
 const FOLLOWED = 50;
 
@@ -59,11 +60,26 @@ runs.subscribe((list) => {
 
 /** Begin; once, when the page loads. */
 export function begin() {
+  let beats = 0;
   const beat = async () => {
-    if (!document.hidden) await refresh();
+    if (!document.hidden && (beats % BEATS_A_ROUND === 0 || (await hasNews()))) await refresh();
+    beats += 1;
     setTimeout(beat, POLL_MS);
   };
   beat();
+}
+
+/** Is the newest run another one than is known? What is under way is told by the stream. */
+async function hasNews() {
+  const known = runs.get()?.[0];
+  const told = !streamed || stream?.readyState === EventSource.OPEN;
+  if (!known || !online.get() || !told) return true;
+  try {
+    const [newest] = (await get("/runs?limit=1")).runs;
+    return newest?.run_id !== known.run_id;
+  } catch {
+    return true; // refresh tells why
+  }
 }
 
 /** Read the newest runs. */

@@ -6,8 +6,10 @@ A collection is a path with an odd number of parts: ``tenants/t1/envs/dev/assets
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 MOST_AT_ONCE = 500
@@ -20,12 +22,19 @@ class Document:
     """One document as read. ``version`` is what a later ``update`` or ``delete`` may demand."""
 
     path: str
-    data: Mapping[str, Any]
+    text: str
+    """Its data as JSON: what is only passed on need not be parsed."""
     version: str
     updated_at: float
     """Unix seconds of the last write, by the store's clock."""
     read_at: float
     """Unix seconds of this read, by the store's clock: ages need no clock of ours."""
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """What it holds."""
+        value: Mapping[str, Any] = json.loads(self.text)
+        return value
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from shared.contracts.ids import canonical_json
@@ -23,26 +24,30 @@ NESTED_ARRAY = "[]"
 """Field under which it keeps an array that lies directly inside an array."""
 
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
+_USUAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _NOT_IN_IDS = re.compile(r"[/\x00-\x1f\x7f]")
 
 
+@lru_cache(10_000)
 def checked_collection(path: str) -> str:
     """Return ``path`` if it names a collection; raises ``ValidationError``."""
-    if len(_parts(path)) % 2 == 0:
+    if len([checked_id(part) for part in path.split("/")]) % 2 == 0:
         raise ValidationError("collection", "must have an odd number of parts")
     return path
 
 
 def split_path(path: str) -> tuple[str, str]:
     """A document's collection and id; raises ``ValidationError`` if it is no document's path."""
-    parts = _parts(path)
-    if len(parts) % 2:
+    collection, slash, name = path.rpartition("/")
+    if not slash:
         raise ValidationError("path", "must have an even number of parts")
-    return "/".join(parts[:-1]), parts[-1]
+    return checked_collection(collection), checked_id(name)
 
 
 def checked_id(value: str) -> str:
     """Return one part of a path; raises ``ValidationError``."""
+    if _USUAL_ID.fullmatch(value):
+        return value
     if _NOT_IN_IDS.search(value) or value in (".", ".."):
         raise ValidationError("path", "a part must not be '.', '..' or hold control characters")
     return _checked_text("path", value)
@@ -79,10 +84,6 @@ def parsed(text: str) -> dict[str, Any]:
     value = json.loads(text)
     assert isinstance(value, dict)
     return value
-
-
-def _parts(path: str) -> list[str]:
-    return [checked_id(part) for part in path.split("/")]
 
 
 def _check_value(value: Any, depth_left: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,6 @@ from shared.homes.documents.document_checks import (
     checked_id,
     checked_json,
     checked_where,
-    parsed,
     split_path,
 )
 from shared.homes.sqlite import Database
@@ -27,7 +26,9 @@ from shared.homes.sqlite import Database
 PAGE = 200
 
 # The version is never used again, not even after the newest document is deleted.
-SCHEMA = """
+_GROUP = "replace(collection, rtrim(collection, replace(collection, '/', '')), '')"
+"""The last part of a collection's path."""
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
   version INTEGER PRIMARY KEY AUTOINCREMENT,
   collection TEXT NOT NULL,
@@ -41,10 +42,20 @@ CREATE INDEX IF NOT EXISTS by_asset
 CREATE INDEX IF NOT EXISTS by_state
   ON documents (collection, json_extract(data, '$."state"'), id);
 CREATE INDEX IF NOT EXISTS by_creation
-  ON documents (collection, json_extract(data, '$."created_at"'), id)
+  ON documents (collection, json_extract(data, '$."created_at"'), id);
+CREATE INDEX IF NOT EXISTS by_group
+  ON documents ({_GROUP}, json_extract(data, '$."state"'));
+CREATE INDEX IF NOT EXISTS being_erased
+  ON documents ({_GROUP}) WHERE json_extract(data, '$."erasing"') = 1
 """
 INDEXED = ("asset_id", "state")
 """Texts by which lists are asked for: found without reading what does not match."""
+
+
+_SEVERAL = """
+SELECT version, data, updated_at, id FROM documents
+WHERE collection = ? AND id IN (SELECT value FROM json_each(?))
+"""
 
 
 class EmbeddedDocuments:
@@ -61,10 +72,20 @@ class EmbeddedDocuments:
 
     def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
         """Path -> document, of those that exist."""
-        parts = [split_path(path) for path in dict.fromkeys(paths)]
+        wanted: dict[str, list[str]] = {}
+        for path in dict.fromkeys(paths):
+            collection, name = split_path(path)
+            wanted.setdefault(collection, []).append(name)
+        found: dict[str, Document] = {}
         with self._database.read() as connection:
-            found = [_read(connection, collection, name) for collection, name in parts]
-        return {document.path: document for document in found if document is not None}
+            for collection, names in wanted.items():
+                told = (collection, json.dumps(names))
+                rows = connection.execute(_SEVERAL, told).fetchall()
+                read_at = time.time()
+                for version, data, updated_at, name in rows:
+                    path = f"{collection}/{name}"
+                    found[path] = Document(path, data, str(version), updated_at, read_at)
+        return {path: found[path] for path in paths if path in found}
 
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one."""
@@ -127,9 +148,10 @@ class EmbeddedDocuments:
         checked_collection(collection)
         start = "" if after is None else checked_id(after)
         wanted = checked_where(where)
-        matching = (
-            found for found in self._pages(collection, start, wanted) if _matches(found, wanted)
-        )
+        exact = all(name in INDEXED and isinstance(value, str) for name, value in wanted.items())
+        page = min(PAGE, limit or PAGE) if exact else PAGE  # else more are read than match
+        found = self._pages(collection, start, wanted, page)
+        matching = found if exact else (one for one in found if _matches(one, wanted))
         yield from islice(matching, limit)
 
     def newest(
@@ -154,15 +176,21 @@ class EmbeddedDocuments:
         self, name: str, *, where: Mapping[str, Scalar] | None = None
     ) -> Iterator[Document]:
         """Documents of every collection called ``name``, ordered by path, for the sweep."""
-        checked_id(name)
+        wanted = checked_where(where)
+        query, told = f"SELECT collection, id FROM documents WHERE {_GROUP} = ?", [checked_id(name)]
+        if isinstance(wanted.get("state"), str):
+            query, told = f"{query} AND {_field('state')} = ?", [*told, wanted["state"]]
+        if wanted.get("erasing") is True:
+            query += f" AND {_field('erasing')} = 1"
         with self._database.read() as connection:
-            rows = connection.execute("SELECT DISTINCT collection FROM documents").fetchall()
-        collections = [path for (path,) in rows if path.rsplit("/", 1)[-1] == name]
-        lists = [self.list(path, where=where) for path in collections]
-        yield from heapq.merge(*lists, key=lambda found: found.path.split("/"))
+            paths = ["/".join(row) for row in connection.execute(query, told)]
+        paths.sort(key=lambda path: path.split("/"))
+        for start in range(0, len(paths), PAGE):
+            found = self.get_all(paths[start : start + PAGE]).values()
+            yield from (document for document in found if _matches(document, wanted))
 
     def _pages(
-        self, collection: str, after: str, where: Mapping[str, Scalar]
+        self, collection: str, after: str, where: Mapping[str, Scalar], page: int
     ) -> Iterator[Document]:
         """A superset of what matches, read page by page, each with its own time of reading."""
         indexed = {name: where[name] for name in INDEXED if isinstance(where.get(name), str)}
@@ -175,13 +203,13 @@ class EmbeddedDocuments:
         )
         while True:
             with self._database.read() as connection:
-                told = (collection, after, *indexed.values(), *texts, PAGE)
+                told = (collection, after, *indexed.values(), *texts, page)
                 rows = connection.execute(query, told).fetchall()
             read_at = time.time()
             for version, data, updated_at, name in rows:
                 path = f"{collection}/{name}"
-                yield Document(path, parsed(data), str(version), updated_at, read_at)
-            if len(rows) < PAGE:
+                yield Document(path, data, str(version), updated_at, read_at)
+            if len(rows) < page:
                 return
             after = rows[-1][-1]
 
@@ -194,7 +222,7 @@ def _read(connection: sqlite3.Connection, collection: str, name: str) -> Documen
     if row is None:
         return None
     version, data, updated_at = row
-    return Document(f"{collection}/{name}", parsed(data), str(version), updated_at, time.time())
+    return Document(f"{collection}/{name}", data, str(version), updated_at, time.time())
 
 
 def _write(connection: sqlite3.Connection, collection: str, name: str, text: str) -> Document:
@@ -203,7 +231,7 @@ def _write(connection: sqlite3.Connection, collection: str, name: str, text: str
         "INSERT OR REPLACE INTO documents (collection, id, data, updated_at) VALUES (?, ?, ?, ?)",
         (collection, name, text, now),
     ).lastrowid
-    return Document(f"{collection}/{name}", parsed(text), str(version), now, now)
+    return Document(f"{collection}/{name}", text, str(version), now, now)
 
 
 def _field(name: str) -> str:

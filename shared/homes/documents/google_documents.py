@@ -36,6 +36,7 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from shared.contracts.ids import canonical_json
 from shared.errors import Conflict, Unavailable
 from shared.homes.documents import Document, Scalar
 from shared.homes.documents.document_checks import (
@@ -107,10 +108,10 @@ class GoogleDocuments:
         What was written by an attempt whose answer got lost counts as there.
         """
         batch = self._client.batch()
-        values = {path: parsed(checked_json(data)) for path, data in contents.items()}
-        for path, value in values.items():
+        texts = {path: checked_json(data) for path, data in contents.items()}
+        for path, text in texts.items():
             split_path(path)
-            batch.create(self._client.document(path), _stored(value))
+            batch.create(self._client.document(path), _stored(parsed(text)))
         request = {"database": self._client._database_string, "writes": batch._write_pbs}
         with google_errors(SERVICE):
             answer = self._client._firestore_api.batch_write(
@@ -120,12 +121,12 @@ class GoogleDocuments:
                 timeout=TIMEOUT_S,
             )
         made: dict[str, Document] = {}
-        for (path, value), status, result in zip(
-            values.items(), answer.status, answer.write_results, strict=True
-        ):
+        for path, status, result in zip(texts, answer.status, answer.write_results, strict=True):
             if status.code == _OK:
                 at = _moment(result.update_time)
-                made[path] = Document(path, value, at.rfc3339(), at.timestamp(), at.timestamp())
+                made[path] = Document(
+                    path, texts[path], at.rfc3339(), at.timestamp(), at.timestamp()
+                )
             elif status.code != _ALREADY_EXISTS:
                 raise Unavailable(SERVICE, status.message or f"status {status.code}")
         return made
@@ -200,8 +201,8 @@ class GoogleDocuments:
     def _commit(self, path: str, data: Mapping[str, Any], option: Any) -> Document:
         """Write the whole document under the option's precondition; raises ``Conflict``."""
         split_path(path)
-        value = parsed(checked_json(data))
-        fields = _stored(value)
+        text = checked_json(data)
+        fields = _stored(parsed(text))
         batch = self._client.batch()
         batch.set(self._client.document(path), fields)
         if option is not None:  # the client offers preconditions only for writes that merge
@@ -215,7 +216,7 @@ class GoogleDocuments:
                     raise Conflict("somebody else wrote or removed the document") from None
                 return _document(snapshot)
         written = result.update_time
-        return Document(path, value, written.rfc3339(), written.timestamp(), written.timestamp())
+        return Document(path, text, written.rfc3339(), written.timestamp(), written.timestamp())
 
 
 def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,7 +256,7 @@ def _document(snapshot: Any) -> Document:
     updated = _moment(snapshot.update_time)
     return Document(
         path=snapshot.reference.path,
-        data=_from_fields(fields),
+        text=canonical_json(_from_fields(fields)),
         version=updated.rfc3339(),
         updated_at=updated.timestamp(),
         read_at=_moment(snapshot.read_time).timestamp(),

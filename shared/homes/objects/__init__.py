@@ -86,8 +86,11 @@ class Objects(Protocol):
     def copy(self, key: str, to: str, *, generation: int | None = None) -> ObjectInfo:
         """Copy inside the store, without the bytes passing through here; overwrites ``to``."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """All current objects whose key starts with ``prefix``, in key order."""
+    def list(self, prefix: str, *, written_after: float = 0.0) -> Iterator[ObjectInfo]:
+        """All current objects whose key starts with ``prefix``, in key order.
+
+        ``written_after``: only those written since (Unix seconds, by the store's clock).
+        """
 
     def delete(self, key: str, *, if_generation: int | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""

@@ -175,9 +175,12 @@ class EmbeddedObjects:
             self._settle_soon(to)
             return row
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[IndexedObject]:
+    def list(
+        self, prefix: str, *, after: str = "", written_after: float = 0.0
+    ) -> Iterator[IndexedObject]:
         """All objects whose key starts with ``prefix``, in key order, behind ``after``."""
-        return self.index.starting_with(check_prefix(prefix), after=after)
+        check_prefix(prefix)
+        return self.index.starting_with(prefix, after=after, written_after=written_after)
 
     def delete(self, key: str, *, if_generation: int | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import hashlib
 import os
 import shutil
@@ -62,6 +61,8 @@ def sync_all(paths: Sequence[Path], folder: Path) -> None:
 
     Many of them in one call, where the system has one for a whole file system.
     """
+    import ctypes  # 8 ms that reading does not need
+
     whole = getattr(ctypes.CDLL(None), "syncfs", None) if len(paths) > 1 else None
     if whole is None:
         for path in (*paths, folder):

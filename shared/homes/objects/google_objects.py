@@ -142,12 +142,14 @@ class GoogleObjects:
                 token, _, _ = target.rewrite(source, token=token, **self._call)
         return _info(target)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """All objects whose key starts with ``prefix``, in key order."""
+    def list(self, prefix: str, *, written_after: float = 0.0) -> Iterator[ObjectInfo]:
+        """Objects below ``prefix``, see ``Objects.list``: the service lists all, and they are sifted here."""
         with _service_errors("bucket", self._name):
             found = self._client.list_blobs(self._bucket, prefix=check_prefix(prefix), **self._call)
             for blob in found:
-                yield _info(blob)
+                info = _info(blob)
+                if info.updated_at >= written_after:
+                    yield info
 
     def delete(self, key: str, *, if_generation: int | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another generation."""

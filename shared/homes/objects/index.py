@@ -120,13 +120,19 @@ class Index:
         with self.connection() as db:
             return Transaction(db).get(key)
 
-    def starting_with(self, prefix: str, *, after: str = "") -> Iterator[IndexedObject]:
+    def starting_with(
+        self, prefix: str, *, after: str = "", written_after: float = 0.0
+    ) -> Iterator[IndexedObject]:
         """Rows in key order, behind ``after``; read in pages, so writers go on meanwhile."""
         start, comparison = (after, ">") if after >= prefix and after else (prefix, ">=")
         while True:
-            query = f"SELECT {_COLUMNS} FROM objects WHERE key {comparison} ? ORDER BY key LIMIT ?"
+            query = (
+                f"SELECT {_COLUMNS} FROM objects WHERE key {comparison} ? AND updated_at >= ?"
+                " ORDER BY key LIMIT ?"
+            )
+            told = (start, written_after, _PAGE_ROWS)
             with self.connection() as db:
-                page = [_object(row) for row in db.execute(query, (start, _PAGE_ROWS))]
+                page = [_object(row) for row in db.execute(query, told)]
             for row in page:
                 if not row.key.startswith(prefix):
                     return

@@ -13,7 +13,8 @@ from shared.errors import NotFound
 from shared.homes.home import Home
 from shared.messages.delivery import deliver
 from shared.messages.webhooks import Delivery, load_delivery, replay
-from shared.runs.views import public_artifact, public_run
+from shared.runs.stored_json import public_run
+from shared.runs.views import public_artifact
 from tests.functions.webhooks.conftest import CTX, Receiver, subscribe
 from tests.toy import run_file
 
@@ -68,7 +69,7 @@ def test_each_kind_of_event(home: Home, receiver: Receiver, tmp_path: Path) -> N
             from shared.steps.storing import load_artifact
 
             artifact = load_artifact(home.documents, CTX, data["artifact_id"])
-            assert data == public_artifact(artifact.model_dump(mode="json"))
+            assert data == public_artifact(artifact)
         else:
             (step,) = data["steps"]
             assert step in whole["steps"] and data["run_id"] == run["run_id"]

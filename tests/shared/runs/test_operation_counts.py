@@ -18,7 +18,7 @@ from shared.homes.home import Home
 from shared.homes.objects import embedded_objects
 from shared.homes.objects.index import Index
 from shared.homes.sqlite import Database
-from shared.runs.views import public_run
+from shared.runs.stored_json import public_run
 from shared.steps import progress_told
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 

@@ -8,7 +8,8 @@ from shared.contracts.upload import Upload
 from shared.homes.home import Home
 from shared.runs.downloads import stored_file
 from shared.runs.records import change_run, open_upload_run
-from shared.runs.views import list_runs, newest_runs, public_run
+from shared.runs.stored_json import public_run
+from shared.runs.views import list_runs, newest_runs
 from tests.toy import CTX, Toy, run_file
 
 

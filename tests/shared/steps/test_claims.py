@@ -81,7 +81,7 @@ def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> No
 def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
     age_s: float, alive: bool
 ) -> None:
-    document = Document("p", {}, version="1", updated_at=1000.0, read_at=1000.0 + age_s)
+    document = Document("p", "{}", version="1", updated_at=1000.0, read_at=1000.0 + age_s)
     assert wanted().alive(document) is alive
     assert not wanted(state="done").alive(document)
 
