@@ -133,10 +133,13 @@ _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_fx": lambda meta: f"fx {meta['preset_id']}",
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
     "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
-    "audio_render": lambda meta: "mix" if meta.get("name") == "master" else f"mix {meta['name']}",
+    "audio_render": lambda meta: _RENDERED.get(meta.get("name", ""), f"mix {meta.get('name')}"),
     "pattern_render": lambda meta: "performance",
 }
 """What follows the recording's name, where that is not the artifact's own."""
+
+_RENDERED = {"master": "mix", "cut": "cut"}
+"""A timeline's master, and the recording as its edit list leaves it."""
 
 _PICTURES = {
     "transcribe.semantics": "timeline",

@@ -5,6 +5,8 @@
 
 Stems are what the buses give to the mix: added up they are the mix before mastering. They carry
 neither the master's gain nor its limiter; the meta says how much gain the master took.
+
+An edit list in a timeline's place cuts the recording itself (``functions.render.cut``).
 """
 
 from __future__ import annotations
@@ -51,8 +53,10 @@ def _version(package: str) -> str:
 
 
 def sources(params: AudioRenderParams) -> Sequence[SourceRef]:
-    """All that the timeline plays, muted tracks too."""
-    return params.timeline.sources
+    """All that the timeline plays, muted tracks too; or the edit list."""
+    if params.timeline is not None:
+        return params.timeline.sources
+    return [SourceRef(artifact_id=params.edit_list)]
 
 
 def cache_key(
@@ -71,6 +75,10 @@ def cache_key(
 
 def run(job: Job, params: AudioRenderParams, backend: Backend) -> Result:
     """Render. Raises ``ValidationError`` naming track, clip and field, ``UnsupportedMedia``."""
+    if params.timeline is None:
+        from functions.render.audio.cut_recording import cut_recording
+
+        return cut_recording(job, params)
     from functions.render.audio.rendering import render
 
     return render(job, params)

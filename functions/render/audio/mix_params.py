@@ -10,15 +10,24 @@ from pydantic import model_validator
 
 from functions.render.audio.arrangement import structure_of_bars, with_arrangement, with_structure
 from functions.render.audio.export_presets import Format, export_preset, routes
+from shared.contracts.ids import Name
 from shared.contracts.step_engine import StepParams
 from shared.contracts.timeline import Arrangement, BarStructure, Structure, Timeline
+from shared.errors import ValidationError
 from shared.sound.delivery_targets import TargetName
+
+_OF_TIMELINES = (
+    *("level_dialogue", "stems_export", "premaster_export", "structure", "arrangement"),
+)
 
 
 class AudioRenderParams(StepParams):
-    """The timeline, and what is wanted of it."""
+    """The timeline, or the edit list of a recording, and what is wanted of it."""
 
-    timeline: Timeline
+    timeline: Timeline | None = None
+    edit_list: Name | None = None
+    """In place of a timeline: the artifact of an edit list (each of its versions is one). The recording
+    is cut by it, and otherwise left as it is unless a preset or target is named."""
     export_preset: str = "default"
     """``default``, ``podcast``, ``music``, ``voiceover`` or ``draft``."""
     target: TargetName | None = None
@@ -42,8 +51,20 @@ class AudioRenderParams(StepParams):
     @model_validator(mode="after")
     def _check(self) -> Self:
         export_preset(self.export_preset)
-        routes(self.arranged)
+        if (self.timeline is None) == (self.edit_list is None):
+            raise ValidationError("timeline", "is needed, or an edit_list, and not both")
+        if self.timeline is not None:
+            routes(self.arranged)
+        for name in _OF_TIMELINES if self.timeline is None else ():
+            if getattr(self, name):
+                raise ValidationError(name, "is for timelines, not for an edit_list")
         return self
+
+    @property
+    def mastered(self) -> bool:
+        """A mix always is; a recording that is only cut, where it is asked for."""
+        asked = self.target is not None or self.export_preset != "default"
+        return self.timeline is not None or asked
 
     @cached_property
     def arranged(self) -> Timeline:
@@ -51,6 +72,7 @@ class AudioRenderParams(StepParams):
 
         Raises ``ValidationError`` for a track, section or role that there is not.
         """
+        assert self.timeline is not None
         structure = self.structure or Structure()
         if isinstance(structure, BarStructure):
             structure = structure_of_bars(structure)
@@ -61,7 +83,7 @@ class AudioRenderParams(StepParams):
     @property
     def stated(self) -> Mapping[str, Any]:
         """For the cache key: what is not asked for does not stand in it."""
-        optional = ("structure", "arrangement", "target")
+        optional = ("timeline", "edit_list", "structure", "arrangement", "target")
         absent = {name for name in optional if getattr(self, name) is None}
         absent |= set() if self.level_dialogue else {"level_dialogue"}
         return self.model_dump(mode="json", exclude=absent)

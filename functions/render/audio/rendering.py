@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from functions.render.audio.delivering import deliver, delivery_of, judged
 from functions.render.audio.dialogue_levels import level_dialogue
-from functions.render.audio.master import CLOSE_ENOUGH_LU, Allowance, Mastered, MixFile, make_master
+from functions.render.audio.master import Mastered, MixFile
 from functions.render.audio.mix import Mixer, summed
 from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Plan, PlannedBus, delivered, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
-from functions.render.audio.writing import ENCODERS, encode, heard_loudness
-from shared.contracts.audio_loudness import Loudness
+from functions.render.audio.writing import ENCODERS
 from shared.contracts.ids import artifact_id
-from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
-from shared.sound.delivery_targets import Measured, check_delivery, what_fails
 from shared.sound.leveller import Levels
 
 PLAN_IN_META = 8_192
 """A longer plan stands in the meta by its digest alone."""
-SHORT_LU = 0.5
-MOST_LIFT_LU = 3.0
-"""An encoder that takes more away has a mix of noise before it: that is said, not made up for."""
 _PREMASTER = "premaster"
 _MIXING = 0.7
 """So much of the progress is the mix, the rest its master."""
@@ -80,39 +73,11 @@ class _Rendering:
         mix_path = job.workdir / "mix.f32"
         with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
             self._mix(mix)
-            path, done = self._master(mix)
+            tags = self._params.arranged.tags.model_dump(exclude_none=True)
+            path, done = deliver(mix, plan, tags, job.workdir, self._master_progress)
         mix_path.unlink()
         job.progress(1.0)
-        return Result(self._outputs(path, done), *_judged(plan, done))
-
-    def _master(self, mix: MixFile) -> tuple[Path, Mastered]:
-        """The master's file. Where an encoder lifts peaks over the limit, or makes it quieter than it is
-        to be, once more with an allowance for that.
-        """
-        plan, wav = self._plan, self._job.workdir / "master.wav"
-        tags = self._params.timeline.tags.model_dump(exclude_none=True)
-        allowed = Allowance()
-        for _ in range(plan.export.preset.rounds):
-            done = make_master(mix, plan, tags, wav, self._master_progress, allowed)
-            if plan.export.format == "wav":
-                return wav, done
-            path = encode(wav, plan, tags)
-            heard = heard_loudness(path, plan)
-            peak_dbtp = heard.true_peak_dbtp
-            over_db = -math.inf if peak_dbtp is None else peak_dbtp
-            over_db -= plan.export.preset.limiter_thresh
-            lost_lu = _lost_lu(plan, done, heard)
-            if plan.export.format == "flac" or (over_db <= 0 and lost_lu <= CLOSE_ENOUGH_LU):
-                break
-            allowed = Allowance(
-                allowed.room_db + (over_db + 0.05 if over_db > 0 else 0.0),
-                min(allowed.lift_lu + lost_lu, MOST_LIFT_LU),
-            )
-        wav.unlink()
-        if done.true_peak_dbtp is None:  # an encoder's dither is no sound
-            return path, done
-        lufs = done.integrated_lufs if heard.undefined else heard.integrated_lufs
-        return path, replace(done, true_peak_dbtp=peak_dbtp, integrated_lufs=lufs)
+        return Result(self._outputs(path, done), *judged(plan, done))
 
     def _master_progress(self, part: float) -> None:
         # A second master begins where the first one ended.
@@ -176,7 +141,7 @@ class _Rendering:
         text = str(plan)
         return {
             "export_preset": plan.export.preset_id,
-            "mix_preset_id": self._params.timeline.mix_preset_id,
+            "mix_preset_id": self._params.arranged.mix_preset_id,
             "duration_ms": round(1000 * plan.frames / plan.sample_rate_hz, 3),
             "frames": plan.frames,
             "sample_rate_hz": plan.sample_rate_hz,
@@ -204,7 +169,7 @@ class _Rendering:
             "true_peak_dbtp": done.true_peak_dbtp,
             "limited_by_db": done.limited_by_db,
             "rounds": done.rounds,
-            "delivery": _delivery(plan, done),
+            "delivery": delivery_of(plan, done),
             "levelled_db": self._levelled_db,
             "buses": [one.bus.bus_id for one in plan.buses],
             "markers": len(plan.markers),
@@ -227,35 +192,6 @@ class _Rendering:
         }
 
 
-def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
-    """How much quieter than its target the encoded master is, where the master itself got there."""
-    if done.integrated_lufs is None or heard.integrated_lufs is None:
-        return 0.0
-    lost_lu = plan.export.loudnorm_target - heard.integrated_lufs
-    return max(0.0, min(lost_lu, done.integrated_lufs - heard.integrated_lufs))
-
-
 def _common_db(levels: Levels) -> float:
     """The gain of a track's turns."""
     return float(levels.gains_db[np.argmax(np.abs(levels.gains_db))])
-
-
-def _delivery(plan: Plan, done: Mastered) -> dict[str, Any] | None:
-    """The target's rules; a mix is measured whole, for who speaks in it is not known."""
-    if plan.export.target is None:
-        return None
-    measured = Measured(done.integrated_lufs, done.true_peak_dbtp, done.short_term_lufs)
-    return check_delivery(plan.export.target, measured)
-
-
-def _judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
-    if done.integrated_lufs is None:
-        return StepState.DEGRADED, "the mix is silent: it has no loudness to set"
-    short_lu = plan.export.loudnorm_target - done.integrated_lufs
-    if abs(short_lu) > SHORT_LU:
-        reason = f"{short_lu:.2f} LU short of the target: more would need heavier limiting"
-        return StepState.DEGRADED, reason
-    delivery = _delivery(plan, done)
-    if delivery and (failing := what_fails(delivery)):
-        return StepState.DEGRADED, failing
-    return StepState.DONE, None

@@ -10,17 +10,29 @@ plan gives the same bytes, whatever the machine's number of cores.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.video.burning import burnt_in, moved, write_track
+from functions.render.cut.listed import told
+from functions.render.cut.sounding import write_cut
+from functions.render.cut.stretches import cutting
+from functions.render.video.burning import burnt_in, moved, words_said, write_track
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
+from functions.render.video.listed_captions import transcript_left
 from functions.render.video.reframe import CropPath, crop_path
-from functions.render.video.shown_windows import Source, shown_pictures, write_pictures
+from functions.render.video.rendered_windows import PunchIn, Window, jumps_ms
+from functions.render.video.shown_windows import (
+    Shown,
+    Source,
+    shown_on_borders,
+    shown_pictures,
+    thinned,
+    write_pictures,
+)
 from functions.render.video.soundtrack import RATE_HZ, write_sound
 from functions.render.video.video_plan import (
     CAPTIONS_STEP,
@@ -31,7 +43,7 @@ from functions.render.video.video_plan import (
     make_plan,
 )
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
+from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SourceRef
 from shared.contracts.visual import VisualMeta
 from shared.media.encode import (
     PLAYABLE,
@@ -93,15 +105,40 @@ class _Rendering:
         total_ms = max(1.0, plan.duration_ms)
         with PictureWriter(written) as writer:
             count = write_pictures(
-                shown_pictures(source, plan.windows),
+                self._shown(source),
                 shapes,
                 writer.write,
+                larger=self._larger(),
                 progress=lambda at_ms: job.progress(min(0.95, 0.05 + 0.9 * at_ms / total_ms)),
             )
         checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
         meta = {"plan": dict(described), "dry_run": False, **checked}
         parents = tuple(file.artifact_id for _, file in sorted(plan.used.items()))
-        return Output("video_render", "render", path, "video/mp4", meta, parents)
+        if plan.edits is None:
+            return Output("video_render", "render", path, "video/mp4", meta, parents)
+        meta |= told(plan.edits, cutting(plan.edits, RATE_HZ))
+        parents = (*parents, str(plan.params.edit_list))
+        return Output("video_render", "cut", path, "video/mp4", meta, parents)
+
+    def _shown(self, source: Source) -> Iterator[Shown]:
+        """The pictures, each at its time."""
+        plan, stream = self.plan, first_video(self.job.media)
+        if plan.edits is None:
+            return shown_pictures(source, plan.windows)
+        if stream.frame_rate_kind == "constant":
+            return shown_on_borders(source, plan.windows, 2 * self._half_frame_ms)
+        shown = shown_pictures(source, plan.windows)
+        faster = any(window.speed != 1 for window in plan.windows)
+        return thinned(shown, self._half_frame_ms) if faster else shown
+
+    def _larger(self) -> Callable[[float], bool]:
+        if not self.plan.params.punch_in:
+            return lambda _: False
+        return PunchIn(jumps_ms(self.plan.windows), self._half_frame_ms).at
+
+    @property
+    def _half_frame_ms(self) -> float:
+        return 500 / self.plan.frame_rate
 
     def _source(self) -> tuple[Source, PictureFormat]:
         """Where pictures come from, and how the rendering is tagged."""
@@ -153,7 +190,11 @@ class _Rendering:
         media, path = self.job.media, self.job.workdir / "sound.f32"
         if not media.audio:
             return [], []
-        channels = write_sound(path, self.job.source, media, self.plan.windows)
+        if self.plan.edits is None:
+            channels = write_sound(path, self.job.source, media, self.plan.windows)
+        else:
+            channels = min(2, media.heard.channels)
+            write_cut(path, self.job.source, media, self.plan.edits, (RATE_HZ, channels))
         shape = ["-ar", f"{RATE_HZ}", "-ac", f"{channels}"]
         coded = ["-map", "1:a", "-c:a", "aac", "-b:a", "192k", "-flags:a", "+bitexact"]
         return [*shape, *_opened("f32le", path)], coded
@@ -162,14 +203,17 @@ class _Rendering:
         file = self.plan.used.get(CAPTIONS_STEP)
         if file is None:
             return _Captions()
-        transcript = Transcript.read(file.path)
+        transcript, windows = Transcript.read(file.path), self.plan.windows
+        if self.plan.edits is not None:
+            transcript = transcript_left(transcript, words_said(transcript), self.plan.edits)
+            windows = [Window(0.0, self.plan.duration_ms, 0.0)]
         if self.plan.params.captions == "track":
             track = self.job.workdir / "captions.srt"
-            write_track(track, shown := moved(transcript.cues, self.plan.windows))
+            write_track(track, shown := moved(transcript.cues, windows))
             told = _three_letters(transcript.language)
             return _Captions(track=track, language=told) if shown else _Captions()
         style = STYLES[self.plan.params.caption_style]
-        text = burnt_in(transcript, self.plan.windows, style, self.plan.size)
+        text = burnt_in(transcript, windows, style, self.plan.size)
         if not text:
             return _Captions()
         drawn = self.job.workdir / "captions.ass"
@@ -206,4 +250,9 @@ def _three_letters(language: str) -> str:
     return language if len(language) == 3 else _LANGUAGES.get(language, "und")
 
 
-ENGINE = Engine(params=VideoRenderParams, backend=backend, run=run)
+def sources(params: VideoRenderParams) -> Sequence[SourceRef]:
+    """The edit list."""
+    return [SourceRef(artifact_id=params.edit_list)] if params.edit_list else []
+
+
+ENGINE = Engine(params=VideoRenderParams, backend=backend, run=run, sources=sources)

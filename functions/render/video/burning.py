@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from functions.render.video.caption_styles import Style
 from functions.render.video.fonts_at_hand import Face, face_for, height_of, lacking, widest
-from functions.render.video.video_plan import Window
+from functions.render.video.rendered_windows import Window
 from shared.captions.cues import Cue, Layout, make_cues
 from shared.captions.profiles import profile_named
 from shared.captions.rewrapping import words_of
@@ -100,7 +100,7 @@ def _laid_out(
     profile = profile_named(transcript.profile).to_read(transcript.language)
     reading = replace(profile.reading, line_columns=line_columns)
     layout = Layout(replace(profile, reading=reading), transcript.language)
-    said = drawable(_words(transcript))
+    said = drawable(words_said(transcript))
     for window in windows:
         words = [_moved(word, window) for word in said if _is_in(word, window)]
         length_ms = int(window.source_end_ms - window.source_start_ms)
@@ -116,7 +116,7 @@ def _laid_out(
                 yield timed, shifted
 
 
-def _words(transcript: Transcript) -> list[SpokenWord]:
+def words_said(transcript: Transcript) -> list[SpokenWord]:
     """Its words; of a cue that names none, its text's."""
     words: list[SpokenWord] = []
     for cue in transcript.cues:

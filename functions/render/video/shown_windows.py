@@ -8,22 +8,27 @@ one is heard over that picture.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from functions.render.video.reframe import CropPath
-from functions.render.video.video_plan import Window
+from functions.render.video.rendered_windows import Window, moments
 from shared.contracts.asset import MediaInfo
 from shared.media.encode import PLANAR, Planes
 from shared.media.frames import VideoFrames, Wanted
 
 _LEAST_MS = 1.0
 """Less of a picture than this is not shown."""
+_PUNCH = 1.1
 
 Shown = tuple[float, float, float, NDArray[np.uint8]]
 """When it is shown in the rendering, how long, when in the source (all in ms), and its bytes."""
@@ -48,15 +53,18 @@ class Source:
     media: MediaInfo
     planes: Planes
 
+    @property
+    def wanted(self) -> Wanted:
+        """Every picture, as large as they are."""
+        wide, high = self.planes.width, self.planes.height
+        form, size = self.planes.pixel_format, self.planes.size_bytes
+        return Wanted(wide, high, form, size, scaler="lanczos")
+
 
 def shown_pictures(source: Source, windows: Sequence[Window]) -> Iterator[Shown]:
     """All pictures of the rendering, in order."""
-    planes = source.planes
-    wanted = Wanted(
-        planes.width, planes.height, planes.pixel_format, planes.size_bytes, scaler="lanczos"
-    )
     for group in ascending(windows):
-        with VideoFrames(source.path, source.media, wanted) as frames:
+        with VideoFrames(source.path, source.media, source.wanted) as frames:
             yield from _of_group(frames, group)
 
 
@@ -78,11 +86,38 @@ def _of_group(frames: VideoFrames, group: Sequence[Window]) -> Iterator[Shown]:
 def _parts(
     time_ms: float, data: NDArray[np.uint8], next_ms: float, group: Sequence[Window]
 ) -> Iterator[Shown]:
-    for window in group:
+    first = bisect_right(group, time_ms, key=lambda window: window.source_end_ms)
+    for window in islice(group, first, None):
+        if window.source_start_ms >= next_ms:
+            break
         start_ms = max(time_ms, window.source_start_ms)
-        length_ms = min(next_ms, window.source_end_ms) - start_ms
+        length_ms = (min(next_ms, window.source_end_ms) - start_ms) / window.speed
         if length_ms >= _LEAST_MS:
-            yield window.start_ms + start_ms - window.source_start_ms, length_ms, start_ms, data
+            at_ms = window.start_ms + (start_ms - window.source_start_ms) / window.speed
+            yield at_ms, length_ms, start_ms, data
+
+
+def thinned(shown: Iterator[Shown], least_ms: float) -> Iterator[Shown]:
+    """Without pictures that follow another one sooner: where many are shown faster than they came."""
+    last_ms = -math.inf
+    for one in shown:
+        if one[0] - last_ms >= least_ms:
+            last_ms = one[0]
+            yield one
+
+
+def shown_on_borders(source: Source, windows: Sequence[Window], frame_ms: float) -> Iterator[Shown]:
+    """All pictures of a rendering whose windows follow one another, each on a frame border."""
+    with VideoFrames(source.path, source.media, source.wanted) as frames:
+        coming = ((frames.ms(frame.ticks), frame.data) for frame in frames)
+        shown = next(coming, None)
+        if shown is None:
+            return
+        following = next(coming, None)
+        for at_ms, source_ms in moments(windows, frame_ms, shown[0]):
+            while following is not None and following[0] <= source_ms:
+                shown, following = following, next(coming, None)
+            yield at_ms, frame_ms, *shown
 
 
 def cropped(
@@ -100,19 +135,40 @@ def cropped(
     return made
 
 
+def enlarged(data: NDArray[np.uint8], planes: Planes) -> NDArray[np.uint8]:
+    """The middle of a picture, a tenth larger, in the whole of it."""
+    import cv2
+
+    made = np.empty(planes.size_bytes, np.uint8)
+    for old, new in zip(planes.split(data), planes.split(made), strict=True):
+        plane: Any = old
+        high, wide = plane.shape
+        # Where the result's pixels lie in the picture: the middle stays where it is.
+        move = np.array([(1 / _PUNCH, 0, wide - 1), (0, 1 / _PUNCH, high - 1)])
+        move[:, 2] *= (1 - 1 / _PUNCH) / 2
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        edge = cv2.BORDER_REPLICATE
+        new[...] = cv2.warpAffine(plane, move, (wide, high), flags=flags, borderMode=edge)
+    return made
+
+
 def write_pictures(
     shown: Iterator[Shown],
     shapes: tuple[Planes, Planes, CropPath],
     write: Callable[[Fraction, NDArray[np.uint8]], None],
     *,
+    larger: Callable[[float], bool] = lambda _: False,
     progress: Callable[[float], None],
 ) -> int:
-    """Crop and hand on each picture; returns how many. ``shapes``: of the source, of the crop, and where."""
+    """Crop and hand on each picture; returns how many. ``shapes``: of the source, of the crop, and where;
+    ``larger``: is the picture of a time of the rendering enlarged?
+    """
     planes, to, path = shapes
     step = (1 << PLANAR[planes.pixel_format][2], 1 << PLANAR[planes.pixel_format][3])
     count = 0
     for at_ms, length_ms, source_ms, data in shown:
-        write(_seconds(at_ms), cropped(data, planes, to, path.at(source_ms, step)))
+        picture = cropped(data, planes, to, path.at(source_ms, step))
+        write(_seconds(at_ms), enlarged(picture, to) if larger(at_ms) else picture)
         count += 1
         progress(at_ms + length_ms)
     return count

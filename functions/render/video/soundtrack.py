@@ -9,8 +9,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.render.video.rendered_windows import Window
 from functions.render.video.shown_windows import ascending
-from functions.render.video.video_plan import Window
 from shared.contracts.asset import MediaInfo
 from shared.media.decode import audio_blocks
 

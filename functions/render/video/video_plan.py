@@ -11,11 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from functions.render.cut.listed import read_list
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.fonts_at_hand import lacking
+from functions.render.video.rendered_windows import Cut, Window, listed_windows, make_windows
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.edit_list import EditList
+from shared.contracts.ids import Name
 from shared.contracts.step import NOT_MADE
 from shared.contracts.step_engine import InputFile, Job, SoundParams
 from shared.errors import MissingDependency, ValidationError
@@ -47,20 +51,15 @@ _WORK_S = 0.03
 """Of decoding, cropping and encoding a million pixels, on one core."""
 
 
-class Cut(BaseModel):
-    """A part of the recording that stays, ``[start_ms, end_ms)``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    start_ms: float
-    end_ms: float
-
-
 class VideoRenderParams(SoundParams):
     """What the rendering is to be."""
 
     cuts: tuple[Cut, ...] = ()
     """Parts of the recording in the order in which they are shown; none: all of it."""
+    edit_list: Name | None = None
+    """In place of ``cuts``: the artifact of an edit list (each of its versions is one)."""
+    punch_in: bool = Field(False, strict=True)
+    """Every other stretch between two cuts of the edit list is shown a tenth larger."""
     aspect: Literal["source", "9:16", "1:1", "16:9"] = "source"
     """Other shapes are cut out of the picture around its subject."""
     faces: Literal["anonymised", "original"] = "anonymised"
@@ -80,6 +79,10 @@ class VideoRenderParams(SoundParams):
     def _check(self) -> Self:
         if len(self.cuts) > MAX_CUTS:
             raise ValidationError("cuts", f"{len(self.cuts)} are more than {MAX_CUTS}")
+        if self.edit_list and self.cuts:
+            raise ValidationError("cuts", "are not taken beside an edit_list")
+        if self.punch_in and not self.edit_list:
+            raise ValidationError("punch_in", "is for an edit_list's cuts")
         for number, cut in enumerate(self.cuts):
             if not 0 <= cut.start_ms < cut.end_ms:
                 raise ValidationError(
@@ -93,20 +96,6 @@ class VideoRenderParams(SoundParams):
         if self.height is not None and (self.height % 2 or not 16 <= self.height <= 4320):
             raise ValidationError("height", "must be even, and from 16 to 4,320")
         return self
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of the recording, and where it stands in the rendering. Milliseconds."""
-
-    source_start_ms: float
-    source_end_ms: float
-    start_ms: float
-
-    @property
-    def end_ms(self) -> float:
-        """Where it ends in the rendering."""
-        return self.start_ms + self.source_end_ms - self.source_start_ms
 
 
 @dataclass(frozen=True)
@@ -145,6 +134,8 @@ class Plan:
     """Step -> the artifact that is taken from it."""
     notices: Sequence[Notice]
     frame_rate: float
+    edits: EditList | None = None
+    """What it was cut by."""
 
     @property
     def duration_ms(self) -> float:
@@ -157,15 +148,8 @@ class Plan:
         megapixels = self.crop[0] * self.crop[1] / 1e6
         return {
             "plan_version": PLAN_VERSION,
-            "windows": [
-                {
-                    "source_start_ms": round(window.source_start_ms, 3),
-                    "source_end_ms": round(window.source_end_ms, 3),
-                    "start_ms": round(window.start_ms, 3),
-                    "end_ms": round(window.end_ms, 3),
-                }
-                for window in self.windows
-            ],
+            "windows": [_described(window) for window in self.windows[:MAX_CUTS]],
+            "window_count": len(self.windows),
             "duration_ms": round(self.duration_ms, 3),
             "picture": "original" if self._shows_faces else "anonymised",
             "aspect": self.params.aspect,
@@ -191,6 +175,16 @@ class Plan:
                 raise MissingDependency(notice.step, None, notice.message)
 
 
+def _described(window: Window) -> dict[str, float]:
+    faster = {"speed": window.speed} if window.speed != 1 else {}
+    return faster | {
+        "source_start_ms": round(window.source_start_ms, 3),
+        "source_end_ms": round(window.source_end_ms, 3),
+        "start_ms": round(window.start_ms, 3),
+        "end_ms": round(window.end_ms, 3),
+    }
+
+
 def _selected(step: str, file: InputFile) -> dict[str, Any]:
     """An artifact that is taken as it is: it was found in the cache, and is not made again."""
     told = ("backend_version", "cache_key", "summary_artifact_id", "summary_backend_version")
@@ -212,7 +206,11 @@ def make_plan(job: Job, params: VideoRenderParams) -> Plan:
     crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
     size = _size(crop, params)
     rate = stream.frame_rate or 25.0
-    return Plan(params, make_windows(job, params), crop, size, used, notices, rate)
+    edits = read_list(job, params.edit_list) if params.edit_list else None
+    windows = listed_windows(edits) if edits else make_windows(job.media, params.cuts)
+    if edits and windows[-1].end_ms * rate < 1000:
+        raise ValidationError("edit_list", "leaves less than one picture")
+    return Plan(params, windows, crop, size, used, notices, rate, edits)
 
 
 def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:
@@ -222,27 +220,6 @@ def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:
     if params.size == "standard" and params.aspect in STANDARD_SIZES:
         return STANDARD_SIZES[params.aspect]
     return crop[0] + crop[0] % 2, crop[1] + crop[1] % 2
-
-
-def make_windows(job: Job, params: VideoRenderParams) -> list[Window]:
-    """The parts of the recording, one after the other."""
-    stream, duration_ms = first_video(job.media), job.media.duration_ms
-    if duration_ms is None:
-        raise ValidationError("cuts", "a still picture cannot be rendered")
-    if not params.cuts:
-        begin_ms = min([stream.start_ms, *(sound.start_ms for sound in job.media.audio)])
-        end_ms = float(stream.start_ms + (stream.duration_ms or duration_ms))
-        if stream.frame_rate_kind == "variable" and stream.frame_rate:
-            end_ms += 1000 / stream.frame_rate  # MP4 may not tell how long the last picture stands
-        return [Window(float(begin_ms), max(end_ms, float(duration_ms)), 0.0)]
-    windows, start_ms = [], 0.0
-    for number, cut in enumerate(params.cuts):
-        if cut.end_ms > duration_ms + 1:
-            reason = f"ends at {cut.end_ms:g} ms, after the recording, at {duration_ms} ms"
-            raise ValidationError(f"cuts.{number}", reason)
-        windows.append(Window(cut.start_ms, cut.end_ms, start_ms))
-        start_ms = windows[-1].end_ms
-    return windows
 
 
 def crop_size(size: tuple[int, int], aspect: str, *, scaled: bool = False) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from functions.render.video import burning, fonts_at_hand
 from functions.render.video.burning import burnt_in, columns_of
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.fonts_at_hand import Face, face_for, faces, lacking, shown_signs
-from functions.render.video.video_plan import Window
+from functions.render.video.rendered_windows import Window
 from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import PROFILES
 from shared.captions.rewrapping import words_of

@@ -1,0 +1,140 @@
+"""A recording's sound as its edit list leaves it: as it was, or mastered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from functions.render.audio.delivering import deliver, delivery_of, judged
+from functions.render.audio.envelopes import Signal
+from functions.render.audio.export_presets import export_preset
+from functions.render.audio.master import Mastered, MixFile
+from functions.render.audio.mix_params import AudioRenderParams
+from functions.render.audio.mix_plan import Export, Plan, delivered
+from functions.render.audio.wav import FLOAT, Rounding, WavWriter
+from functions.render.audio.writing import ENCODERS, encode
+from functions.render.cut.listed import read_list, told
+from functions.render.cut.sounding import CutSound, write_cut
+from shared.contracts.step import StepState
+from shared.contracts.step_engine import Job, Output, Result
+
+_BLOCK_FRAMES = 1 << 16
+_CUTTING = 0.6
+"""So much of the progress is cutting."""
+
+
+def cut_recording(job: Job, params: AudioRenderParams) -> Result:
+    """Cut and write. Raises ``ValidationError`` for a list of something else, or that leaves nothing."""
+    assert params.edit_list is not None
+    edits = read_list(job, params.edit_list)
+    heard = job.media.heard
+    shape = heard.sample_rate_hz, params.channels or min(2, heard.channels)
+    raw = job.workdir / "cut.f32"
+    made = write_cut(
+        raw, job.source, job.media, edits, shape, lambda part: job.progress(_CUTTING * part)
+    )
+    plan = _plan(params, made)
+    done: Mastered | None = None
+    if params.mastered:
+        path, done = _mastered(job, raw, plan)
+    else:
+        path = _as_it_was(job, raw, plan)
+    raw.unlink()
+    job.progress(1.0)
+    meta = {**_described(plan, done), **told(edits, made.plan)}
+    meta |= {"room_heard": made.room_heard} if made.plan.silenced else {}
+    content_type = ENCODERS[plan.export.format].content_type
+    output = Output("audio_render", "cut", path, content_type, meta, (params.edit_list,))
+    state, reason = judged(plan, done) if done else (StepState.DONE, None)
+    return Result([output], state, reason or _room_notice(made))
+
+
+def _room_notice(made: CutSound) -> str | None:
+    if made.room_heard or not made.plan.silenced:
+        return None
+    return "no quiet place was found to fill silenced places from: they are digital silence"
+
+
+def _plan(params: AudioRenderParams, made: CutSound) -> Plan:
+    """As the master's writers want it: a mix of no buses."""
+    preset = export_preset(params.export_preset)
+    bits = params.bit_depth or preset.bit_depth
+    export = Export(params.export_preset, preset, params.format, bits, made.channels)
+    plan = Plan(made.plan.sample_rate_hz, made.plan.frames, (), (), export)
+    return delivered(plan, params.target) if params.target else plan
+
+
+def _mastered(job: Job, raw: Path, plan: Plan) -> tuple[Path, Mastered]:
+    mix_path = job.workdir / "mix.f32"
+    with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
+        for signal in _signals(raw, plan.export.channels):
+            mix.write(signal)
+        # A second master begins where the first one ended.
+        told_at = [_CUTTING]
+
+        def tell(part: float) -> None:
+            told_at.append(max(told_at.pop(), _CUTTING + (0.99 - _CUTTING) * part))
+            job.progress(told_at[0])
+
+        found = deliver(mix, plan, {}, job.workdir, tell)
+    mix_path.unlink()
+    return found
+
+
+def _as_it_was(job: Job, raw: Path, plan: Plan) -> Path:
+    """Not dithered: what is kept of a recording of so many bits has them already."""
+    export, wav = plan.export, job.workdir / "cut.wav"
+    lossless = export.format in ("wav", "flac")
+    rounding = Rounding(export.bit_depth, dither=False) if lossless else None
+    bits = export.bit_depth if lossless else FLOAT
+    with WavWriter(wav, plan.sample_rate_hz, export.channels, bits, plan.frames) as writer:
+        for signal in _signals(raw, export.channels):
+            writer.write(rounding.round(signal) if rounding else signal)
+    if export.format == "wav":
+        return wav
+    path = encode(wav, plan, {})
+    wav.unlink()
+    return path
+
+
+def _signals(raw: Path, channels: int) -> Iterator[Signal]:
+    """Blocks, ``(channels, frames)``."""
+    with raw.open("rb") as file:
+        while data := file.read(4 * channels * _BLOCK_FRAMES):
+            yield np.frombuffer(data, "<f4").reshape(-1, channels).T
+
+
+def _described(plan: Plan, done: Mastered | None) -> dict[str, Any]:
+    export = plan.export
+    meta: dict[str, Any] = {
+        "stage": "cut",
+        "bus_id": "cut",
+        "roles": ["cut"],
+        "gain_db": 0.0,
+        "export_preset": export.preset_id,
+        "limiter_thresh": None,
+        "headroom": None,
+        "loudnorm_target": None,
+        "dithered": False,
+        "render_profile": plan.render_profile,
+        "duration_ms": round(1000 * plan.frames / plan.sample_rate_hz, 3),
+        "frames": plan.frames,
+        "sample_rate_hz": plan.sample_rate_hz,
+        "channels": export.channels,
+    }
+    if done is None:
+        return meta
+    return meta | {
+        "gain_db": round(done.headroom_gain_db + done.loudnorm_gain_db, 2),
+        "limiter_thresh": export.preset.limiter_thresh,
+        "headroom": export.preset.headroom,
+        "loudnorm_target": export.loudnorm_target,
+        "dithered": export.dithered,
+        "integrated_lufs": done.integrated_lufs,
+        "true_peak_dbtp": done.true_peak_dbtp,
+        "limited_by_db": done.limited_by_db,
+        "delivery": delivery_of(plan, done),
+    }

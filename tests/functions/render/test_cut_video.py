@@ -1,0 +1,162 @@
+"""``render.video`` with an edit list: sound and pictures stay together, whatever is taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from functions.render.video import ENGINE
+from functions.render.video.listed_captions import transcript_left
+from functions.render.video.rendered_windows import PunchIn
+from functions.render.video.shown_windows import enlarged
+from shared.contracts.asr_transcript import Transcript
+from shared.contracts.edit_list import EditList
+from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.step_engine import Job, Output
+from shared.editing.time_map import time_map
+from shared.media.encode import Planes
+from shared.media.probe import probe
+from tests.functions.render.clockwork import RATE, clicks, clock, numbers
+from tests.functions.render.cutting import edit, edit_list
+
+
+def rendered(folder: Path, source: Path, edits: EditList, **params: Any) -> Output:
+    listed, workdir = folder / "edits.json", folder / "work"
+    edits.write(listed)
+    workdir.mkdir()
+    told: list[float] = []
+    job = Job(source, probe(source), workdir, told.append, sources={"art_list": listed})
+    asked = ENGINE.params(edit_list="art_list", faces="original", **params)
+    (output,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
+    assert told == sorted(told)
+    return output
+
+
+def irregular_cuts(seconds: int, every_s: float) -> list[Any]:
+    """Cuts of 100 to 700 ms at any place, so that all phases of frames come about."""
+    rng = np.random.default_rng(7)
+    starts = np.arange(0.3, seconds - 1, every_s) * 1000
+    places = starts + rng.integers(0, 200, len(starts))
+    lengths = rng.integers(100, 700, len(starts))
+    return [edit("cut", float(at), float(at + n)) for at, n in zip(places, lengths, strict=True)]
+
+
+def check_together(output: Output, edits: EditList, seconds: int, frame_rate: int) -> float:
+    """Pictures within half a frame of the map, clicks within a millisecond; returns the worst click's ms."""
+    whole, frame_ms = time_map(edits), 1000 / frame_rate
+    pictures = numbers(output.path)
+    for number, (at_ms, _) in enumerate(pictures):
+        assert at_ms == pytest.approx(number * frame_ms, abs=0.1), "on frame borders"
+    for at_ms, shown in pictures:
+        middle_ms = whole.to_old_ms(min(at_ms + frame_ms / 2, edits.new_duration_ms - 0.1))
+        assert abs((shown + 0.5) * frame_ms - middle_ms) <= frame_ms / 2 + 0.1 or _at_join(
+            whole.joins, at_ms, frame_ms
+        ), (at_ms, shown)
+    kept = [second * RATE for second in range(seconds) if _is_kept(whole, second * RATE)]
+    expected = np.array([whole.to_new(sample) for sample in kept])
+    heard = clicks(output.path)
+    nearest = np.abs(heard[:, None] - expected[None, :]).min(axis=0)
+    return float(nearest.max() * 1000 / RATE)
+
+
+def _at_join(joins: tuple[int, ...], at_ms: float, frame_ms: float) -> bool:
+    """A picture on whose time a join lies belongs to one side, and not to the other."""
+    ms = np.array(joins) * 1000 / RATE
+    return bool((np.abs(ms - (at_ms + frame_ms / 2)) <= frame_ms / 2 + 0.1).any())
+
+
+def _is_kept(whole: Any, sample: int) -> bool:
+    return (
+        any(piece.start + 480 <= sample < piece.end - 960 for piece in whole.pieces) or not sample
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame_rate", "suffix"), [(25, "mp4"), pytest.param(30, "mkv", marks=pytest.mark.heavy)]
+)
+def test_clicks_and_flashes_stay_together_over_many_cuts(
+    frame_rate: int, suffix: str, tmp_path: Path
+) -> None:
+    source = clock(tmp_path / f"clock.{suffix}", 12, frame_rate, "-strict", "-2")
+    edits = edit_list(*irregular_cuts(12, 0.9), samples=12 * RATE)
+    output = rendered(tmp_path, source, edits)
+    assert check_together(output, edits, 12, frame_rate) <= 1.0
+    assert output.name == "cut" and output.meta["join_count"] == len(edits.edits)
+
+
+@pytest.mark.heavy
+def test_pictures_of_an_uneven_frame_rate_are_those_that_the_map_says(tmp_path: Path) -> None:
+    source = tmp_path / "uneven.mp4"
+    uneven = "select='if(lt(mod(n,50),20),1,not(mod(n,3)))'"
+    clock(source, 6, 25, "-strict", "-2", "-vf", uneven, "-fps_mode", "vfr", "-crf", "20")
+    assert probe(source).video[0].frame_rate_kind == "variable"
+    was = numbers(source)
+    edits = edit_list(edit("cut", 1_010, 1_777), edit("cut", 3_333, 3_400), samples=6 * RATE)
+    output = rendered(tmp_path, source, edits)
+    whole = time_map(edits)
+    for at_ms, shown in numbers(output.path):
+        then_ms = whole.to_old_ms(at_ms + 0.5)
+        assert shown == max(number for began_ms, number in was if began_ms <= then_ms)
+
+
+@pytest.mark.heavy
+def test_what_is_sped_up_or_silenced_is_so_in_both(tmp_path: Path) -> None:
+    source = clock(tmp_path / "clock.mp4", 10, 25, "-strict", "-2")
+    edits = edit_list(
+        edit("speed_up", 2_500, 5_500, speed=3), edit("mute", 7_900, 8_100), samples=10 * RATE
+    )
+    output = rendered(tmp_path, source, edits)
+    assert output.meta["duration_ms"] == 8_000 and output.meta["silenced_count"] == 1
+    pictures = numbers(output.path)
+    assert len(pictures) == 200 and pictures[-1][1] == 249
+    fast = [shown for at_ms, shown in pictures if 2_500 <= at_ms < 3_460]
+    assert set(np.diff(fast)) == {3}
+    seconds = clicks(output.path) / RATE
+    for silenced, heard in ((6.0, False), (2.0, True), (5.0, True), (7.0, True)):
+        assert (np.abs(seconds - silenced).min() < 0.001) == heard
+
+
+def test_every_other_stretch_between_cuts_is_a_tenth_larger() -> None:
+    planes = Planes(200, 100, "yuv420p")
+    flat = np.full(planes.size_bytes, 20, np.uint8)
+    planes.split(flat)[0][30:70, 60:140] = 220
+    luma = planes.split(enlarged(flat, planes))[0] > 120
+    assert luma.sum(axis=0).max() == 44 and luma.sum(axis=1).max() == 88
+    assert luma[50].argmax() == 200 - 44 - 100  # about the middle
+    punch = PunchIn([1_000.0, 2_010.0], within_ms=20)
+    assert [punch.at(ms) for ms in (960, 980, 1_000, 1_980, 2_000, 9_000)] == [
+        *(False, True, True, True, False, False)
+    ]
+
+
+def test_captions_follow_and_hide_what_is_silenced() -> None:
+    said = [
+        SpokenWord(
+            start_ms=300 * n, end_ms=300 * n + 250, text=text, probability=1, timing="aligned"
+        )
+        for n, text in enumerate(("We", "um", "asked", "Mister", "Smith", "about", "it."))
+    ]
+    transcript = Transcript(
+        duration_ms=3_000, language="en", words=tuple(said), cues=(), model_used="tiny"
+    )
+    edits = edit_list(edit("cut", 290, 590), edit("bleep", 890, 1_460), samples=3 * RATE)
+    left = transcript_left(transcript, said, edits)
+    assert [(word.text, word.start_ms, word.end_ms) for word in left.words] == [
+        *(("We", 0, 250), ("asked", 300, 550), ("[…]", 600, 1_150)),
+        *(("about", 1_200, 1_450), ("it.", 1_500, 1_750)),
+    ]
+    assert " ".join(cue.text for cue in left.cues) == "We asked […] about it."
+    assert left.duration_ms == 2_700
+
+
+@pytest.mark.heavy
+def test_an_hour_of_two_thousand_cuts_does_not_drift(tmp_path: Path) -> None:
+    """Five pictures a second: where a border lies, and what adds up, shows as well as with 25."""
+    source = clock(tmp_path / "hour.mp4", 3_600, 5, "-strict", "-2")
+    edits = edit_list(*irregular_cuts(3_600, 1.8), samples=3_600 * RATE)
+    output = rendered(tmp_path, source, edits)
+    assert output.meta["join_count"] == 1_999
+    assert check_together(output, edits, 3_600, 5) <= 1.0
