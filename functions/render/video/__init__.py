@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.cut.listed import told
+from functions.render.cut.listed import MOST_JOINS_TOLD, told
 from functions.render.cut.sounding import write_cut
 from functions.render.cut.stretches import cutting
 from functions.render.video.burning import burnt_in, moved, words_said, write_track
@@ -24,7 +24,7 @@ from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
 from functions.render.video.listed_captions import transcript_left
 from functions.render.video.reframe import CropPath, crop_path
-from functions.render.video.rendered_windows import PunchIn, Window, jumps_ms
+from functions.render.video.rendered_windows import PunchIn, Window
 from functions.render.video.shown_windows import (
     Shown,
     Source,
@@ -117,6 +117,8 @@ class _Rendering:
         if plan.edits is None:
             return Output("video_render", "render", path, "video/mp4", meta, parents)
         meta |= told(plan.edits, cutting(plan.edits, RATE_HZ))
+        jumps_ms = [round(at_ms, 3) for at_ms in plan.jumps_ms]
+        meta["jump_cuts_ms"] = jumps_ms if len(jumps_ms) <= MOST_JOINS_TOLD else None
         parents = (*parents, str(plan.params.edit_list))
         return Output("video_render", "cut", path, "video/mp4", meta, parents)
 
@@ -134,7 +136,7 @@ class _Rendering:
     def _larger(self) -> Callable[[float], bool]:
         if not self.plan.params.punch_in:
             return lambda _: False
-        return PunchIn(jumps_ms(self.plan.windows), self._half_frame_ms).at
+        return PunchIn(self.plan.jumps_ms, self._half_frame_ms).at
 
     @property
     def _half_frame_ms(self) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
@@ -78,15 +77,6 @@ def listed_windows(edits: EditList) -> list[Window]:
         start_ms, end_ms = ms_at(piece.start, rate), ms_at(piece.end, rate)
         windows.append(Window(start_ms, end_ms, ms_at(piece.new_start, rate), speed))
     return windows
-
-
-def jumps_ms(windows: Sequence[Window]) -> list[float]:
-    """Where, in the rendering, something between two windows is left out."""
-    return [
-        later.start_ms
-        for earlier, later in pairwise(windows)
-        if earlier.source_end_ms != later.source_start_ms
-    ]
 
 
 def moments(

@@ -18,10 +18,13 @@ from functions.render.video.caption_styles import STYLES
 from functions.render.video.fonts_at_hand import lacking
 from functions.render.video.rendered_windows import Cut, Window, listed_windows, make_windows
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.edit_list import EditList
+from shared.contracts.edit_list import EditList, ms_at
 from shared.contracts.ids import Name
 from shared.contracts.step import NOT_MADE
 from shared.contracts.step_engine import InputFile, Job, SoundParams
+from shared.contracts.visual import VisualMeta
+from shared.editing.edit_lists import jump_cuts_ms
+from shared.editing.time_map import time_map
 from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import first_video
 
@@ -136,6 +139,8 @@ class Plan:
     frame_rate: float
     edits: EditList | None = None
     """What it was cut by."""
+    jumps_ms: Sequence[float] = ()
+    """Where its picture jumps, in the rendering."""
 
     @property
     def duration_ms(self) -> float:
@@ -210,7 +215,17 @@ def make_plan(job: Job, params: VideoRenderParams) -> Plan:
     windows = listed_windows(edits) if edits else make_windows(job.media, params.cuts)
     if edits and windows[-1].end_ms * rate < 1000:
         raise ValidationError("edit_list", "leaves less than one picture")
-    return Plan(params, windows, crop, size, used, notices, rate, edits)
+    jumps = _jumps_ms(job, edits) if edits else ()
+    return Plan(params, windows, crop, size, used, notices, rate, edits, jumps)
+
+
+def _jumps_ms(job: Job, edits: EditList) -> list[float]:
+    """Cuts within a shot, in the new time; where shots are not known, all cuts."""
+    file = _newest(job, VISUAL_STEP)
+    if file is None or file.meta.get("backend_type") == "stub":
+        whole = time_map(edits)
+        return [ms_at(join, whole.sample_rate_hz) for join in whole.joins]
+    return jump_cuts_ms(edits, VisualMeta.read(file.path))
 
 
 def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:

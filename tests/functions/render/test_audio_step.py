@@ -52,9 +52,13 @@ def asset(home: Home, path: Path, ctx: RequestContext = MINE) -> str:
 
 
 def rendered(home: Home, filed_under: str, timeline: dict[str, Any], **params: Any) -> Any:
+    return rendered_of(home, filed_under, {"timeline": timeline, **params})
+
+
+def rendered_of(home: Home, filed_under: str, params: dict[str, Any]) -> Any:
     request = StepRequest(
         **{"tenant_id": "t1", "env": "dev", "step": "render.audio", "asset_id": filed_under},
-        params={"timeline": timeline, **params},
+        params=params,
     )
     run_id = requested_run_id(publish_request(home, request))
     drain(home)

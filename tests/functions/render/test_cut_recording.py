@@ -14,9 +14,16 @@ from functions.render.audio import ENGINE
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Backend, Job, Output, Result
 from shared.errors import ValidationError
+from shared.homes.home import Home
 from shared.media.probe import probe
 from shared.pipeline import KINDS
+from shared.runs.downloads import stored_file
+from shared.runs.views import list_artifacts
+from shared.steps.claims import Claim, Lease
+from shared.steps.storing import ArtifactWriter, describe_backend
 from tests.functions.render.cutting import RATE, edit, edit_list, noise
+from tests.functions.render.test_audio_step import MINE, asset, rendered_of
+from tests.toy import embedded_home
 
 BACKEND = Backend("rushes_mix", "mix-test")
 
@@ -95,3 +102,34 @@ def test_a_list_that_leaves_nothing_or_is_anothers_is_refused(tmp_path: Path) ->
 def test_a_timeline_or_an_edit_list(params: dict[str, Any], match: str) -> None:
     with pytest.raises((ValidationError, PydanticError), match=match):
         ENGINE.params.model_validate(params)
+
+
+def kept_list(home: Home, asset_id: str, edits: EditList, folder: Path) -> str:
+    """The id of a list that is stored as the runtime stores one."""
+    path = folder / "list.json"
+    edits.write(path)
+    claim = Claim(cache_key=str(edits.version), step="edit.cut", run_id="run_1", lease_s=60.0)
+    lease = Lease.take(home.documents, MINE, claim)
+    assert isinstance(lease, Lease)
+    meta = dict.fromkeys(KINDS["edit_list"].demands, 0)
+    output = Output("edit_list", "edit_list", path, "application/json", meta)
+    about = describe_backend("edit.cut", Backend("rules", "1"), claim.cache_key)
+    writer = ArtifactWriter(home, MINE, lease, subject=(asset_id,), common_meta=about)
+    return writer.store([output])[0].artifact_id
+
+
+def test_a_new_version_of_the_list_is_another_rendering_and_the_same_one_is_not(
+    tmp_path: Path,
+) -> None:
+    home = embedded_home(tmp_path / "data")
+    mine = asset(home, talk(tmp_path))
+    edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
+    first = kept_list(home, mine, edits, tmp_path)
+    second = kept_list(home, mine, edits.model_copy(update={"version": 2}), tmp_path)
+    steps = [rendered_of(home, mine, {"edit_list": name}) for name in (first, second, first)]
+    assert [step["state"] for step in steps] == ["done", "done", "cached"]
+    found = list_artifacts(home.documents, MINE, mine)
+    made, other = [one for one in found if one.kind == "audio_render"]
+    assert {made.meta["edit_list_version"], other.meta["edit_list_version"]} == {1, 2}
+    assert stored_file(home, MINE, made.artifact_id).name.endswith(" cut.wav")
+    assert rendered_of(home, mine, {"edit_list": "art_none"})["error"]["code"] == "not_found"

@@ -98,3 +98,14 @@ def test_any_name_is_a_file_name_everywhere(name: str) -> None:
         assert made.isprintable() and not set(made) & set('/\\:*?"<>|')
         assert len(made.encode()) <= 120 and made not in (".", "..")
     assert stem_of(name)
+
+
+def test_a_recording_that_is_cut_is_called_so_and_a_mix_a_mix() -> None:
+    rows = (
+        standing(
+            "render.audio", artifact("audio_render", "cut"), artifact("audio_render", "master")
+        ),
+        standing("render.video", artifact("video_render", "cut", "mp4")),
+    )
+    found = paths("talk.mp4", *rows, video=True)
+    assert found == ["talk.mp4", "talk cut.wav", "talk mix.wav", "talk cut.mp4"]
