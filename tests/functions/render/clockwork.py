@@ -78,9 +78,16 @@ def numbers(path: Path) -> list[tuple[float, int]]:
 
 def clicks(path: Path) -> NDArray[np.float64]:
     """When each click is heard: the place where the sound is most like one, in samples."""
+    found: list[int] = []
+    before = np.zeros(len(_CLICK) - 1)
+    at = 1 - len(_CLICK)
     with audio_blocks(path, probe(path), sample_rate_hz=RATE, channels=1) as blocks:
-        heard = np.concatenate([block[:, 0] for block in blocks])
-    alike = np.abs(np.convolve(heard, _CLICK[::-1].astype("f4"), "valid"))
-    places = np.flatnonzero(alike > 0.5 * alike.max())
-    groups = np.split(places, np.flatnonzero(np.diff(places) > RATE // 100) + 1)
-    return np.array([group[np.argmax(alike[group])] for group in groups], float)
+        for block in blocks:
+            heard = np.concatenate([before, block[:, 0]])
+            alike = np.convolve(heard, _CLICK[::-1], "valid")
+            places = np.flatnonzero(alike > 0.35 * (_CLICK @ _CLICK))
+            if len(places):
+                groups = np.split(places, np.flatnonzero(np.diff(places) > RATE // 100) + 1)
+                found += [at + int(group[np.argmax(alike[group])]) for group in groups]
+            at, before = at + len(block), heard[1 - len(_CLICK) :]
+    return np.array(found, float)
