@@ -16,7 +16,7 @@ from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Export, Plan, delivered
 from functions.render.audio.wav import FLOAT, Rounding, WavWriter
 from functions.render.audio.writing import ENCODERS, encode
-from functions.render.cut.listed import read_list, told
+from functions.render.cut.listed import heard_by, read_list, told
 from functions.render.cut.sounding import CutSound, write_cut
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
@@ -30,11 +30,10 @@ def cut_recording(job: Job, params: AudioRenderParams) -> Result:
     """Cut and write. Raises ``ValidationError`` for a list of something else, or that leaves nothing."""
     assert params.edit_list is not None
     edits = read_list(job, params.edit_list)
-    heard = job.media.heard
-    shape = heard.sample_rate_hz, params.channels or min(2, heard.channels)
-    raw = job.workdir / "cut.f32"
+    media, raw = heard_by(job.media, edits), job.workdir / "cut.f32"
+    shape = media.heard.sample_rate_hz, params.channels or min(2, media.heard.channels)
     made = write_cut(
-        raw, job.source, job.media, edits, shape, lambda part: job.progress(_CUTTING * part)
+        raw, job.source, media, edits, shape, lambda part: job.progress(_CUTTING * part)
     )
     plan = _plan(params, made)
     done: Mastered | None = None

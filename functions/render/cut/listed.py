@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.render.cut.stretches import Cutting
+from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Job
 from shared.errors import ValidationError
@@ -24,6 +25,12 @@ def read_list(job: Job, artifact_id: str) -> EditList:
     if not edits.keeps:
         raise ValidationError("edit_list", "leaves nothing of the recording")
     return edits
+
+
+def heard_by(media: MediaInfo, edits: EditList) -> MediaInfo:
+    """With the sound stream that the list was made of."""
+    stream = edits.rules.get("stream")
+    return media.with_stream(stream) if isinstance(stream, int) else media
 
 
 def told(edits: EditList, plan: Cutting) -> dict[str, Any]:

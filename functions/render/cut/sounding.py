@@ -94,7 +94,8 @@ class _Tape:
         block = next(self._blocks, None)
         if block is None:
             return False
-        self._room.hear(self._reached, block)
+        if self._room.silenced:  # otherwise nobody will ask for it
+            self._room.hear(self._reached, block)
         self._held.append((self._reached, self._without_silenced(block)))
         self._reached += len(block)
         return True

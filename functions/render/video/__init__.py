@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from functions.render.cut.listed import MOST_JOINS_TOLD, told
+from functions.render.cut.listed import MOST_JOINS_TOLD, heard_by, told
 from functions.render.cut.sounding import write_cut
 from functions.render.cut.stretches import cutting
 from functions.render.video.burning import burnt_in, moved, words_said, write_track
@@ -62,6 +62,8 @@ from shared.watch.health import dependency, require
 REVISION = 5
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
+_CUTTING = 0.05
+"""So much of the progress is the sound's."""
 _SCALER = "lanczos+accurate_rnd+full_chroma_int"
 
 
@@ -109,7 +111,7 @@ class _Rendering:
                 shapes,
                 writer.write,
                 larger=self._larger(),
-                progress=lambda at_ms: job.progress(min(0.95, 0.05 + 0.9 * at_ms / total_ms)),
+                progress=lambda at_ms: job.progress(min(0.95, _CUTTING + 0.9 * at_ms / total_ms)),
             )
         checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
         meta = {"plan": dict(described), "dry_run": False, **checked}
@@ -195,11 +197,16 @@ class _Rendering:
         if self.plan.edits is None:
             channels = write_sound(path, self.job.source, media, self.plan.windows)
         else:
+            edits = self.plan.edits
+            media = media if self.plan.params.stream is not None else heard_by(media, edits)
             channels = min(2, media.heard.channels)
-            write_cut(path, self.job.source, media, self.plan.edits, (RATE_HZ, channels))
+            write_cut(path, self.job.source, media, edits, (RATE_HZ, channels), self._cutting)
         shape = ["-ar", f"{RATE_HZ}", "-ac", f"{channels}"]
         coded = ["-map", "1:a", "-c:a", "aac", "-b:a", "192k", "-flags:a", "+bitexact"]
         return [*shape, *_opened("f32le", path)], coded
+
+    def _cutting(self, part: float) -> None:
+        self.job.progress(_CUTTING * part)
 
     def _captions(self) -> _Captions:
         file = self.plan.used.get(CAPTIONS_STEP)

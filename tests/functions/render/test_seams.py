@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.render.cut.seams import crossfade
 from functions.render.cut.stretches import SEAM_MS, cutting
-from shared.contracts.edit_list import Edit
+from shared.contracts.edit_list import Edit, ms_at
 from shared.editing.time_map import time_map
 from tests.functions.render.cutting import (
     RATE,
@@ -26,6 +27,7 @@ from tests.functions.render.cutting import (
     recording,
 )
 
+READING = Path(__file__).parents[4] / "shared" / "media" / "transcript" / "LJ001-0001.wav"
 SEAM = round(SEAM_MS * RATE / 1000)
 
 
@@ -175,14 +177,14 @@ def test_a_bleep_is_a_kilohertz_as_loud_as_the_speech_and_leaves_nothing_of_the_
 def test_the_room_of_a_gated_recording_is_digital_silence_and_padding_is_no_room(
     tmp_path: Path,
 ) -> None:
-    sound = noise(40 * RATE, 0.1)
+    sound = noise(24 * RATE, 0.1)
     sound[: 2 * RATE] = 0
-    listed = edit_list(edit("mute", 35_000, 35_500), samples=len(sound))
+    listed = edit_list(edit("mute", 21_000, 21_500), samples=len(sound))
     heard, _ = cut(recording(tmp_path / "padded.wav", sound), listed)
-    assert level_db(heard[35 * RATE : round(35.5 * RATE)]) == pytest.approx(-20, abs=1.5)
-    sound.reshape(40, RATE)[::2] = 0
+    assert level_db(heard[21 * RATE : round(21.5 * RATE)]) == pytest.approx(-20, abs=1.5)
+    sound.reshape(24, RATE)[::2] = 0
     heard, _ = cut(recording(tmp_path / "gated.wav", sound), listed)
-    assert not heard[35 * RATE : round(35.5 * RATE)].any()
+    assert not heard[21 * RATE : round(21.5 * RATE)].any()
 
 
 def test_what_is_sped_up_keeps_its_pitch(tmp_path: Path) -> None:
@@ -197,19 +199,54 @@ def test_what_is_sped_up_keeps_its_pitch(tmp_path: Path) -> None:
 
 
 def test_what_is_sped_up_is_heard_where_the_map_says(tmp_path: Path) -> None:
-    sound = noise(60 * RATE, 1e-4)
+    sound = noise(24 * RATE, 1e-4)
     burst = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2880) / RATE) * np.hanning(2880)
-    for second in range(1, 60):
+    for second in range(1, 24):
         sound[second * RATE - 1440 : second * RATE + 1440, 0] += burst
     edits = [
         edit("speed_up", 1_000 * n + 500, 1_000 * n + 1_500 + 100 * (n % 3), speed=2.5)
-        for n in range(0, 57, 3)
+        for n in range(0, 21, 3)
     ]
     listed = edit_list(*edits, samples=len(sound))
     heard, _ = cut(recording(tmp_path / "bursts.wav", sound), listed)
     whole = time_map(listed)
-    for second in range(1, 60):
+    for second in range(1, 24):
         at = whole.to_new(second * RATE)
         near = np.square(heard[at - 3_000 : at + 3_000, 0])
         centre = float(near @ np.arange(-3_000, 3_000) / near.sum())
         assert abs(centre) < RATE / 1000 * 8, (second, centre)
+
+
+def quiet_places(sound: Sound, rate: int) -> list[int]:
+    """The quietest 20 ms of each half second."""
+    step = rate // 50
+    powers = np.square(sound[: len(sound) // step * step, 0]).reshape(-1, step).mean(axis=1)
+    return [
+        (first + int(np.argmin(powers[first : first + 25]))) * step + step // 2
+        for first in range(0, len(powers) - 25, 25)
+    ]
+
+
+def evenness_db(sound: Sound, places: Sequence[int], rate: int) -> list[float]:
+    """How far the 10 ms at each place stand from the 10 ms on either side, in level."""
+    wide = rate // 100
+    starts = [at - 3 * wide // 2 for at in places]
+    levels = [[level_db(sound[a + n * wide :][:wide]) for n in range(3)] for a in starts]
+    return [one[1] - (one[0] + one[2]) / 2 for one in levels]
+
+
+def test_cuts_in_a_reading_are_as_even_as_its_own_quiet_places(tmp_path: Path) -> None:
+    sound, rate = soundfile.read(READING, always_2d=True)
+    quiet = quiet_places(sound, rate)[1:-1]
+    cuts = [
+        edit("cut", ms_at(start, rate), ms_at(stop, rate))
+        for start, stop in zip(quiet[::3], quiet[1::3], strict=False)
+    ]
+    listed = edit_list(*cuts, samples=len(sound), rate=rate)
+    heard, made = cut(recording(tmp_path / "reading.wav", sound, rate), listed, rate)
+    seams = np.abs(evenness_db(heard, made.plan.joins, rate))
+    own = np.abs(evenness_db(sound, quiet, rate))
+    assert len(seams) >= 5 and np.mean(seams) <= np.mean(own) + 1.0
+    near = np.concatenate([np.diff(heard[at - 100 : at + 100, 0]) for at in made.plan.joins])
+    beside = np.concatenate([np.diff(sound[at - 100 : at + 100, 0]) for at in quiet])
+    assert np.abs(near).max() <= 1.1 * np.abs(beside).max()
