@@ -18,15 +18,17 @@ from shared.contracts.spoken_word import SpokenWord
 from shared.contracts.step_engine import Job, Output
 from shared.editing.time_map import time_map
 from shared.media.encode import Planes
+from shared.media.frames import VideoFrames, Wanted
 from shared.media.probe import probe
+from tests.functions import video
 from tests.functions.render.clockwork import RATE, clicks, clock, numbers
 from tests.functions.render.cutting import edit, edit_list
 
 
 def rendered(folder: Path, source: Path, edits: EditList, **params: Any) -> Output:
     listed, workdir = folder / "edits.json", folder / "work"
+    workdir.mkdir(parents=True)
     edits.write(listed)
-    workdir.mkdir()
     told: list[float] = []
     job = Job(source, probe(source), workdir, told.append, sources={"art_list": listed})
     asked = ENGINE.params(edit_list="art_list", faces="original", **params)
@@ -160,3 +162,28 @@ def test_an_hour_of_two_thousand_cuts_does_not_drift(tmp_path: Path) -> None:
     output = rendered(tmp_path, source, edits)
     assert output.meta["join_count"] == 1_999
     assert check_together(output, edits, 3_600, 5) <= 1.0
+
+
+@pytest.mark.heavy
+def test_a_rendering_is_punched_in_behind_its_first_jump(tmp_path: Path) -> None:
+    source = video.shortened(tmp_path / "short.mp4", 2.0, video.BROLL_CLIP)
+    rate = probe(source).heard.sample_rate_hz if probe(source).audio else RATE
+    edits = edit_list(edit("cut", 400, 800), samples=2 * rate, rate=rate)
+    plain = _pictures(rendered(tmp_path / "plain", source, edits).path)
+    punched = _pictures(rendered(tmp_path / "punched", source, edits, punch_in=True).path)
+    assert len(plain) == len(punched)
+    planes = Planes(*probe(source).video[0].shown_size, "yuv420p")
+    behind = next(n for n, (at_ms, _) in enumerate(plain) if at_ms >= 399)
+    for number in (behind - 1, behind, len(plain) - 1):
+        expected = plain[number][1]
+        if number >= behind:
+            expected = enlarged(expected, planes)
+        assert np.abs(punched[number][1].astype(int) - expected).mean() < 3
+
+
+def _pictures(path: Path) -> list[tuple[float, Any]]:
+    media = probe(path)
+    wide, high = media.video[0].shown_size
+    wanted = Wanted(wide, high, "yuv420p", Planes(wide, high, "yuv420p").size_bytes)
+    with VideoFrames(path, media, wanted) as frames:
+        return [(frames.ms(frame.ticks), frame.data) for frame in frames]
