@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.render.cut.stretches import Cutting
+from functions.render.cut.cutting_plan import Cutting
 from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Job

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.render.cut.seams import Sound
+from functions.render.cut.crossfades import Sound
 
 TONE_S = 0.5
 _STEP_S = 0.02

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from functions.render.cut.crossfades import Joined, Sound
+from functions.render.cut.cutting_plan import Cutting, Stretch, cutting
 from functions.render.cut.room_tone import Room
-from functions.render.cut.seams import Joined, Sound
 from functions.render.cut.speeding import Gathered
-from functions.render.cut.stretches import Cutting, Stretch, cutting
 from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import FASTEST, EditList
 from shared.media.decode import audio_blocks

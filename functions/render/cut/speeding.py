@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.render.cut.seams import Sound
-from functions.render.cut.stretches import Stretch
+from functions.render.cut.crossfades import Sound
+from functions.render.cut.cutting_plan import Stretch
 from shared.media.ffmpeg import run, timeout_for
 from shared.media.stretch import stretch_filters, timed
 

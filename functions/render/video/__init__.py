@@ -16,13 +16,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from functions.render.cut.cutting_plan import cutting
 from functions.render.cut.listed import MOST_JOINS_TOLD, heard_by, told
 from functions.render.cut.sounding import write_cut
-from functions.render.cut.stretches import cutting
-from functions.render.video.burning import burnt_in, moved, words_said, write_track
+from functions.render.video.burning import burnt_in, left_by, moved, write_track
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
-from functions.render.video.listed_captions import transcript_left
 from functions.render.video.reframe import CropPath, crop_path
 from functions.render.video.rendered_windows import PunchIn, Window
 from functions.render.video.shown_windows import (
@@ -214,7 +213,7 @@ class _Rendering:
             return _Captions()
         transcript, windows = Transcript.read(file.path), self.plan.windows
         if self.plan.edits is not None:
-            transcript = transcript_left(transcript, words_said(transcript), self.plan.edits)
+            transcript = left_by(self.plan.edits, transcript)
             windows = [Window(0.0, self.plan.duration_ms, 0.0)]
         if self.plan.params.captions == "track":
             track = self.job.workdir / "captions.srt"

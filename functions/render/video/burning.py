@@ -16,7 +16,9 @@ from shared.captions.rewrapping import words_of
 from shared.captions.substation import harmless, plain, substation
 from shared.captions.subtitles import FORMATS
 from shared.contracts.asr_transcript import ShownCue, Transcript, TranscriptCue
+from shared.contracts.edit_list import EditList
 from shared.contracts.spoken_word import SpokenWord
+from shared.editing.moved_along import moved_transcript
 
 if TYPE_CHECKING:
     from pysubs2 import SSAStyle
@@ -100,7 +102,7 @@ def _laid_out(
     profile = profile_named(transcript.profile).to_read(transcript.language)
     reading = replace(profile.reading, line_columns=line_columns)
     layout = Layout(replace(profile, reading=reading), transcript.language)
-    said = drawable(words_said(transcript))
+    said = drawable(_words(transcript))
     for window in windows:
         words = [_moved(word, window) for word in said if _is_in(word, window)]
         length_ms = int(window.source_end_ms - window.source_start_ms)
@@ -116,7 +118,13 @@ def _laid_out(
                 yield timed, shifted
 
 
-def words_said(transcript: Transcript) -> list[SpokenWord]:
+def left_by(edits: EditList, transcript: Transcript) -> Transcript:
+    """The transcript of what an edit list leaves, with what people wrote into cues without words."""
+    said = tuple(_words(transcript))
+    return moved_transcript(edits, transcript.model_copy(update={"words": said}))
+
+
+def _words(transcript: Transcript) -> list[SpokenWord]:
     """Its words; of a cue that names none, its text's."""
     words: list[SpokenWord] = []
     for cue in transcript.cues:

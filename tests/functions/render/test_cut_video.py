@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from functions.render.video import ENGINE
-from functions.render.video.listed_captions import transcript_left
+from functions.render.video.burning import left_by
 from functions.render.video.rendered_windows import PunchIn
 from functions.render.video.shown_windows import enlarged
-from shared.contracts.asr_transcript import Transcript
+from shared.contracts.asr_transcript import Transcript, TranscriptCue
 from shared.contracts.edit_list import EditList
 from shared.contracts.spoken_word import SpokenWord
 from shared.contracts.step_engine import Job, Output
@@ -134,24 +134,35 @@ def test_every_other_stretch_between_cuts_is_a_tenth_larger() -> None:
     ]
 
 
-def test_captions_follow_and_hide_what_is_silenced() -> None:
-    said = [
+def test_captions_follow_those_that_people_wrote_too() -> None:
+    texts = ("We", "um", "asked", "Smith")
+    said = tuple(
         SpokenWord(
-            start_ms=300 * n, end_ms=300 * n + 250, text=text, probability=1, timing="aligned"
+            start_ms=400 * n, end_ms=400 * n + 300, text=text, probability=1, timing="aligned"
         )
-        for n, text in enumerate(("We", "um", "asked", "Mister", "Smith", "about", "it."))
+        for n, text in enumerate(texts)
+    )
+    cues = [
+        TranscriptCue(
+            index=1, start_ms=0, end_ms=1_500, text="We um asked Smith", first_word=0, word_count=4
+        ),
+        TranscriptCue(
+            index=2,
+            start_ms=4_000,
+            end_ms=5_000,
+            text="written by hand",
+            first_word=4,
+            word_count=0,
+        ),
     ]
     transcript = Transcript(
-        duration_ms=3_000, language="en", words=tuple(said), cues=(), model_used="tiny"
+        duration_ms=6_000, language="en", words=said, cues=tuple(cues), model_used="tiny"
     )
-    edits = edit_list(edit("cut", 290, 590), edit("bleep", 890, 1_460), samples=3 * RATE)
-    left = transcript_left(transcript, said, edits)
-    assert [(word.text, word.start_ms, word.end_ms) for word in left.words] == [
-        *(("We", 0, 250), ("asked", 300, 550), ("[…]", 600, 1_150)),
-        *(("about", 1_200, 1_450), ("it.", 1_500, 1_750)),
-    ]
-    assert " ".join(cue.text for cue in left.cues) == "We asked […] about it."
-    assert left.duration_ms == 2_700
+    private = edit("bleep", 1_190, 1_510, reason="privacy")
+    edits = edit_list(edit("cut", 390, 710), private, samples=6 * RATE)
+    left = left_by(edits, transcript)
+    assert [cue.text for cue in left.cues] == ["We asked […]", "written by hand"]
+    assert left.cues[1].start_ms == 3_680 and left.duration_ms == 5_680
 
 
 @pytest.mark.heavy

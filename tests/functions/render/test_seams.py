@@ -12,8 +12,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.render.cut.seams import crossfade
-from functions.render.cut.stretches import SEAM_MS, cutting
+from functions.render.cut.crossfades import crossfade
+from functions.render.cut.cutting_plan import SEAM_MS, cutting
 from shared.contracts.edit_list import Edit, ms_at
 from shared.editing.time_map import time_map
 from tests.functions.render.cutting import (

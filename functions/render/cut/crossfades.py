@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.render.cut.stretches import Cutting
+from functions.render.cut.cutting_plan import Cutting
 
 Sound = NDArray[np.float32]
 """``(frames, channels)``."""
