@@ -129,6 +129,9 @@ _PLACES: Mapping[str, Callable[[str, Mapping[str, Any], int], str]] = {
 }
 """Kinds that have a place of their own: recording's name, meta and number -> path without extension."""
 
+_RENDERED = {"master": "mix", "cut": "cut"}
+"""A timeline's master, and the recording as its edit list leaves it."""
+
 _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_fx": lambda meta: f"fx {meta['preset_id']}",
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
@@ -137,9 +140,6 @@ _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "pattern_render": lambda meta: "performance",
 }
 """What follows the recording's name, where that is not the artifact's own."""
-
-_RENDERED = {"master": "mix", "cut": "cut"}
-"""A timeline's master, and the recording as its edit list leaves it."""
 
 _PICTURES = {
     "transcribe.semantics": "timeline",
