@@ -31,14 +31,20 @@ _LONGEST_DISSOLVE = 999
 
 
 def to_edl(
-    timeline: Timeline, lengths_ms: Mapping[str, float], frame_rate: float | str = 25
+    timeline: Timeline,
+    lengths_ms: Mapping[str, float],
+    frame_rate: float | str = 25,
+    *,
+    pictures: bool = False,
 ) -> str:
     """The whole timeline. ``lengths_ms``: source id -> length, for clips that name no end.
 
+    With ``pictures`` the first track's clips are cut with their pictures (channel ``B``).
     ``frame_rate``: one of ``timecode.FRAME_RATES``, or ``29.97df`` and ``59.94df`` for drop frame.
     Raises ``ValidationError`` for others, and as ``Timeline.with_lengths`` does.
     """
-    return _Writer(Frames.called(frame_rate), lengths_ms).text(timeline)
+    first = "B" if pictures else "A"
+    return _Writer(Frames.called(frame_rate), lengths_ms, first).text(timeline)
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,9 @@ class _Event:
 
 
 class _Writer:
-    def __init__(self, frames: Frames, lengths_ms: Mapping[str, float]) -> None:
+    def __init__(self, frames: Frames, lengths_ms: Mapping[str, float], first: str) -> None:
         self._frames = frames
+        self._first = first
         self._lengths_ms = lengths_ms
         self._remarks: list[str] = []
         """What stands at the end: remarks and markers need an event before them."""
@@ -71,7 +78,7 @@ class _Writer:
                 continue
             for layer in layers_of(track):
                 number = next(channels)
-                channel = f"A{number}" if number > 1 else "A"
+                channel = f"A{number}" if number > 1 else self._first
                 for event in self._events(layer):
                     lines += self._lines(event, f"{next(numbers):03d}", channel)
         if (self._remarks or whole.markers) and len(lines) == 3:
