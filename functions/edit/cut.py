@@ -22,7 +22,7 @@ from functions.edit.breaths import breaths
 from functions.edit.chosen import dropped, not_kept
 from functions.edit.cut_points import Sound, decoded
 from functions.edit.cut_rules import CutParams
-from functions.edit.fillers import FILLERS, hesitations
+from functions.edit.fillers import FILLERS, held_words, hesitations
 from functions.edit.privacy import silenced
 from functions.edit.repeats import said_twice
 from functions.edit.silences import silences
@@ -122,6 +122,8 @@ def _words_cut(sound: Sound, spoken: AudioWords, params: CutParams) -> Iterator[
         run = [at for _, at in group]
         surely = min(words[at].probability for at in run) ** 0.5
         yield from _some(cut_words(sound, words, run[0], run[-1] + 1, "filler", surely))
+    if params.fillers:
+        yield from held_words(sound, words, fillers)
     if params.repeats:
         for one in said_twice(words, spoken.language, fillers):
             yield from _some(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from functions.edit.cut_points import Gone, Sound, cut_between
 from functions.edit.silences import voice_bins
+from functions.edit.spoken_phrases import letters_of
+from functions.edit.word_cuts import cut_words
 from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.edit_list import Edit
 from shared.contracts.spoken_word import SpokenWord
@@ -39,6 +41,8 @@ _VOICE = 0.35
 _LEAST_MS, _MOST_MS = 130.0, 1500.0
 _FROM_WORD_MS = 30.0
 _BELOW_SPEECH_LU = 22.0
+_HELD_MS, _HELD_PAUSE_MS, _HELD_LETTERS = 280, 80, 4
+_HELD_SURELY, _HELD_LEAST = 0.45, 0.8
 _FRAME_MS, _HOP_MS = 40, 10
 _LOWEST_HZ, _HIGHEST_HZ = 60, 400
 _PERIODIC, _PERIODIC_SHARE = 0.55, 0.6
@@ -68,6 +72,26 @@ def hesitations(
             if (surely := _held(sound, start_ms, end_ms) * voiced**0.5) > 0:
                 cut = cut_between(sound, Gone(low_ms, start_ms, end_ms, high_ms))
                 yield new_edit("cut", "filler", cut, surely)
+
+
+def held_words(sound: Sound, words: Sequence[SpokenWord], passed: frozenset[int]) -> Iterator[Edit]:
+    """Short words that are held between two pauses: recognisers write "in" or "the" for an "uh".
+
+    They are told as less sure than anything else, for somebody may have meant them.
+    """
+    for at, word in enumerate(words):
+        before_ms = word.start_ms - (words[at - 1].end_ms if at else 0)
+        after_ms = words[at + 1].start_ms - word.end_ms if at + 1 < len(words) else before_ms
+        apart = min(before_ms, after_ms) >= _HELD_PAUSE_MS
+        short = len(letters_of(word.text)) <= _HELD_LETTERS
+        if at in passed or not (apart and short and word.end_ms - word.start_ms >= _HELD_MS):
+            continue
+        held = _held(sound, word.start_ms, word.end_ms)
+        if held < _HELD_LEAST:
+            continue
+        edit = cut_words(sound, words, at, at + 1, "filler", _HELD_SURELY * held)
+        if edit is not None:
+            yield edit
 
 
 def _gaps(words: Sequence[SpokenWord], sound: Sound) -> Iterator[tuple[float, float]]:

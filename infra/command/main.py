@@ -23,6 +23,7 @@ COMMANDS = {
     "up": ("up.up", "Serve the console, the HTTP API and the inbox folder."),
     "upload": ("act.upload_command", "Upload files, and leave the work to `rushes up`."),
     "reprocess": ("act.reprocess", "Do a step again, or what older backends made."),
+    "cut": ("cutting_room.cut", "Cut silences, fillers, words; leave the cut and its lists."),
     "render": ("render.render", "Mix and master a timeline."),
     "perform": ("perform.perform", "Perform a pattern or MIDI file."),
     "steps": ("step_list.steps", "List the steps, or the params of one."),

@@ -149,6 +149,7 @@ def test_a_chapter_that_is_cut_whole_is_gone() -> None:
     chapters = [Marker(time_ms=at, name=name) for at, name in ((0, "a"), (2000, "b"), (4000, "c"))]
     moved = moved_chapters(time_map(cut_of(1500, 4500)), chapters, 10_000)
     assert [(one.name, one.time_ms) for one in moved] == [("a", 0), ("c", 1500)]
+    assert moved_chapters(time_map(cut_of(1500, 4500)), [], 10_000) == ()
 
 
 @pytest.mark.parametrize("speed", [2.0, 4.0])

@@ -1,0 +1,250 @@
+"""``rushes cut``: find what can go in a recording, and leave the cut and its lists in NAME.cut/."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+
+from infra.command.delivered import check_writable
+from infra.command.desk import Desk, at_desk, parse_params
+from infra.command.process import show_outcome, watch_until_finished
+from infra.command.wishes import check_wishes
+from infra.local.worker import WorkerPool
+from shared.contracts.artifact import Artifact
+from shared.contracts.asr_transcript import Transcript
+from shared.contracts.edit_list import EditList
+from shared.contracts.step import StepRequest
+from shared.editing.edit_lists import list_meta
+from shared.errors import NotFound, ValidationError
+from shared.interchange.cut_exports import CutMedia
+from shared.pipeline import step_named
+from shared.runs import planning
+from shared.runs.gathering import opened
+from shared.runs.intake import Wishes
+from shared.runs.opening import requested_run_id
+from shared.runs.records import upload_run_id
+from shared.runs.results_folder import stem_of
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
+from shared.steps.preparing import load_asset
+from shared.steps.storing import load_artifact
+
+if TYPE_CHECKING:
+    from shared.contracts.timeline_parts import Marker
+
+_STEP = "edit.cut"
+_CAPTIONS = ("srt", "vtt")
+_CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--silences", type=float, metavar="S", help="Silences of at least so many seconds.")
+@click.option("--shorten-to", type=float, metavar="S", help="Shorten them to that, cut them not.")
+@click.option("--speed-up", type=float, metavar="X", help="Play them so much faster instead.")
+@click.option("--fillers", is_flag=True, help='"Um", "uh", and voice without a word.')
+@click.option("--repeats", is_flag=True, help="What is said twice, or begun anew.")
+@click.option("--breaths", is_flag=True, help="Breaths between words.")
+@click.option("--words", multiple=True, metavar="TEXT", help="A word or phrase, wherever it is.")
+@click.option("--keep-speaker", multiple=True, metavar="ID", help="Only what speaker_1, ... says.")
+@click.option("--bleep", multiple=True, metavar="TEXT", help="A name or phrase not to be heard.")
+@click.option("--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Of edit.cut.")
+@click.option(
+    "--chapters", type=click.Path(path_type=Path), help="Lines of TIME TITLE, to be moved."
+)
+@click.option("--lists-only", is_flag=True, help="Render nothing.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="[NAME.cut/ beside it]"
+)
+@at_desk
+def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
+    """Cut FILE by rules, and leave the cut, its captions and lists for other programs."""
+    lists_only, chapters = asked.pop("lists_only"), asked.pop("chapters")
+    params = _params(asked)
+    check_wishes(desk.home, (), {_STEP: params})
+    marked = _read_chapters(chapters) if chapters else []
+    if not file.is_file():
+        raise NotFound("file", str(file))
+    folder = out or file.parent / f"{stem_of(file.name)}.cut"
+    check_writable(folder)
+    with WorkerPool(desk.settings, at_first=1) as pool:
+        wishes = Wishes(steps=(_STEP, "transcribe.captions"), params={_STEP: params})
+        run_id = upload_run_id(upload(desk.home, desk.ctx, str(file), wishes))
+        watch_until_finished(desk, pool, [run_id])
+        found = _artifacts(run_object(desk.home, desk.ctx, run_id))
+        if EditList.kind not in found:
+            show_outcome(desk, {str(file): run_id})
+            raise SystemExit(1)
+        listed = load_artifact(desk.home.documents, desk.ctx, found[EditList.kind])
+        edits = EditList.read_from(desk.home.objects.read(listed.key))
+        rendered = None
+        if not lists_only and edits.keeps:
+            rendered = _rendered(desk, pool, listed)
+    media = load_asset(desk.home, desk.ctx, listed.asset_id).media
+    source = CutMedia(file.name, file.absolute().as_uri(), media)
+    written = _write_lists(desk, edits, source, folder, found.get(Transcript.kind), marked)
+    if rendered is not None:
+        written.insert(0, _copied(desk, rendered, folder, stem_of(file.name)))
+    content = {
+        "source": file.name,
+        "asset_id": listed.asset_id,
+        "edit_list": listed.artifact_id,
+        **list_meta(edits),
+        "notices": list(edits.notices),
+        "written": [str(path) for path in written],
+    }
+    desk.show(content, lambda: "\n".join(_lines(content)))
+
+
+def _params(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The step's params; raises a usage error where nothing is asked for."""
+    params: dict[str, Any] = parse_params(asked["pairs"], default_step=_STEP).get(_STEP, {})
+    if asked["silences"] is not None:
+        params["silence_ms"] = 1000 * asked["silences"]
+    if asked["shorten_to"] is not None:
+        params |= {"silence_action": "shorten", "silence_to_ms": 1000 * asked["shorten_to"]}
+    if asked["speed_up"] is not None:
+        params |= {"silence_action": "speed_up", "silence_speed": asked["speed_up"]}
+    params |= {name: True for name in ("fillers", "repeats", "breaths") if asked[name]}
+    lists = {"words": "drop_words", "keep_speaker": "keep_speakers", "bleep": "privacy_words"}
+    params |= {param: list(asked[name]) for name, param in lists.items() if asked[name]}
+    if "keep_speakers" in params:
+        params.setdefault("speakers", "auto")
+    if not params:
+        raise click.UsageError("say what to cut: --silences 0.6, --fillers, --words TEXT, ...")
+    return params
+
+
+def _artifacts(run: Mapping[str, Any]) -> dict[str, str]:
+    """Kind -> the id of the run's artifact of it."""
+    return {
+        artifact["kind"]: artifact["artifact_id"]
+        for step in run["steps"]
+        for artifact in step["artifacts"] or ()
+    }
+
+
+def _rendered(desk: Desk, pool: WorkerPool, listed: Artifact) -> Artifact:
+    """The cut itself; where it fails, how, and exit code 1."""
+    media = load_asset(desk.home, desk.ctx, listed.asset_id).media
+    step = "render.video" if media.has_video else "render.audio"
+    params: dict[str, Any] = {"edit_list": listed.artifact_id}
+    if media.has_video:
+        params["faces"] = "original"
+    request = StepRequest(
+        tenant_id=desk.ctx.tenant_id,
+        env=desk.ctx.env,
+        user_id=desk.ctx.user_id,
+        step=step,
+        asset_id=listed.asset_id,
+        params=params,
+    )
+    run_id = requested_run_id(planning.publish_request(desk.home, request))
+    watch_until_finished(desk, pool, [run_id])
+    found = _artifacts(run_object(desk.home, desk.ctx, run_id))
+    kind = step_named(step).produces[0].name
+    if kind not in found:
+        show_outcome(desk, {run_id: run_id})
+        raise SystemExit(1)
+    return load_artifact(desk.home.documents, desk.ctx, found[kind])
+
+
+def _copied(desk: Desk, artifact: Artifact, folder: Path, stem: str) -> Path:
+    to = folder / f"{stem} cut{Path(artifact.key).suffix}"
+    part = _part_of(to)
+    with opened(desk.home, artifact.key) as source, part.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    part.replace(to)
+    return to
+
+
+def _write_lists(
+    desk: Desk,
+    edits: EditList,
+    media: CutMedia,
+    folder: Path,
+    transcript: str | None,
+    chapters: list[Marker],
+) -> list[Path]:
+    from shared.editing.moved_along import moved_chapters, moved_transcript
+    from shared.editing.time_map import time_map
+    from shared.interchange import cut_exports as exports
+
+    stem = stem_of(media.name)
+    moved = moved_chapters(time_map(edits), chapters, edits.duration_ms)
+    texts: dict[str, bytes] = {
+        f"{stem} edits.json": edits.written(),
+        f"{stem} labels.txt": exports.edit_labels(edits).encode(),
+    }
+    if edits.keeps:
+        texts |= {
+            f"{stem} cut.otio": exports.cut_to_otio(edits, media).encode(),
+            f"{stem} cut.fcpxml": exports.cut_to_fcpxml(edits, media, moved).encode(),
+            f"{stem} cut.fcp7.xml": exports.cut_to_fcp7(edits, media).encode(),
+            f"{stem} cut.edl": exports.cut_to_edl(edits, media, moved).encode(),
+        }
+    if moved:
+        texts[f"{stem} chapters.txt"] = exports.chapter_lines(moved).encode()
+    if transcript is not None:
+        artifact = load_artifact(desk.home.documents, desk.ctx, transcript)
+        said = moved_transcript(edits, Transcript.read_from(desk.home.objects.read(artifact.key)))
+        texts |= _captions(said, stem)
+    for name, content in texts.items():
+        _put(folder / name, content)
+    return [folder / name for name in texts]
+
+
+def _captions(said: Transcript, stem: str) -> dict[str, bytes]:
+    from shared.captions.subtitles import FORMATS, shown
+
+    cues = shown(said.cues, names=said.names, speaker_names=said.speaker_names)
+    return {f"{stem} cut.{name}": FORMATS[name].write(cues, said.language) for name in _CAPTIONS}
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    part = _part_of(path)
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _read_chapters(path: Path) -> list[Marker]:
+    from shared.contracts.timeline_parts import Marker
+
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.strip():
+            continue
+        told = _CHAPTER.fullmatch(line.strip())
+        if told is None:
+            raise ValidationError("chapters", f"{line.strip()!r} is no TIME TITLE, as 01:30 Title")
+        hours, minutes, seconds, title = told.groups()
+        time_ms = 3_600_000 * int(hours or 0) + 60_000 * int(minutes) + 1000 * float(seconds)
+        found.append(Marker(time_ms=time_ms, name=title))
+    return sorted(found, key=lambda marker: marker.time_ms)
+
+
+def _lines(content: Mapping[str, Any]) -> list[str]:
+    """What was cut by which rule, as lines for people."""
+    before, after = content["duration_ms"] / 1000, content["new_duration_ms"] / 1000
+    share = 100 * (1 - after / before) if before else 0.0
+    lines = [
+        f"[bold]{escape(content['source'])}[/bold]  {before:.1f} s -> {after:.1f} s (-{share:.0f} %)"
+    ]
+    for reason, count in content["edits"].items():
+        gone = content["removed_ms"].get(reason, 0.0) / 1000
+        lines.append(f"  {reason.replace('_', ' '):<12}{count:>5}   {gone:8.1f} s")
+    if content["proposals"]:
+        lines.append(f"  {'proposals':<12}{content['proposals']:>5}   in doubt: not cut")
+    lines += [f"  [yellow]notice[/yellow]  {escape(notice)}" for notice in content["notices"]]
+    return [*lines, *(f"  {escape(path)}" for path in content["written"])]
