@@ -21,6 +21,7 @@ import soxr
 from functions.detect import activity
 from functions.edit import cut
 from functions.edit.cut_points import decoded
+from functions.edit.cut_rules import CutParams
 from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.edit_list import Edit, EditList
@@ -97,7 +98,8 @@ class _Builder:
     def talk(self, noise_db: float) -> Talk:
         sound = np.concatenate(self._parts)
         drawn = np.random.default_rng(7).standard_normal(len(sound))
-        return Talk(np.float32(sound + 10 ** (noise_db / 20) * drawn), self._pieces)
+        mixed = sound + 10 ** (noise_db / 20) * drawn
+        return Talk(np.asarray(mixed, np.float32), self._pieces)
 
 
 @cache
@@ -210,7 +212,7 @@ def cut_list(
     }
     progress: list[float] = []
     job = Job(source, probe(source), folder, progress.append, inputs=inputs)
-    result = cut.ENGINE.run(job, cut.CutParams(**params), cut.ENGINE.backend())
+    result = cut.ENGINE.run(job, CutParams(**params), cut.ENGINE.backend())
     assert progress == sorted(progress) and progress[-1] == 1
     return EditList.read(result.outputs[0].path), result
 

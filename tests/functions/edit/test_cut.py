@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from functions.edit import cut
+from functions.edit.cut_rules import CutParams
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.edit_list import EditList, sample_at
 from shared.contracts.step import StepState
@@ -40,7 +41,7 @@ class Desk:
 
     def cut(self, words: AudioWords | None = None, **params: Any) -> EditList:
         heard = replace(self.heard, spoken=words or self.talk.words)
-        return cut.edits_of(heard, cut.CutParams(**params))
+        return cut.edits_of(heard, CutParams(**params))
 
     def made(self, folder: Path, words: AudioWords, **params: Any) -> tuple[EditList, Result]:
         """By the whole step."""
@@ -191,7 +192,7 @@ def test_rules_about_words_are_not_said_to_be_followed_without_words(
 
 
 def test_the_same_again_is_the_same(desk: Desk) -> None:
-    rules = {"silence_ms": 600, "fillers": True, "repeats": True, "breaths": True}
+    rules: dict[str, Any] = {"silence_ms": 600, "fillers": True, "repeats": True, "breaths": True}
     assert desk.cut(**rules) == desk.cut(**rules)
 
 
@@ -206,4 +207,4 @@ def test_the_same_again_is_the_same(desk: Desk) -> None:
 )
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
-        cut.CutParams(**wrong)
+        CutParams(**wrong)

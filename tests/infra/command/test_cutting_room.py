@@ -1,0 +1,76 @@
+"""``rushes cut``, as its users type it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from infra.command.main import rushes
+from shared.contracts.edit_list import EditList
+from shared.errors import RushesError
+from shared.settings import settings
+from tests.functions.transcribe.sounds import FIVE, FOUR, RATE_HZ, silence, spoken
+from tests.shared.contracts.recorded import models_in
+
+
+def asked(*words: str | Path) -> Result:
+    return CliRunner().invoke(rushes, ["cut", *map(str, words)])
+
+
+def test_nothing_is_cut_unasked(tmp_path: Path) -> None:
+    told = asked(tmp_path / "talk.wav", "--data", tmp_path / "home")
+    assert told.exit_code == 2 and "say what to cut" in told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--silences", "0.001"), "edit.cut.silence_ms"),
+        (("--param", "silense_ms=600"), "did you mean silence_ms"),
+        (("--fillers",), "talk.wav"),
+        (("--fillers", "--chapters", "CHAPTERS"), "is no TIME TITLE"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_done(
+    tmp_path: Path, words: tuple[str, ...], names: str
+) -> None:
+    (tmp_path / "chapters.txt").write_text("00:00 Start\nThen what\n")
+    told = [str(tmp_path / "chapters.txt") if word == "CHAPTERS" else word for word in words]
+    refused = asked(tmp_path / "talk.wav", "--data", tmp_path / "home", *told)
+    assert isinstance(refused.exception, RushesError)
+    assert names in str(refused.exception)
+
+
+@pytest.mark.heavy
+def test_the_cut_and_its_lists_lie_beside_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSHES_MODELS", models_in(tmp_path))
+    settings.cache_clear()
+    parts = [silence(1.0), spoken(FIVE), silence(1.5), spoken(FOUR), silence(0.8)]
+    source = tmp_path / "talk.wav"
+    soundfile.write(source, np.concatenate(parts), RATE_HZ)
+    (tmp_path / "chapters.txt").write_text("00:00 One\n00:03.5 Two\n")
+    chapters = ("--chapters", tmp_path / "chapters.txt")
+    told = asked(source, "--silences", "0.6", *chapters, "--data", tmp_path / "home", "--json")
+    settings.cache_clear()
+    assert told.exit_code == 0, told.output
+    content: dict[str, Any] = json.loads(told.stdout)
+    assert content["edits"] == {"silence": 3}
+    names = {Path(path).name for path in content["written"]}
+    assert {path.name for path in (tmp_path / "talk.cut").iterdir()} == names
+    assert {
+        *("talk cut.wav", "talk edits.json", "talk labels.txt", "talk chapters.txt"),
+        *("talk cut.otio", "talk cut.fcpxml", "talk cut.fcp7.xml", "talk cut.edl"),
+        *("talk cut.srt", "talk cut.vtt"),
+    } == names
+    edits = EditList.read(tmp_path / "talk.cut" / "talk edits.json")
+    assert content["new_duration_ms"] == edits.new_duration_ms < edits.duration_ms - 2000
+    cut = soundfile.info(tmp_path / "talk.cut" / "talk cut.wav")
+    assert 1000 * cut.duration == pytest.approx(edits.new_duration_ms, abs=0.05)
