@@ -24,7 +24,6 @@ from shared.editing.edit_lists import list_meta
 from shared.errors import NotFound, ValidationError
 from shared.interchange.cut_exports import CutMedia
 from shared.pipeline import step_named
-from shared.runs import planning
 from shared.runs.gathering import opened
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
@@ -32,7 +31,7 @@ from shared.runs.records import upload_run_id
 from shared.runs.results_folder import stem_of
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
-from shared.steps.preparing import load_asset
+from shared.steps.preparing import load_asset, publish_request
 from shared.steps.storing import load_artifact
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def _rendered(desk: Desk, pool: WorkerPool, listed: Artifact) -> Artifact:
         asset_id=listed.asset_id,
         params=params,
     )
-    run_id = requested_run_id(planning.publish_request(desk.home, request))
+    run_id = requested_run_id(publish_request(desk.home, request))
     watch_until_finished(desk, pool, [run_id])
     found = _artifacts(run_object(desk.home, desk.ctx, run_id))
     kind = step_named(step).produces[0].name

@@ -162,7 +162,10 @@ def moved_chapters(both: TimeMap, chapters: Sequence[Marker], end_ms: float) -> 
 
     ``end_ms``: of the recording.
     """
-    ends = [*(marker.time_ms for marker in chapters[1:]), end_ms]  # one too many where there is none
+    ends = [
+        *(marker.time_ms for marker in chapters[1:]),
+        end_ms,
+    ]  # one too many where there is none
     return tuple(
         marker.model_copy(update={"time_ms": both.to_new_ms(marker.time_ms)})
         for marker, until_ms in zip(chapters, ends, strict=False)
