@@ -31,6 +31,7 @@ def handle(message: Message, home: Home) -> None:
         announce_missed(home, now=time.time())
         remove_left_parts(home, now=time.time())
         resume_stalled(home)
+        home.documents.remove_expired()
 
 
 def main(request: Request) -> Answer:

@@ -146,6 +146,7 @@ class _Serving:
             self._swept_at = now
             recall_lapsed(self.desk.home)
             announce_missed(self.desk.home, now=now, last=last)
+            self.desk.home.documents.remove_expired()
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Lists of documents, for each home."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -116,6 +117,17 @@ def test_firestore_lists_more_than_a_page(
     assert [found.id for found in documents.list_group("assets")] == list("01234")
 
 
+def test_what_has_expired_goes_where_the_store_is_ours(embedded: EmbeddedDocuments) -> None:
+    now = time.time()
+    for name, at in (("gone", now - 1), ("kept", now + 60), ("for ever", None)):
+        embedded.put(f"tenants/t1/envs/dev/uploads/{name}", {"expires_at": at})
+    embedded.put("tenants/t1/envs/dev/timelines/t", {"expires_at": now - 1})
+    assert (embedded.remove_expired(), embedded.remove_expired()) == (1, 0)
+    left = [found.id for found in embedded.list("tenants/t1/envs/dev/uploads")]
+    assert left == ["for ever", "kept"]
+    assert embedded.get("tenants/t1/envs/dev/timelines/t") is not None
+
+
 def test_what_is_asked_of_a_large_home_is_found_by_an_index(embedded: EmbeddedDocuments) -> None:
     """A scan is quick in a test and takes seconds a million documents later."""
     asked: list[str] = []
@@ -133,10 +145,11 @@ def test_what_is_asked_of_a_large_home_is_found_by_an_index(embedded: EmbeddedDo
         ):
             list(embedded.list_group(group, where=where))
         embedded.get_all([PATH, f"{ASSETS}/ast_2"])
+        embedded.remove_expired()
         connection.set_trace_callback(None)
         plans = [connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in asked]
     steps = [row[-1] for plan in plans for row in plan if "documents" in row[-1]]
-    assert len(steps) >= 8
+    assert len(steps) >= 9
     assert all(step.startswith("SEARCH documents USING") for step in steps), steps
     groups = [step for step in steps if "being_erased" in step or "by_group" in step]
     assert sum("being_erased" in step for step in groups) == 1 and len(groups) == 4

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 MOST_AT_ONCE = 500
 """Documents in one call that writes several: Firestore's most."""
+EXPIRING = ("dead_letters", "requests", "uploads", "webhook_deliveries")
+"""Names of collections whose documents may say when they are needed no more."""
 Scalar = str | int | float | bool | None
 
 
@@ -72,6 +74,12 @@ class Documents(Protocol):
 
     def delete(self, path: str, *, version: str | None = None) -> bool:
         """Remove it; ``False`` if it was not there. Raises ``Conflict`` on another version."""
+
+    def remove_expired(self) -> int:
+        """Remove what is past its ``expires_at`` (Unix seconds) in the collections that ``EXPIRING`` names.
+
+        Returns how many; 0 where the service does so by itself.
+        """
 
     def list(
         self,

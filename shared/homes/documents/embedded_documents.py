@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.contracts.ids import canonical_json
 from shared.errors import Conflict
-from shared.homes.documents import Document, Scalar
+from shared.homes.documents import EXPIRING, Document, Scalar
 from shared.homes.documents.document_checks import (
     checked_collection,
     checked_cursor,
@@ -46,7 +46,10 @@ CREATE INDEX IF NOT EXISTS by_creation
 CREATE INDEX IF NOT EXISTS by_group
   ON documents ({_GROUP}, json_extract(data, '$."state"'));
 CREATE INDEX IF NOT EXISTS being_erased
-  ON documents ({_GROUP}) WHERE json_extract(data, '$."erasing"') = 1
+  ON documents ({_GROUP}) WHERE json_extract(data, '$."erasing"') = 1;
+CREATE INDEX IF NOT EXISTS expiring
+  ON documents (json_extract(data, '$."expires_at"'))
+  WHERE json_extract(data, '$."expires_at"') IS NOT NULL
 """
 INDEXED = ("asset_id", "state")
 """Texts by which lists are asked for: found without reading what does not match."""
@@ -135,6 +138,17 @@ class EmbeddedDocuments:
                 raise Conflict("the document has changed")
             connection.execute("DELETE FROM documents WHERE version = ?", (found.version,))
             return True
+
+    def remove_expired(self) -> int:
+        """Remove what is past its time; see ``Documents.remove_expired``."""
+        at, groups = _field("expires_at"), ", ".join("?" for _ in EXPIRING)
+        query = f"FROM documents WHERE {at} < ? AND +{_GROUP} IN ({groups})"  # by age first
+        told = (time.time(), *EXPIRING)
+        with self._database.read() as connection:
+            if not connection.execute(f"SELECT 1 {query} LIMIT 1", told).fetchone():
+                return 0
+        with self._database.write() as connection:
+            return connection.execute(f"DELETE {query}", told).rowcount
 
     def list(
         self,

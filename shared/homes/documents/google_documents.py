@@ -155,6 +155,10 @@ class GoogleDocuments:
                 return False
         return True
 
+    def remove_expired(self) -> int:
+        """The service's own policies do (terraform/modules/documents)."""
+        return 0
+
     def list(
         self,
         collection: str,
