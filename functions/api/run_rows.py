@@ -13,8 +13,7 @@ from typing import Any
 
 from shared.contracts.context import RequestContext
 from shared.homes.documents import Document, Documents
-from shared.runs.listing import records_of
-from shared.runs.records import finished, read_run
+from shared.runs.records import finished, read_run, records_of
 from shared.runs.views import public_run_row
 
 _KEPT = 2_000

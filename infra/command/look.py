@@ -15,8 +15,7 @@ from shared.contracts.asset import Asset
 from shared.contracts.step import Run
 from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE
-from shared.runs.listing import records_of
-from shared.runs.records import run_state
+from shared.runs.records import records_of, run_state
 from shared.runs.views import (
     artifact_object,
     lineage,

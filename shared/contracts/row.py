@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from shared.contracts.artifact import Kind
 from shared.contracts.asset import MediaInfo
-from shared.contracts.audio_activity import Matter
+
+if TYPE_CHECKING:  # every command reads the table, few what was heard
+    from shared.contracts.audio_activity import Matter
 
 Takes = Literal["audio", "video", "pattern", "any"]
 

@@ -12,7 +12,6 @@ from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.homes.documents import Documents
-from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE
 from shared.runs.views import list_runs
 from shared.steps.step_records import record_path
@@ -72,20 +71,6 @@ def _row(documents: Documents, ctx: RequestContext, asset: Asset) -> RecordingRo
         sample_rate_hz=audio[0].sample_rate_hz if audio else None,
         channels=audio[0].channels if audio else None,
     )
-
-
-def records_of(
-    documents: Documents, ctx: RequestContext, runs: Sequence[Run]
-) -> list[dict[str, StepRecord]]:
-    """Of each run step -> its record; those of all runs are read in one call."""
-    paths = [record_path(ctx, run.run_id, step) for run in runs for step in run.planned]
-    found = documents.get_all(paths)
-    standing = []
-    for run in runs:
-        own = (found.get(record_path(ctx, run.run_id, step)) for step in run.planned)
-        rows = readable((one for one in own if one is not None), StepRecord)
-        standing.append({document.id: record for document, record in rows})
-    return standing
 
 
 def _kind(media: MediaInfo) -> Kind:

@@ -6,7 +6,7 @@ contend for one. The run's state is read off its steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
@@ -17,8 +17,9 @@ from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.upload import Upload
 from shared.errors import BackendFailed, Conflict, NotFound
 from shared.homes.documents import Document, Documents
+from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE
-from shared.steps.step_records import run_path
+from shared.steps.step_records import record_path, run_path
 
 
 def load_run(documents: Documents, ctx: RequestContext, run_id: str) -> Run:
@@ -112,6 +113,20 @@ def run_state(records: list[StepRecord]) -> str:
         if worst in states:
             return worst.value
     return StepState.DONE.value
+
+
+def records_of(
+    documents: Documents, ctx: RequestContext, runs: Sequence[Run]
+) -> list[dict[str, StepRecord]]:
+    """Of each run step -> its record; those of all runs are read in one call."""
+    paths = [record_path(ctx, run.run_id, step) for run in runs for step in run.planned]
+    found = documents.get_all(paths)
+    standing = []
+    for run in runs:
+        own = (found.get(record_path(ctx, run.run_id, step)) for step in run.planned)
+        rows = readable((one for one in own if one is not None), StepRecord)
+        standing.append({document.id: record for document, record in rows})
+    return standing
 
 
 def finished(run: Run, records: Mapping[str, StepRecord]) -> bool:

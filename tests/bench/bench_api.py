@@ -158,10 +158,10 @@ def _fill(home: Home) -> None:
     """Recordings, and a finished run with its artifacts."""
     prefix = CTX.document_prefix
     for number in range(ASSETS):
-        asset = _asset(number)
+        asset = asset_of(number)
         home.documents.put(f"{prefix}assets/{asset.asset_id}", asset.model_dump(mode="json"))
     sound = bytes(64 << 10)
-    made = [_artifact(number, len(sound)) for number in range(ARTIFACTS)]
+    made = [artifact_of(number, len(sound)) for number in range(ARTIFACTS)]
     home.objects.put(made[0].key, sound, content_type="audio/wav")
     for artifact in made:
         home.documents.put(
@@ -185,7 +185,7 @@ def _fill(home: Home) -> None:
         home.documents.put(f"{prefix}runs/run_1/steps/{record.step}", settled)
 
 
-def _asset(number: int) -> Asset:
+def asset_of(number: int) -> Asset:
     audio = AudioStream(index=0, codec="pcm_s16le", sample_rate_hz=48_000, channels=2)
     return Asset(
         asset_id=f"ast_{number:04d}",
@@ -200,7 +200,7 @@ def _asset(number: int) -> Asset:
     )
 
 
-def _artifact(number: int, size: int) -> Artifact:
+def artifact_of(number: int, size: int) -> Artifact:
     identifier = f"art_{number:04d}"
     meta = {
         "name": f"hit_{number:04d}",
