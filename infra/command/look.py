@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -116,9 +116,26 @@ def _what(run: Run) -> str:
 def show(desk: Desk, identifier: str) -> None:
     """Show all that is known of a recording (an id or a name), an artifact or a run."""
     content = _looked_up(desk, recording_id(desk, identifier))
-    from rich.pretty import Pretty
+    desk.show(content, lambda: Lines("\n".join(_outline(content))))
 
-    desk.show(content, lambda: Pretty(content, expand_all=True))
+
+def _outline(value: Any, indent: str = "") -> Iterator[str]:
+    """Names and values, a line each, what is inside further in; what is not known is left out."""
+    rows = value.items() if isinstance(value, Mapping) else enumerate(value, 1)
+    for name, inner in rows:
+        if isinstance(inner, Mapping) or _nested(inner):
+            yield f"{indent}{name}:"
+            yield from _outline(inner, f"{indent}  ")
+        elif inner not in (None, (), []):
+            told = ", ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
+            yield f"{indent}{name}: {told}"
+
+
+def _nested(value: Any) -> bool:
+    """Is it a list of more than plain values?"""
+    return isinstance(value, list | tuple) and any(
+        isinstance(one, Mapping | list | tuple) for one in value
+    )
 
 
 @click.command()

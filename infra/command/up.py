@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -137,8 +138,7 @@ class _Serving:
 
     def _summary(self, run_id: str) -> str:
         view = run_object(self.desk.home, self.desk.ctx, run_id)
-        steps = ", ".join(f"{step['step']} {step['state']}" for step in view["steps"])
-        return f"{view['source']}: {steps}  ({run_id})"
+        return f"{view['source']}: {told_of(view)}  ({run_id})"
 
     def _sweep(self) -> None:
         now, last = time.time(), self._swept_at
@@ -147,6 +147,18 @@ class _Serving:
             recall_lapsed(self.desk.home)
             announce_missed(self.desk.home, now=now, last=last)
             self.desk.home.documents.remove_expired()
+
+
+def told_of(run: Mapping[str, Any]) -> str:
+    """Why it was refused, or which steps did what; those that were not needed are not named."""
+    if "error" in run:
+        return f"refused: {run['error']['message']}"
+    done = [step["step"] for step in run["steps"] if step["artifacts"]]
+    failed = [
+        f"{one['step']} failed: {one['error']['message']}" for one in run["steps"] if one["error"]
+    ]
+    state = "partly done" if done and failed else run["state"]
+    return f"{state}: {'; '.join([', '.join(done) or 'nothing to do', *failed])}"
 
 
 def _files_below(folder: Path) -> list[Path]:

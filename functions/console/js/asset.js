@@ -27,7 +27,7 @@ import { TimeAxis } from "./time-axis.js";
 import { toast, toastError } from "./toast.js";
 import { TranscriptPanel } from "./transcript.js";
 import { Transport } from "./transport.js";
-import { Viewer, versionsOf } from "./viewer.js";
+import { Viewer, isStill, versionsOf } from "./viewer.js";
 
 /** Layer -> false where it is switched off. */
 const layers = kept("layers", {});
@@ -88,7 +88,8 @@ function Loaded({ data }) {
   const steps = useStore(pipeline);
   const comments = useComments(asset.asset_id);
   const hasVideo = asset.media.video?.length > 0;
-  const hasSound = asset.media.audio?.length > 0 || versions[0]?.sounds;
+  const recorded = asset.media.audio?.length > 0;
+  const hasSound = recorded || versions[0]?.sounds;
 
   const pick = (item) => {
     const playing = player.state.get();
@@ -113,12 +114,15 @@ function Loaded({ data }) {
   useKeys(player, durationMs, (at) => lanes[at] && toggleLayer(lanes[at]));
   useEffect(() => () => player.pause(), [player]);
 
+  const words = found.words?.json.words.length > 0;
+  const cut = recorded && steps.some((row) => row.step === "edit.cut") && ["cuts", "Cut", html`<${CutsPanel} data=${data} player=${player} />`];
   const tabs = [
     found.transcript && ["transcript", "Transcript", html`<${TranscriptPanel} data=${data} player=${player} />`],
-    hasSound && steps.some((row) => row.step === "edit.cut") && ["cuts", "Cut", html`<${CutsPanel} data=${data} player=${player} />`],
+    words && cut,
     found.regions && ["faces", "Faces", html`<${FacesPanel} data=${data} player=${player} onWatch=${setVersionId} />`],
     hasSound && ["mix", "Stems & mix", html`<${MixPanel} data=${data} player=${player} pipeline=${steps} />`, stemGroups(data).length],
-    hasSound && ["effects", "Effects", html`<${EffectsPanel} data=${data} player=${player} version=${version} onHear=${hear} />`],
+    recorded && ["effects", "Effects", html`<${EffectsPanel} data=${data} player=${player} version=${version} onHear=${hear} />`],
+    !words && cut,
     durationMs > 0 && ["comments", "Comments", html`<${CommentsPanel} comments=${comments} player=${player} />`, comments.list?.length],
     ["files", "Files", html`<${FilesPanel} data=${data} />`],
     ["steps", "Steps", html`<${StepsPanel} data=${data} pipeline=${steps} />`],
@@ -137,7 +141,7 @@ function Loaded({ data }) {
       selected=${selected} onPick=${pick} onSelect=${select} filmUrl=${hasVideo ? mediaOf(asset.asset_id) : null} />`}
     <${Tabs} label="Panels" name="panel" tabs=${tabs} />
     <${Transport} player=${player} durationMs=${durationMs} versions=${versions} version=${version} onVersion=${setVersionId}
-      verb=${!hasVideo ? "Listen to" : hasSound ? "Play" : "Watch"} />
+      still=${isStill(version)} verb=${isStill(version) ? "Show" : !hasVideo ? "Listen to" : hasSound ? "Play" : "Watch"} />
   </article>`;
 }
 

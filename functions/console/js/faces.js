@@ -61,12 +61,12 @@ export function FacesPanel({ data, player, onWatch }) {
       <label>Strength <select value=${preset} onChange=${(event) => setPreset(event.target.value)}>${Object.entries(PRESETS).map(([id, title]) => html`<option key=${id} value=${id}>${title}</option>`)}</select></label>
       <label class="check"><input type="checkbox" checked=${soft} onChange=${(event) => setSoft(event.target.checked)} /> Soft edges</label>
       <button type="button" class="button primary" disabled=${working || !changed} onClick=${renderAgain}>${working ? "Rendering…" : "Render again"}</button>
-      ${result && html`<button type="button" class="button" onClick=${() => onWatch(result.artifact_id)}><${Icon} name="play" size=${14} /> Watch the result</button>`}
+      ${result && html`<button type="button" class="button" onClick=${() => onWatch(result.artifact_id)}><${Icon} name="play" size=${14} /> ${result.content_type.startsWith("image/") ? "Show" : "Watch"} the result</button>`}
       <span class="dim">${result ? `${count(result.meta.frames_covered ?? 0, "frame")} covered` : ""}</span>
     </div>
     ${error && html`<${ErrorBox} error=${error} onClose=${() => setError(null)} />`}
     ${doubts.length > 0 && html`<div class="doubts"><h2>Look at these before you publish</h2><ul>${doubts.map((doubt, at) => html`<li key=${at}>
-      ${doubt.time_ms != null && html`<button type="button" class="cue-time" onClick=${() => player.seek(doubt.time_ms)}>${time(doubt.time_ms, 1)}</button>`} ${doubt.reason}</li>`)}</ul></div>`}
+      ${doubt.time_ms != null && data.asset.media.duration_ms > 0 && html`<button type="button" class="cue-time" onClick=${() => player.seek(doubt.time_ms)}>${time(doubt.time_ms, 1)}</button>`} ${doubt.reason}</li>`)}</ul></div>`}
   </div>`;
 }
 
@@ -111,7 +111,7 @@ function PersonCard({ number, ids, persons, data, kept, player, onKeep, onChange
   return html`<li class=${cx("face-card", keeps === ids.length && "keep")} data-tracks=${ids.join(" ")}>
     <${Portrait} row=${rows[0]} data=${data} label=${`${name}: play`} onPlay=${play} />
     <div><p class="face-name">${name}</p>
-      <p class="dim">${rows.length > 1 ? `${count(rows.length, "shot")} · ` : ""}${time(rows[0].start_ms, 1)} – ${time(rows.at(-1).end_ms, 1)}</p>
+      ${data.asset.media.duration_ms > 0 && html`<p class="dim">${rows.length > 1 ? `${count(rows.length, "shot")} · ` : ""}${time(rows[0].start_ms, 1)} – ${time(rows.at(-1).end_ms, 1)}</p>`}
       <div class="segmented" role="radiogroup" aria-label=${`${name}: blur or keep`}>${[[false, "Blur", keeps === 0], [true, "Keep", keeps === ids.length]].map(([value, words, on]) => html`<label key=${words}>
         <input type="radio" name=${`keep-${ids[0]}`} checked=${on} onChange=${() => onKeep(value)} /><span>${words}</span></label>`)}</div>
       ${others.length > 0 && html`<select class="same-as" aria-label=${`${name} is the same as`} value="" onChange=${join}><option value="">Same as…</option>

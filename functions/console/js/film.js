@@ -97,11 +97,11 @@ class Taker {
   }
 }
 
-/** One picture of a video, small; null where the browser can't play it. */
+/** One picture of a video or a photograph, small; null where the browser can't show it. */
 export async function still(url, atMs) {
   return withVideo(url, atMs, (video) => {
     const height = 96;
-    const width = Math.round((height * video.videoWidth) / video.videoHeight) || 1;
+    const width = Math.round((height * (video.videoWidth ?? video.width)) / (video.videoHeight ?? video.height)) || 1;
     return createImageBitmap(video, { resizeWidth: width, resizeHeight: height }).catch(() => null);
   });
 }
@@ -109,7 +109,7 @@ export async function still(url, atMs) {
 /** One picture of a video, cut to a box in parts of the width and height; for a face's portrait. */
 export async function portrait(url, atMs, box, canvas) {
   await withVideo(url, atMs, (video) => {
-    const { videoWidth: wide, videoHeight: high } = video;
+    const [wide, high] = [video.videoWidth ?? video.width, video.videoHeight ?? video.height];
     const side = Math.min(Math.max(box.width * wide, box.height * high) * 1.5, wide, high);
     const x = Math.min(Math.max(0, (box.x + box.width / 2) * wide - side / 2), wide - side);
     const y = Math.min(Math.max(0, (box.y + box.height / 2) * high - side / 2), high - side);
@@ -118,6 +118,7 @@ export async function portrait(url, atMs, box, canvas) {
   });
 }
 
+/** Use a video as it stands at a time, or a photograph. */
 export async function withVideo(url, atMs, use) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, preload: "auto", src: url });
@@ -126,8 +127,17 @@ export async function withVideo(url, atMs, use) {
     video.onerror = done;
     video.currentTime = atMs / 1000 + 0.001;
   });
-  const made = video.videoWidth ? await use(video) : null;
+  const picture = video.videoWidth ? video : await photograph(url);
+  const made = picture ? await use(picture) : null;
   video.removeAttribute("src");
   video.load();
   return made;
+}
+
+async function photograph(url) {
+  const abort = new AbortController();
+  const answer = await fetch(url, { signal: abort.signal });
+  if (answer.headers.get("content-type")?.startsWith("image/")) return createImageBitmap(await answer.blob()).catch(() => null);
+  abort.abort(); // a video that the browser can't play may be large
+  return null;
 }

@@ -23,14 +23,17 @@ export function Inspector({ item, data, player, onPick, onClear }) {
 
 function Overview({ data }) {
   const { found, asset } = data;
-  const loudness = found.loudness?.json;
-  const tempo = found.loops?.json.bpm ?? found.semantics?.json.tempi?.[0]?.bpm;
+  const played = data.steps.get("perform.pattern")?.artifacts.find((one) => one.meta.role === "master")?.meta;
+  const loudness = found.loudness?.json ?? played;
+  const tempo = found.loops?.json.bpm ?? found.semantics?.json.tempi?.[0]?.bpm ?? played?.tempo;
   const pack = data.steps.get("sample.pack")?.artifacts.find((one) => one.kind === "audio_sample_pack");
   const cards = [
     loudness?.integrated_lufs != null && ["Loudness", decimal(loudness.integrated_lufs), "LUFS"],
     loudness?.true_peak_dbtp != null && ["True peak", decimal(loudness.true_peak_dbtp), "dBTP", loudness.true_peak_dbtp > 0 && "over 0: it clips"],
     loudness?.loudness_range_lu != null && ["Range", decimal(loudness.loudness_range_lu), "LU"],
+    played?.peak_dbfs != null && ["Peak", decimal(played.peak_dbfs), "dBFS"],
     tempo && ["Tempo", decimal(tempo), "BPM"],
+    played && ["Length", decimal(played.beats, 0), "beats"],
   ].filter(Boolean);
   const finds = [
     [found.hits?.json.segment_count, "hit"],
@@ -44,6 +47,6 @@ function Overview({ data }) {
       <dt>${name}</dt><dd>${value}<small> ${unit}</small></dd></div>`)}</dl>`}
     ${finds.length > 0 && html`<p class="finds">${finds.map(([number, word]) => count(number, word)).join(" · ")}</p>`}
     ${!data.steps.size && asset && html`<p class="dim">Nothing has been found yet; results come here one by one.</p>`}
-    ${finds.length > 0 && html`<p class="dim">Click what is marked to hear it.</p>`}
+    ${finds.length > 0 && asset.media.duration_ms > 0 && html`<p class="dim">Click what is marked to ${asset.media.audio?.length ? "hear" : "see"} it.</p>`}
     ${pack && html`<div class="tools"><a class="button" href=${downloadOf(contentOf(pack))} download><${Icon} name="package" size=${14} /> Sample pack, ${count(pack.meta.member_count ?? 0, "file")}</a></div>`}`;
 }

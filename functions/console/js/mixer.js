@@ -17,6 +17,9 @@ export function stemGroups(data) {
   const groups = [];
   const stems = made(data, "separate.stems", "audio_stem");
   if (stems.length) groups.push({ id: "stems", title: "Stems of the recording", apart: false, tracks: stems.map((one) => ({ artifact: one, name: words(one.meta.stem) })) });
+  const played = made(data, "perform.pattern", "pattern_render").filter((one) => one.content_type.startsWith("audio/"));
+  if (played.length > 1) groups.push({ id: "played", title: "Instruments", apart: false, tracks: played.sort((a, b) => (a.meta.role === "master") - (b.meta.role === "master"))
+    .map((one) => (one.meta.role === "master" ? { artifact: one, name: "Master", master: true } : { artifact: one, name: words(one.meta.instrument) })) });
   const buses = made(data, "render.audio", "audio_bus_stem");
   const [master] = made(data, "render.audio", "audio_render");
   if (buses.length || master) {
@@ -36,7 +39,8 @@ const words = (name) => {
 
 export function MixPanel({ data, player, pipeline }) {
   const groups = useMemo(() => stemGroups(data), [data]);
-  const canSeparate = pipeline.some((row) => row.step === "separate.stems");
+  const recorded = data.asset.media.audio?.length > 0;
+  const canSeparate = recorded && pipeline.some((row) => row.step === "separate.stems");
   const separate = () =>
     reprocess(data.asset.asset_id, "separate.stems").then((run) => (track(run.run_id), toast("Separation runs; it takes about as long as the recording")), toastError);
   useEffect(() => () => player.useMix(null), [player]);
@@ -47,7 +51,7 @@ export function MixPanel({ data, player, pipeline }) {
       <p class="dim">Stems appear here once the recording is separated, or mixed with a stem of each bus.</p></div>`}
     <div class="panel-bar">
       ${canSeparate && !groups.some((group) => group.id === "stems") && html`<button type="button" class="button" onClick=${separate}>Separate into stems</button>`}
-      <button type="button" class="button" aria-expanded=${asking ? "true" : "false"} onClick=${() => setAsking(!asking)}><${Icon} name="plus" size=${14} /> New mix</button>
+      ${recorded && html`<button type="button" class="button" aria-expanded=${asking ? "true" : "false"} onClick=${() => setAsking(!asking)}><${Icon} name="plus" size=${14} /> New mix</button>`}
     </div>
     ${asking && html`<${MixForm} data=${data} onMade=${() => setAsking(false)} />`}
   </div>`;

@@ -15,7 +15,7 @@ export function versionsOf(data) {
   const { asset, steps } = data;
   const versions = [];
   if (asset.media.audio?.length || asset.media.video?.length) {
-    versions.push({ id: "original", title: "Original", url: mediaOf(asset.asset_id), video: asset.media.video?.length > 0 });
+    versions.push({ id: "original", title: "Original", url: mediaOf(asset.asset_id), video: asset.media.video?.length > 0, picture: asset.content_type.startsWith("image/") });
   }
   const newest = [...steps.values()].flatMap((row) => row.artifacts);
   const takes = [...data.artifacts.values()].filter((one) => TAKES.includes(one.kind));
@@ -24,7 +24,7 @@ export function versionsOf(data) {
     const performed = kind === "pattern_render" && type.startsWith("audio/");
     if (!performed && !SAME_TIME.includes(kind) && !TAKES.includes(kind)) continue;
     const title = TAKES.includes(kind) ? takeName(artifact) : kindTitle(kind);
-    versions.push({ id, title, url: contentOf(artifact), video: type.startsWith("video/"), sounds: performed });
+    versions.push({ id, title, url: contentOf(artifact), video: /^(video|image)\//.test(type), picture: type.startsWith("image/"), sounds: performed });
   }
   return versions;
 }
@@ -36,7 +36,7 @@ export function Viewer({ asset, version, found, player, showFaces, showWords, on
   useEffect(() => (media.current ? player.attach(media.current) : undefined), [player, Boolean(version)]);
   useEffect(() => {
     const element = media.current;
-    if (!element || !version || element.dataset.version === version.id) return;
+    if (!element || !version || version.picture || element.dataset.version === version.id) return;
     const [at, playing] = [element.currentTime, !element.paused && Boolean(element.dataset.version)];
     element.dataset.version = version.id;
     element.src = version.url;
@@ -49,13 +49,17 @@ export function Viewer({ asset, version, found, player, showFaces, showWords, on
   const [stream] = asset.media.video;
   const shape = { "--aspect": stream.width / stream.height };
   return html`<figure class="viewer" style=${shape}>
-    <video ref=${media} preload="auto" playsinline onClick=${() => player.toggle()} aria-label="Picture"></video>
+    <video ref=${media} hidden=${isStill(version)} preload="auto" playsinline onClick=${() => player.toggle()} aria-label="Picture"></video>
+    ${isStill(version) && html`<img src=${version.url} alt="Picture" />`}
     ${showFaces && version.id === "original" && found.regions && html`<${FaceBoxes} regions=${found.regions.json} player=${player} onFace=${onFace} />`}
     ${showWords && found.transcript?.json.cues.length > 0 && html`<${Caption} cues=${found.transcript.json.cues} player=${player} />`}
     ${!version.video && html`<p class="viewer-note">Sound alone</p>`}
     ${failed && html`<p class="viewer-note bad" role="alert">This browser cannot play it: ${failed}</p>`}
   </figure>`;
 }
+
+/** A photograph, or a picture that moves by itself: there is nothing to play. */
+export const isStill = (version) => Boolean(version?.picture);
 
 /** Boxes move with the playhead, without rendering. */
 function FaceBoxes({ regions, player, onFace }) {

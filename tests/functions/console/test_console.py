@@ -12,6 +12,7 @@ from tests.functions.console.browser import (
     REPOSITORY,
     Served,
     open_asset,
+    panel,
     position_s,
     upload_and_watch,
     wait_for_position,
@@ -137,3 +138,32 @@ def test_recordings_of_others(opened: Opened, name: str) -> None:
         page.evaluate("(id) => { location.hash = `#/assets/${id}` }", asset_id)
         page.locator("[data-lane] [role=option]").first.click()
         wait_for_position(page, 0.02)
+
+
+@pytest.mark.heavy
+def test_a_photograph_is_shown_and_so_is_what_covers_it(opened: Opened) -> None:
+    path = SHARED / "faces" / "astronaut.png"
+    if not path.exists():
+        pytest.skip("the shared recordings are not on this machine")
+    with opened() as page:
+        asset_id = upload_and_watch(page, path)
+        page.locator(f"[data-asset='{asset_id}'] canvas").wait_for()
+        page.evaluate("(id) => { location.hash = `#/assets/${id}` }", asset_id)
+        shown = "() => document.querySelector('.viewer img')?.naturalWidth > 0"
+        page.wait_for_function(shown)
+        page.get_by_role("button", name="Show the result").click()
+        page.wait_for_function("() => document.querySelector('.viewer img').src.includes('art_')")
+        page.wait_for_function(shown)
+        assert page.get_by_role("button", name="Play", exact=True).count() == 0
+
+
+@pytest.mark.heavy
+def test_a_pattern_is_heard_by_its_instruments(opened: Opened) -> None:
+    with opened() as page:
+        pattern = REPOSITORY / "docs" / "examples" / "rehearsal.json"
+        asset_id = upload_and_watch(page, pattern)
+        page.evaluate("(id) => { location.hash = `#/assets/${id}` }", asset_id)
+        panel(page, "Stems & mix").get_by_role("button", name="Instruments").click()
+        wait_for_position(page, 0.3)
+        page.get_by_role("button", name="Solo Bass").click()
+        assert page.get_by_role("tab", name="Effects").count() == 0

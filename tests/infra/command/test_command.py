@@ -197,7 +197,7 @@ def test_up_takes_in_what_lands_in_the_inbox(rushes: Rushes, tmp_path: Path) -> 
         serving.send_signal(signal.SIGINT)
         assert serving.wait(20) == 0
     assert told[0] == "dropped.wav: taken in\n"
-    assert told[1].startswith("dropped.wav: probe done, ")
+    assert told[1].startswith("dropped.wav: done: detect.activity")
     assert (inbox / "dropped.wav").exists(), "the original stays"
 
 

@@ -1,0 +1,33 @@
+"""``rushes show`` and what ``rushes up`` says of a run: in words, nothing that only programmers read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.command.main import rushes
+from infra.command.up import told_of
+from tests import toy as toys
+from tests.toy import CTX, embedded_home, run_file
+
+
+def test_all_that_is_known_is_an_outline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toys.install(monkeypatch)
+    run = run_file(embedded_home(tmp_path / "data"), tmp_path, steps=("toy.one",))
+    where = ["--data", str(tmp_path / "data"), "--tenant", CTX.tenant_id, "--env", CTX.env]
+    said = CliRunner().invoke(rushes, ["show", run["run_id"], *where]).output.splitlines()
+    assert {"state: done", f"asset_id: {run['asset_id']}", "steps:", "    step: toy.one"} <= {*said}
+    assert not any(": None" in line or "': " in line for line in said)
+
+
+def test_a_run_is_told_by_what_it_made_and_why_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.install(monkeypatch)
+    home = embedded_home(tmp_path / "data")
+    params = {"toy.three": {"fail": "permanent"}}
+    said = told_of(run_file(home, tmp_path, params=params))
+    assert said.startswith("partly done: toy.one, toy.two, toy.join; toy.three failed: ")
+    assert told_of({"error": {"message": "it is a text"}, "steps": []}) == "refused: it is a text"
