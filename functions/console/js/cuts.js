@@ -1,7 +1,7 @@
 // Edit the words, the film follows: words, silences and fillers are left out, and the joins are heard at
 // once, played from the original by the list of edits. Everything can be taken back.
 
-import { downloadOf, mediaOf, post } from "./api.js";
+import { contentOf, downloadOf, mediaOf, post } from "./api.js";
 import { CutDeck, LONGEST_MS } from "./cut-deck.js";
 import { useCutList } from "./cut-list.js";
 import { CutWords } from "./cut-words.js";
@@ -33,6 +33,7 @@ export function CutsPanel({ data, player }) {
   const [working, setWorking] = useState(null);
   const [error, setError] = useState(null);
   const deck = useDeck(data, player, keeps, edits, setError);
+  const made = ["render.video", "render.audio"].flatMap((step) => data.steps.get(step)?.artifacts ?? []).find((one) => one.meta.edit_list_version);
   const act = async (what, path, params, told) => {
     setWorking(what);
     setError(null);
@@ -50,7 +51,7 @@ export function CutsPanel({ data, player }) {
   const find = (params) => act("find", "/audio/edit-list/make", { ...params, drop_word_indexes: dropped(edits, words) }, "The cuts are listed");
   const render = () => {
     const video = data.asset.media.video?.length > 0;
-    act("render", video ? "/video/render" : "/audio/render", { edit_list: kept.artifact_id }, "It is rendered: see Files");
+    act("render", video ? "/video/render" : "/audio/render", { edit_list: kept.artifact_id }, "It is rendered");
   };
   const cutWords = ([first, last]) => {
     const next = toggled(edits, words, first, last);
@@ -79,9 +80,18 @@ export function CutsPanel({ data, player }) {
       ${kept && html`<a class="button" href=${downloadOf(`/artifacts/${kept.artifact_id}/content`)} download><${Icon} name="download" size=${14} /> List</a>
         <button type="button" class="button primary" disabled=${working || saving || !keeps.length} onClick=${render}>${working === "render" ? "Rendering…" : "Render"}</button>`}
     </div>
+    ${made && html`<${Made} one=${made} player=${player} />`}
     <${Reasons} edits=${edits} keeps=${keeps} onHear=${(one) => deck.hear(keeps, edits, one.start_ms)} onTurn=${turn} />
     ${(list?.notices ?? []).map((notice) => html`<p key=${notice} class="dim">${notice}</p>`)}
   </div>`;
+}
+
+/** What was rendered last, to be watched or heard, and taken home. */
+function Made({ one, player }) {
+  const url = contentOf(one);
+  const stop = () => player.pause();
+  return html`<figure class="made">${one.content_type.startsWith("video/") ? html`<video controls preload="metadata" src=${url} onPlay=${stop}></video>` : html`<audio controls preload="metadata" src=${url} onPlay=${stop}></audio>`}
+    <figcaption class="dim">Rendered of version ${one.meta.edit_list_version} <a class="button small" href=${downloadOf(url)} download><${Icon} name="download" size=${12} /> Download</a></figcaption></figure>`;
 }
 
 /** What is taken out, by reason: how many, how much; each to be heard and taken back. */
