@@ -63,9 +63,9 @@ export class CutDeck {
     if (this.playing || !this.#keeps.length) return;
     if (this.#offset >= this.#endS - 0.01) this.#offset = 0;
     this.#began = this.context.currentTime + START_IN_S;
+    this.#show(true); // the element tells where it is from now on
     this.playing = true;
     if (this.buffer) this.#schedule();
-    this.#show(true);
     this.#watch();
   }
 
