@@ -1,11 +1,12 @@
 """Child processes: bounded in time and resources, and never outliving their caller.
 
 Every child gets a session of its own, so that its whole group can be killed, and ``setpriv`` asks
-the kernel to kill it when its caller dies, SIGKILL included. A caller that died before the kernel
-was asked is found by a shell, which then does not start the tool. (A ``preexec_fn`` could do both,
-but it runs Python between fork and exec, which deadlocks now and then where the caller has
-threads; the two execs cost about a millisecond and a half.) Only the child itself is covered by
-that, not children of its own: those end with the group, on a timeout or an error.
+the kernel to kill it when its caller dies, SIGKILL included, and to give it no more privileges than
+its caller has. A caller that died before the kernel was asked is found by a shell, which then does not
+start the tool; it sets the limits, too. (A ``preexec_fn`` could do all of it, but it runs Python
+between fork and exec, which deadlocks now and then where the caller has threads; a launcher of our own
+would save 2 ms of the 70 that ffmpeg takes to start, and want a compiler.) Only the child itself is
+covered by that, not children of its own: those end with the group, on a timeout or an error.
 
 A child whose ``Limits`` say so runs in a network namespace of its own, where there is not even a
 loopback address, on machines that allow it: as root, or with user namespaces. That costs 1 to 2 ms.
@@ -13,6 +14,7 @@ loopback address, on machines that allow it: as root, or with user namespaces. T
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import selectors
@@ -22,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,10 +35,12 @@ from shared.lazy_log import get_logger
 
 STDERR_TAIL_BYTES = 4096
 MAX_STDOUT_BYTES = 64 << 20
-_CHUNK_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 18
+_PIPE_BYTES = 1 << 20
+"""A pipe holds 64 KiB by itself, a hundredth of a picture: tool and caller would wait for each other."""
 _DISK_FULL = "No space left on device"
 _ISOLATE_TIMEOUT_S = 5.0
-_IF_CALLED_BY = '[ "$PPID" = "$0" ] && exec "$@"'
+_IF_CALLED_BY, _BEGIN = '[ "$PPID" = "$0" ]', 'exec "$@"'
 _REPEATED = "Last message repeated"
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 
@@ -75,17 +79,17 @@ class Limits:
     network: bool = True
     """``False``: none at all, where the system allows to take it away."""
 
-    def command(self) -> list[str]:
-        """The words that put these limits before another command."""
+    def set_by_shell(self) -> list[str]:
+        """A shell's commands that set them, for itself and what it becomes."""
         limits = {
-            "data": self.data_bytes,
-            "fsize": self.file_bytes,
+            "-d": self.data_bytes and self.data_bytes >> 10,
+            "-f": self.file_bytes and self.file_bytes >> 9,
             # Past the first SIGXCPU comes; SIGKILL, past the second, would look like one from outside.
-            "cpu": None if self.cpu_s is None else f"{self.cpu_s}:{self.cpu_s + _CPU_GRACE_S}",
-            "nofile": self.open_files,
+            "-S -t": self.cpu_s,
+            "-H -t": self.cpu_s and self.cpu_s + _CPU_GRACE_S,
+            "-n": self.open_files,
         }
-        words = [f"--{name}={value}" for name, value in limits.items() if value is not None]
-        return ["prlimit", *words] if words else []
+        return [f"ulimit {name} {value}" for name, value in limits.items() if value is not None]
 
 
 @dataclass
@@ -242,7 +246,7 @@ def started(
     limits = limits or Limits()
     apart = () if limits.network else without_network()
     process = subprocess.Popen(
-        [*apart, *tied_to_caller(), *limits.command(), program, *words[1:]],
+        [*apart, *tied_to_caller(limits), program, *words[1:]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -250,6 +254,8 @@ def started(
         pass_fds=pass_fds,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
+    assert process.stdout is not None
+    widen(process.stdout.fileno())
     child = Child(tool or Path(program).name, process, timeout_s, hide or {}, limits)
     try:
         yield child
@@ -282,17 +288,26 @@ def collect(child: Child) -> bytes:
     return bytes(output)
 
 
-def tied_to_caller() -> list[str]:
-    """The words that tie a command's life to its caller's: this process's, nobody else's.
+def tied_to_caller(limits: Limits | None = None) -> list[str]:
+    """The words that tie a command's life to its caller's, this process's, and limit what it may use.
 
-    Only Linux has such a tie. Raises ``MissingDependency`` where its tools are not installed.
+    Only Linux has such a tie. Raises ``MissingDependency`` where its tool is not installed.
     """
+    limited = (limits or Limits()).set_by_shell()
     if sys.platform != "linux":
-        return []
-    for tool in ("setpriv", "prlimit"):
-        if shutil.which(tool) is None:
-            raise MissingDependency(tool, None, "install the package util-linux")
-    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _IF_CALLED_BY, str(os.getpid())]
+        return ["sh", "-c", " && ".join([*limited, _BEGIN]), "sh"] if limited else []
+    if shutil.which("setpriv") is None:
+        raise MissingDependency("setpriv", None, "install the package util-linux")
+    begin = " && ".join([_IF_CALLED_BY, *limited, _BEGIN])
+    tied = ["setpriv", "--pdeathsig", "KILL", "--no-new-privs"]
+    return [*tied, "sh", "-c", begin, str(os.getpid())]
+
+
+def widen(pipe: int) -> None:
+    """Let a pipe, by either end, hold more than its 64 KiB, as far as this system lets one user."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.media.layouts import layout_words
+from shared.processes import widen
 
 Samples = NDArray[Any]
 """``(samples, channels)``, float32 or float64."""
@@ -40,6 +41,7 @@ def fed(blocks: Iterator[Samples]) -> Iterator[int]:
     Raises what went wrong in making them rather than what the child made of their lack.
     """
     read_fd, write_fd = os.pipe()
+    widen(write_fd)
     with ThreadPoolExecutor(1, "limit") as pool:
         feeding = pool.submit(_feed, blocks, write_fd)
         try:

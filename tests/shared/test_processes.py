@@ -76,6 +76,12 @@ def test_it_gets_no_more_processor_time() -> None:
     assert "SIGKILL" in caught.value.message or "SIGXCPU" in caught.value.message
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="setpriv is Linux's")
+def test_it_gets_no_more_privileges() -> None:
+    code = "print(open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0])"
+    assert tell(code, Limits()) == "1"
+
+
 def test_it_opens_no_more_files() -> None:
     code = "held = [open('/dev/null') for _ in range(100)]"
     assert tell(code, Limits(open_files=200)) == ""

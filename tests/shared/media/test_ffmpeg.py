@@ -84,7 +84,7 @@ def test_only_listed_demuxers_open_files(demuxer: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_tool_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    which = {"setpriv": "/usr/bin/setpriv", "prlimit": "/usr/bin/prlimit"}
+    which = {"setpriv": "/usr/bin/setpriv"}
     monkeypatch.setattr("shared.processes.shutil.which", which.get)
     with pytest.raises(MissingDependency) as caught:
         run(["-version"], timeout_s=60)
