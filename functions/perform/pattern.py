@@ -39,7 +39,7 @@ MAX_PATTERN_BYTES = 4_000_000
 SAMPLE_RATE_HZ = 48_000
 ROWS_IN_META = 64
 """Longer tables and logs stand in their JSON outputs, and the meta says how long they are."""
-_PACKAGES = ("numpy", "scipy", "pyloudnorm", "soundfile", "mido", "pillow")
+_PACKAGES = ("numpy", "scipy", "soundfile", "mido", "pillow")
 
 
 class PatternParams(StepParams):

@@ -27,16 +27,16 @@ class LoudnessParams(SoundParams):
 
 
 def backend() -> Backend:
-    """pyloudnorm's filters on what ffmpeg decodes; raises ``MissingDependency``."""
+    """Our meter, by scipy's filter, on what ffmpeg decodes; raises ``MissingDependency``."""
     return meter_backend("loudness-3")
 
 
 def meter_backend(revision: str) -> Backend:
     """The meter and the decoder, with the engine's revision; raises ``MissingDependency``."""
-    ffmpeg, pyloudnorm = require("ffmpeg"), version("pyloudnorm")
-    known = {"ffmpeg": dependency("ffmpeg"), "pyloudnorm": Dependency(True, pyloudnorm)}
-    named = f"{revision}+pyloudnorm-{pyloudnorm}+ffmpeg-{ffmpeg}"
-    return Backend("pyloudnorm", named, dependencies=known)
+    ffmpeg, scipy = require("ffmpeg"), version("scipy")
+    known = {"ffmpeg": dependency("ffmpeg"), "scipy": Dependency(True, scipy)}
+    named = f"{revision}+scipy-{scipy}+ffmpeg-{ffmpeg}"
+    return Backend("rushes_meter", named, dependencies=known)
 
 
 def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:

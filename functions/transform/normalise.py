@@ -136,7 +136,7 @@ class Normalised:
 
 
 def backend() -> Backend:
-    """pyloudnorm's filters, and a limiter of our own; raises ``MissingDependency``."""
+    """Our meter and a limiter of our own; raises ``MissingDependency``."""
     return meter_backend("normalise-4")
 
 

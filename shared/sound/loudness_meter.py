@@ -1,6 +1,6 @@
 """The one loudness meter: ITU-R BS.1770-4, EBU R 128, EBU Tech 3342.
 
-    K-weighting      pyloudnorm's filters, for any sample rate
+    K-weighting      the standard's two filters at any sample rate, as pyloudnorm designs them
     channels         weighed by their loudspeakers where a layout names them: 1.41 beside and behind
                      the listener (60 to 120 degrees), LFE not at all, all others, and those of an
                      unknown layout, 1 (BS.1770-4, tables 3 and 4; annex 3 for more than five)
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.media.layouts import LFE, channel_names
+from shared.sound.linear_filter import filtered
 from shared.sound.true_peak import PeakMeter
 
 if TYPE_CHECKING:
@@ -80,13 +81,9 @@ class LoudnessMeter:
 
     def add(self, audio: Audio) -> NDArray[np.float64]:
         """Measure the next piece; returns its K-weighted energy, sample by sample: ``(samples,)``."""
-        from scipy.signal import lfilter
-
         weighted = np.asarray(_wide(audio), np.float64)
-        for index, (numerator, denominator) in enumerate(self._filters):
-            weighted, self._states[index] = lfilter(
-                numerator, denominator, weighted, axis=0, zi=self._states[index]
-            )
+        for index, (b, a) in enumerate(self._filters):
+            weighted, self._states[index] = filtered(b, a, weighted, self._states[index])
         energy = np.asarray((weighted**2) @ self._weights)
         self._collect(energy)
         return energy
@@ -218,12 +215,31 @@ def _lufs_energy(lufs: float) -> float:
 
 
 def _k_weighting(sample_rate: int) -> Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The two filters of the K-weighting, as pyloudnorm designs them for any sample rate."""
-    from pyloudnorm import IIRfilter
+    """The two filters of the K-weighting, numerator and denominator: a high shelf, a high pass.
 
-    shelf = IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, sample_rate, "high_shelf")
-    high_pass = IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass")
-    return [(one.b, one.a) for one in (shelf, high_pass)]
+    Their frequencies and widths are pyloudnorm's, the equations those of Bristow-Johnson's cookbook.
+    """
+    amplitude = 10.0 ** (4.0 / 40.0)
+    more, less = amplitude + 1, amplitude - 1
+    cos, alpha = _turned(1500.0, 1 / np.sqrt(2), sample_rate)
+    bend = 2 * np.sqrt(amplitude) * alpha
+    shelf = (
+        amplitude
+        * np.array([more + less * cos + bend, -2 * (less + more * cos), more + less * cos - bend]),
+        np.array([more - less * cos + bend, 2 * (less - more * cos), more - less * cos - bend]),
+    )
+    cos, alpha = _turned(38.0, 0.5, sample_rate)
+    high_pass = (
+        (1 + cos) / 2 * np.array([1.0, -2.0, 1.0]),
+        np.array([1 + alpha, -2 * cos, 1 - alpha]),
+    )
+    return [(b / a[0], a / a[0]) for b, a in (shelf, high_pass)]
+
+
+def _turned(frequency_hz: float, q: float, sample_rate: int) -> tuple[float, float]:
+    """The cosine of the frequency's angle, and the cookbook's alpha."""
+    angle = 2.0 * np.pi * (frequency_hz / sample_rate)
+    return float(np.cos(angle)), float(np.sin(angle) / (2.0 * q))
 
 
 def _wide(audio: Audio) -> Audio:

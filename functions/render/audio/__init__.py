@@ -29,7 +29,7 @@ from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
 REVISION = "mix-5"
-_PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pyloudnorm")
+_PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 
 def backend() -> Backend:

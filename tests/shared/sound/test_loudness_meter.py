@@ -11,8 +11,14 @@ import pyloudnorm
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
-from shared.sound.loudness_meter import FullMeter, channel_weights, integrated_lufs
+from shared.sound.loudness_meter import (
+    FullMeter,
+    LoudnessMeter,
+    channel_weights,
+    integrated_lufs,
+)
 
 RATE = 48_000
 
@@ -49,6 +55,16 @@ def test_layouts_as_ffmpeg_has_them(layout: str, tmp_path: Path) -> None:
     ).stderr
     expected = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1])
     assert integrated_lufs(sound, RATE, layout) == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
+def test_the_filters_are_pyloudnorm_s(rate: int) -> None:
+    sound = noise(1, 2)
+    expected = sound
+    for one in pyloudnorm.Meter(rate)._filters.values():
+        expected = lfilter(one.b, one.a, expected, axis=0)
+    energy = LoudnessMeter(rate, 2).add(sound)
+    np.testing.assert_allclose(energy, np.square(expected).sum(axis=1), rtol=1e-12)
 
 
 def test_an_lfe_counts_only_where_it_is_no_lfe() -> None:
