@@ -125,12 +125,17 @@ def cost(work: Work, source: Path, *, numba_cache: Path) -> Cost:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(numba_cache)}
     with tempfile.TemporaryDirectory() as folder:
         command = [work.python, "-c", work.script, str(source), folder, work.what]
-        ran = subprocess.run(
-            [sys.executable, "-c", _MEASURED, *command],
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
+        return cost_of(command, environment)
+
+
+def cost_of(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Of a command and all that it starts."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     return Cost(*json.loads(ran.stdout))
 
 
