@@ -18,7 +18,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -109,9 +109,15 @@ class _Writing:
     results: Results
     folder: Path
     known: Known
-    _archives: dict[str, Any] = field(default_factory=dict)
+    _archives: dict[str, zipfile.ZipFile] = field(default_factory=dict)
+    """By key: each is opened once, not for each of its hundreds of members."""
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def bring_up_to_date(self) -> Left:
+        with self._open:
+            return self._brought_up_to_date()
+
+    def _brought_up_to_date(self) -> Left:
         wanted = {entry.path: entry for entry in self.results.entries}
         kept = {path for path in (*wanted, *self.results.texts) if not self._may_write(path)}
         coming: Known = {path: None for path in (*wanted, *self.results.texts) if path not in kept}
@@ -148,13 +154,20 @@ class _Writing:
         if left and left[0] == entry.sha256 and target.is_file():
             return left
         target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.member is not None:
+            with self._archive(entry.key).open(entry.member) as member:
+                _replace(target, lambda file: shutil.copyfileobj(member, file))
+            return [entry.sha256, *_state(target)]
         with opened(self.home, entry.key) as source:
-            if entry.member is not None:
-                with zipfile.ZipFile(source) as archive, archive.open(entry.member) as member:
-                    _replace(target, lambda file: shutil.copyfileobj(member, file))
-            elif not self._shared(entry, source, target):
+            if not self._shared(entry, source, target):
                 _replace(target, lambda file: shutil.copyfileobj(source, file))
         return [entry.sha256, *_state(target)]
+
+    def _archive(self, key: str) -> zipfile.ZipFile:
+        if key not in self._archives:
+            source = self._open.enter_context(opened(self.home, key))
+            self._archives[key] = self._open.enter_context(zipfile.ZipFile(source))
+        return self._archives[key]
 
     def _shared(self, entry: Entry, source: BinaryIO, target: Path) -> bool:
         """Clone or link what is large and not there to be edited; ``False`` where it must be copied."""
