@@ -94,6 +94,8 @@ class Settings(BaseModel):
     """The folder with model weights, each in a folder of its name; beside it the hub's cache counts."""
     whisper_compute: Literal["int8", "float32"] | None = None
     """The numbers that Whisper computes with; ``None``: int8 on a CPU, float16 on a GPU."""
+    whisper_threads: int | None = Field(None, ge=1)
+    """Of one Whisper on a CPU; ``None``: one a core."""
     semantic_backend: Literal["whisper_librosa", "stub"] = Field(
         "whisper_librosa", validation_alias="AUDIO_SEMANTIC_BACKEND"
     )

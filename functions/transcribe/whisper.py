@@ -115,14 +115,14 @@ def compute_type(device: str) -> str:
 
 def load_model(folder: Path, device: str) -> WhisperModel:
     """The model, ready to transcribe. Raises ``BackendFailed`` for weights that don't load."""
-    return _loaded(folder, device, compute_type(device))
+    return _loaded(folder, device, compute_type(device), settings().whisper_threads or 0)
 
 
 @lru_cache(maxsize=2)
-def _loaded(folder: Path, device: str, compute: str) -> WhisperModel:
+def _loaded(folder: Path, device: str, compute: str, threads: int) -> WhisperModel:
     from faster_whisper import WhisperModel
 
     try:
-        return WhisperModel(str(folder), device=device, compute_type=compute)
+        return WhisperModel(str(folder), device, compute_type=compute, cpu_threads=threads)
     except (RuntimeError, ValueError, OSError) as error:
         raise BackendFailed("whisper", f"its weights cannot be used: {error}") from None

@@ -61,7 +61,7 @@ def process(
     check_wishes(desk.home, names or (), params)
     if out is not None:
         check_writable(out)
-    with WorkerPool(desk.settings, at_first=1) as pool:
+    with WorkerPool(desk.settings, at_first=1, recordings=len(files)) as pool:
         started = {file: _begin(desk, file, names, params) for file in files}
         run_ids = [begun for begun in started.values() if isinstance(begun, str)]
         watch_until_finished(desk, pool, run_ids)

@@ -29,7 +29,7 @@ def reprocess_stale(
     states: Counter[str] = Counter()
     if not dry_run:
         local = desk.settings.home == "embedded"
-        with WorkerPool(desk.settings) if local else nullcontext() as pool:
+        with WorkerPool(desk.settings, recordings=in_flight) if local else nullcontext() as pool:
             for survey in surveys:
                 states += _back_fill(desk, survey, in_flight, pool)
     impact = _impact(surveys)

@@ -102,12 +102,19 @@ class WorkerPool:
     """Worker processes that are replaced when they die and gone when the pool is.
 
     ``at_first``: so many to begin with, for who calls ``grow`` once there is work for more; ``None``: all.
+    ``recordings``: so many are worked on at once; their Whispers share the cores instead of each taking all.
     """
 
-    def __init__(self, config: Settings, *, at_first: int | None = None) -> None:
-        self._environment = {**os.environ, **worker_environment(config)}
+    def __init__(
+        self, config: Settings, *, at_first: int | None = None, recordings: int = 1
+    ) -> None:
+        cores = os.cpu_count() or 1
         self._log = config.data / "worker.log"
-        self._count = config.workers or os.cpu_count() or 1
+        self._count = config.workers or cores
+        at_once = min(self._count, recordings)
+        if config.whisper_threads is None and at_once > 1:
+            config = config.model_copy(update={"whisper_threads": max(1, cores // at_once)})
+        self._environment = {**os.environ, **worker_environment(config)}
         self._at_first = min(self._count, at_first or self._count)
         self._processes: list[subprocess.Popen[bytes]] = []
 

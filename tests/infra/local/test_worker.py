@@ -62,6 +62,19 @@ def test_a_pool_grows_to_its_size_and_no_further(tmp_path: Path) -> None:
         assert len(pool.process_ids()) == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+@pytest.mark.parametrize(("recordings", "threads"), [(1, None), (2, "2"), (9, "1")])
+def test_whispers_that_run_at_once_share_the_cores(
+    recordings: int, threads: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    with WorkerPool(Settings(data=tmp_path), at_first=1, recordings=recordings) as pool:
+        (worker,) = pool.process_ids()
+        variables = Path(f"/proc/{worker}/environ").read_bytes().decode().split("\0")
+    told = dict(line.split("=", 1) for line in variables if line)
+    assert told.get("RUSHES_WHISPER_THREADS") == threads
+
+
 @pytest.mark.heavy
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     script = (
