@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.spoken_word import SpokenWord
+from shared.media.mapped import let_go
 from shared.media.vad import RATE_HZ
 
 Floats = NDArray[np.float32]
@@ -56,6 +57,7 @@ def to_edges(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
     made: list[SpokenWord] = []
     for stretch in _stretches(words):
         made += _refined(voice, stretch)
+        let_go(voice)
     return made
 
 

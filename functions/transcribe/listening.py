@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.step_engine import Job
 from shared.media.decode import audio_blocks
+from shared.media.mapped import mapped
 from shared.media.vad import RATE_HZ
 
 Floats = NDArray[np.float32]
@@ -59,11 +59,5 @@ def listen_to_voices(
             if until_ms is not None and blocks.frames >= expected:
                 break
     return Voices(
-        round(1000 * blocks.frames / RATE_HZ), [_mapped(path) for path in paths], blocks.damage
+        round(1000 * blocks.frames / RATE_HZ), [mapped(path) for path in paths], blocks.damage
     )
-
-
-def _mapped(path: Path) -> Floats:
-    if not path.stat().st_size:
-        return np.zeros(0, np.float32)
-    return np.memmap(path, dtype="<f4", mode="r")

@@ -21,6 +21,7 @@ from functions.transcribe.windows import LEAD_MS, Part, begun, pack, samples_of
 from functions.transcribe.word_times import Raw, Timing, marked, with_times
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
+from shared.media.mapped import let_go
 from shared.sound.speech import Voiced
 
 if TYPE_CHECKING:
@@ -131,9 +132,10 @@ class Recogniser:
         ]
         done, count = 0, sum(map(len, windows))
         words: list[tuple[SpokenWord, ...]] = []
-        for own in windows:
+        for voice, own in zip(voices, windows, strict=True):
             for window in own:
                 self._look(voices, window)
+                let_go(voice)
                 done += 1
                 progress(done / count)
             words.append(tuple(self._found.words))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import MissingDependency
+from shared.media.mapped import let_go
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 512
@@ -62,8 +63,8 @@ def speech_probabilities(
     for first in range(0, frames, _CHUNK_FRAMES):
         last = min(first + _CHUNK_FRAMES, frames)
         begin = max(0, first - _WARM_UP_FRAMES)
-        piece = np.asarray(samples[begin * FRAME_SAMPLES : last * FRAME_SAMPLES], np.float32)
-        told = prepared(piece)
+        told = prepared(samples[begin * FRAME_SAMPLES : last * FRAME_SAMPLES])
+        let_go(samples)
         heard_before = told[: _COLD_FRAMES * FRAME_SAMPLES] if first == 0 else told[:0]
         known = _network()(np.concatenate([heard_before, told])).ravel()
         found[first:last] = known[len(heard_before) // FRAME_SAMPLES :][first - begin :]

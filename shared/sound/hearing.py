@@ -13,6 +13,7 @@ from shared.contracts.asset import HeardSound
 from shared.contracts.step_engine import Job
 from shared.media.decode import AudioBlocks, audio_blocks
 from shared.media.layouts import even_mono
+from shared.media.mapped import mapped
 from shared.media.vad import RATE_HZ
 from shared.sound.attacks import STEPS_PER_S
 from shared.sound.levels import BINS_PER_S, Levels
@@ -101,11 +102,11 @@ class _Meters:
         energy, lows, highs = (bins.finish() for bins in (self._energy, self._lows, self._highs))
         return Heard(
             levels=Levels(duration_ms, energy.astype(np.float64), lufs),
-            voice=_mapped(self._voice),
+            voice=mapped(self._voice),
             features=features,
             tracks=self._onsets.finish(),
             outline=np.stack([lows, highs]).astype(np.float32),
-            slope=_mapped(self._slopes),
+            slope=mapped(self._slopes),
             damage=damage,
         )
 
@@ -124,12 +125,6 @@ class _Meters:
         """To one channel, as ``shared.media.streams`` chose; a broken file's numbers kept in bounds."""
         block = np.clip(block, -LOUDEST, LOUDEST)
         return np.asarray(block @ self._to_mono.astype(np.float32))
-
-
-def _mapped(path: Path) -> Floats:
-    if not path.stat().st_size:
-        return np.zeros(0, np.float32)
-    return np.memmap(path, dtype="<f4", mode="r")
 
 
 class _Resampler:
