@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from shared.media.ffmpeg import Completed, run
 from shared.media.frames import PictureFormat
+from shared.processes import widen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,6 +172,7 @@ class PictureWriter:
         self._written = written
         self._pool = ThreadPoolExecutor(1)
         self._read_fd, self._write_fd = os.pipe()
+        widen(self._write_fd)
         self._future: Future[Completed] | None = None
 
     def __enter__(self) -> Self:
