@@ -6,6 +6,7 @@ ends in the sound of another.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,6 +19,8 @@ from functions.render.cut.cutting_plan import Stretch
 from shared.media.ffmpeg import run, timeout_for
 from shared.media.stretch import stretch_filters, timed
 
+_FASTEST_TEMPO = 4.0
+"""At more than this Rubber Band's answers wander by tens of milliseconds."""
 _AROUND_S = 0.05
 """So much of what is around a stretch goes in with it on either side, as long as it lasts then."""
 
@@ -65,7 +68,10 @@ class Gathered:
         raw = ["-f", "f32le", "-ar", f"{self.sample_rate_hz}", "-ac", f"{self.channels}"]
         source = ["-protocol_whitelist", "file", *raw, "-i", f"file:{self._unsped.absolute()}"]
         rate = self.sample_rate_hz
-        filters = stretch_filters(self.speed, 0.0, "high", rate, preserve_formants=False)
+        filters = ",".join(
+            stretch_filters(tempo, 0.0, "high", rate, preserve_formants=False)
+            for tempo in in_turn(self.speed)
+        )
         frames = round(self._frames / self.speed)
         chain = f"aformat=sample_fmts=fltp,{timed(filters, self.speed, rate, frames)}"
         duration_ms = round(1000 * self._frames / rate)
@@ -85,3 +91,9 @@ class Gathered:
     def close(self) -> None:
         """Remove what was made."""
         self._sped.unlink()
+
+
+def in_turn(speed: float) -> list[float]:
+    """Equal tempi, none above ``_FASTEST_TEMPO``, that make this speed one after the other."""
+    count = max(1, math.ceil(math.log(speed, _FASTEST_TEMPO) - 1e-9))
+    return [speed ** (1 / count)] * count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,34 @@ def test_pictures_of_an_uneven_frame_rate_are_those_that_the_map_says(tmp_path: 
     for at_ms, shown in numbers(output.path):
         then_ms = whole.to_old_ms(at_ms + 0.5)
         assert shown == max(number for began_ms, number in was if began_ms <= then_ms)
+
+
+TRIMMED = ("-ss", "2.3", "-i", "{}", "-c", "copy")
+LATE = ("-i", "{}", "-itsoffset", "0.73", "-i", "{}", "-map", "0:v", "-map", "1:a", "-c", "copy")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("words", "suffix"), [(TRIMMED, "mp4"), (LATE, "mkv")])
+def test_a_recording_with_an_edit_list_or_late_sound_stays_together(
+    words: tuple[str, ...], suffix: str, tmp_path: Path
+) -> None:
+    whole = clock(tmp_path / "clock.mp4", 12, 25, "-strict", "-2", "-crf", "20", "-bf", "2")
+    source = tmp_path / f"source.{suffix}"
+    args = [word.format(whole) for word in words]
+    subprocess.run(["ffmpeg", "-v", "error", *args, "-strict", "-2", str(source)], check=True)
+    was, heard = numbers(source), clicks(source)
+    edits = edit_list(*irregular_cuts(9, 0.9), samples=9 * RATE)
+    output = rendered(tmp_path, source, edits)
+    places = time_map(edits)
+    for at_ms, shown in numbers(output.path):
+        then_ms = places.to_old_ms(at_ms + 20)
+        began_ms = min(
+            (ms for ms, number in was if number == shown), key=lambda ms: abs(ms - then_ms)
+        )
+        assert abs(began_ms + 20 - then_ms) <= 20.5 or _at_join(places.joins, at_ms, 40), at_ms
+    expected = [places.to_new(int(at)) for at in heard if _is_kept(places, int(at))]
+    assert len(expected) >= 4
+    assert np.abs(clicks(output.path)[:, None] - expected).min(axis=0).max() <= RATE / 1000
 
 
 @pytest.mark.heavy

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from functions.render.cut.crossfades import crossfade
 from functions.render.cut.cutting_plan import SEAM_MS, cutting
+from functions.render.cut.speeding import in_turn
 from shared.contracts.edit_list import Edit, ms_at
 from shared.editing.time_map import time_map
 from tests.functions.render.cutting import (
@@ -250,3 +251,10 @@ def test_cuts_in_a_reading_are_as_even_as_its_own_quiet_places(tmp_path: Path) -
     near = np.concatenate([np.diff(heard[at - 100 : at + 100, 0]) for at in made.plan.joins])
     beside = np.concatenate([np.diff(sound[at - 100 : at + 100, 0]) for at in quiet])
     assert np.abs(near).max() <= 1.1 * np.abs(beside).max()
+
+
+@given(st.floats(1.001, 20))
+def test_a_speed_is_reached_in_steps_that_are_no_faster_than_is_exact(speed: float) -> None:
+    tempi = in_turn(speed)
+    assert max(tempi) <= 4.0 + 1e-6 and np.prod(tempi) == pytest.approx(speed)
+    assert len(tempi) <= 3
