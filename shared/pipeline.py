@@ -25,6 +25,14 @@ _SEGMENT = ("start_ms", "end_ms", "score", "confidence")
 _PACK = ("outcomes", "min_quality_score", "members")
 _CUTS = ("rules", "duration_ms", "new_duration_ms", "edits", "removed_ms")
 _SEGMENT_SUMMARY = ("duration_ms", "segment_count")
+_SEMANTICS = (
+    *("semantic_version", "model_used", "include_beats", "include_speech_music"),
+    *("min_silence_ms", "loudness_window_ms", "speed_change_limit", "audio_semantic_cache_key"),
+)
+_LOOKED = ("model_used", "duration_ms", "frame_sample_interval_ms")
+_COVERED = (
+    *("summary_artifact_id", "summary_backend_version", "preset", "face_count", "frames_covered"),
+)
 _SOUND = ("preset_id", "dry_wet", "knob_values")
 _MIX = (
     *("bus_id", "roles", "gain_db", "export_preset", "limiter_thresh", "headroom"),
@@ -102,15 +110,7 @@ STEPS: tuple[Step, ...] = (
         path="/audio/semantic-timeline/analyze",
         takes="audio",
         produces=(
-            Kind(
-                "audio_semantic_timeline",
-                "Semantic timeline",
-                demands=(
-                    *("semantic_version", "model_used", "include_beats", "include_speech_music"),
-                    *("min_silence_ms", "loudness_window_ms", "speed_change_limit"),
-                    "audio_semantic_cache_key",
-                ),
-            ),
+            Kind("audio_semantic_timeline", "Semantic timeline", demands=_SEMANTICS),
             PREVIEW,
         ),
         needs={**_ACTIVITY, "transcribe.words": ("audio_words",)},
@@ -149,14 +149,7 @@ STEPS: tuple[Step, ...] = (
         path="/video/regions",
         takes="video",
         produces=(
-            Kind(
-                "video_region_summary",
-                "Faces, listed",
-                demands=(
-                    *("model_used", "duration_ms", "frame_sample_interval_ms"),
-                    "include_regions",
-                ),
-            ),
+            Kind("video_region_summary", "Faces, listed", demands=(*_LOOKED, "include_regions")),
             Kind("video_region_mask", "Face mask", demands=("track_id",), folder="regions"),
             PREVIEW,
         ),
@@ -168,11 +161,7 @@ STEPS: tuple[Step, ...] = (
         path="/video/visual-meta/analyze",
         takes="video",
         produces=(
-            Kind(
-                "visual_meta",
-                "Shots and motion",
-                demands=("model_used", "duration_ms", "frame_sample_interval_ms"),
-            ),
+            Kind("visual_meta", "Shots and motion", demands=_LOOKED),
             PREVIEW,
         ),
     ),
@@ -182,14 +171,7 @@ STEPS: tuple[Step, ...] = (
         path="/video/anonymise/faces",
         takes="video",
         produces=(
-            Kind(
-                "video_anonymised",
-                "Anonymised video",
-                demands=(
-                    *("summary_artifact_id", "summary_backend_version", "preset"),
-                    *("face_count", "frames_covered"),
-                ),
-            ),
+            Kind("video_anonymised", "Anonymised video", demands=_COVERED),
             Kind(
                 "video_coverage_report",
                 "Coverage report",
