@@ -9,7 +9,7 @@ picture of somebody, or nothing. Both are settled by the frames around them.
 from __future__ import annotations
 
 import math
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from functions.detect.shots import find_cuts
 from functions.detect.tracking import Sample, Track, Tracker
 from shared.contracts.asset import VideoStream
 from shared.contracts.step_engine import Job
-from shared.media.frames import VideoFrames, Wanted, first_video
+from shared.media.frames import Span, VideoFrames, Wanted, first_video
 from shared.media.sheets import thumbnail
 
 SHOWN = 8
@@ -34,6 +34,8 @@ _GLANCE_SIDE = 48.0
 """Pixels: faces so large are found at half the size, too."""
 _CUTS_PART, _FIRST_PART, _DONE_PART = 0.15, 0.8, 0.95
 """How much of the work is done after each pass, as progress counts it."""
+_AROUND_MS = 2000.0
+"""What lies so near to a stretch is looked at to judge its cuts."""
 _MOST_CROPS = 200
 """Of looks between samples."""
 
@@ -49,9 +51,14 @@ class Closeness:
     """Pixels of the pictures that are looked at."""
 
 
-def look_at(job: Job, close: Closeness, detector: FaceDetector | None) -> tuple[Seen, list[Track]]:
-    """All looks, and the tracks in order of appearance. Without a detector nothing is found."""
-    look = _Looking(job, close, detector)
+def look_at(
+    job: Job, close: Closeness, detector: FaceDetector | None, within_ms: Span = (None, None)
+) -> tuple[Seen, list[Track]]:
+    """All looks, and the tracks in order of appearance. Without a detector nothing is found.
+
+    ``within_ms``: in a stretch alone, whose frames are counted from its first.
+    """
+    look = _Looking(job, close, detector, within_ms)
     look.first_pass()
     tracks = look.seen.tracker.finish()
     spans = doubtful_spans(look.seen, tracks, look.size) if detector else []
@@ -70,7 +77,9 @@ def unsure(seen: Seen, stream: VideoStream) -> list[tuple[Sample, NDArray[np.flo
 class _Looking:
     """The passes over one recording."""
 
-    def __init__(self, job: Job, close: Closeness, detector: FaceDetector | None) -> None:
+    def __init__(
+        self, job: Job, close: Closeness, detector: FaceDetector | None, within_ms: Span
+    ) -> None:
         stream = first_video(job.media)
         shown = stream.shown_size
         scale = min(1.0, close.longest_side / max(shown))
@@ -82,6 +91,10 @@ class _Looking:
             Tracker(close.min_confidence, close.max_gap_ms),
             np.array(self.size, np.float64) / self.looked_at,
         )
+        self.within_ms = within_ms
+        self._from_ms = within_ms[0] or 0.0
+        until_ms = within_ms[1] or float(job.media.duration_ms or 1)
+        self._lasting_ms = max(1.0, until_ms - self._from_ms)
         self._best: dict[int, Place] = {}
         """By ``id`` of the track: where its best look so far is."""
 
@@ -89,36 +102,52 @@ class _Looking:
         """At the interval, at each shot's first and last frame, and where the picture changes."""
         seen, edges = self.seen, set[int]()
         if self.detector:
-            seen.cuts, ticks = find_cuts(self.job.source, self.job.media)
-            firsts = [cut for cut in seen.cuts if cut < len(ticks)]
-            edges = {ticks[at] for cut in firsts for at in (cut - 1, cut)} | set(ticks[-1:])
+            edges = self._find_cuts()
         self.job.progress(_CUTS_PART)
         wanted = Wanted(
             *self.looked_at,
             every_ms=self.close.interval_ms,
             at_changes=True,
             at_ticks=tuple(sorted(edges)),
+            within_ms=self.within_ms,
         )
-        duration_ms, last = max(1, self.job.media.duration_ms or 1), 0
+        last = 0
         with VideoFrames(self.job.source, self.job.media, wanted) as frames:
             for frame in frames:
                 picture, time_ms = self._picture(frame.data), frames.ms(frame.ticks)
                 boxes = self._found(picture, time_ms, at_edge=frame.ticks in edges)
                 self._add(Sample(frame.index, time_ms, boxes), last)
                 last = frame.index
-                self._keep_pictures(picture, time_ms / duration_ms)
-                part = min(1.0, max(0.0, time_ms) / duration_ms)
+                part = min(1.0, max(0.0, time_ms - self._from_ms) / self._lasting_ms)
+                self._keep_pictures(picture, part)
                 self.job.progress(_CUTS_PART + (_FIRST_PART - _CUTS_PART) * part)
             seen.ticks = list(frames.ticks)
             seen.times_ms = [frames.ms(ticks) for ticks in frames.ticks]
             seen.damage = frames.damage
+
+    def _find_cuts(self) -> set[int]:
+        """The stretch's cuts, judged by frames around it, too. Returns the times of frames beside cuts, and
+        of the recording's last one.
+        """
+        begin_ms, end_ms = self.within_ms
+        wide = (
+            None if begin_ms is None else begin_ms - _AROUND_MS,
+            None if end_ms is None else end_ms + _AROUND_MS,
+        )
+        cuts, ticks = find_cuts(self.job.source, self.job.media, wide)
+        clock = VideoFrames(self.job.source, self.job.media, Wanted(*self.looked_at))
+        first = 0 if begin_ms is None else bisect_left(ticks, clock.tick_at(begin_ms))
+        end = len(ticks) if end_ms is None else bisect_left(ticks, clock.tick_at(end_ms))
+        self.seen.cuts = [cut - first for cut in cuts if first <= cut <= end]
+        firsts = [cut for cut in cuts if cut < len(ticks)]
+        return {ticks[at] for cut in firsts for at in (cut - 1, cut)} | set(ticks[-1:])
 
     def between(self, spans: Sequence[tuple[int, int]]) -> None:
         """At every frame of these spans (first and last); then everything is tracked anew."""
         seen, detector = self.seen, self.detector
         known = {sample.frame: sample for sample in seen.tracker.samples}
         times = tuple((seen.ticks[first], seen.ticks[last]) for first, last in spans)
-        wanted = Wanted(*self.looked_at, every_ms=math.inf, spans=times)
+        wanted = Wanted(*self.looked_at, every_ms=math.inf, spans=times, within_ms=self.within_ms)
         with VideoFrames(self.job.source, self.job.media, wanted) as frames:
             for frame in frames:
                 if frame.index in known or detector is None:

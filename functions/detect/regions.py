@@ -11,6 +11,7 @@ frame is (see ``looking``). Between two detections of a track its box moves in a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -20,8 +21,9 @@ from pydantic import Field, field_validator, model_validator
 from functions.detect.centerface import MODEL, FaceDetector
 from functions.detect.looking import SHOWN, Closeness, look_at, unsure
 from functions.detect.seen import Seen
-from functions.detect.tracking import Sample, Track, interpolated
-from shared.contracts.asset import VideoStream
+from functions.detect.seen_parts import empty_seen, joined_seen, write_seen
+from functions.detect.tracking import Sample, Track, Tracker, interpolated
+from shared.contracts.asset import MediaInfo, VideoStream
 from shared.contracts.region_summary import (
     Gap,
     Origin,
@@ -34,19 +36,25 @@ from shared.contracts.region_summary import (
 from shared.contracts.step_engine import (
     Backend,
     Engine,
+    InputFile,
     Job,
     Output,
+    Part,
+    Parts,
     Result,
     StepParams,
     check_range,
+    even_parts,
 )
 from shared.errors import ValidationError
-from shared.media.frames import first_video
+from shared.media.frames import can_begin_at, first_video
 from shared.media.sheets import Mark, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 5
+REVISION = 6
+PART_MS, MOST_PARTS = 60_000, 128
+"""A minute of 25 pictures a second takes about as long on one core."""
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64
@@ -108,8 +116,43 @@ def backend() -> Backend:
 
 def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
     """Look, follow, write. Raises ``UnsupportedMedia`` where no picture can be decoded."""
-    detector = None if backend.stub else FaceDetector.load(params.detection_side)
-    seen, found = look_at(job, closeness(params), detector)
+    if split(job.media, job.inputs, params):
+        return PARTS.run(job, params, backend)
+    seen, found = look_at(job, closeness(params), _detector(params, backend))
+    return _result(job, params, backend, seen, found)
+
+
+def split(
+    media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: RegionsParams
+) -> list[Part]:
+    """Parts of a minute or more, where the picture can be decoded from there."""
+    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
+
+
+def look_at_part(job: Job, params: RegionsParams, backend: Backend, part: Part) -> Path:
+    """What is seen in one part."""
+    last = part.end_ms >= (job.media.duration_ms or 0)
+    within_ms = part.start_ms or None, None if last else part.end_ms
+    seen, _ = look_at(job, closeness(params), _detector(params, backend), within_ms)
+    path = job.workdir / "seen.npz"
+    write_seen(seen, path)
+    return path
+
+
+def join_parts(job: Job, params: RegionsParams, backend: Backend, files: Sequence[Path]) -> Result:
+    """Follow what was seen through the whole recording, and write."""
+    close = closeness(params)
+    seen = joined_seen(files, empty_seen(Tracker(close.min_confidence, close.max_gap_ms)), SHOWN)
+    return _result(job, params, backend, seen, seen.tracker.finish())
+
+
+def _detector(params: RegionsParams, backend: Backend) -> FaceDetector | None:
+    return None if backend.stub else FaceDetector.load(params.detection_side)
+
+
+def _result(
+    job: Job, params: RegionsParams, backend: Backend, seen: Seen, found: Sequence[Track]
+) -> Result:
     tracks = named(found)
     summary = summarise(job, params, seen, tracks, "stub" if backend.stub else MODEL)
     path = job.workdir / "regions.json"
@@ -300,4 +343,5 @@ def _clock(time_ms: float) -> str:
     return f"{time_ms / 1000:.2f} s"
 
 
-ENGINE = Engine(params=RegionsParams, backend=backend, run=run)
+PARTS = Parts(split, look_at_part, join_parts)
+ENGINE = Engine(params=RegionsParams, backend=backend, run=run, parts=PARTS)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.asset import MediaInfo
-from shared.media.frames import VideoFrames, Wanted
+from shared.media.frames import Span, VideoFrames, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +61,15 @@ class _Small:
     contrast: float
 
 
-def find_cuts(source: Path, media: MediaInfo) -> tuple[list[int], list[int]]:
-    """The first frame of each shot after the first, and the time of every frame in ticks, in one pass."""
+def find_cuts(
+    source: Path, media: MediaInfo, within_ms: Span = (None, None)
+) -> tuple[list[int], list[int]]:
+    """The first frame of each shot after the first, and the time of every frame in ticks, in one pass.
+
+    ``within_ms``: of a stretch alone, whose frames are counted from its first.
+    """
     detector = ShotDetector()
-    with VideoFrames(source, media, Wanted(*SIZE)) as frames:
+    with VideoFrames(source, media, Wanted(*SIZE, within_ms=within_ms)) as frames:
         for frame in frames:
             detector.process(frame.data.reshape(SIZE[1], SIZE[0], 3))
         return detector.finish(), frames.ticks

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -193,6 +194,13 @@ class Part:
     start_ms: int
     end_ms: int
     """Of the recording; what fails is told with it."""
+
+
+def even_parts(duration_ms: int, part_ms: int, most: int) -> list[Part]:
+    """Parts of about ``part_ms``, longer ones where there would be more than ``most``; none for one."""
+    count = min(most, round(duration_ms / part_ms))
+    borders_ms = [duration_ms * number // count for number in range(count + 1)] if count > 1 else []
+    return [Part(low, high) for low, high in pairwise(borders_ms)]
 
 
 class Split(Protocol):

@@ -231,13 +231,14 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
         *("-threads", threads, "-x264-params", _IN_STEP, *_color_tags(form)),
         *written.streams,
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
-        *_last_duration(written),
+        *last_duration(written),
         *("-flags:v", f"+bitexact{fields}", *scale, "-movflags", "+faststart", "-y"),
         written.path,
     ]
 
 
-def _last_duration(written: Written) -> list[str]:
+def last_duration(written: Written) -> list[str]:
+    """The words that let the last picture be shown until ``end_s``."""
     base, in_matroska = written.format.time_base, written.path.suffix == ".mkv"
     kept = base.numerator == 1 and (not in_matroska or (written.count and base.denominator == 1000))
     # ffmpeg 5.1 reckons in the encoder's time base here, with times in the container's.

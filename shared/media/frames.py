@@ -14,23 +14,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from shared.contracts.asset import MediaInfo, VideoStream
-from shared.errors import BackendFailed, TimedOut, UnsupportedMedia
+from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, started, timeout_for
 from shared.media.formats import COUNTED, RESTARTED, TIMED_FROM_ZERO
 from shared.media.looks import HDR_TAGS
+from shared.media.time_pipe import TimePipe
 from shared.processes import Child
 
 if TYPE_CHECKING:
@@ -46,9 +44,9 @@ _MOST_NUMBERS = 300
 """Longer lists of times would make ffmpeg's expression slow."""
 _SLOW = 10.0
 """Seconds of waiting for one of recording that decoding may take: 4K on a busy machine."""
-_TIME_WAIT_S = 60.0
+_LEAD_S = 1.0
+"""So much before a stretch is sought: streams are found by the order in which they are decoded."""
 _TAG = "rushes"
-_PRINTED = re.compile(rb"frame:\d+ +pts:(-?\d+) ")
 _NO_YUV = re.compile(r"[a0x2]*(rgb|bgr|gbr)|pal8|gray|ya|mono")
 """Names of pixel formats without luma, or with nothing else."""
 
@@ -138,6 +136,14 @@ class Frame:
     """The picture's bytes, plane after plane. The caller's own: nobody writes to them again."""
 
 
+Span = tuple[float | None, float | None]
+
+
+def can_begin_at(media: MediaInfo) -> bool:
+    """Can a stretch of the picture be decoded alone? Where there is an index, and times mean something."""
+    return media.container in TIMED_FROM_ZERO and bool(media.video) and not media.video[0].undated
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which pictures, and in which form."""
@@ -157,6 +163,9 @@ class Wanted:
     """Also all frames from the one time to the other, both included (the first 300 spans)."""
     as_seen: bool = True
     """Fields are joined, and HDR is mapped to an ordinary screen; otherwise both are left as they are."""
+    within_ms: Span = (None, None)
+    """Only the frames of a stretch, half open; ``None``: from the first one, to the last. Where
+    ``can_begin_at`` says so, what lies before is not decoded."""
     scaler: str = "area"
     """ffmpeg's name of the way to make pictures smaller."""
 
@@ -202,13 +211,17 @@ class VideoFrames:
         """Stop ffmpeg, if it still runs."""
         self._frames.close()
 
+    def tick_at(self, time_ms: float) -> int:
+        """The first tick that is not before a time in milliseconds."""
+        return math.ceil(Fraction(time_ms) / 1000 / self.format.time_base)
+
     def ms(self, ticks: int) -> float:
         """A presentation time in milliseconds, to the microsecond."""
         return round(float(ticks * self.format.time_base * 1000), 3)
 
     def _decode(self) -> Generator[Frame, None, None]:
         late = self._late_ticks
-        with _TimePipe(late) as every, _TimePipe(late) as chosen:
+        with TimePipe(late) as every, TimePipe(late) as chosen:
             args = self._arguments(every.fd, chosen.fd)
             timeout_s = timeout_for(self._media.duration_ms, realtime_factor=_SLOW)
             descriptors = (every.fd, chosen.fd)
@@ -220,7 +233,7 @@ class VideoFrames:
                 self.ticks += every.rest()
                 self._judge(child)
 
-    def _index_of(self, chosen: _TimePipe, every: _TimePipe, child: Child) -> int:
+    def _index_of(self, chosen: TimePipe, every: TimePipe, child: Child) -> int:
         """Read times up to the next picture's; its place among them is its number."""
         ticks = chosen.next_ticks()
         while ticks is not None and (at := every.next_ticks()) is not None:
@@ -246,17 +259,33 @@ class VideoFrames:
         return [
             # Orientation is the stream's as probed: ffmpeg would turn the first picture alone where an
             # SEI says it, and none by EXIF before its version 8.
-            *("-v", "error", *clock, "-noautorotate"),
+            *("-v", "error", *clock, *self._seeking(), "-noautorotate"),
             *input_args(self._path, self._media.container),
             *("-filter_complex", self._graph(every_fd, chosen_fd)),
             *("-map", "[picture]", *picture, "pipe:1"),
         ]
+
+    def _seeking(self) -> list[str]:
+        """To a key frame before what is wanted: what comes before that is cut off by the filters."""
+        begin_ms = self.wanted.within_ms[0]
+        if begin_ms is None or not can_begin_at(self._media):
+            return []
+        from_s = max(0.0, begin_ms / 1000 - _LEAD_S)
+        return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{from_s:.3f}"]
+
+    def _within(self) -> list[str]:
+        """The filter that leaves the stretch alone, and ends with it."""
+        edges = zip(("start_pts", "end_pts"), self.wanted.within_ms, strict=True)
+        late = self._late_ticks
+        cut = [f"{name}={self.tick_at(at) - late}" for name, at in edges if at is not None]
+        return [f"trim={':'.join(cut)}"] if cut else []
 
     def _graph(self, every_fd: int, chosen_fd: int) -> str:
         stream = first_video(self._media)
         base = f"{self.format.time_base.numerator}/{self.format.time_base.denominator}"
         filters = [
             f"settb={base}",
+            *self._within(),
             *_printing(every_fd),
             *_selection(self.wanted, self._late_ticks),
         ]
@@ -339,52 +368,3 @@ def _picture(child: Child, size_bytes: int) -> Bytes | None:
 
     picture = np.empty(size_bytes, np.uint8)
     return picture if child.read_into(picture.data) == size_bytes else None
-
-
-class _TimePipe:
-    """A pipe on which ffmpeg prints a line for each frame: ``frame:7    pts:3584    pts_time:0.28``."""
-
-    def __init__(self, late_ticks: int) -> None:
-        self._late_ticks = late_ticks
-        self._read_fd, self.fd = os.pipe()
-        self._queue: SimpleQueue[int | None] = SimpleQueue()
-        self._reader: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._reader is None:  # ffmpeg was not started
-            os.close(self.fd)
-            os.close(self._read_fd)
-        else:
-            self._reader.join()
-
-    def begin(self) -> None:
-        """Once ffmpeg has its end: close ours, and read. A full pipe would stop ffmpeg."""
-        os.close(self.fd)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with os.fdopen(self._read_fd, "rb") as lines:
-            for line in lines:
-                if found := _PRINTED.match(line):
-                    self._queue.put(int(found[1]) + self._late_ticks)
-        self._queue.put(None)
-
-    def next_ticks(self) -> int | None:
-        """The next time; ``None`` after the last. Raises ``TimedOut``."""
-        try:
-            return self._queue.get(timeout=_TIME_WAIT_S)
-        except Empty:
-            raise TimedOut("ffmpeg", _TIME_WAIT_S) from None
-
-    def rest(self) -> list[int]:
-        """All that are left."""
-        return list(iter(self.next_ticks, None))

@@ -1,0 +1,56 @@
+"""What a part of a rendering leaves for the join, in one file: its segment, and small pictures to show."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SEGMENT, _ABOUT = "segment.mp4", "about.json"
+
+
+@dataclass(frozen=True)
+class KeptSegment:
+    """A part that was rendered."""
+
+    segment: Path | None
+    """``None``: it has no frames, or nothing is rendered at all."""
+    ticks: Sequence[int] = ()
+    """When each of its frames is shown."""
+    shown: Mapping[int, NDArray[np.uint8]] | None = None
+    """Frame -> a small picture."""
+
+
+def write_kept(kept: KeptSegment, path: Path) -> None:
+    """Put it in one file."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_ABOUT, json.dumps({"ticks": list(kept.ticks)}))
+        if kept.segment is not None:
+            archive.write(kept.segment, _SEGMENT)
+        for frame, picture in (kept.shown or {}).items():
+            with archive.open(f"{frame}.npy", "w") as file:
+                np.save(file, picture, allow_pickle=False)
+
+
+def read_kept(path: Path, segment_path: Path) -> KeptSegment:
+    """Take it apart; its segment goes to ``segment_path``."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        ticks = json.loads(archive.read(_ABOUT))["ticks"]
+        segment = None
+        if _SEGMENT in names:
+            segment = segment_path
+            with archive.open(_SEGMENT) as coded, segment.open("wb") as file:
+                shutil.copyfileobj(coded, file)
+        shown = {}
+        for name in names:
+            if name.endswith(".npy"):
+                with archive.open(name) as file:
+                    shown[int(name.removesuffix(".npy"))] = np.load(file, allow_pickle=False)
+    return KeptSegment(segment, ticks, shown)

@@ -1,0 +1,80 @@
+"""A video rendered in segments has the frames, times, sound and covers of one rendered whole."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from functions.anonymise import faces
+from functions.detect import regions
+from shared.media.probe import probe
+from tests.functions import video
+from tests.functions.anonymise.test_faces import anonymised, ffmpeg
+from tests.functions.anonymise.test_recordings import INPUTS
+from tests.functions.in_parts import done_in_parts
+from tests.shared.media.test_frames import packet_times_ms
+
+SPLIT = [name for name, (extension, _) in INPUTS.items() if extension != "ts"]
+
+
+def decoded(path: Path) -> int:
+    """How many pictures can be decoded."""
+    words = ["-select_streams", "v", "-count_frames", "-show_entries", "stream=nb_read_frames"]
+    command = ["ffprobe", "-v", "error", *words, "-of", "csv=p=0", str(path)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout.split(b",")[0])
+
+
+def both(
+    source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, part_ms: int
+) -> tuple[Path, Path, int]:
+    """Whole, in segments, and in how many."""
+    found = video.run(regions.ENGINE, source, folder / "regions", **video.QUICK)
+    summary = found.as_input("video_region_summary")
+    whole = anonymised(source, summary, folder / "whole").of("video_anonymised")[0].path
+    monkeypatch.setattr(faces, "PART_MS", part_ms)
+    inputs = {faces.SUMMARY_STEP: [summary]}
+    result, count = done_in_parts(faces.ENGINE, source, folder / "parts", inputs)
+    return whole, result.outputs[0].path, count
+
+
+def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = video.shortened(tmp_path / "in.mp4", 1.5)
+    whole, joined, count = both(source, tmp_path, monkeypatch, 500)
+    assert count == 3
+    assert packet_times_ms(joined) == packet_times_ms(whole)
+    assert decoded(joined) == decoded(whole) == len(packet_times_ms(whole))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", SPLIT)
+def test_unusual_recordings_are_split_alike(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extension, words = INPUTS[name]
+    source = tmp_path / f"in.{extension}"
+    ffmpeg("-i", video.FACE_CLIP, "-t", "1.5", *words, source)
+    if name in ("one pixel", "one frame"):
+        media = probe(source)
+        assert faces.split(media, {}, faces.FacesParams()) == []
+        return
+    part_ms = 70 if name == "1,000 a second" else 500
+    whole, joined, count = both(source, tmp_path, monkeypatch, part_ms)
+    assert count > 1
+    assert packet_times_ms(joined) == packet_times_ms(whole)
+    assert decoded(joined) == decoded(whole)
+    before, after = probe(whole), probe(joined)
+    assert after.duration_ms == before.duration_ms
+    assert after.audio == before.audio
+    assert after.video == before.video
+
+
+def test_a_rendering_in_one_go_is_the_same_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = video.shortened(tmp_path / "in.mp4", 1.0)
+    _, joined, _ = both(source, tmp_path, monkeypatch, 500)
+    found = video.run(regions.ENGINE, source, tmp_path / "again", **video.QUICK)
+    alone = anonymised(source, found.as_input("video_region_summary"), tmp_path / "alone")
+    assert alone.of("video_anonymised")[0].path.read_bytes() == joined.read_bytes()

@@ -1,0 +1,32 @@
+"""An engine's parts, done one by one as by strangers, and joined: what ``run`` must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.step_engine import Engine, InputFile, Job, Result
+from shared.media.probe import probe
+
+
+def done_in_parts(
+    engine: Engine,
+    source: Path,
+    folder: Path,
+    inputs: Mapping[str, Sequence[InputFile]] | None = None,
+    **params: Any,
+) -> tuple[Result, int]:
+    """The result, and of how many parts; the last part is done first."""
+    asked, backend = engine.params(**params), engine.backend()
+    job = Job(source, probe(source), folder, lambda done: None, inputs or {})
+    assert engine.parts is not None
+    parts = engine.parts.split(job.media, job.inputs, asked)
+    files = {}
+    for number, part in reversed(list(enumerate(parts))):
+        workdir = folder / f"of_{number}"
+        workdir.mkdir(parents=True)
+        made = engine.parts.part(replace(job, workdir=workdir), asked, backend, part)
+        files[number] = made.rename(folder / f"kept_{number}")
+    return engine.parts.join(job, asked, backend, [files[n] for n in sorted(files)]), len(parts)
