@@ -45,8 +45,8 @@ from shared.media.frames import (
     first_video,
     picture_format,
 )
+from shared.media.picture_segments import Segment, join_segments
 from shared.media.remux import check_written, kept_sound, place_for
-from shared.media.segments import Segment, join_segments
 from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.media.stills import write_still
 

@@ -57,7 +57,7 @@ from shared.settings import settings
 from shared.sound.speech import Voiced, find_voiced
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v2"
+BACKEND_VERSION = "words_whisper_v3"
 STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""
@@ -147,7 +147,7 @@ def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) 
         recogniser = _recogniser(params, backend)
         within = (part.start_ms, part.end_ms)
         look = recogniser.look(heard.voices.samples, heard.voiced, told, within)
-    path.write_text(look.model_dump_json())
+    path.write_text(look.model_dump_json(exclude_unset=True))  # as it is said in the document
     return path
 
 
