@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from functions.anonymise.covered_video import Rendering
 from functions.anonymise.covers import Cover, Holds, cover_tracks, cover_unsure
 from functions.anonymise.face_params import FacesParams
 from functions.anonymise.kept_segments import KeptSegment, read_kept, write_kept
-from functions.anonymise.rendering import Rendering
 from shared.contracts.asset import MediaInfo
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step_engine import (
