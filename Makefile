@@ -54,7 +54,7 @@ chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emu
 formats: .venv/test tools-test ## Try every container, codec and oddity against other tools; writes docs/formats.md
 	$(BIN)/python -m tests.formats
 
-bench: .venv/test tools-test ## Measure against the bare tools; writes build/bench/*.json
+bench: .venv/test tools-test ## Measure against the bare tools and what was last kept; writes build/bench/*.json
 	$(BIN)/python -m tests.bench
 
 mutants: .venv/mutants tools-test ## Mutate the core, a seeded sample, and count what its tests notice

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from infra.command.delivered import Delivered, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from infra.command.profile import profile_lines, profile_of
 from infra.command.strain import Strain
 from infra.command.wishes import check_wishes
 from infra.local.worker import WorkerPool
@@ -47,6 +48,7 @@ _STYLE = {
 @click.option("--steps", help="Only these, and what they need: a,b")
 @click.option("--param", "pairs", multiple=True, metavar="STEP.NAME=VALUE", help="Set a param.")
 @click.option("--out", type=_FOLDER, help="Where to leave NAME.rushes/. [beside each recording]")
+@click.option("--profile", is_flag=True, help="Show where each step's time went.")
 @at_desk
 def process(
     desk: Desk,
@@ -54,6 +56,7 @@ def process(
     steps: str | None,
     pairs: tuple[str, ...],
     out: Path | None,
+    profile: bool,
 ) -> None:
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
     names = tuple(name.strip() for name in steps.split(",")) if steps else None
@@ -65,7 +68,7 @@ def process(
         started = {file: _begin(desk, file, names, params) for file in files}
         run_ids = [begun for begun in started.values() if isinstance(begun, str)]
         watch_until_finished(desk, pool, run_ids)
-    show_outcome(desk, started, with_folders=True, out=out)
+    show_outcome(desk, started, with_folders=True, out=out, profile=profile)
 
 
 def show_outcome(
@@ -74,10 +77,12 @@ def show_outcome(
     *,
     with_folders: bool = False,
     out: Path | None = None,
+    profile: bool = False,
 ) -> None:
     """Show what came out of each run (or why it never began); exits with 1 if anything failed.
 
     ``with_folders``: leave each recording's results folder, in ``out`` or beside the recording.
+    ``profile``: tell where each step's time went.
     """
     runs: list[dict[str, Any]] = []
     told: list[str] = []
@@ -88,6 +93,10 @@ def show_outcome(
         results = Delivered(desk, run, file, out) if wanted else None
         runs.append({**run, **(results.content if results else {})})
         told += _run_lines(run, results)
+        if profile and run["run_id"]:
+            spent = profile_of(desk, run["run_id"])
+            runs[-1]["spent_s"] = spent
+            told += profile_lines(spent)
         failed = failed or _failed(run) or (results is not None and results.failed)
     desk.show({"runs": runs}, lambda: "\n".join(told))
     if failed:

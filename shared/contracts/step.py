@@ -125,6 +125,10 @@ class StepRecord(BaseModel):
     """So many parts it was split into; 0: none."""
     parts_done: int = 0
 
+    spent_s: Mapping[str, float] | None = None
+    """Where the time went, in seconds: `queue`, `claim`, `fetch`, `engine`, `store`, `settle`. No result
+    depends on it."""
+
     def settled(self, state: StepState, **changes: Any) -> Self:
         """A copy in ``state``, its progress complete."""
         return self.model_copy(update={"state": state, "progress": 1.0, **changes})

@@ -15,6 +15,7 @@ from shared.homes.home import Home
 from shared.lazy_log import get_logger
 from shared.steps.burying import BURIED, bury
 from shared.watch.log import message_context
+from shared.watch.spent import counting
 from shared.watch.trace import consuming
 
 log = get_logger()
@@ -28,7 +29,7 @@ def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
     What can never succeed, and what broke its handler time and again, is buried among the dead
     letters; until then an exception that is none of ours is raised.
     """
-    with message_context(message), consuming(message):
+    with message_context(message), consuming(message), counting(message):
         try:
             handle(message, home)
         except Transient as error:

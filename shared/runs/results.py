@@ -32,7 +32,7 @@ def publish_settled(
         "tenant_id": ctx.tenant_id,
         "env": ctx.env,
         "run_id": run_id,
-        **record.model_dump(mode="json"),
+        **record.model_dump(mode="json", exclude={"spent_s"}),
         "artifacts": [artifact.model_dump(mode="json", include=_TOLD) for artifact in made],
     }
     attributes = {

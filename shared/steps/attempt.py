@@ -55,6 +55,7 @@ from shared.steps.storing import (
 )
 from shared.watch import trace
 from shared.watch.log import bind
+from shared.watch.spent import spent_s
 
 log = get_logger()
 
@@ -354,7 +355,7 @@ class Attempt:
         made: list[Artifact] | None = None,
         **told: Any,
     ) -> Settled:
-        record = StepRecord(step=self.row.name).settled(state, **told)
+        record = StepRecord(step=self.row.name).settled(state, spent_s=spent_s(), **told)
         if claim is not None:
             record = record.model_copy(
                 update={

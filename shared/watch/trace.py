@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from shared.contracts.message import Message
 from shared.errors import RushesError
 from shared.settings import settings
+from shared.watch.spent import counted
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -70,11 +71,13 @@ def span(name: str) -> Iterator[None]:
     """One part of the work: ``claim``, ``fetch``, ``engine``, ``store``, ``settle``, ``publish``."""
     provider = _provider()
     if provider is None:
-        yield
+        with counted(name):
+            yield
         return
     from structlog.contextvars import bound_contextvars
 
     with (
+        counted(name),
         provider.get_tracer("rushes").start_as_current_span(
             name, record_exception=False, set_status_on_exception=False
         ) as current,

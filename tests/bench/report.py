@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 OUT = Path(__file__).parents[2] / "build" / "bench"
+KEPT = Path(__file__).with_name("kept")
+"""What was last committed, to compare with: `python -m tests.bench keep` puts the newest there."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,34 @@ class Row:
 
 
 def show(title: str, rows: Sequence[Row], *, ours: str = "rushes", bare: str = "bare") -> None:
-    """Print the table and write ``build/bench/<title>.json``."""
+    """Print the table beside the ratios last kept, and write ``build/bench/<title>.json``."""
+    before = _kept(title)
     table = Table(title=title, box=None, header_style="bold", title_justify="left")
-    for column in ("", ours, bare, "ratio", "aim"):
+    for column in ("", ours, bare, "ratio", "kept", "aim"):
         table.add_column(column, justify="left" if column in ("", "aim") else "right")
     for row in rows:
         values = (f"{value:.3g} {row.unit}" for value in (row.ours, row.bare))
-        table.add_row(row.what, *values, f"{row.ratio:.2f}", row.aim)
+        kept = f"{before[row.what]:.2f}" if row.what in before else "new"
+        table.add_row(row.what, *values, f"{row.ratio:.2f}", kept, row.aim)
     Console(width=120).print(table)
     OUT.mkdir(parents=True, exist_ok=True)
     content = [{**asdict(row), "ratio": round(row.ratio, 4)} for row in rows]
     (OUT / f"{title}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _kept(title: str) -> dict[str, float]:
+    """Row -> its ratio as last committed."""
+    path = KEPT / f"{title}.json"
+    if not path.exists():
+        return {}
+    return {row["what"]: row["ratio"] for row in json.loads(path.read_text())}
+
+
+def keep() -> None:
+    """Put what was measured last in the place of what is committed."""
+    KEPT.mkdir(exist_ok=True)
+    for path in sorted(OUT.glob("*.json")):
+        (KEPT / path.name).write_text(path.read_text())
 
 
 def median_s(work: Callable[[], object], *, times: int = 5) -> float:

@@ -1,0 +1,61 @@
+"""Where the time goes is told by a step's record, and by nothing that is cached or compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.message import Message
+from shared.homes.home import Home
+from shared.steps.step_records import load_records
+from shared.watch.spent import counted, counting, spent_s
+from tests.toy import CTX, Toy, embedded_home, install, run_file
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def home(tmp_path: Path, toy: Toy) -> Home:
+    return embedded_home(tmp_path / "home")
+
+
+def test_a_record_says_where_its_steps_time_went(home: Home, tmp_path: Path) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    spent = load_records(home.documents, CTX, run["run_id"])["toy.one"].spent_s
+    assert spent is not None and set(spent) == {
+        "queue",
+        "claim",
+        "fetch",
+        "engine",
+        "store",
+        "settle",
+    }
+    again = run_file(home, tmp_path, steps=("toy.one",))
+    cached = load_records(home.documents, CTX, again["run_id"])["toy.one"].spent_s
+    assert cached is not None and set(cached) == {"queue", "claim"}
+
+
+def test_nothing_that_is_kept_for_others_says_when(home: Home, tmp_path: Path) -> None:
+    home.bus.subscribe("results", "onlooker")
+    run_file(home, tmp_path, steps=("toy.one",))
+    told = [one.message.data for one in home.bus.pull(["onlooker"], limit=10)]
+    kept = [
+        document.text.encode()
+        for name in ("artifacts", "cache", "assets")
+        for document in home.documents.list(f"{CTX.document_prefix}{name}")
+    ]
+    assert told and kept and not any(b"spent_s" in text for text in (*told, *kept))
+
+
+def test_a_span_that_comes_twice_adds_up() -> None:
+    assert spent_s() is None
+    with counting(Message("1", b"", {}, published_at=None)):
+        for _ in range(2):
+            with counted("fetch"):
+                pass
+        assert set(spent_s() or {}) == {"fetch"}
+    assert spent_s() is None
