@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
+from shared.errors import NotFound
 from shared.homes.home import Home
 from shared.runs.results_folder import safe_name, stem_of
 from shared.steps.preparing import load_asset
-from shared.steps.storing import load_artifact
+from shared.steps.storing import artifact_path
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ def recording_file(home: Home, ctx: RequestContext, asset_id: str) -> StoredFile
 
 def artifact_file(home: Home, ctx: RequestContext, artifact_id: str) -> StoredFile:
     """Where the artifact's bytes are; raises ``NotFound``."""
-    artifact = load_artifact(home.documents, ctx, artifact_id)
-    stem = _stem(load_asset(home, ctx, artifact.asset_id))
-    own = safe_name(str(artifact.meta.get("name", artifact_id)).replace("_", " "))
-    name = stem if artifact.kind == "captions" else f"{stem} {own}"
-    name = f"{name}.{_extension(artifact.key)}"
-    return StoredFile(artifact.key, name, artifact.content_type, artifact.bytes, artifact.sha256)
+    document = home.documents.get(artifact_path(ctx, artifact_id))
+    if document is None:
+        raise NotFound("artifact", artifact_id)
+    artifact = document.data
+    stem = _stem(load_asset(home, ctx, artifact["asset_id"]))
+    own = safe_name(str(artifact["meta"].get("name", artifact_id)).replace("_", " "))
+    name = stem if artifact["kind"] == "captions" else f"{stem} {own}"
+    name = f"{name}.{_extension(artifact['key'])}"
+    return StoredFile(
+        artifact["key"], name, artifact["content_type"], artifact["bytes"], artifact["sha256"]
+    )
 
 
 def _stem(asset: Asset) -> str:
