@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.api.answers import answer
+from functions.api.answers import answer, etag_of, tagged
 from functions.api.identity import Caller
+from functions.api.media import saved_as
 from shared.contracts.context import RequestContext
 from shared.contracts.edit_list import EditList
 from shared.contracts.ids import NAME_PATTERN, Name
@@ -21,7 +23,10 @@ from shared.editing.list_versions import (
     read_version,
     undo,
 )
+from shared.errors import ValidationError
 from shared.homes.home import Home
+from shared.interchange.cut_exports import CutMedia, cut_to_edl, cut_to_fcpxml, edit_labels
+from shared.runs.results_folder import stem_of
 from shared.steps.preparing import load_asset
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -69,6 +74,20 @@ class EditListAnswer(BaseModel):
     edit_list: EditList
 
 
+_FORMS = {
+    "fcpxml": ("cut.fcpxml", "application/xml"),
+    "edl": ("cut.edl", "text/plain; charset=utf-8"),
+    "labels": ("labels.txt", "text/plain; charset=utf-8"),
+}
+"""What other programs read, without a library that this function lacks: how the file ends, and its type."""
+
+
+def _written(form: str, edits: EditList, media: CutMedia) -> bytes:
+    if form == "labels":
+        return edit_labels(edits).encode()
+    return (cut_to_fcpxml if form == "fcpxml" else cut_to_edl)(edits, media).encode()
+
+
 def routes(home: Home) -> APIRouter:
     """The endpoints of edit lists."""
     router = APIRouter(tags=["edit lists"])
@@ -99,6 +118,26 @@ def routes(home: Home) -> APIRouter:
     ) -> Response:
         """A version of the list."""
         return shown(request, ctx, load_list(home, ctx, edit_list_id), version)
+
+    def exported(
+        request: Request, ctx: Caller, edit_list_id: Id, version: Version = None
+    ) -> Response:
+        """A version of the list, for another program: its clips name the recording's file alone."""
+        kept = load_list(home, ctx, edit_list_id)
+        edits = read_version(home, ctx, kept, version)
+        if not edits.keeps:
+            raise ValidationError("edit_list", "leaves nothing of the recording")
+        asset = load_asset(home, ctx, kept.asset_id)
+        name = asset.sources[0].name if asset.sources else asset.asset_id
+        form = request.url.path.rsplit("/", 1)[-1]
+        text = _written(form, edits, CutMedia(name, f"file:///{quote(name)}", asset.media))
+        file = f"{stem_of(name)} {_FORMS[form][0]}"
+        headers = saved_as(file)
+        return tagged(request, text, etag_of(text), media_type=_FORMS[form][1], headers=headers)
+
+    for name in _FORMS:
+        path = f"/edit-lists/{{edit_list_id}}/{name}"
+        router.get(path, name=f"edit_list_{name}", response_class=Response)(exported)
 
     @router.patch("/edit-lists/{edit_list_id}")
     def change(request: Request, ctx: Caller, edit_list_id: Id, body: Change) -> Response:

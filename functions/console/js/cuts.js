@@ -16,6 +16,7 @@ import { joinsOf, keepsOf, toNewMs } from "./time-map.js";
 const AROUND_MS = 1300; // of a join, to hear it
 const EDGE_MS = 30;
 const MOST_TEXT = 2000;
+const FORMS = { fcpxml: "Final Cut, Resolve (FCPXML)", edl: "EDL", labels: "Audacity labels" };
 const REASONS = {
   silence: "Silences", filler: "Fillers", repeat: "Said twice", false_start: "False starts", breath: "Breaths", word: "Words", range: "Stretches",
   speaker: "Other speakers", phrase: "Other phrases", chapter: "Other chapters", privacy: "Privacy",
@@ -77,7 +78,9 @@ export function CutsPanel({ data, player }) {
       <button type="button" class="button" disabled=${!undo} onClick=${undo}>Undo</button>
       <button type="button" class="button" disabled=${!redo} onClick=${redo}>Redo</button>
       <span class="grow"></span>
-      ${kept && html`<a class="button" href=${downloadOf(`/artifacts/${kept.artifact_id}/content`)} download><${Icon} name="download" size=${14} /> List</a>
+      ${kept && html`<details class="menu"><summary class="button"><${Icon} name="download" size=${14} /> List</summary>
+          <ul><li><a href=${downloadOf(`/artifacts/${kept.artifact_id}/content`)} download>JSON</a></li>
+            ${Object.entries(FORMS).map(([form, words]) => html`<li key=${form}><a href=${`/edit-lists/${kept.edit_list_id}/${form}?version=${kept.version}`} download>${words}</a></li>`)}</ul></details>
         <button type="button" class="button primary" disabled=${working || saving || !keeps.length} onClick=${render}>${working === "render" ? "Rendering…" : "Render"}</button>`}
     </div>
     ${made && html`<${Made} one=${made} player=${player} />`}

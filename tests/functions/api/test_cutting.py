@@ -163,3 +163,21 @@ def test_erasing_the_recording_erases_its_lists(
     removed = desk.client.delete(f"/assets/{asset_id}").json()["removed"]
     assert (removed["edit_lists"], removed["artifacts"]) == (1, 2)
     assert desk.client.get("/edit-lists/art_list").status_code == 404
+
+
+def test_other_programs_get_a_version_in_their_own_words(
+    desk: Desk, kept: dict[str, Any], asset_id: str
+) -> None:
+    def read(form: str, version: str = "") -> Any:
+        return desk.client.get(f"/edit-lists/art_list/{form}{version}")
+
+    changed(desk, 1, take_back=[kept["edit_list"]["edits"][0]["edit_id"]])
+    name = desk.client.get(f"/assets/{asset_id}").json()["sources"][0]["name"]
+    for form, kind in (("fcpxml", "application/xml"), ("edl", "text/plain; charset=utf-8")):
+        answer = read(form)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+        assert name in answer.text and "cut." in answer.headers["content-disposition"]
+        assert answer.text != read(form, "?version=1").text
+    assert read("labels").text.count("\n") == 2 and "um" in read("labels").text
+    changed(desk, 2, add=[{"start_ms": 0, "end_ms": 1000}])
+    assert read("edl").status_code == 422, "nothing is left of it"
