@@ -1,7 +1,7 @@
 // Artifacts' JSON -> lanes of the time axis. A lane is `{id, title, form, color, items, note}`;
 // an item `{id, lane, startMs, endMs, label, title, score, artifact, facts}`, times in ms of the recording.
 
-import { decimal, length, percent, time } from "./format.js";
+import { count, decimal, length, percent, time } from "./format.js";
 
 const EVENT_COLORS = { speech: "speech", music: "music", silence: "silence", other: "other" };
 
@@ -69,8 +69,8 @@ const hitWords = (row, at) => [
 ];
 
 const loopWords = (row, at) => [
-  `${decimal(row.bpm)} BPM · ${row.bars} ${row.bars === 1 ? "bar" : "bars"}`,
-  `Loop ${at + 1}, ${row.bars} bars at ${decimal(row.bpm)} BPM`,
+  `${decimal(row.bpm)} BPM · ${count(row.bars, "bar")}`,
+  `Loop ${at + 1}, ${count(row.bars, "bar")} at ${decimal(row.bpm)} BPM`,
   [
     ["Tempo", `${decimal(row.bpm, 2)} BPM`],
     ["Bars", `${row.bars} × ${row.beats_per_bar ?? 4}/4`],
