@@ -78,9 +78,9 @@ def run(job: Job, params: CutParams, backend: Backend) -> Result:
 
 def edits_of(heard: Heard, params: CutParams) -> EditList:
     """The list that the rules make. Raises ``ValidationError`` where a rule names what is not there."""
-    found = _without_slivers(_by_rules(heard, params), heard.spoken.words)
+    found = list(_without_slivers(_by_rules(heard, params), heard.spoken.words))
     return edit_list_of(
-        _doubted(found, params.least_confidence),
+        _doubted(_discreet(found), params.least_confidence),
         heard.sound.length,
         heard.sound.sample_rate_hz,
         rules=_told(params),
@@ -154,6 +154,14 @@ def _without_slivers(edits: Iterable[Edit], words: Sequence[SpokenWord]) -> Iter
         yield made
 
 
+def _discreet(edits: Sequence[Edit]) -> Iterator[Edit]:
+    """The same, without the words of those in which something private is said."""
+    private = [edit for edit in edits if edit.reason == "privacy"]
+    for edit in edits:
+        told = any(one.start_ms < edit.end_ms and edit.start_ms < one.end_ms for one in private)
+        yield edit.model_copy(update={"text": None}) if told and edit.text else edit
+
+
 def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
     return [
         edit.model_copy(update={"taken_back": True}) if edit.confidence < least else edit
@@ -166,8 +174,26 @@ def _notices(params: CutParams, spoken: AudioWords, sound: Sound) -> Iterator[st
         yield "rules about words were not followed: nothing was transcribed"
     elif params.fillers and spoken.language not in FILLERS:
         yield f"no filler words are known of language {spoken.language}: only voice without a word"
+    if params.by_words and spoken.transcribed:
+        yield from _unsaid(params, spoken)
     if sound.damage is not None:
         yield f"not all of the sound could be decoded ({sound.damage})"
+
+
+def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
+    """What was asked for and nobody says, as it was heard."""
+    words = spoken.words
+    for name in ("filler_words", "drop_words"):
+        for text in getattr(params, name):
+            if not any(said_at(words, [text])):
+                yield f"{name}: nobody says {text!r}, as far as it was recognised"
+    hidden = params.privacy_words
+    unheard = [text for text in hidden if not any(said_at(words, [text], owned=True))]
+    if unheard:
+        yield (
+            f"privacy_words: {len(unheard)} of {len(hidden)} were not recognised anywhere: "
+            "whether they are said, only listening tells"
+        )
 
 
 def _told(params: CutParams) -> dict[str, Any]:
@@ -181,4 +207,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-1"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-2"), run)

@@ -14,7 +14,7 @@ from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import profile_named
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.detections import PhraseDetections, PhraseSegment
-from shared.contracts.edit_list import SILENCING, EditList
+from shared.contracts.edit_list import SILENCING, Edit, EditList
 from shared.contracts.region_summary import Gap, RegionSummary, RegionTrack
 from shared.contracts.semantic_timeline import SemanticBeat, SemanticEvent, SemanticTimeline
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch, text_of
@@ -48,10 +48,9 @@ def moved_stretch(both: TimeMap, start_ms: float, end_ms: float) -> tuple[float,
 def moved_words(edits: EditList, words: Sequence[SpokenWord]) -> tuple[SpokenWord, ...]:
     """The words of which at least half is kept; those that are silenced say ``HIDDEN``."""
     both = time_map(edits)
-    silenced = [
-        one for one in edits.standing if one.action in SILENCING and one.reason == "privacy"
-    ]
-    hidden = {at for edit in silenced for at, word in enumerate(words) if _middle_in(word, edit)}
+    hidden = {
+        at for edit in _private(edits) for at, word in enumerate(words) if _middle_in(word, edit)
+    }
     kept = [
         word.model_copy(update={"text": HIDDEN}) if at in hidden else word
         for at, word in enumerate(words)
@@ -129,7 +128,8 @@ def moved_beats(both: TimeMap, beats: Sequence[SemanticBeat]) -> tuple[SemanticB
 def moved_phrases(edits: EditList, phrases: PhraseDetections) -> PhraseDetections:
     """The phrases of which something is left, with the words that are."""
     both = time_map(edits)
-    segments = [moved for one in phrases.segments for moved in _moved_phrase(both, one)]
+    hidden = _private(edits)
+    segments = [moved for one in phrases.segments for moved in _moved_phrase(both, one, hidden)]
     speech_ms = sum(one.end_ms - one.start_ms for one in segments)
     return phrases.model_copy(
         update={
@@ -141,18 +141,26 @@ def moved_phrases(edits: EditList, phrases: PhraseDetections) -> PhraseDetection
     )
 
 
-def _moved_phrase(both: TimeMap, phrase: PhraseSegment) -> Iterator[PhraseSegment]:
+def _moved_phrase(
+    both: TimeMap, phrase: PhraseSegment, hidden: Sequence[Edit]
+) -> Iterator[PhraseSegment]:
     found = moved_stretch(both, phrase.start_ms, phrase.end_ms)
     if found is None:
         return
     words = tuple(
-        word.model_copy(update=dict(zip(("start_ms", "end_ms"), moved, strict=True)))
+        word.model_copy(
+            update={
+                "start_ms": moved[0],
+                "end_ms": moved[1],
+                "text": HIDDEN if any(_middle_in(word, one) for one in hidden) else word.text,
+            }
+        )
         for word in phrase.words
         if _share_kept(both, word) >= _LEAST_KEPT
         and (moved := moved_stretch(both, word.start_ms, word.end_ms))
     )
     left = {"start_ms": found[0], "end_ms": found[1], "words": words, "artifact": None}
-    if len(words) < len(phrase.words):
+    if [word.text for word in words] != [word.text for word in phrase.words]:
         left["transcript"] = " ".join(word.text for word in words) or None
     yield phrase.model_copy(update=left)
 
@@ -229,6 +237,11 @@ def _moved_rows(both: TimeMap, rows: Sequence[_Row]) -> Iterator[_Row]:
         if found is not None and round(found[0]) < round(found[1]):
             times = {"start_ms": round(found[0]), "end_ms": round(found[1])}
             yield row.model_copy(update=times)
+
+
+def _private(edits: EditList) -> list[Edit]:
+    """What is silenced for privacy."""
+    return [one for one in edits.standing if one.action in SILENCING and one.reason == "privacy"]
 
 
 def _share_kept(both: TimeMap, row: _Stretched) -> float:

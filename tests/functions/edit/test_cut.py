@@ -177,6 +177,21 @@ def test_private_words_are_covered_whole_and_written_nowhere(desk: Desk, tmp_pat
     assert result.outputs[0].meta["rules"]["privacy_words"] == 1
 
 
+def test_what_was_asked_for_and_is_not_said_is_told(desk: Desk) -> None:
+    word = desk.talk.words.words[4].text
+    edits = desk.cut(drop_words=["zebra", word], privacy_words=["Anna", word])
+    assert len(edits.notices) == 2
+    assert "nobody says 'zebra'" in edits.notices[0]
+    assert "1 of 2" in edits.notices[1] and "Anna" not in edits.notices[1]
+
+
+def test_no_edit_tells_a_private_word(desk: Desk) -> None:
+    word = desk.talk.words.words[4].text
+    edits = desk.cut(drop_words=[word], privacy_words=[word])
+    assert {edit.reason for edit in edits.edits} == {"word", "privacy"}
+    assert all(edit.text is None for edit in edits.edits)
+
+
 def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
     edits = desk.cut(fillers=True, least_confidence=1)
     assert edits.edits and not edits.standing and len(edits.keeps) == 1

@@ -130,6 +130,9 @@ def test_what_nobody_hears_nobody_reads() -> None:
     bleep = new_edit("bleep", "privacy", (word.start_ms - 20.0, word.end_ms + 20.0))
     moved = moved_transcript(edit_list_of([bleep], SAMPLES, RATE), TRANSCRIPT)
     assert moved.words[1].text == HIDDEN
+    phrase = moved_phrases(edit_list_of([bleep], SAMPLES, RATE), PHRASES).segments[0]
+    assert phrase.words[1].text == HIDDEN and HIDDEN in str(phrase.transcript)
+    assert word.text not in str(phrase.transcript).split()
     shown = " ".join(cue.text for cue in moved.cues)
     assert HIDDEN in shown and word.text not in shown
 
