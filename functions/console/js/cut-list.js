@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "./lib.js";
 import { toast, toastError } from "./toast.js";
 
 const KEPT_AFTER_MS = 800;
-const SAME_MS = 0.1; // the server moves times to samples
+const SAME_MS = 1; // the server moves times to samples
 
 /**
  * `{kept, edits, change, undo, redo, saving}`. `kept`: the version that the server has, or null; `edits`: as they
@@ -17,6 +17,7 @@ export function useCutList(artifact) {
   const [[past, at], setHistory] = useState([[[]], 0]);
   const [saving, setSaving] = useState(false);
   const back = useRef(new Set());
+  const sending = useRef(false);
   const edits = past[at];
   const now = useRef(edits);
   now.current = edits;
@@ -31,22 +32,23 @@ export function useCutList(artifact) {
   useEffect(() => {
     if (artifact) read();
   }, [artifact?.artifact_id]);
+  const send = (changes) => {
+    sending.current = true; // one at a time: the next change is of the version that this one makes
+    const body = { version: kept.version, ...changes };
+    return call(`/edit-lists/${kept.edit_list_id}`, { method: "PATCH", body }).finally(() => (sending.current = false)).then(setKept, (failure) => {
+      if (failure.status !== 409) return toastError(failure);
+      toast("Somebody else has changed the cuts, too: both are kept");
+      return read();
+    });
+  };
   useEffect(() => {
     if (!kept) return undefined;
     back.current = new Set(edits.filter((one) => one.edit_id && one.taken_back).map((one) => one.edit_id));
     const changes = changesOf(kept.edit_list.edits, edits);
-    if (!changes) return undefined;
-    setSaving(true);
-    const timer = setTimeout(
-      () =>
-        call(`/edit-lists/${kept.edit_list_id}`, { method: "PATCH", body: { version: kept.version, ...changes } }).then(setKept, (failure) => {
-          if (failure.status !== 409) return toastError(failure);
-          toast("Somebody else has changed the cuts: these are theirs");
-          return read();
-        }).finally(() => setSaving(false)),
-      KEPT_AFTER_MS,
-    );
-    return () => (clearTimeout(timer), setSaving(false));
+    setSaving(Boolean(changes));
+    if (!changes || sending.current) return undefined;
+    const timer = setTimeout(() => send(changes), KEPT_AFTER_MS);
+    return () => clearTimeout(timer);
   }, [kept, edits]);
   const change = (next) => setHistory([[...past.slice(0, at + 1), next], at + 1]);
   const undo = at > 0 ? () => setHistory([past, at - 1]) : null;

@@ -55,7 +55,7 @@ export function CutsPanel({ data, player }) {
     act("render", video ? "/video/render" : "/audio/render", { edit_list: kept.artifact_id }, "It is rendered");
   };
   const cutWords = ([first, last]) => {
-    const next = toggled(edits, words, first, last);
+    const next = toggled(edits, words, first, last, durationMs);
     change(next.edits);
     if (next.cut) deck.hear(left(next.edits), next.edits, words[first].start_ms);
   };
@@ -139,10 +139,10 @@ const paramsOf = ({ silences, silenceS, action, fillers, repeats, breaths }, byW
 });
 
 /** Cut these words, or, where all of them are cut already, take that back. */
-function toggled(edits, words, first, last) {
+function toggled(edits, words, first, last, durationMs) {
   const inside = (one) => one.reason === "word" && !one.taken_back && one.start_ms <= middle(words[first]) && middle(words[last]) <= one.end_ms;
   if (edits.some(inside)) return { edits: edits.map((one) => (inside(one) ? { ...one, taken_back: true } : one)), cut: false };
-  const made = wordCut(words, first, last);
+  const made = wordCut(words, first, last, durationMs);
   const others = edits.filter((one) => one.edit_id || one.start_ms < made.start_ms || one.end_ms > made.end_ms);
   return { edits: [...others, made].sort((a, b) => a.start_ms - b.start_ms), cut: true };
 }
@@ -156,11 +156,11 @@ function dropped(edits, words) {
 }
 
 /** From a little before the first word to as much before the next one: the pause before it stays. */
-function wordCut(words, first, last) {
+function wordCut(words, first, last, durationMs) {
   const before = words[first - 1]?.end_ms ?? 0;
   const next = words[last + 1];
   const start = words[first].start_ms - Math.min(EDGE_MS, Math.max(0, words[first].start_ms - before) / 2);
-  const end = next ? Math.max(words[last].end_ms, next.start_ms - Math.min(EDGE_MS, (next.start_ms - words[last].end_ms) / 2)) : words[last].end_ms;
+  const end = next ? Math.max(words[last].end_ms, next.start_ms - Math.min(EDGE_MS, (next.start_ms - words[last].end_ms) / 2)) : Math.min(words[last].end_ms, durationMs);
   const text = words.slice(first, last + 1).map((word) => word.text).join(" ").slice(0, MOST_TEXT);
   return { action: "cut", reason: "word", start_ms: start, end_ms: end, text, taken_back: false };
 }
