@@ -51,7 +51,7 @@ export async function lookAt(url, regions, onLook, signal) {
 
 /** Where a track is seen best: `[{time_ms, box}]`, the box in parts of the picture; apart from each other. */
 export function bestViews({ frames, width, height }, trackId, most = PICTURES) {
-  const seen = frames.flatMap((frame) => frame.regions.filter((one) => one.track_id === trackId && one.origin === "detected")
+  const seen = frames.flatMap((frame) => frame.regions.filter((one) => one.track_id === trackId && (one.origin ?? "detected") === "detected")
     .map((one) => ({ time_ms: frame.time_ms, confidence: one.confidence, box: { x: one.x / width, y: one.y / height, width: one.width / width, height: one.height / height } })));
   const parts = Math.min(most, seen.length);
   return Array.from({ length: parts }, (_, part) => seen
