@@ -1,6 +1,7 @@
 // What runs on every upload, how; who is told; which models and tools are there.
 
 import { call, get } from "./api.js";
+import { paramsOf } from "./description.js";
 import { ErrorBox } from "./error-box.js";
 import { bytes } from "./format.js";
 import { Icon } from "./icons.js";
@@ -27,10 +28,20 @@ export function SettingsPage() {
     const { steps: chosen, params } = { ...settings, ...changes };
     return call("/settings/pipeline", { method: "PUT", body: { steps: chosen, params } }).then((now) => (setSettings(now), toast("Saved")));
   };
-  const toggle = (step) => {
+  const toggle = async (row) => {
+    const { step } = row;
     const next = new Set(usual);
-    if (!next.delete(step)) next.add(step);
-    save({ steps: steps.map((row) => row.step).filter((one) => next.has(one)) }).catch(toastError);
+    if (!next.delete(step)) {
+      const missing = (await paramsOf(row.path).catch(() => [])).find((field) => field.default === "" && !settings.params[step]?.[field.name]);
+      if (missing) return setAsking({ ...row, missing: missing.name }); // it would fail on every upload
+      next.add(step);
+    }
+    return save({ steps: steps.map((row) => row.step).filter((one) => next.has(one)) }).catch(toastError);
+  };
+  const keep = ({ step, missing }, params) => {
+    if (missing && !params[missing]) throw new Error(`${missing.replaceAll("_", " ")} is needed`);
+    const chosen = missing ? { steps: steps.map((row) => row.step).filter((one) => usual.has(one) || one === step) } : {};
+    return save({ ...chosen, params: without(settings.params, step, params) });
   };
   return html`<div class="library settings">
     <header class="page-head"><a class="plain back" href="#/" aria-label="All recordings"><${Icon} name="back" /></a><h1>Settings</h1></header>
@@ -38,14 +49,14 @@ export function SettingsPage() {
       <div class="list-bar"><h2 id="on-upload" class="section">On every upload</h2><span class="grow"></span>
         <button type="button" class="button" disabled=${settings.steps === null} onClick=${() => save({ steps: null }).catch(toastError)}>As delivered</button></div>
       <ul class="rows">${steps.map((row) => html`<${StepSetting} key=${row.step} row=${row} on=${usual.has(row.step)} params=${settings.params[row.step] ?? {}}
-        onToggle=${() => toggle(row.step)} onSet=${() => setAsking(row)} />`)}</ul>
+        onToggle=${() => toggle(row)} onSet=${() => setAsking(row)} />`)}</ul>
       <p class="dim">What a chosen step needs runs as well. Recordings of up to ${bytes(settings.max_input_bytes)} are taken in; your operator can change that.</p>
     </section>
     <${Webhooks} />
     <${Models} />
     <${Health} />
     ${asking && html`<${ParamsForm} key=${asking.step} title=${stepTitle(asking.step)} path=${asking.path} first=${settings.params[asking.step] ?? {}} words="Save"
-      onClose=${() => setAsking(null)} onSend=${(params) => save({ params: without(settings.params, asking.step, params) })} />`}
+      onClose=${() => setAsking(null)} onSend=${(params) => keep(asking, params)} />`}
   </div>`;
 }
 
