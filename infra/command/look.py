@@ -190,6 +190,8 @@ def _tree(shown: Mapping[str, Any]) -> Tree:
 
     told = shown.get("cache_key") or shown.get("name") or ""
     root = Tree(f"[bold]{shown['kind']}[/bold] {shown['id']}  [dim]{escape(str(told))}[/dim]")
+    for part in shown.get("parts", ()):
+        root.add(f"[dim]part: {part['start_ms'] / 1000:g} to {part['end_ms'] / 1000:g} s[/dim]")
     for parent in shown["parents"]:
         root.add(_tree(parent))
     return root

@@ -163,9 +163,9 @@ def _board(runs: Iterable[tuple[Run, Mapping[str, StepRecord]]]) -> Table:
             bar = ProgressBar(total=1.0, completed=record.progress, width=24)
             running = record.state is StepState.RUNNING
             style = _STYLE[record.state]
-            shown_table.add_row(
-                run.source, title_of(name), f"[{style}]{record.state.value}", bar if running else ""
-            )
+            of_parts = f", {record.parts_done} of {record.parts} parts" if record.parts else ""
+            state = f"[{style}]{record.state.value}{of_parts if running else ''}"
+            shown_table.add_row(run.source, title_of(name), state, bar if running else "")
     return shown_table
 
 

@@ -16,6 +16,7 @@ from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, read_run, run_state
+from shared.steps.claims import load_claim
 from shared.steps.preparing import asset_path, load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
@@ -187,8 +188,17 @@ def lineage(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
         "kind": artifact.kind,
         "sha256": artifact.sha256,
         **{name: artifact.meta[name] for name in told},
+        **_parts_of(home, ctx, artifact),
         "parents": [_parent(home, ctx, parent) for parent in artifact.parents],
     }
+
+
+def _parts_of(home: Home, ctx: RequestContext, artifact: Artifact) -> dict[str, Any]:
+    """The parts in which it was made, if it was: where each begins and ends."""
+    claim = load_claim(home.documents, ctx, artifact.meta["cache_key"])
+    parts = claim.parts if claim is not None else ()
+    shown = [{"start_ms": one.start_ms, "end_ms": one.end_ms} for one in parts]
+    return {"parts": shown} if shown else {}
 
 
 def _parent(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:

@@ -20,12 +20,15 @@ const STATES = {
   failed: "failed",
 };
 
+/** Of a long recording: how many of the step's parts are done. */
+const ofParts = (step) => (step.parts ? `, ${step.parts_done} of ${step.parts} parts` : "");
+
 export const stateWords = (state) => STATES[state] ?? state;
 
 /** One pill a step; while it runs it fills up. */
 export function StepStrip({ steps }) {
   return html`<ul class="strip" aria-label="Steps">${steps.map((step) => {
-    const words = step.state === "running" ? `running, ${percent(step.progress)}` : stateWords(step.state);
+    const words = step.state === "running" ? `running, ${percent(step.progress)}${ofParts(step)}` : stateWords(step.state);
     const why = step.reason ? `: ${step.reason}` : "";
     return html`<li key=${step.step} class=${cx("pill", step.state)} data-step=${step.step} title=${`${stepTitle(step.step)}: ${words}${why}`}
       style=${{ "--p": step.state === "running" ? step.progress : 1 }}>

@@ -21,7 +21,7 @@ from shared.runs.erasing import erase_asset
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
-from shared.runs.views import list_assets, run_object
+from shared.runs.views import lineage, list_assets, run_object
 from shared.steps.verifying import verify_artifact
 from tests.toy import CTX, Toy, drain, embedded_home, handle_upload, run_file, states
 
@@ -86,6 +86,9 @@ def test_each_part_is_done_once_and_all_are_joined_once(
     run = run_file(home, tmp_path, **wishes())
     assert JOINED in content(run)
     assert toy.ran == {**{f"part {number}": 1 for number in range(5)}, LONG: 1}
+    (artifact,) = step_of(run)["artifacts"]
+    told = lineage(home, CTX, artifact["artifact_id"])["parts"]
+    assert told == [{"start_ms": 1000 * n, "end_ms": 1000 * n + 1000} for n in range(5)]
     assert (step_of(run)["parts"], step_of(run)["parts_done"]) == (5, 5)
     assert left(home) == []
 
