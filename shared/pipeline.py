@@ -102,7 +102,7 @@ STEPS: tuple[Step, ...] = (
             Kind("audio_words", "Words, listed", demands=("model_used", "language", "speakers")),
         ),
         needs=_ACTIVITY,
-        shares=("stream", "language", "speakers"),
+        shares=("stream", "language", "speakers", "glossary", "task"),
     ),
     Step(
         "transcribe.semantics",

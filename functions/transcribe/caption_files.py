@@ -65,6 +65,7 @@ def document(job: Job, transcript: Transcript) -> Output:
         "model_used": transcript.model_used,
         "duration_ms": transcript.duration_ms,
         "language": transcript.language,
+        **transcript.translation,
         "version": transcript.version,
         "profile": transcript.profile,
         "word_count": len(transcript.words),
@@ -90,7 +91,12 @@ def with_files(job: Job, transcript: Transcript, reason: str | None = None) -> R
             continue
         file = job.workdir / f"captions.{name}"
         file.write_bytes(body)
-        about = {"language": transcript.language, "format": name, "transcript": "transcript"}
+        about = {
+            "language": transcript.language,
+            **transcript.translation,
+            "format": name,
+            "transcript": "transcript",
+        }
         kind = FORMATS[name].content_type
         made.append(Output("captions", name, file, kind, about, ("transcript",)))
     job.progress(1.0)

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from functions.transcribe.edges import to_edges
-from functions.transcribe.windows import LEAD_MS, Part, begun, pack, samples_of
+from functions.transcribe.one_window import MOST_SAMPLES, Asked, OneWindow
+from functions.transcribe.windows import LEAD_MS, Part, begun, fill, parted, samples_of, with_pauses
 from functions.transcribe.word_times import Raw, Timing, marked, with_times
+from shared.contracts.recognised import Recognised
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
 from shared.media.mapped import let_go
+from shared.media.vad import RATE_HZ
 from shared.sound.speech import Voiced
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.transcribe import Segment, TranscriptionInfo
+    from faster_whisper.transcribe import Segment
 
 Floats = NDArray[np.float32]
 
-BEAM_SIZE = 5
 _SILENCE_MS = 1000
 """Follows each window: beyond it faster-whisper fills up with what is not silence to the network."""
 _LEAST_MS = 20
@@ -39,6 +40,7 @@ _CIRCLING = 2.4
 _NO_SPEECH, _UNSURE = 0.6, -1.0
 """The model doubts that there is speech above the one, its own words below the other (Whisper's limits)."""
 _WORTH_A_LOOK_MS = 300
+"""A shorter phrase, or rest of one, is no word: Whisper has words end so early."""
 _SURE_OF_LANGUAGE = 0.5
 """A window whose language is detected less surely is taken for the recording's."""
 
@@ -56,18 +58,6 @@ class Spoken:
     """Words dropped because nobody spoke there, or because they repeated without end."""
 
 
-class Recognised(BaseModel):
-    """What was recognised in a stretch, before its times are moved to the sound's."""
-
-    model_config = ConfigDict(frozen=True)
-
-    words: tuple[tuple[SpokenWord, ...], ...] = ()
-    """Of each voice."""
-    languages: dict[str, int] = Field(default_factory=dict)
-    """Language -> how many words."""
-    suppressed: int = 0
-
-
 @dataclass
 class _Found:
     words: list[SpokenWord] = field(default_factory=list)
@@ -83,20 +73,28 @@ def speaker_of(voice: int) -> str:
 class Recogniser:
     """One model over one recording's voices.
 
-    ``language`` is ``auto`` or one that the model knows, or ``ValidationError`` is raised. Windows in
+    ``asked``'s language is ``None`` or one that the model knows, or ``ValidationError`` is raised. Windows in
     which it is detected too doubtfully are taken for what most words before are, or else for ``usual``
     (``auto``: for what is detected).
     """
 
-    def __init__(self, model: WhisperModel, language: str, usual: str = "auto") -> None:
+    def __init__(self, model: WhisperModel, asked: Asked, usual: str = "auto") -> None:
         known = model.supported_languages
-        if language not in ("auto", *known):
-            raise ValidationError(
-                "language", f"{language!r} is none of the model's: {', '.join(known)}"
-            )
-        self._model = model
-        self._language = None if language == "auto" else language
+        if asked.language not in (None, *known):
+            reason = f"{asked.language!r} is none of the model's: {', '.join(known)}"
+            raise ValidationError("language", reason)
+        if asked.task == "translate" and len(known) == 1:
+            raise ValidationError("task", "a model that only knows English translates nothing")
+        if asked.glossary:
+            told = model.hf_tokenizer.encode(f" {asked.glossary}", add_special_tokens=False).ids
+            if len(told) >= model.max_length // 2:
+                most = model.max_length // 2 - 1
+                raise ValidationError(
+                    "glossary", f"is {len(told)} of the model's tokens, more than {most}"
+                )
+        self._asked = asked
         self._usual = usual if usual in known else None
+        self._ear = OneWindow(model, asked, self._likelier)
         self._found = _Found()
 
     def recognise(
@@ -109,7 +107,7 @@ class Recogniser:
 
         Progress is told window by window.
         """
-        return spoken(voices, [self.look(voices, phrases, progress)], self._language)
+        return spoken(voices, [self.look(voices, phrases, progress)], self._asked)
 
     def look(
         self,
@@ -118,41 +116,41 @@ class Recogniser:
         progress: Callable[[float], None],
         within: tuple[int, int] = (0, sys.maxsize),
     ) -> Recognised:
-        """The words of those windows that begin ``within`` (ms, half open). The windows are those of all
-        ``phrases``; nothing else is remembered from one look to the next.
+        """The words of those ``phrases`` that begin ``within`` (ms, half open); of the next one only the
+        pause before it counts. Nothing is remembered from one look to the next.
         """
         self._found = _Found()
-        windows = [
-            [
-                window
-                for window in pack(voice, [one for one in phrases if one.voice == index])
-                if within[0] <= window[0].start_ms < within[1]
-            ]
-            for index, voice in enumerate(voices)
-        ]
-        done, count = 0, sum(map(len, windows))
         words: list[tuple[SpokenWord, ...]] = []
-        for voice, own in zip(voices, windows, strict=True):
-            for window in own:
-                self._look(voices, window)
+        for index, voice in enumerate(voices):
+            own = [one for one in phrases if one.voice == index]
+            parts = [
+                part
+                for part in with_pauses(own, len(voice) * 1000 // RATE_HZ)
+                if within[0] <= part.phrase.start_ms < within[1]
+            ]
+            count = len(parts)
+            while parts:
+                window, later = fill(voice, parts)
+                parts = [*self._look(voices, window), *later]
                 let_go(voice)
-                done += 1
-                progress(done / count)
+                progress((index + 1 - len(parts) / count) / len(voices))
             words.append(tuple(self._found.words))
             self._found.words.clear()
         languages, suppressed = dict(+self._found.languages), self._found.suppressed
         return Recognised(words=tuple(words), languages=languages, suppressed=suppressed)
 
-    def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> None:
-        said = self._said(voices, window)
-        self._keep(voices, window, said)
+    def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Part]:
+        """Keeps the window's words; what the model left at its end is returned."""
+        said, rest_ms = self._said(voices, window)
+        heard, left = reached(window, rest_ms)
+        self._keep(voices, heard, said)
         if len(window) == 1:
-            return
-        for part in window:
+            return left
+        for part in heard:
             long_ms = part.phrase.end_ms - part.phrase.start_ms
             if long_ms >= _WORTH_A_LOOK_MS and not any(_reaches(part, one) for one in said):
-                alone = [replace(begun(part), at_ms=0)]
-                self._keep(voices, alone, self._said(voices, alone))
+                left = [*self._look(voices, [replace(begun(part), at_ms=0)]), *left]
+        return left
 
     def _keep(self, voices: Sequence[Floats], window: Sequence[Part], said: Sequence[Raw]) -> None:
         voice = window[0].phrase.voice
@@ -164,55 +162,69 @@ class Recogniser:
         """The language of most words so far."""
         return _most_spoken(+self._found.languages)
 
-    def _transcribe(
-        self, sound: Floats, language: str | None
-    ) -> tuple[Iterable[Segment], TranscriptionInfo]:
-        segments, info = self._model.transcribe(
-            sound,
-            language=language,
-            beam_size=BEAM_SIZE,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            word_timestamps=True,
-        )
-        return segments, info
+    def _likelier(self, language: str, probability: float) -> str:
+        """What a window is taken for in which ``language`` was detected so surely."""
+        if probability >= _SURE_OF_LANGUAGE:
+            return language
+        return self._most_spoken() or self._usual or language
 
-    def _said(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Raw]:
-        """The window's words, at their times in it; without what the model made up."""
+    def _said(
+        self, voices: Sequence[Floats], window: Sequence[Part]
+    ) -> tuple[list[Raw], float | None]:
+        """The window's words, at their times in it, without what the model made up; and from where on
+        it is yet to be heard, in ms."""
         lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
-        sound = _sound(voices[window[0].phrase.voice], window, lead_ms)
-        segments, info = self._transcribe(sound, self._language)
-        if info.language_probability < _SURE_OF_LANGUAGE:
-            likelier = self._most_spoken() or self._usual or info.language
-            if likelier != info.language:
-                segments, info = self._transcribe(sound, likelier)
+        heard = self._ear.hear(_sound(voices[window[0].phrase.voice], window, lead_ms))
         said: list[Raw] = []
-        for segment in segments:
+        for segment in heard.segments:
             words = _raw_words(segment, lead_ms / 1000)
             kept = [word for word in words if not _made_up(segment, word, window)]
             self._found.suppressed += len(words) - len(kept)
             said += kept
-        self._found.languages[info.language] += len(said)
-        return said
+        self._found.languages[heard.language] += len(said)
+        return said, None if heard.rest_s is None else 1000 * heard.rest_s - lead_ms
 
 
-def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], language: str | None) -> Spoken:
-    """All that the looks at one recording found, words at their times. ``language``: the one asked for."""
+def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], asked: Asked) -> Spoken:
+    """All that the looks at one recording found, words at their times.
+
+    Those of a translation, which come in another order than what is heard, keep Whisper's.
+    """
     words: list[SpokenWord] = []
     for index, voice in enumerate(voices):
         heard = [word for look in looks for word in look.words[index]]
-        words += to_edges(voice, sorted(heard, key=lambda word: word.start_ms))
+        heard.sort(key=lambda word: word.start_ms)
+        words += to_edges(voice, heard) if asked.task == "transcribe" else heard
     words.sort(key=lambda word: word.start_ms)
     heard_in = Counter[str]()
     for look in looks:
         heard_in.update(look.languages)
     languages = dict(sorted((+heard_in).items()))
-    told = language or _most_spoken(languages) or "und"
+    told = asked.language or _most_spoken(languages) or "und"
     return Spoken(words, told, languages, sum(look.suppressed for look in looks))
 
 
 def _most_spoken(languages: Mapping[str, int]) -> str | None:
     return max(languages, key=lambda name: (languages[name], name), default=None)
+
+
+def reached(window: Sequence[Part], rest_ms: float | None) -> tuple[list[Part], list[Part]]:
+    """What was heard of the window, and what is left behind ``rest_ms`` (``None``: nothing)."""
+    begins_ms, _ = _spoken_ms(window[0])
+    if rest_ms is None or rest_ms < begins_ms + _WORTH_A_LOOK_MS:
+        return list(window), []  # hearing it again would bring nothing else
+    heard, left = list[Part](), list[Part]()
+    for part in window:
+        low, high = _spoken_ms(part)
+        if high - rest_ms < _WORTH_A_LOOK_MS:
+            heard.append(part)
+        elif rest_ms - low < _WORTH_A_LOOK_MS:
+            left.append(part)
+        else:
+            piece, rest = parted(part, part.phrase.start_ms + round(rest_ms) - low)
+            heard.append(piece)
+            left.append(rest)
+    return heard, left
 
 
 def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
@@ -223,7 +235,9 @@ def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
     parts = [voice[samples_of(part.start_ms) : samples_of(part.end_ms)] for part in window]
     joined = np.concatenate(parts)
     joined -= joined.mean() if len(joined) else 0
-    before, after = (np.zeros(samples_of(ms), np.float32) for ms in (lead_ms, _SILENCE_MS))
+    before = np.zeros(samples_of(lead_ms), np.float32)
+    room = MOST_SAMPLES - len(before) - len(joined)
+    after = np.zeros(min(samples_of(_SILENCE_MS), room), np.float32)
     return np.concatenate([before, joined, after])
 
 

@@ -9,6 +9,7 @@ It listens to nothing itself.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,7 +46,7 @@ from shared.sound.levels import Levels
 from shared.sound.speech import Voiced
 from shared.sound.stretches import Span
 
-BACKEND_VERSION = "whisper_librosa_v6"
+BACKEND_VERSION = "whisper_librosa_v7"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
@@ -93,7 +94,7 @@ def cache_key(
 ) -> str:
     """``tenant|env|asset|artifact|beats|speech_music|min_silence|window|backend_version|user``.
 
-    A language or stream that is asked for, and speakers told apart, stand behind the backend version.
+    What else changes the words (language, speakers, stream, task, glossary) stands behind the version.
     """
     version = backend_version
     if params.language != "auto":
@@ -102,6 +103,11 @@ def cache_key(
         version += f"+{params.speakers}"
     if params.stream is not None:
         version += f"+stream_{params.stream}"
+    if params.task != "transcribe":
+        version += f"+{params.task}"
+    if params.glossary:
+        terms = "\n".join(params.glossary)
+        version += f"+glossary_{hashlib.sha256(terms.encode()).hexdigest()[:12]}"
     flags = (params.include_beats, params.include_speech_music)
     sizes = (params.min_silence_ms, params.loudness_window_ms)
     place = (ctx.tenant_id, ctx.env, asset_id, artifact_id)

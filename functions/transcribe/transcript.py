@@ -25,6 +25,7 @@ def make_transcript(words: AudioWords, layout: Layout) -> Transcript:
         version=1,
         duration_ms=words.duration_ms,
         language=words.language,
+        translated_from=words.translated_from,
         languages=words.languages,
         words=words.words,
         cues=tuple(cue.written(index) for index, cue in enumerate(cues, 1)),

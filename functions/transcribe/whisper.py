@@ -97,6 +97,14 @@ def _missing(model: str, reason: str) -> MissingDependency:
 
 
 def _in_hub_cache(model: str) -> Path | None:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    repository = WEIGHTS[model].hub if model in WEIGHTS else None
+    if (
+        repository
+        and not (Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir()
+    ):
+        return None  # what follows takes a second to import
     from faster_whisper.utils import download_model
     from huggingface_hub.errors import LocalEntryNotFoundError
 

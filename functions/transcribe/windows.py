@@ -44,25 +44,7 @@ class Part:
     """Where it lies in the window."""
 
 
-def pack(voice: Floats, phrases: Sequence[Voiced]) -> list[list[Part]]:
-    """All ``phrases`` of one voice (16 kHz), in order, as many in each window as it holds."""
-    windows: list[list[Part]] = []
-    room_ms = 0
-    for part in _parts(phrases, len(voice) * 1000 // RATE_HZ):
-        rest = part
-        while (needed_ms := rest.end_ms - rest.start_ms) > room_ms:
-            if at_ms := _cut_ms(voice, rest, room_ms):
-                piece, rest = _parted(rest, at_ms)
-                windows[-1].append(replace(piece, at_ms=WINDOW_MS - room_ms))
-            windows.append([])
-            room_ms = WINDOW_MS
-            rest = begun(rest)
-        windows[-1].append(replace(rest, at_ms=WINDOW_MS - room_ms))
-        room_ms -= needed_ms
-    return windows
-
-
-def _parts(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
+def with_pauses(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
     """Each phrase with its share of the pauses around it: half, but all of what a recording begins with."""
     for index, phrase in enumerate(phrases):
         before_ms = min(LEAD_MS, phrase.start_ms)
@@ -72,6 +54,23 @@ def _parts(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
         if index + 1 < len(phrases):
             after_ms, _ = _shares_ms(phrases[index + 1].start_ms - phrase.end_ms)
         yield Part(phrase, phrase.start_ms - before_ms, phrase.end_ms + after_ms, 0)
+
+
+def fill(voice: Floats, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """The next window of one voice (16 kHz): as many of ``parts``, in order, as it holds; and the others."""
+    window = list[Part]()
+    room_ms = WINDOW_MS
+    for index, part in enumerate(parts):
+        one = part if window else begun(part)
+        if one.phrase.end_ms - one.start_ms > room_ms:
+            if not (at_ms := _cut_ms(voice, one, room_ms)):
+                return window, list(parts[index:])
+            piece, rest = parted(one, at_ms)
+            return [*window, replace(piece, at_ms=WINDOW_MS - room_ms)], [rest, *parts[index + 1 :]]
+        one = replace(one, end_ms=min(one.end_ms, one.start_ms + room_ms))
+        window.append(replace(one, at_ms=WINDOW_MS - room_ms))
+        room_ms -= one.end_ms - one.start_ms
+    return window, []
 
 
 def _shares_ms(pause_ms: int) -> tuple[int, int]:
@@ -114,10 +113,11 @@ def _powers(voice: Floats, first_ms: int, last_ms: int) -> NDArray[np.float32]:
     return np.asarray(np.square(sought).reshape(bins, -1).mean(axis=1))
 
 
-def _parted(part: Part, at_ms: int) -> tuple[Part, Part]:
+def parted(part: Part, at_ms: int) -> tuple[Part, Part]:
+    """Both sides of ``at_ms``, where nothing is cut out."""
     phrase = part.phrase
     return (
-        Part(replace(phrase, end_ms=at_ms), part.start_ms, at_ms, 0),
+        Part(replace(phrase, end_ms=at_ms), part.start_ms, at_ms, part.at_ms),
         Part(replace(phrase, start_ms=at_ms), at_ms, part.end_ms, 0),
     )
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from functions.transcribe.backends import (
     model_used,
@@ -29,14 +29,15 @@ from functions.transcribe.backends import (
 from functions.transcribe.heard_activity import STEP as ACTIVITY
 from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import Voices, listen_to_voices
-from functions.transcribe.recognise import Recognised, Recogniser, speaker_of, spoken
+from functions.transcribe.one_window import Asked, Task
+from functions.transcribe.recognise import Recogniser, speaker_of, spoken
 from functions.transcribe.speakers import find_turns
 from functions.transcribe.voice_vectors import NAME as VOICES
 from functions.transcribe.voice_vectors import voice_weights
 from functions.transcribe.whisper import find_model, load_model, model_name
-from functions.transcribe.windows import WINDOW_MS
 from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
+from shared.contracts.recognised import Recognised
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
@@ -57,15 +58,22 @@ from shared.settings import settings
 from shared.sound.speech import Voiced, find_voiced
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v3"
+BACKEND_VERSION = "words_whisper_v4"
 STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""
 MOST_PARTS = 64
+ENGLISH = "en"
+"""Whisper's ``translate`` knows no other."""
 _BEYOND_MS = 1000
 _MIN_SILENCE_MS = 300
 _FAR_MS, _MOST_NEAR = 5000, 50
 """A turn that ended so long ago is no word's, and no more turns are looked at for one."""
+
+
+Term = Annotated[
+    str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 
 
 class WordsParams(SoundParams):
@@ -79,6 +87,10 @@ class WordsParams(SoundParams):
     speakers: Literal["mixed", "auto", "by_channel"] = "mixed"
     """``auto``: told apart by their voices, ``speaker_1``, ...; ``by_channel``: each channel is a speaker
     of its own, ``channel_1``, ..."""
+    glossary: tuple[Term, ...] = Field((), max_length=50)
+    """Names and words that are likely to be said, as they are spelt."""
+    task: Task = "transcribe"
+    """``translate``: in English, whatever is spoken."""
 
 
 def backend() -> Backend:
@@ -138,7 +150,7 @@ def split(
 
 
 def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) -> Path:
-    """Recognise in the windows that begin in the part. They are those of the recording as a whole."""
+    """Recognise the phrases that begin in the part, as ``run`` does part by part."""
     path = job.workdir / "words.json"
     look = Recognised(words=((),))
     if not backend.stub and _weights(backend).available:
@@ -147,7 +159,7 @@ def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) 
         recogniser = _recogniser(params, backend)
         within = (part.start_ms, part.end_ms)
         look = recogniser.look(heard.voices.samples, heard.voiced, told, within)
-    path.write_text(look.model_dump_json(exclude_unset=True))  # as it is said in the document
+    look.write(path)
     return path
 
 
@@ -156,7 +168,7 @@ def join_parts(job: Job, params: WordsParams, backend: Backend, files: Sequence[
     if backend.stub:
         return _nobody(job, params)
     heard = _hear(job, params)
-    looks = [Recognised.model_validate_json(path.read_bytes()) for path in files]
+    looks = [Recognised.read(path) for path in files]
     told = looks if _weights(backend).available else None
     return _result(job, params, backend, heard, told)
 
@@ -177,7 +189,12 @@ def _model(backend: Backend) -> str:
 def _recogniser(params: WordsParams, backend: Backend) -> Recogniser:
     config = settings()
     whisper = load_model(find_model(_model(backend)), config.captions_device)
-    return Recogniser(whisper, params.language, config.captions_language)
+    return Recogniser(whisper, _asked(params), config.captions_language)
+
+
+def _asked(params: WordsParams) -> Asked:
+    language = None if params.language == "auto" else params.language
+    return Asked(language, params.task, ", ".join(params.glossary) or None)
 
 
 def _result(
@@ -190,8 +207,9 @@ def _result(
     """``looks``: ``None`` without a model, or where nobody speaks."""
     lacking, asked = _weights(backend), settings().whisper_model
     turns, untold = _turns(job, params, heard, backend.dependencies[VOICES])
-    language = None if params.language == "auto" else params.language
-    said = spoken(heard.voices.samples, looks, language) if looks is not None else None
+    said = spoken(heard.voices.samples, looks, _asked(params)) if looks is not None else None
+    language = said.language if said else _named(params.language)
+    translated = params.task == "translate"
     unheard = None
     if heard.voiced and not lacking.available:
         # No words would pass for those of a recording in which nobody speaks.
@@ -201,7 +219,8 @@ def _result(
     apart = params.speakers == "by_channel"
     words = AudioWords(
         duration_ms=heard.voices.duration_ms,
-        language=said.language if said else _named(params.language),
+        language=ENGLISH if translated else language,
+        translated_from=language if translated else None,
         languages=said.languages if said else {},
         words=tuple(placed),
         speech=tuple(_stretch(one, apart=apart) for one in heard.voiced),
@@ -223,7 +242,7 @@ class _Heard:
 
 
 def _hear(job: Job, params: WordsParams, until: Part | None = None) -> _Heard:
-    """The sound and where there is speech in it; ``until``: so far as the windows that begin in it reach."""
+    """The sound and where there is speech in it; ``until``: so far as that part's phrases reach."""
     voiced, until_ms = None, None
     if until is not None:
         voiced = _reached(speech_of(activity_given(job.inputs), _MIN_SILENCE_MS), until)
@@ -240,16 +259,10 @@ def _hear(job: Job, params: WordsParams, until: Part | None = None) -> _Heard:
     return _Heard(voices, voiced)
 
 
-def _reached(voiced: Sequence[Voiced], part: Part) -> list[Voiced]:
-    """All phrases to the end of the part, and as many behind it as its last window may hold."""
-    reached, beyond_ms = [], 0
-    for one in voiced:
-        reached.append(one)
-        if one.start_ms >= part.end_ms:
-            beyond_ms += one.end_ms - one.start_ms
-        if beyond_ms > 2 * WINDOW_MS:
-            break
-    return reached
+def _reached(voiced: Sequence[Voiced], part: Part) -> Sequence[Voiced]:
+    """All phrases to the end of the part, and the next one, whose pause before it they share."""
+    inside = sum(one.start_ms < part.end_ms for one in voiced)
+    return voiced[: inside + 1]
 
 
 def _turns(
@@ -330,6 +343,7 @@ def _output(job: Job, words: AudioWords) -> Output:
     meta = {
         "model_used": words.model_used,
         "language": words.language,
+        **words.translation,
         "speakers": list(words.speakers),
         "duration_ms": words.duration_ms,
         "word_count": len(words.words),

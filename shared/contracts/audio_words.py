@@ -28,8 +28,10 @@ class AudioWords(ResultDocument):
     duration_ms: int
     language: str
     """Of most of the words; ``und`` where none is known."""
+    translated_from: str | None = None
+    """What is spoken, where the words are Whisper's translation of it."""
     languages: Mapping[str, int] = Field(default_factory=dict)
-    """Language -> how many words, where it was detected."""
+    """Spoken language -> how many words, where it was detected."""
     words: tuple[SpokenWord, ...]
     """In order."""
     speech: tuple[VoicedStretch, ...]
@@ -46,3 +48,8 @@ class AudioWords(ResultDocument):
     """What people should know: that another model stood in, or why nothing was transcribed."""
     model_used: str
     """Whisper's size, or ``stub``."""
+
+    @property
+    def translation(self) -> dict[str, str]:
+        """What an artifact's meta says of it; nothing where the words are what was said."""
+        return {"translated_from": self.translated_from} if self.translated_from else {}

@@ -103,7 +103,11 @@ class SemanticMeta(Part):
     language: str | None = None
     """As it was asked for: ``auto``, ``en``, ..."""
     speakers: str | None = None
-    """As they were asked for: ``mixed`` or ``by_channel``."""
+    """As they were asked for: ``mixed``, ``auto`` or ``by_channel``."""
+    glossary: tuple[str, ...] | None = None
+    """Names and words that were likely to be said, as they were asked for."""
+    task: str | None = None
+    """``translate``: the words are English, whatever was spoken."""
     seed: int | None = None
     speed_change_limit: float | None = None
     """Up to this speed of a clip, and down to its inverse, its times are musically true."""

@@ -8,7 +8,7 @@ from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound
 from shared.homes.home import Home
-from shared.runs.results_folder import safe_name, stem_of
+from shared.runs.results_folder import captions_name, safe_name, stem_of
 from shared.steps.preparing import load_asset
 from shared.steps.storing import artifact_path
 
@@ -46,7 +46,8 @@ def artifact_file(home: Home, ctx: RequestContext, artifact_id: str) -> StoredFi
     artifact = document.data
     stem = _stem(load_asset(home, ctx, artifact["asset_id"]))
     own = safe_name(str(artifact["meta"].get("name", artifact_id)).replace("_", " "))
-    name = stem if artifact["kind"] == "captions" else f"{stem} {own}"
+    captions = artifact["kind"] == "captions"
+    name = captions_name(stem, artifact["meta"]) if captions else f"{stem} {own}"
     name = f"{name}.{_extension(artifact['key'])}"
     return StoredFile(
         artifact["key"], name, artifact["content_type"], artifact["bytes"], artifact["sha256"]

@@ -19,7 +19,7 @@ from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
 from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of
-from shared.runs.results_folder import UNBLURRED, Entry, lay_out, stem_of
+from shared.runs.results_folder import UNBLURRED, Entry, captions_name, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
 from shared.runs.views import local_path
@@ -73,11 +73,11 @@ def gather(
     laid = lay_out(stem, asset, standing, members)
     entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
     texts = {}
-    said = b""
     if told := found.transcript:
         said = cues_to_txt(shown(told.cues, speaker_names=told.speaker_names))
-    if said and f"{stem}.txt" not in {entry.path for entry in entries}:
-        texts[f"{stem}.txt"] = said
+        name = f"{captions_name(stem, told.model_dump())}.txt"
+        if said and name not in {entry.path for entry in entries}:
+            texts[name] = said
     page = Page(
         stem,
         asset,

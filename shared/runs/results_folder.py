@@ -119,7 +119,7 @@ def _entries(
 
 
 _PLACES: Mapping[str, Callable[[str, Mapping[str, Any], int], str]] = {
-    "captions": lambda stem, meta, number: stem,
+    "captions": lambda stem, meta, number: captions_name(stem, meta),
     "audio_hit": lambda stem, meta, number: f"hits/{stem} hit {number:02d}",
     "audio_loop": lambda stem, meta, number: f"loops/{stem} loop {number:02d} {_musical(meta)}",
     "audio_phrase": lambda stem, meta, number: f"phrases/{number:02d} {_words(meta)}",
@@ -169,6 +169,11 @@ def _file_name(stem: str, step: str, artifact: Artifact, number: int) -> str:
     if meta.get("instrument"):
         return f"stems/{stem} {safe_name(str(meta['instrument']))}"
     return f"{stem} {safe_name(_ADDED[kind](meta) if kind in _ADDED else name)}"
+
+
+def captions_name(stem: str, meta: Mapping[str, Any]) -> str:
+    """Beside the recording's name a translation's language, as players know it: ``talk.en``."""
+    return f"{stem}.{meta['language']}" if meta.get("translated_from") else stem
 
 
 def _musical(meta: Mapping[str, Any]) -> str:

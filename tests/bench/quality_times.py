@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
-from functions.transcribe.recognise import BEAM_SIZE, Recogniser
+from functions.transcribe.one_window import BEAM_SIZE, Asked
+from functions.transcribe.recognise import Recogniser
 from functions.transcribe.whisper import find_model, load_model
 from shared.media.vad import RATE_HZ
 from shared.sound.speech import find_voiced
@@ -90,7 +91,7 @@ def bare(model: Any, sound: Samples) -> list[TimedWord]:
 
 def ours(model: Any, sound: Samples) -> list[TimedWord]:
     voiced = find_voiced([sound], len(sound) * 1000 // RATE_HZ, 300, lambda done: None)
-    spoken = Recogniser(model, "en").recognise([sound], voiced, lambda done: None)
+    spoken = Recogniser(model, Asked("en")).recognise([sound], voiced, lambda done: None)
     return [TimedWord(w.text, w.start_ms / 1000, w.end_ms / 1000) for w in spoken.words]
 
 
@@ -105,19 +106,19 @@ def main() -> None:
 
 
 def drift(model: Any) -> None:
-    """Readings of five minutes: the mean error of each minute, heard minus true."""
+    """Readings of more than five minutes: the middle error of each minute, heard minus true."""
     truth = joined(300)
     edges = list(pairwise([*(60 * n for n in range(5)), 1e9]))
     for name, hear in (("bare", bare), ("ours", ours)):
         heard = hear(model, truth.sound)
-        means = []
+        middles = []
         for low, high in edges:
             part = [w for w in truth.words if low <= _place(w) < high]
             found = compared(
                 Timed(truth.sound, part, ()), [w for w in heard if low <= w.start_s < high]
             )
-            means.append(f"{mean([*found.starts_ms, *found.ends_ms]):+.0f}")
-        print(f"drift, {name}: {', '.join(means)} ms", flush=True)
+            middles.append(f"{median([*found.starts_ms, *found.ends_ms]):+.0f}")
+        print(f"drift, {name}: {', '.join(middles)} ms", flush=True)
 
 
 def _place(word: TimedWord) -> float:

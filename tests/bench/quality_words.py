@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from faster_whisper.audio import decode_audio
 
-from functions.transcribe.recognise import BEAM_SIZE, Recogniser
+from functions.transcribe.one_window import BEAM_SIZE, Asked
+from functions.transcribe.recognise import Recogniser
 from functions.transcribe.whisper import find_model, load_model
 from shared.media.vad import RATE_HZ
 from shared.sound.speech import find_voiced
@@ -144,7 +145,7 @@ def bare(model: Any, sound: Samples) -> list[str]:
 def ours(model: Any, sound: Samples) -> list[str]:
     duration_ms = len(sound) * 1000 // RATE_HZ
     phrases = find_voiced([sound], duration_ms, MIN_SILENCE_MS, lambda done: None)
-    spoken = Recogniser(model, "en").recognise([sound], phrases, lambda done: None)
+    spoken = Recogniser(model, Asked("en")).recognise([sound], phrases, lambda done: None)
     return words_of("".join(f"{'' if w.joined else ' '}{w.text}" for w in spoken.words))
 
 

@@ -23,9 +23,9 @@ TWO = "voice test"
 
 
 @cache
-def spoken(text: str) -> Samples:
+def spoken(text: str, voice: str = "en-us") -> Samples:
     """As the test model knows it, the silence around it cut away."""
-    command = ["espeak-ng", "-v", "en-us", "-s", "140", "--stdout", text]
+    command = ["espeak-ng", "-v", voice, "-s", "140", "--stdout", text]
     wav = subprocess.run(command, capture_output=True, check=True).stdout
     samples = np.frombuffer(wav[44:], "<i2").astype(np.float32) / 32768
     samples = soxr.resample(samples, 22_050, RATE_HZ)

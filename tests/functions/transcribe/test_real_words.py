@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from functions.transcribe import captions
+from functions.transcribe.one_window import Asked
 from functions.transcribe.recognise import Recogniser
 from functions.transcribe.whisper import find_model, load_model
 from shared.media.vad import RATE_HZ
 from shared.sound.speech import find_voiced
 from tests.bench.quality_words import bare, errors, telephone, words_of
 from tests.functions.transcribe.harness import REAL_MEDIA, run
-from tests.functions.transcribe.sounds import Samples, band, noise, silence, write
+from tests.functions.transcribe.sounds import Samples, band, noise, silence, spoken, write
 
 pytestmark = [
     pytest.mark.heavy,
@@ -43,7 +45,7 @@ def heard(model: str, sound: Samples) -> list[str]:
     """Words in order, and each reaches into where voice activity hears somebody."""
     duration_ms = len(sound) * 1000 // RATE_HZ
     phrases = find_voiced([sound], duration_ms, 300, lambda done: None)
-    recogniser = Recogniser(load_model(find_model(model), "cpu"), "en")
+    recogniser = Recogniser(load_model(find_model(model), "cpu"), Asked("en"))
     words = recogniser.recognise([sound], phrases, lambda done: None).words
     starts = [word.start_ms for word in words]
     assert starts == sorted(starts)
@@ -66,6 +68,18 @@ def test_a_slow_reader_loses_no_first_words(model: str) -> None:
     theirs = errors(said, bare(load_model(find_model(model), "cpu"), sound))
     ours = errors(said, heard(model, sound))
     assert ours.total <= theirs.total + 1 and ours.lost <= theirs.lost
+
+
+def test_a_language_is_detected_and_translated() -> None:
+    """German, by espeak-ng; encoded once for both."""
+    sound = spoken("Guten Morgen, meine Damen und Herren. Wir gehen in den Garten.", "de")
+    model = load_model(find_model("base"), "cpu")
+    phrases = find_voiced([sound], len(sound) * 1000 // RATE_HZ, 300, lambda done: None)
+    with patch.object(model, "encode", side_effect=model.encode) as encode:
+        recogniser = Recogniser(model, Asked(task="translate"))
+        found = recogniser.recognise([sound], phrases, lambda done: None)
+    assert found.language == "de" and encode.call_count == 1
+    assert words_of(" ".join(word.text for word in found.words))[:2] == ["good", "morning"]
 
 
 @pytest.mark.parametrize("change", [telephone, lambda sound: sound + np.float32(0.1)])

@@ -200,7 +200,7 @@ def test_meta_and_body_say_how_it_was_made(tmp_path: Path) -> None:
     meta = ran.result.outputs[0].meta
     assert ran.body["meta"] == meta
     assert ran.body["asset_id"] == "ast_1"
-    assert meta["backend_version"] == "whisper_librosa_v6"
+    assert meta["backend_version"] == "whisper_librosa_v7"
     assert meta["audio_semantic_cache_key"] == "the|key"
     assert (meta["model_used"], meta["transcribed"], meta["speed_change_limit"]) == (
         "tiny",
@@ -229,10 +229,10 @@ def key(ctx: RequestContext = CTX, artifact: str | None = None, **params: object
 
 
 def test_the_key_is_the_documented_one() -> None:
-    assert key() == "t1|dev|a123|None|True|True|300|1000|whisper_librosa_v6|u1"
+    assert key() == "t1|dev|a123|None|True|True|300|1000|whisper_librosa_v7|u1"
     nobody = RequestContext(tenant_id="t1", env="dev")
     assert (
-        key(nobody, "art_1") == "t1|dev|a123|art_1|True|True|300|1000|whisper_librosa_v6|anonymous"
+        key(nobody, "art_1") == "t1|dev|a123|art_1|True|True|300|1000|whisper_librosa_v7|anonymous"
     )
 
 
@@ -245,6 +245,9 @@ def test_whatever_changes_the_result_changes_the_key() -> None:
         key(loudness_window_ms=400),
         key(language="de"),
         key(speakers="by_channel"),
+        key(task="translate"),
+        key(glossary=["Rushes"]),
+        key(glossary=["Rushes", "takes"]),
         key(artifact="art_1"),
     ]
     assert len({key(), *others}) == len(others) + 1
@@ -258,7 +261,7 @@ def test_whatever_changes_the_result_changes_the_key() -> None:
 def test_missing_weights_cost_the_text_alone(no_weights: None, tmp_path: Path) -> None:
     source, truth = programme(tmp_path / "all.wav")
     backend = ENGINE.backend()
-    assert backend.version == "whisper_librosa_v6"
+    assert backend.version == "whisper_librosa_v7"
     assert not backend.dependencies["whisper-tiny"].available
     ran = run(ENGINE, source, tmp_path / "out", backend)
     assert ran.result.state is StepState.DEGRADED
@@ -315,7 +318,7 @@ def test_another_model_is_another_version(configured: pytest.MonkeyPatch) -> Non
     configured.setenv("AUDIO_SEMANTIC_WHISPER_MODEL", "small")
     (settings().models / "small").symlink_to(MODEL)
     settings.cache_clear()
-    assert ENGINE.backend().version == "whisper_librosa_v6+small"
+    assert ENGINE.backend().version == "whisper_librosa_v7+small"
 
 
 @pytest.mark.heavy

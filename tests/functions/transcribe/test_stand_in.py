@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,11 @@ def test_results_name_the_model_that_heard(step: object, tmp_path: Path) -> None
     assert ran.result.reason == "heard with base, for tiny is not installed"
     assert ran.result.outputs[0].meta["model_used"] == "base"
     assert all(f'"{word}"' in ran.result.outputs[0].path.read_text() for word in TWO.split())
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_an_absent_model_is_told_without_loading_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``backend`` is asked in every process that plans a run."""
+    monkeypatch.setitem(sys.modules, "faster_whisper.utils", None)  # an import would fail
+    link("base")
+    assert present_model("tiny") == "base"

@@ -7,13 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.windows import LEAD_MS, WHOLE_PAUSE_MS, WINDOW_MS, length_ms, pack
+from functions.transcribe.windows import (
+    LEAD_MS,
+    WHOLE_PAUSE_MS,
+    WINDOW_MS,
+    Part,
+    fill,
+    length_ms,
+    with_pauses,
+)
 from shared.sound.speech import Voiced
-from tests.functions.transcribe.sounds import noise, silence
+from tests.functions.transcribe.sounds import Samples, noise, silence
 
 gaps_and_lengths_ms = st.lists(
     st.tuples(st.integers(0, 200), st.integers(2, 7000)), min_size=1, max_size=12
 )
+
+
+def pack(voice: Samples, phrases: list[Voiced]) -> list[list[Part]]:
+    """All windows, where the model hears each to its end."""
+    left, windows = list(with_pauses(phrases, len(voice) // 16)), []
+    while left:
+        window, left = fill(voice, left)
+        windows.append(window)
+    return windows
 
 
 def joined(phrases: list[Voiced]) -> list[tuple[int, int]]:

@@ -17,6 +17,11 @@ def paths(
     return [entry.path for entry in laid]
 
 
+def test_a_translation_stands_beside_the_recording_by_its_language() -> None:
+    made = artifact("captions", "srt", "srt", language="en", translated_from="de")
+    assert "talk.en.srt" in paths("talk.flac", standing("transcribe.captions", made))
+
+
 def test_a_talk_is_told_by_its_words() -> None:
     said = (
         "And so, my fellow Americans: ask not what your country can do for you, ask what you can do"
