@@ -38,7 +38,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.contracts.visual import VisualMeta
 from shared.editing.edit_lists import edit_list_of, jump_cuts_ms, list_meta, new_edit
-from shared.errors import NotFound
+from shared.errors import NotFound, ValidationError
 
 Read = TypeVar("Read", bound=ResultDocument)
 
@@ -63,6 +63,8 @@ def run(job: Job, params: CutParams, backend: Backend) -> Result:
     spoken = _given(job, "transcribe.words", AudioWords)
     if activity is None or spoken is None:
         raise NotFound("result of", "transcribe.words" if activity else "detect.activity")
+    if spoken.translated_from:
+        raise ValidationError("task", "a translation's words do not lie where they are heard")
     phrases = _given(job, "detect.phrases", PhraseDetections)
     sound = decoded(job, activity.duration_ms, lambda done: job.progress(0.8 * done))
     made = edits_of(Heard(activity, spoken, phrases, sound), params)

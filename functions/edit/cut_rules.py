@@ -7,23 +7,16 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.edit_list import FASTEST
-from shared.contracts.step_engine import SoundParams, check_range
+from shared.contracts.speech_params import SpeechParams
+from shared.contracts.step_engine import check_range
 from shared.errors import ValidationError
-from shared.settings import settings
 
 Stretch = tuple[float, float]
 """Start and end in ms of the recording's own time."""
 
 
-class CutParams(SoundParams):
+class CutParams(SpeechParams):
     """Which rules hold. Words and phrases are told by their letters: case and punctuation don't count."""
-
-    language: str = Field(
-        default_factory=lambda: settings().spoken_language, pattern=r"^(auto|[a-z]{2,3})$"
-    )
-    """Of the speech, as ``transcribe.words`` is told it."""
-    speakers: Literal["mixed", "auto", "by_channel"] = "mixed"
-    """How ``transcribe.words`` tells them apart; ``keep_speakers`` needs another than ``mixed``."""
 
     silence_ms: float | None = None
     """Silences at least this long are edited, 50 to 60,000; ``null``: none."""

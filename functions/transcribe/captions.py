@@ -14,8 +14,9 @@ from functions.transcribe.backends import stub_backend, whisper_backend
 from functions.transcribe.caption_files import ShownParams, document, layout_for, with_files
 from functions.transcribe.cue_shape import join_cues, split_cue
 from functions.transcribe.transcript import edit_cue, make_transcript
-from functions.transcribe.words import WordsParams, nobody_listened, words_given
+from functions.transcribe.words import nobody_listened, words_given
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.speech_params import SpeechParams
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result
 from shared.errors import ValidationError
@@ -53,7 +54,7 @@ class CueEdit(BaseModel):
         return join_cues(transcript, self.cue)
 
 
-class CaptionsParams(WordsParams, ShownParams):
+class CaptionsParams(SpeechParams, ShownParams):
     """What the speech is, which ``transcribe.words`` is told; how it is shown; and a person's edits."""
 
     edits: tuple[CueEdit, ...] = ()

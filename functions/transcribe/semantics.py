@@ -24,7 +24,7 @@ from functions.transcribe.semantic_picture import draw_semantic_timeline
 from functions.transcribe.stub import stub_semantic_timeline
 from functions.transcribe.whisper import model_name
 from functions.transcribe.words import STEP as WORDS
-from functions.transcribe.words import WordsParams, nobody_listened, words_given
+from functions.transcribe.words import nobody_listened, words_given
 from shared.contracts.audio_activity import ActivityBeat, AudioActivity
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.context import RequestContext
@@ -38,6 +38,7 @@ from shared.contracts.semantic_timeline import (
     SpanMeta,
     WindowLoudness,
 )
+from shared.contracts.speech_params import SpeechParams
 from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
@@ -55,7 +56,7 @@ _NEAR_MS = 300
 """A word farther from all speech lies in what was taken for an instrument."""
 
 
-class SemanticsParams(WordsParams):
+class SemanticsParams(SpeechParams):
     """What is looked for, beside what ``transcribe.words`` is told. Durations are clamped to sense."""
 
     include_beats: bool = True

@@ -15,9 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field, StringConstraints
 
 from functions.transcribe.backends import (
     model_used,
@@ -29,7 +26,7 @@ from functions.transcribe.backends import (
 from functions.transcribe.heard_activity import STEP as ACTIVITY
 from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import Voices, listen_to_voices
-from functions.transcribe.one_window import Asked, Task
+from functions.transcribe.one_window import Asked
 from functions.transcribe.recognise import Recogniser, speaker_of, spoken
 from functions.transcribe.speakers import find_turns
 from functions.transcribe.voice_vectors import NAME as VOICES
@@ -38,6 +35,7 @@ from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
 from shared.contracts.recognised import Recognised
+from shared.contracts.speech_params import SpeechParams
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
@@ -51,7 +49,6 @@ from shared.contracts.step_engine import (
     Parts,
     Result,
     Share,
-    SoundParams,
 )
 from shared.errors import NotFound
 from shared.settings import settings
@@ -71,28 +68,6 @@ _FAR_MS, _MOST_NEAR = 5000, 50
 """A turn that ended so long ago is no word's, and no more turns are looked at for one."""
 
 
-Term = Annotated[
-    str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
-
-
-class WordsParams(SoundParams):
-    """What the speech is, and how speakers are told apart."""
-
-    language: str = Field(
-        default_factory=lambda: settings().spoken_language, pattern=r"^(auto|[a-z]{2,3})$"
-    )
-    """``en``, ``de``, ...; ``auto`` detects it, anew in each half minute of speech. By default
-    ``VIDEO_CAPTIONS_LANGUAGE`` where that is set, otherwise ``auto``."""
-    speakers: Literal["mixed", "auto", "by_channel"] = "mixed"
-    """``auto``: told apart by their voices, ``speaker_1``, ...; ``by_channel``: each channel is a speaker
-    of its own, ``channel_1``, ..."""
-    glossary: tuple[Term, ...] = Field((), max_length=50)
-    """Names and words that are likely to be said, as they are spelt."""
-    task: Task = "transcribe"
-    """``translate``: in English, whatever is spoken."""
-
-
 def backend() -> Backend:
     """The stub where both who read the words are stubs, or the package is missing."""
     config = settings()
@@ -106,7 +81,7 @@ def backend() -> Backend:
     return replace(heard, dependencies={**heard.dependencies, VOICES: voice_weights()})
 
 
-def run(job: Job, params: WordsParams, backend: Backend) -> Result:
+def run(job: Job, params: SpeechParams, backend: Backend) -> Result:
     """Recognise. Raises as ``listen_to_voices`` does, ``BackendFailed``, ``ValidationError``."""
     if backend.stub:
         return _nobody(job, params)
@@ -128,7 +103,7 @@ def run(job: Job, params: WordsParams, backend: Backend) -> Result:
 
 
 def split(
-    media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: WordsParams
+    media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: SpeechParams
 ) -> list[Part]:
     """Parts with as much speech each; none where activity does not say where it is, or for little."""
     if not inputs.get(ACTIVITY):
@@ -149,7 +124,7 @@ def split(
     return [Part(low, high) for low, high in pairwise(borders_ms)] if len(borders_ms) > 2 else []
 
 
-def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) -> Path:
+def recognise_part(job: Job, params: SpeechParams, backend: Backend, part: Part) -> Path:
     """Recognise the phrases that begin in the part, as ``run`` does part by part."""
     path = job.workdir / "words.json"
     look = Recognised(words=((),))
@@ -163,7 +138,7 @@ def recognise_part(job: Job, params: WordsParams, backend: Backend, part: Part) 
     return path
 
 
-def join_parts(job: Job, params: WordsParams, backend: Backend, files: Sequence[Path]) -> Result:
+def join_parts(job: Job, params: SpeechParams, backend: Backend, files: Sequence[Path]) -> Result:
     """All words at their times, and whose they are."""
     if backend.stub:
         return _nobody(job, params)
@@ -173,7 +148,7 @@ def join_parts(job: Job, params: WordsParams, backend: Backend, files: Sequence[
     return _result(job, params, backend, heard, told)
 
 
-def _nobody(job: Job, params: WordsParams) -> Result:
+def _nobody(job: Job, params: SpeechParams) -> Result:
     nothing = nobody_listened(job, params)
     return Result([_output(job, nothing)], reason=nothing.notice)
 
@@ -186,20 +161,20 @@ def _model(backend: Backend) -> str:
     return model_used(backend, settings().whisper_model)
 
 
-def _recogniser(params: WordsParams, backend: Backend) -> Recogniser:
+def _recogniser(params: SpeechParams, backend: Backend) -> Recogniser:
     config = settings()
     whisper = load_model(find_model(_model(backend)), config.captions_device)
     return Recogniser(whisper, _asked(params), config.captions_language)
 
 
-def _asked(params: WordsParams) -> Asked:
+def _asked(params: SpeechParams) -> Asked:
     language = None if params.language == "auto" else params.language
     return Asked(language, params.task, ", ".join(params.glossary) or None)
 
 
 def _result(
     job: Job,
-    params: WordsParams,
+    params: SpeechParams,
     backend: Backend,
     heard: _Heard,
     looks: Sequence[Recognised] | None,
@@ -241,7 +216,7 @@ class _Heard:
     voiced: Sequence[Voiced]
 
 
-def _hear(job: Job, params: WordsParams, until: Part | None = None) -> _Heard:
+def _hear(job: Job, params: SpeechParams, until: Part | None = None) -> _Heard:
     """The sound and where there is speech in it; ``until``: so far as that part's phrases reach."""
     voiced, until_ms = None, None
     if until is not None:
@@ -266,7 +241,7 @@ def _reached(voiced: Sequence[Voiced], part: Part) -> Sequence[Voiced]:
 
 
 def _turns(
-    job: Job, params: WordsParams, heard: _Heard, weights: Dependency
+    job: Job, params: SpeechParams, heard: _Heard, weights: Dependency
 ) -> tuple[list[SpeakerTurn], str | None]:
     """Who speaks when, where that is asked for; or why it cannot be told."""
     if params.speakers != "auto" or not heard.voiced:
@@ -311,7 +286,7 @@ def _voiced(job: Job, voices: Voices) -> list[Voiced]:
     return speech_of(activity, _MIN_SILENCE_MS)
 
 
-def nobody_listened(job: Job, params: WordsParams) -> AudioWords:
+def nobody_listened(job: Job, params: SpeechParams) -> AudioWords:
     """The stub's: it recognises nothing, and says so."""
     return AudioWords(
         duration_ms=job.media.duration_ms or 0,
@@ -366,4 +341,4 @@ def words_given(job: Job) -> AudioWords:
 
 
 PARTS = Parts(split, recognise_part, join_parts)
-ENGINE = Engine(params=WordsParams, backend=backend, run=run, parts=PARTS)
+ENGINE = Engine(params=SpeechParams, backend=backend, run=run, parts=PARTS)

@@ -19,6 +19,7 @@ from typing import Any
 
 from functions.transcribe import words
 from functions.transcribe.whisper import find_model, load_model
+from shared.contracts.speech_params import SpeechParams
 from shared.contracts.step_engine import Job
 from shared.media.probe import probe
 from shared.settings import settings
@@ -106,7 +107,7 @@ def word_row(name: str, source: Path, folder: Path, times: int) -> Row:
 
 def our_words(source: Path, folder: Path) -> Callable[[], Any]:
     """The step; who speaks when it is told by the recording's activity, which other steps read, too."""
-    params, backend, media = words.WordsParams(language="en"), words.backend(), probe(source)
+    params, backend, media = SpeechParams(language="en"), words.backend(), probe(source)
     given = heard(source, Path(tempfile.mkdtemp(dir=folder)) / "activity", params)
 
     def work() -> Any:
