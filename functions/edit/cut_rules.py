@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.edit_list import FASTEST
-from shared.contracts.speech_params import SpeechParams
 from shared.contracts.step_engine import check_range
 from shared.errors import ValidationError
+from shared.sound.speech_params import SpeechParams
 
 Stretch = tuple[float, float]
 """Start and end in ms of the recording's own time."""

@@ -16,11 +16,11 @@ from functions.transcribe.cue_shape import join_cues, split_cue
 from functions.transcribe.transcript import edit_cue, make_transcript
 from functions.transcribe.words import nobody_listened, words_given
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.speech_params import SpeechParams
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result
 from shared.errors import ValidationError
 from shared.settings import settings
+from shared.sound.speech_params import SpeechParams
 
 BACKEND_VERSION = "captions_whisper_v6"
 STUB_VERSION = "captions_stub_v2"

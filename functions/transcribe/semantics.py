@@ -38,13 +38,13 @@ from shared.contracts.semantic_timeline import (
     SpanMeta,
     WindowLoudness,
 )
-from shared.contracts.speech_params import SpeechParams
 from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result
 from shared.settings import settings
 from shared.sound.levels import Levels
 from shared.sound.speech import Voiced
+from shared.sound.speech_params import SpeechParams
 from shared.sound.stretches import Span
 
 BACKEND_VERSION = "whisper_librosa_v7"

@@ -35,7 +35,6 @@ from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
 from shared.contracts.recognised import Recognised
-from shared.contracts.speech_params import SpeechParams
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
@@ -53,6 +52,7 @@ from shared.contracts.step_engine import (
 from shared.errors import NotFound
 from shared.settings import settings
 from shared.sound.speech import Voiced, find_voiced
+from shared.sound.speech_params import SpeechParams
 
 STEP = "transcribe.words"
 BACKEND_VERSION = "words_whisper_v4"

@@ -19,12 +19,12 @@ from typing import Any
 
 from functions.transcribe import words
 from functions.transcribe.whisper import find_model, load_model
-from shared.contracts.speech_params import SpeechParams
 from shared.contracts.step_engine import Job
 from shared.media.probe import probe
 from shared.settings import settings
 from shared.sound.beats import hear_beats
 from shared.sound.onsets import analyse
+from shared.sound.speech_params import SpeechParams
 from shared.sound.tones import FeatureMeter
 from tests.bench.grown_whisper import grow
 from tests.bench.report import Row, median_s, show
