@@ -1,4 +1,4 @@
-"""How many requests a second the reading endpoints answer, and how late the latest, beside bare FastAPI.
+"""What the reading endpoints take of the processor, and how late the latest answer is, beside bare FastAPI.
 
     python -m tests.bench api
 
@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import psutil
 
 from functions.wiring import engine_of
 from infra.local.emulators import free_port
@@ -54,19 +56,21 @@ def main() -> None:
         folder = Path(name)
         _fill(open_home(Settings(data=folder / "data"), engine_of))
         environment = {"RUSHES_DATA": str(folder / "data"), "RUSHES_LOG_LEVEL": "WARNING"}
-        with _served("functions.api.main:create", environment) as ours:
+        with _served("functions.api.main:create", environment) as (ours, server):
             told = {path: urllib.request.urlopen(ours + path).read() for path in PATHS.values()}
             (folder / "bodies.json").write_text(
                 json.dumps({path: body.hex() for path, body in told.items()})
             )
-            own = {what: asyncio.run(_load(ours, path)) for what, path in PATHS.items()}
+            own = {what: asyncio.run(_load(ours, server, path)) for what, path in PATHS.items()}
         environment = {"BENCH_BODIES": str(folder / "bodies.json")}
-        with _served("tests.bench.bench_api:bare", environment) as address:
-            bare_ones = {what: asyncio.run(_load(address, path)) for what, path in PATHS.items()}
+        with _served("tests.bench.bench_api:bare", environment) as (address, server):
+            bare_ones = {
+                what: asyncio.run(_load(address, server, path)) for what, path in PATHS.items()
+            }
     rows = []
     for what in PATHS:
         one, other = own[what], bare_ones[what]
-        rows.append(Row(f"{what}, throughput", one.per_s, other.per_s, "req/s"))
+        rows.append(Row(f"{what}, processor", one.cpu_us, other.cpu_us, "us", "1.25"))
         rows.append(Row(f"{what}, p99", one.p99_ms, other.p99_ms, "ms"))
     show("api", rows, bare="bare FastAPI")
 
@@ -99,11 +103,12 @@ def bare() -> Any:
 class Load:
     """What so many requests took."""
 
-    per_s: float
+    cpu_us: float
+    """Of the server's processor for a request: neighbours hardly change it."""
     p99_ms: float
 
 
-async def _load(address: str, path: str) -> Load:
+async def _load(address: str, server: psutil.Process, path: str) -> Load:
     host, port = address.removeprefix("http://").split(":")
     request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
     taken_ms: list[float] = []
@@ -122,15 +127,20 @@ async def _load(address: str, path: str) -> Load:
         writer.close()
 
     await asyncio.gather(*(client(WARM_UP // CONNECTIONS, warm=True) for _ in range(CONNECTIONS)))
-    begun = perf_counter()
+    begun_s = _used_s(server)
     share = REQUESTS // CONNECTIONS
     await asyncio.gather(*(client(share, warm=False) for _ in range(CONNECTIONS)))
-    took_s = perf_counter() - begun
-    return Load(len(taken_ms) / took_s, sorted(taken_ms)[int(0.99 * len(taken_ms))])
+    cpu_us = 1e6 * (_used_s(server) - begun_s) / len(taken_ms)
+    return Load(cpu_us, sorted(taken_ms)[int(0.99 * len(taken_ms))])
+
+
+def _used_s(server: psutil.Process) -> float:
+    used = server.cpu_times()
+    return float(used.user + used.system)
 
 
 @contextmanager
-def _served(factory: str, environment: dict[str, str]) -> Iterator[str]:
+def _served(factory: str, environment: dict[str, str]) -> Iterator[tuple[str, psutil.Process]]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port)]
     process = subprocess.Popen(
@@ -148,7 +158,7 @@ def _served(factory: str, environment: dict[str, str]) -> Iterator[str]:
 
     try:
         wait_until(answers, at_most_s=120)
-        yield address
+        yield address, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(30)
