@@ -1,13 +1,16 @@
 """Which gain brings a sound to a loudness, when a limiter stands behind it.
 
 While the sound goes by, its K-weighted energy and its peaks are noted for every millisecond. On those
-few numbers the limiter is worked out again and again, until the gain is found; the sound itself then
-goes through once.
+few numbers the limiter is worked out again and again, a minute at a time, until the gain is found; the
+sound itself then goes through once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.audio.limiter import (
     LOOK_AHEAD_S,
@@ -27,6 +30,8 @@ MOST_LIMITING_DB = 24.0
 """No peak is lifted further above the threshold: of what is behind that, little would be left."""
 _STEPS_PER_S = 1000
 _STEPS_PER_HOP = 100
+_STEPS_TOGETHER = 60_000
+"""An hour's steps at once would take 300 MiB."""
 _TRIES = 12
 
 
@@ -38,8 +43,10 @@ class Notes:
         self.frames = 0
         self._step = max(1, round(rate / _STEPS_PER_S))
         self._rest = np.zeros((2, 0))
-        self._energies: list[Floats] = []
-        self._peaks: list[Floats] = []
+        self.steps = 0
+        """Whole milliseconds so far."""
+        self._energies = _Minutes(np.float64)
+        self._peaks = _Minutes(np.float32)
 
     def add(self, signal: Signal) -> None:
         """The next block, ``(channels, frames)``."""
@@ -48,29 +55,47 @@ class Notes:
         notes = np.concatenate([self._rest, [energy, np.abs(signal).max(axis=0)]], axis=1)
         whole = notes.shape[1] // self._step * self._step
         steps = notes[:, :whole].reshape(2, -1, self._step)
-        self._energies.append(steps[0].mean(axis=1))
-        self._peaks.append(steps[1].max(axis=1))
+        self._energies.add(steps[0].mean(axis=1))
+        self._peaks.add(steps[1].max(axis=1))
+        self.steps += steps.shape[1]
         self._rest = notes[:, whole:]
 
-    @property
-    def energies(self) -> Floats:
-        """The K-weighted mean square of each whole millisecond."""
-        return np.concatenate([*self._energies, np.zeros(0)])
-
-    @property
-    def peaks(self) -> Floats:
-        """The highest sample of each whole millisecond."""
-        return np.concatenate([*self._peaks, np.zeros(0)])
+    def minutes(self, ahead: int) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+        """The K-weighted mean square of each whole millisecond of a minute, and the highest sample of
+        these and the ``ahead`` ones after (zero where there are none)."""
+        energies, peaks = self._energies.all(), self._peaks.all()
+        for energy, peak, after in zip(energies, peaks, [*peaks[1:], np.zeros(0)], strict=True):
+            beyond = after[:ahead]
+            yield energy, np.concatenate([peak, beyond, np.zeros(ahead - len(beyond))])
 
     @property
     def peak_dbfs(self) -> float:
         """The highest sample of all; ``-inf`` for silence."""
-        peak = max(self.peaks.max(initial=0.0), self._rest[1].max(initial=0.0))
+        peaks = [*self._peaks.all(), self._rest[1]]
+        peak = max(float(part.max(initial=0.0)) for part in peaks)
         return float(20.0 * np.log10(peak)) if peak else -np.inf
 
     def most_gain_db(self, threshold_dbtp: float) -> float:
         """More would be too much."""
         return min(MOST_GAIN_DB, threshold_dbtp - self.peak_dbfs + MOST_LIMITING_DB)
+
+
+class _Minutes:
+    """Numbers that come a few at a time, kept in pieces of ``_STEPS_TOGETHER``."""
+
+    def __init__(self, kept_as: type[np.floating]) -> None:
+        self._whole: list[NDArray[np.floating]] = []
+        self._last: NDArray[np.floating] = np.zeros(0, kept_as)
+
+    def add(self, values: Floats) -> None:
+        self._last = np.concatenate([self._last, values.astype(self._last.dtype)])
+        while len(self._last) > _STEPS_TOGETHER:
+            self._whole.append(self._last[:_STEPS_TOGETHER].copy())
+            self._last = self._last[_STEPS_TOGETHER:]
+
+    def all(self) -> list[NDArray[np.floating]]:
+        """The last one is shorter."""
+        return [*self._whole, self._last]
 
 
 def find_gain_db(notes: Notes, target_lufs: float, threshold_dbtp: float) -> float:
@@ -79,28 +104,29 @@ def find_gain_db(notes: Notes, target_lufs: float, threshold_dbtp: float) -> flo
     if not np.isfinite(heard):
         return 0.0
     gain_db = min(target_lufs - heard, notes.most_gain_db(threshold_dbtp))
-    energies, peaks = notes.energies, notes.peaks
-    if len(energies) < 4 * _STEPS_PER_HOP:
+    if notes.steps < 4 * _STEPS_PER_HOP:
         return gain_db
     for _ in range(_TRIES):
-        guess = _loudness_behind(energies, peaks, gain_db, threshold_dbtp)
+        guess = _loudness_behind(notes, gain_db, threshold_dbtp)
         if abs(target_lufs - guess) < 0.01 or not np.isfinite(guess):
             break
         gain_db = min(gain_db + target_lufs - guess, notes.most_gain_db(threshold_dbtp))
     return gain_db
 
 
-def _loudness_behind(
-    energies: Floats, peaks: Floats, gain_db: float, threshold_dbtp: float
-) -> float:
+def _loudness_behind(notes: Notes, gain_db: float, threshold_dbtp: float) -> float:
     """What the limiter would leave: the limiter itself, on milliseconds in place of samples."""
     factor = 10.0 ** (gain_db / 20.0)
     threshold = 10.0 ** ((threshold_dbtp - MARGIN_DB) / 20.0)
-    needed_db = 20.0 * np.log10(np.maximum(peaks * factor / threshold, 1.0))
     window = 2 * round(LOOK_AHEAD_S * _STEPS_PER_S / 2)
     release = float(np.log(0.5) / (RELEASE_HALF_S * _STEPS_PER_S))
-    released = fallen(held(np.pad(needed_db, (0, window)), window), 0.0, release)
-    turned_db = gain_db - smoothed(np.pad(released, (window, 0)), window)
-    power = energies * np.power(10.0, turned_db / 10.0)
-    whole = len(power) // _STEPS_PER_HOP * _STEPS_PER_HOP
-    return gated_lufs(power[:whole].reshape(-1, _STEPS_PER_HOP).mean(axis=1))
+    before, hops = np.zeros(window), [np.zeros(0)]
+    for energies, peaks in notes.minutes(window):
+        needed_db = 20.0 * np.log10(np.maximum(peaks * factor / threshold, 1.0))
+        released = fallen(held(needed_db, window), before[-1], release)
+        reaching = np.concatenate([before, released])
+        before = reaching[-window:]
+        power = energies * np.power(10.0, (gain_db - smoothed(reaching, window)) / 10.0)
+        whole = len(power) // _STEPS_PER_HOP * _STEPS_PER_HOP
+        hops.append(power[:whole].reshape(-1, _STEPS_PER_HOP).mean(axis=1))
+    return gated_lufs(np.concatenate(hops))
