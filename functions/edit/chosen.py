@@ -34,7 +34,7 @@ def dropped(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Ite
         if cut is not None:
             yield cut
     for start_ms, end_ms in params.drop_ranges:
-        yield from _range_cut(sound, start_ms, end_ms)
+        yield from _range_cut(sound, (start_ms, end_ms), "range")
 
 
 def _runs_of(places: set[int]) -> Iterator[tuple[int, int]]:
@@ -45,10 +45,10 @@ def _runs_of(places: set[int]) -> Iterator[tuple[int, int]]:
         yield run[0], run[-1] + 1
 
 
-def _range_cut(sound: Sound, start_ms: float, end_ms: float) -> Iterator[Edit]:
+def _range_cut(sound: Sound, stretch: Stretch, reason: EditReason) -> Iterator[Edit]:
     """The stretch, each end moved to the nearest zero crossing: no more than 5 ms."""
     edges = []
-    for time_ms in (start_ms, end_ms):
+    for time_ms in stretch:
         near = sound.at(time_ms)
         if near in (0, sound.length):
             edges.append(near)
@@ -56,7 +56,7 @@ def _range_cut(sound: Sound, start_ms: float, end_ms: float) -> Iterator[Edit]:
             low, high = sound.at(time_ms - _SNAP_MS), sound.at(time_ms + _SNAP_MS)
             edges.append(zero_crossing(sound, low, high, near))
     if edges[0] < edges[1]:
-        yield new_edit("cut", "range", (sound.ms(edges[0]), sound.ms(edges[1])))
+        yield new_edit("cut", reason, (sound.ms(edges[0]), sound.ms(edges[1])))
 
 
 def not_kept(
@@ -72,10 +72,10 @@ def not_kept(
         at_ms, end_ms = 0.0, sound.ms(sound.length)
         for start_ms, until_ms in sorted(params.keep_ranges):
             if start_ms > at_ms:
-                yield from _range_cut(sound, at_ms, start_ms)
+                yield from _range_cut(sound, (at_ms, start_ms), "chapter")
             at_ms = max(at_ms, until_ms)
         if at_ms < end_ms:
-            yield from _range_cut(sound, at_ms, end_ms)
+            yield from _range_cut(sound, (at_ms, end_ms), "chapter")
 
 
 def _others_cut(sound: Sound, spoken: AudioWords, kept: Sequence[str]) -> Iterator[Edit]:

@@ -209,4 +209,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-2"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-3"), run)

@@ -53,7 +53,7 @@ class CutParams(SpeechParams):
     """Only phrases (as ``detect.phrases`` parts them, otherwise between pauses) in which one of these is
     said stay."""
     keep_ranges: tuple[Stretch, ...] = ()
-    """Only these stretches stay: chapters, say."""
+    """Only these stretches stay: chapters, or what else somebody chose."""
 
     privacy_words: tuple[str, ...] = ()
     """Names, words or phrases that nobody is to hear; ``Anna`` also stands for ``Anna's``."""

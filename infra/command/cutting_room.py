@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _STEP = "edit.cut"
 _CAPTIONS = ("srt", "vtt")
+_FOR_EVER_MS = 1e12
 _CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
 
 
@@ -57,6 +58,7 @@ _CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
 @click.option(
     "--chapters", type=click.Path(path_type=Path), help="Lines of TIME TITLE, to be moved."
 )
+@click.option("--keep-chapter", multiple=True, metavar="TITLE", help="Only these of --chapters.")
 @click.option("--lists-only", is_flag=True, help="Render nothing.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="[NAME.cut/ beside it]"
@@ -65,9 +67,9 @@ _CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
 def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
     """Cut FILE by rules, and leave the cut, its captions and lists for other programs."""
     lists_only, chapters = asked.pop("lists_only"), asked.pop("chapters")
-    params = _params(asked)
-    check_wishes(desk.home, (), {_STEP: params})
     marked = _read_chapters(chapters) if chapters else []
+    params = _params(asked, marked)
+    check_wishes(desk.home, (), {_STEP: params})
     if not file.is_file():
         raise NotFound("file", str(file))
     folder = out or file.parent / f"{stem_of(file.name)}.cut"
@@ -101,7 +103,7 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
     desk.show(content, lambda: "\n".join(_lines(content)))
 
 
-def _params(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _params(asked: Mapping[str, Any], chapters: Sequence[Marker]) -> dict[str, Any]:
     """The step's params; raises a usage error where nothing is asked for."""
     params: dict[str, Any] = parse_params(asked["pairs"], default_step=_STEP).get(_STEP, {})
     if asked["silences"] is not None:
@@ -113,11 +115,26 @@ def _params(asked: Mapping[str, Any]) -> dict[str, Any]:
     params |= {name: True for name in ("fillers", "repeats", "breaths") if asked[name]}
     lists = {"words": "drop_words", "keep_speaker": "keep_speakers", "bleep": "privacy_words"}
     params |= {param: list(asked[name]) for name, param in lists.items() if asked[name]}
+    if asked["keep_chapter"]:
+        params["keep_ranges"] = list(_ranges(chapters, asked["keep_chapter"]))
     if "keep_speakers" in params:
         params.setdefault("speakers", "auto")
     if not params:
         raise click.UsageError("say what to cut: --silences 0.6, --fillers, --words TEXT, ...")
     return params
+
+
+def _ranges(chapters: Sequence[Marker], titles: Sequence[str]) -> Iterator[tuple[float, float]]:
+    """From each named chapter to the next one; raises ``ValidationError`` for one that is not there."""
+    known = [marker.name for marker in chapters]
+    for title in titles:
+        if title not in known:
+            raise ValidationError(
+                "keep-chapter", f"{title!r} is none of {', '.join(known) or 'none'}"
+            )
+        at = known.index(title)
+        until_ms = chapters[at + 1].time_ms if at + 1 < len(chapters) else _FOR_EVER_MS
+        yield chapters[at].time_ms, until_ms
 
 
 def _artifacts(run: Mapping[str, Any]) -> dict[str, str]:

@@ -145,6 +145,9 @@ def test_only_chosen_phrases_and_stretches_stay(desk: Desk) -> None:
     ranged = desk.cut(keep_ranges=[[1000, 2000], [3000, 4000]])
     assert [round(keep.start_ms, -1) for keep in ranged.keeps] == [1000, 3000]
     assert ranged.new_duration_ms == pytest.approx(2000, abs=20)
+    assert {edit.reason for edit in ranged.edits} == {"chapter"}
+    # An end far behind the recording's is its end.
+    assert desk.cut(keep_ranges=[[0, 1e12]]).edits == ()
 
 
 def test_only_a_chosen_speaker_stays(desk: Desk) -> None:

@@ -35,6 +35,7 @@ def test_nothing_is_cut_unasked(tmp_path: Path) -> None:
         (("--param", "silense_ms=600"), "did you mean silence_ms"),
         (("--fillers",), "talk.wav"),
         (("--fillers", "--chapters", "CHAPTERS"), "is no TIME TITLE"),
+        (("--keep-chapter", "End"), "'End' is none of none"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_done(
@@ -57,12 +58,13 @@ def test_the_cut_and_its_lists_lie_beside_the_recording(
     source = tmp_path / "talk.wav"
     soundfile.write(source, np.concatenate(parts), RATE_HZ)
     (tmp_path / "chapters.txt").write_text("00:00 One\n00:03.5 Two\n")
-    chapters = ("--chapters", tmp_path / "chapters.txt")
+    chapters = ("--chapters", tmp_path / "chapters.txt", "--keep-chapter", "Two")
     told = asked(source, "--silences", "0.6", *chapters, "--data", tmp_path / "home", "--json")
     settings.cache_clear()
     assert told.exit_code == 0, told.output
     content: dict[str, Any] = json.loads(told.stdout)
-    assert content["edits"] == {"silence": 3}
+    assert content["edits"] == {"silence": 3, "chapter": 1}
+    assert (tmp_path / "talk.cut" / "talk chapters.txt").read_text() == "00:00:00 Two\n"
     names = {Path(path).name for path in content["written"]}
     assert {path.name for path in (tmp_path / "talk.cut").iterdir()} == names
     assert {
