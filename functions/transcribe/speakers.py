@@ -11,7 +11,7 @@ Everything is deterministic: speakers are numbered by who speaks first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -70,6 +70,17 @@ def find_turns(
         return []
     sounds = [voice[_samples(each.low_ms) : _samples(each.high_ms)] for each in pieces]
     return turns_of(pieces, voice_vectors(sounds, progress))
+
+
+def share_at_once(turns_ms: Iterable[tuple[int, int]]) -> float:
+    """Of the time in which somebody speaks, the share in which several do; 0 without turns."""
+    edges = sorted(edge for start, end in turns_ms for edge in ((start, 1), (end, -1)))
+    some_ms = several_ms = count = at_ms = 0
+    for edge_ms, change in edges:
+        some_ms += (edge_ms - at_ms) * (count > 0)
+        several_ms += (edge_ms - at_ms) * (count > 1)
+        count, at_ms = count + change, edge_ms
+    return several_ms / some_ms if some_ms else 0.0
 
 
 def turns_of(pieces: Sequence[_Piece], vectors: Floats) -> list[Turn]:

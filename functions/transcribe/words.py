@@ -28,7 +28,7 @@ from functions.transcribe.heard_activity import activity_given, speech_of
 from functions.transcribe.listening import Voices, listen_to_voices
 from functions.transcribe.one_window import Asked
 from functions.transcribe.recognise import Recogniser, speaker_of, spoken
-from functions.transcribe.speakers import find_turns
+from functions.transcribe.speakers import find_turns, share_at_once
 from functions.transcribe.voice_vectors import NAME as VOICES
 from functions.transcribe.voice_vectors import voice_weights
 from functions.transcribe.whisper import find_model, load_model, model_name
@@ -64,6 +64,8 @@ ENGLISH = "en"
 """Whisper's ``translate`` knows no other."""
 _BEYOND_MS = 1000
 _MIN_SILENCE_MS = 300
+_AT_ONCE = 0.1
+"""Of speech: below it, talks were told with errors of at most 0.07, above it of 0.08 to 0.27."""
 _FAR_MS, _MOST_NEAR = 5000, 50
 """A turn that ended so long ago is no word's, and no more turns are looked at for one."""
 
@@ -189,7 +191,7 @@ def _result(
     if heard.voiced and not lacking.available:
         # No words would pass for those of a recording in which nobody speaks.
         unheard = f"{len(heard.voiced)} stretches of speech are not transcribed: {lacking.error}"
-    notices = filter(None, (stood_in(backend, asked), unheard, untold))
+    notices = filter(None, (stood_in(backend, asked), unheard, untold, _unsure(turns)))
     placed = whose(said.words, turns) if said else []
     apart = params.speakers == "by_channel"
     words = AudioWords(
@@ -257,6 +259,15 @@ def _turns(
         )
         for one in found
     ], None
+
+
+def _unsure(turns: Sequence[SpeakerTurn]) -> str | None:
+    """What people are told where so many speak at once that who says what is often wrong."""
+    share = share_at_once((turn.start_ms, turn.end_ms) for turn in turns)
+    if share < _AT_ONCE:
+        return None
+    told = f"several speak at once for {share:.0%} of the speech"
+    return f"{told}: who says what, and how many they are, is unsure"
 
 
 def whose(words: Sequence[SpokenWord], turns: Sequence[SpeakerTurn]) -> list[SpokenWord]:

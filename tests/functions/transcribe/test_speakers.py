@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from functions.transcribe import captions, semantics, speakers, words
-from functions.transcribe.speakers import find_turns, turns_of
+from functions.transcribe.speakers import find_turns, share_at_once, turns_of
 from functions.transcribe.torch_file import read_weights
 from functions.transcribe.words import whose
 from shared.contracts.audio_words import SpeakerTurn
@@ -52,6 +52,17 @@ def test_one_voice_is_one_speaker() -> None:
     assert (turn.speaker, turn.start_ms, turn.end_ms) == (0, 0, 12_000)
     assert turns_of(pieces(1), vectors(0)) == [speakers.Turn(0, 0, 200)]
     assert find_turns(silence(1), [], lambda done: None) == []
+
+
+def test_it_is_told_where_many_speak_at_once() -> None:
+    assert share_at_once([]) == 0
+    assert share_at_once([(0, 1000), (500, 2000)]) == pytest.approx(0.25)
+    assert share_at_once([(0, 1000), (1000, 2000), (3000, 4000)]) == 0
+    turns = [
+        SpeakerTurn(speaker_id=f"speaker_{who}", start_ms=start, end_ms=end)
+        for who, start, end in ((1, 0, 1000), (2, 500, 2000))
+    ]
+    assert "25%" in (words._unsure(turns) or "") and words._unsure(turns[:1]) is None
 
 
 def test_a_word_is_the_speakers_in_whose_turn_it_lies_most() -> None:
