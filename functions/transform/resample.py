@@ -50,7 +50,7 @@ class ResampleParams(SoundParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-3")
+    return ffmpeg_backend("resample-4")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:

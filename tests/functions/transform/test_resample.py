@@ -60,6 +60,15 @@ def onsets_s(sound: Sound, every_s: float) -> list[float]:
     return found
 
 
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize(("tempo", "pitch"), [(2, 0), (1.25, 0), (0.8, 0), (1, 4)])
+def test_a_steady_tone_stays_as_loud_as_it_was(tempo: float, pitch: float, tmp_path: Path) -> None:
+    path = write(tmp_path, tone(4, 440, 0.3))
+    result = heard(run(resample.ENGINE, path, tmp_path, tempo=tempo, pitch=pitch))
+    middle = result[RATE // 2 : -RATE // 2, 0]
+    assert np.sqrt(2 * np.mean(np.square(middle))) == pytest.approx(0.3, rel=0.05)
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("quality", ["draft", "high"])
 @pytest.mark.parametrize(("tempo", "pitch"), CHANGES)
