@@ -36,6 +36,7 @@ from shared.media.frames import (
     can_begin_at,
     first_video,
 )
+from shared.media.remux import place_for
 from shared.watch.health import dependency, require
 
 REVISION = 5
@@ -71,7 +72,9 @@ def split(
     if not about or not (about[-1]["face_count"] or about[-1]["unsure_count"]):
         return []
     playing = can_begin_at(media) and media.container not in PICTURES
-    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if playing else []
+    # Matroska's last picture would be shown for as long as the packet stored last says.
+    joins = playing and place_for(media).extension != "mkv"
+    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if joins else []
 
 
 def render_part(job: Job, params: FacesParams, _backend: Backend, part: Part) -> Path:

@@ -23,6 +23,7 @@ def done_in_parts(
     job = Job(source, probe(source), folder, lambda done: None, inputs or {})
     assert engine.parts is not None
     parts = engine.parts.split(job.media, job.inputs, asked)
+    assert parts, "it is not split"
     files = {}
     for number, part in reversed(list(enumerate(parts))):
         workdir = folder / f"of_{number}"
