@@ -70,7 +70,9 @@ def test_whispers_that_run_at_once_share_the_cores(
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     with WorkerPool(Settings(data=tmp_path), at_first=1, recordings=recordings) as pool:
         (worker,) = pool.process_ids()
-        variables = Path(f"/proc/{worker}/environ").read_bytes().decode().split("\0")
+        environment = Path(f"/proc/{worker}/environ")
+        wait_until(environment.read_bytes)  # empty while the process turns into the worker
+        variables = environment.read_bytes().decode().split("\0")
     told = dict(line.split("=", 1) for line in variables if line)
     assert told.get("RUSHES_WHISPER_THREADS") == threads
 
