@@ -78,6 +78,7 @@ UNUSED = {
     "api": {"PIL": "reading a photograph's orientation"},
     "webhooks": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
     "sweep": {"numpy": "decoding sound", "PIL": "reading a photograph's orientation"},
+    "edit": {"scipy": "measuring loudness"},
     "render": {"webvtt": "writing WebVTT", "ttconv": "writing TTML, SCC and EBU STL"},
     "sample": {"cv2": "making thumbnails of photographs"},
 }

@@ -146,5 +146,5 @@ def test_it_asks_for_all_that_the_embedded_home_needs(wheel: Path) -> None:
         metadata = file.read(name).decode()
     (own,) = re.findall(r"^Requires-Dist: rushes\[(.*)\]$", metadata, re.MULTILINE)
     needed = {"probe", "detect", "sample", "transcribe", "transform", "anonymise", "render"}
-    assert {*needed, "perform", "api", "webhooks"} == set(own.split(","))
+    assert {*needed, "edit", "perform", "api", "webhooks"} == set(own.split(","))
     assert not [line for line in requirements(ROOT / "pyproject.toml", "sweep") if "[" in line[:8]]

@@ -30,24 +30,24 @@ CTX = RequestContext(tenant_id="local", env="dev")
 """Whom the dev identity takes everybody for."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served_home(tmp_path_factory.mktemp("console")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def opened(browser: Any, served: Served) -> Opened:
     return partial(console_page, browser, served)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(opened: Opened) -> str:
     """The id of the demo recording, uploaded through the page, its run watched to the end."""
     with opened() as page:

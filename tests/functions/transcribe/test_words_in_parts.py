@@ -9,6 +9,7 @@ import pytest
 
 from functions.transcribe import windows, words
 from shared.sound.speech import Voiced
+from shared.sound.speech_params import SpeechParams
 from tests.functions.in_parts import done_in_parts
 from tests.functions.transcribe.harness import heard, run
 from tests.functions.transcribe.sounds import FIVE, FOUR, TWO, silence, spoken, write
@@ -23,20 +24,24 @@ def test_the_words_are_the_same(
     sound = np.concatenate([part for one in said for part in (silence(pause_s), one)])
     path = tmp_path / "said.wav"
     write(path, sound)
-    for module in (windows, words):  # so that there are several
-        monkeypatch.setattr(module, "WINDOW_MS", 5000)
+    monkeypatch.setattr(windows, "WINDOW_MS", 5000)  # so that there are several
     whole = run(words.ENGINE, path, tmp_path / "whole", language="en")
     monkeypatch.setattr(words, "PART_SPEECH_MS", 2000)
-    params = words.WordsParams(language="en")
-    inputs = heard(path, tmp_path / "activity", params)
+    alone = run(words.ENGINE, path, tmp_path / "alone", language="en")
+    inputs = heard(path, tmp_path / "activity", SpeechParams(language="en"))
     result, count = done_in_parts(words.ENGINE, path, tmp_path / "parts", inputs, language="en")
-    assert count > 1 and whole.body["words"]
-    made = result.outputs[0].path.read_bytes()
-    assert made == whole.result.outputs[0].path.read_bytes()
+    assert count > 1
+    assert result.outputs[0].path.read_bytes() == alone.result.outputs[0].path.read_bytes()
+    one, other = (made.body["words"] for made in (whole, alone))
+    assert one and [word["text"] for word in one] == [word["text"] for word in other]
+    # Windows begin anew with each part: this small model places a few words elsewhere for it.
+    for edge in ("start_ms", "end_ms"):
+        assert [word[edge] for word in other] == pytest.approx(
+            [word[edge] for word in one], abs=300
+        )
 
 
-def test_a_part_hears_as_far_as_its_last_window_may_reach() -> None:
+def test_a_part_hears_no_further_than_the_phrase_behind_it() -> None:
     phrases = [Voiced(10_000 * n, 10_000 * n + 9_000, 1.0) for n in range(60)]
     reached = words._reached(phrases, words.Part(0, 100_000))
-    beyond_ms = sum(one.end_ms - one.start_ms for one in reached if one.start_ms >= 100_000)
-    assert words.WINDOW_MS < beyond_ms < 80_000
+    assert list(reached) == phrases[:11]

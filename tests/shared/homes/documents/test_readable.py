@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import BaseModel
 
@@ -18,7 +20,7 @@ class Row(BaseModel):
 @pytest.mark.allow_error_logs
 def test_what_is_damaged_is_told_and_the_rest_goes_on() -> None:
     documents = [
-        Document(f"rows/{index}", data, version="1", updated_at=0.0, read_at=0.0)
+        Document(f"rows/{index}", json.dumps(data), version="1", updated_at=0.0, read_at=0.0)
         for index, data in enumerate(({"count": 1}, {"count": "many"}, {}, {"count": 4}))
     ]
     found = list(readable(documents, Row))
