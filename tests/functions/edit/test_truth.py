@@ -130,8 +130,9 @@ def test_what_whisper_heard_is_cut_as_well(tmp_path: Path) -> None:
     assert list(wrongly_cut(one.edits, one.talk)) == []
     assert one.false(one.edits.edits) == []
     assert max(map(abs, one.silence_errors_ms())) <= 20
-    fillers = len(one.found("filler", "filler")) + len(one.found("hum", "filler"))
-    assert fillers >= 0.5 * len(one.talk.of("filler", "hum"))
+    # A filler that was taken for a word ("her") goes as that word's repeat.
+    fillers = [*one.found("filler", "filler", "repeat"), *one.found("hum", "filler")]
+    assert len(fillers) >= 0.7 * len(one.talk.of("filler", "hum"))
     assert len(one.found("repeat", "repeat", "false_start")) >= 0.9 * len(one.talk.of("repeat"))
 
 
