@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from tests.functions.console.browser import chromium
+from tests.toy import wait_until
 
 STEPS = ("--steps", "detect.hits,transform.normalise")
 
@@ -89,13 +90,15 @@ def test_the_page_plays_and_seeks_without_a_server(rushes: Command) -> None:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_at)
-        page.wait_for_function("document.querySelector('audio').readyState > 0")
+        wait_until(lambda: page.evaluate("document.querySelector('audio').readyState > 0"))
         box = page.locator(".lane svg").first.bounding_box()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
-        page.wait_for_function("document.querySelector('audio').currentTime >= 1.4")
+        wait_until(lambda: page.evaluate("document.querySelector('audio').currentTime >= 1.4"))
         page.get_by_role("button", name="the recording").click()
-        page.wait_for_function("document.querySelector('audio').src.endsWith('drums.wav')")
-        page.wait_for_function("document.querySelector('audio').currentTime >= 1.4")
+        wait_until(
+            lambda: page.evaluate("document.querySelector('audio').src.endsWith('drums.wav')")
+        )
+        wait_until(lambda: page.evaluate("document.querySelector('audio').currentTime >= 1.4"))
     assert all(url.startswith("file:") for url in asked)
     assert "drums%20normalised.wav" in " ".join(asked)
 
