@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,21 +85,36 @@ def test_arrows_point_down(module: str) -> None:
 
 
 def test_no_file_leans_on_one_that_leans_on_it() -> None:
+    refuse_circles(
+        {
+            module: {name for name in arrows(path) if name in MODULES and name != module}
+            for module, path in MODULES.items()
+        }
+    )
+
+
+def test_no_script_of_the_console_leans_on_one_that_leans_on_it() -> None:
+    scripts = {path.name: path.read_text() for path in (ROOT / "functions/console/js").glob("*.js")}
     graph = {
-        module: {name for name in arrows(path) if name in MODULES and name != module}
-        for module, path in MODULES.items()
+        name: {found for found in re.findall(r'from "\./([\w-]+\.js)"', text) if found != name}
+        for name, text in scripts.items()
     }
-    seen: dict[str, int] = {}
+    assert any(graph.values())
+    refuse_circles(graph)
 
-    def visit(module: str, above: tuple[str, ...]) -> None:
-        assert module not in above, " -> ".join([*above[above.index(module) :], module])
-        if module not in seen:
-            for name in sorted(graph[module]):
-                visit(name, (*above, module))
-            seen[module] = 1
 
-    for module in graph:
-        visit(module, ())
+def refuse_circles(graph: dict[str, set[str]]) -> None:
+    seen: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above[above.index(name) :], name])
+        if name not in seen:
+            for lower in sorted(graph[name]):
+                visit(lower, (*above, name))
+            seen.add(name)
+
+    for name in graph:
+        visit(name, ())
 
 
 def test_a_file_is_told_by_its_name() -> None:

@@ -1,7 +1,7 @@
 // A film strip under the shots: pictures of the recording, taken by a video element of its own.
 
+import { prepare } from "./drawing.js";
 import { html, useEffect, useRef } from "./lib.js";
-import { prepare } from "./peaks.js";
 
 const WIDTH_PX = 76;
 const KEPT = 200;

@@ -1,11 +1,10 @@
 // One lane: its items as options of a list box, so that it is one stop of the tab key, and the arrows
 // move inside it.
 
+import { prepare, useDrawing } from "./drawing.js";
 import { Film } from "./film.js";
 import { inWindow, packed } from "./layers.js";
 import { cx, html, useMemo, useRef } from "./lib.js";
-import { prepare } from "./peaks.js";
-import { useDrawing } from "./time-axis.js";
 
 const LEAST_PX = 2;
 const ROW_PX = 22;

@@ -1,6 +1,7 @@
 // Stems side by side: solo, mute, a fader and a meter each, all on one clock.
 
 import { contentOf, downloadOf, reprocess } from "./api.js";
+import { useDrawing } from "./drawing.js";
 import { count, decimal } from "./format.js";
 import { Icon } from "./icons.js";
 import { cx, html, useEffect, useMemo, useRef, useState } from "./lib.js";
@@ -9,7 +10,6 @@ import { MixForm } from "./mix-form.js";
 import { Mix } from "./mix.js";
 import { drawPeaks, peaksOf } from "./peaks.js";
 import { useStore } from "./store.js";
-import { useDrawing } from "./time-axis.js";
 import { toast, toastError } from "./toast.js";
 
 /** `[{id, title, apart, tracks: [{artifact, name, master}]}]`; `apart`: it has a time axis of its own. */

@@ -1,5 +1,7 @@
 // The waveform: peaks and power of short stretches, read once, drawn at any zoom.
 
+import { prepare } from "./drawing.js";
+
 const STRETCH_SAMPLES = 32;
 const DECODE_HZ = 24_000;
 /** Longer recordings are not decoded in the page (an hour would take gigabytes). */
@@ -81,18 +83,6 @@ export function drawPeaks(canvas, peaks, fromMs, toMs, gain = 1) {
   });
   context.globalAlpha = 1;
   columns.forEach(([, , rms], x) => context.fillRect(x, middle - clip(rms), 1, Math.max(1, 2 * clip(rms))));
-}
-
-/** Size a canvas to its box in device pixels, and clear it. */
-export function prepare(canvas) {
-  const scale = window.devicePixelRatio || 1;
-  const width = Math.max(1, Math.round(canvas.clientWidth * scale));
-  const height = Math.max(1, Math.round(canvas.clientHeight * scale));
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, width, height);
-  return { context, width, height, scale };
 }
 
 /** The gain that lets the loudest sample reach the lane's edge, up to 24 dB. */

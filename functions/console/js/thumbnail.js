@@ -1,11 +1,10 @@
 // What a recording looks like in the list: a picture of a video, the shape of a sound.
 
 import { get, mediaOf } from "./api.js";
+import { prepare, useDrawing } from "./drawing.js";
 import { still } from "./film.js";
 import { Icon } from "./icons.js";
 import { html, useEffect, useRef, useState } from "./lib.js";
-import { prepare } from "./peaks.js";
-import { useDrawing } from "./time-axis.js";
 
 const PAUSE_MS = 150; // rows that are only scrolled past ask for nothing
 const POINTS = 48;

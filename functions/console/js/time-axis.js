@@ -1,10 +1,11 @@
 // The time axis: ruler, waveform and lanes over one time axis, in one scroller, under one playhead.
 
+import { prepare, useDrawing } from "./drawing.js";
 import { length, time } from "./format.js";
 import { Icon } from "./icons.js";
 import { Lane } from "./lane.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
-import { drawPeaks, fittingGain, prepare } from "./peaks.js";
+import { drawPeaks, fittingGain } from "./peaks.js";
 
 const MOST_PX_PER_S = 1200;
 const STEPS_S = [0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
@@ -196,20 +197,4 @@ function Playhead({ player, pxPerMs, view, scroller, durationMs }) {
     line.current.style.transform = `translateX(${view.headPx + Math.min(player.recordingMs, durationMs) * pxPerMs}px)`;
   }, [pxPerMs, view.headPx]);
   return html`<div class="playhead" ref=${line} aria-hidden="true"></div>`;
-}
-
-/** Draw after each change of `inputs`, and when the colours change. */
-export function useDrawing(draw, inputs) {
-  const [theme, setTheme] = useState(0);
-  useEffect(() => {
-    const bump = () => setTheme((now) => now + 1);
-    const media = matchMedia("(prefers-color-scheme: dark)");
-    media.addEventListener("change", bump);
-    addEventListener("rushes:theme", bump);
-    return () => {
-      media.removeEventListener("change", bump);
-      removeEventListener("rushes:theme", bump);
-    };
-  }, []);
-  useLayoutEffect(draw, [...inputs, theme]);
 }
