@@ -14,7 +14,7 @@ from infra.command.desk import Desk, at_desk, parse_params, table
 from infra.command.names import recording, recording_id
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
-from infra.command.wishes import check_wishes, known_step
+from infra.command.wishes import checked_params, known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.errors import NotFound
@@ -77,8 +77,7 @@ def reprocess(
     if asset is None or step is None:
         raise click.UsageError("name a recording and a --step, or say --stale")
     name = known_step(step).name
-    params = parse_params(pairs, default_step=name)
-    check_wishes(desk.home, (name,), params)
+    params = checked_params(desk.home, (name,), parse_params(pairs, default_step=name))
     asset_id = recording(desk, asset).asset_id
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,

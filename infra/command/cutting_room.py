@@ -14,7 +14,7 @@ from rich.markup import escape
 from infra.command.delivered import check_writable
 from infra.command.desk import Desk, at_desk, parse_params
 from infra.command.process import show_outcome, watch_until_finished
-from infra.command.wishes import check_wishes
+from infra.command.wishes import checked_params
 from infra.local.worker import WorkerPool
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
@@ -68,8 +68,7 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
     """Cut FILE by rules, and leave the cut, its captions and lists for other programs."""
     lists_only, chapters = asked.pop("lists_only"), asked.pop("chapters")
     marked = _read_chapters(chapters) if chapters else []
-    params = _params(asked, marked)
-    check_wishes(desk.home, (), {_STEP: params})
+    params = checked_params(desk.home, (), {_STEP: _params(asked, marked)})[_STEP]
     if not file.is_file():
         raise NotFound("file", str(file))
     folder = out or file.parent / f"{stem_of(file.name)}.cut"

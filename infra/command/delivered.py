@@ -57,6 +57,8 @@ class Delivered:
         """For people."""
         if self._results.heard:
             yield f"  {'heard':<22}{escape(', '.join(self._results.heard))}"
+        if self._results.said:
+            yield f"  {'said':<22}{escape(self._results.said)}"
         if self._results.loudness:
             yield f"  {'loudness':<22}{self._results.loudness}"
         if self._left:

@@ -18,7 +18,7 @@ from infra.command.delivered import Delivered, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, stderr, table
 from infra.command.profile import profile_lines, profile_of
 from infra.command.strain import Strain
-from infra.command.wishes import check_wishes
+from infra.command.wishes import checked_params
 from infra.local.worker import WorkerPool
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
@@ -60,8 +60,7 @@ def process(
 ) -> None:
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
     names = tuple(name.strip() for name in steps.split(",")) if steps else None
-    params = parse_params(pairs)
-    check_wishes(desk.home, names or (), params)
+    params = checked_params(desk.home, names or (), parse_params(pairs))
     if out is not None:
         check_writable(out)
     with WorkerPool(desk.settings, at_first=1, recordings=len(files)) as pool:

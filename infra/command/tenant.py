@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from infra.command.desk import Desk, at_desk, parse_params, plain_table
-from infra.command.wishes import check_wishes
+from infra.command.wishes import checked_params
 from shared.homes.tenant_limits import max_input_bytes, settings_path, tenant_settings
 from shared.pipeline import default_steps
 
@@ -53,8 +53,7 @@ def _change(
             raise click.UsageError(f"--unset {pair!r}: that is not set")
         del merged[step][param]
     merged = {step: wanted for step, wanted in merged.items() if wanted}
-    check_wishes(desk.home, names, merged)
-    data["params"] = merged
+    data["params"] = checked_params(desk.home, names, merged)
     if steps is not None:
         data["steps"] = list(names)
         if steps == "default":

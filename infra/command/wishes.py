@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from infra.command.names import did_you_mean
 from shared.contracts.row import Step
@@ -27,36 +27,56 @@ def _by_its_end(name: str) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def check_wishes(home: Home, steps: Iterable[str], params: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse what would be refused later; raises ``ValidationError`` naming the step and param.
+def checked_params(
+    home: Home, steps: Iterable[str], params: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The params as the steps take them; refuses what would be refused later.
 
-    A step whose libraries are not installed here is judged by whoever does it.
+    Raises ``ValidationError`` naming the step and param. A step whose libraries are not installed
+    here is judged by whoever does it.
     """
     for name in (*steps, *params):
         if name != PROBE:
             known_step(name)
-    for name, wanted in params.items():
-        if name != PROBE:
-            _check(home, known_step(name), wanted)
+    return {
+        name: dict(wanted) if name == PROBE else _checked(home, known_step(name), wanted)
+        for name, wanted in params.items()
+    }
 
 
-def _check(home: Home, row: Step, wanted: Mapping[str, Any]) -> None:
+def _checked(home: Home, row: Step, wanted: Mapping[str, Any]) -> dict[str, Any]:
     try:
         fields = home.engine_of(row).params.model_fields
     except ImportError:
-        return
+        return dict(wanted)
     for param in wanted:
         if param not in fields:
             known = ", ".join(fields) or "none"
             near = did_you_mean(param, fields)
             raise ValidationError(f"{row.name}.{param}", f"is unknown{near}; known: {known}")
+    typed = {
+        param: _listed(value) if _takes_a_list(fields[param].annotation) else value
+        for param, value in wanted.items()
+    }
     try:
-        check_params(home, row, wanted)
+        check_params(home, row, typed)
     except MissingDependency:
-        return
+        pass
     except ValidationError as error:
         field, _, reason = error.message.partition(": ")
         raise ValidationError(f"{row.name}.{field}", reason + _nearest_preset(wanted)) from None
+    return typed
+
+
+def _takes_a_list(annotation: Any) -> bool:
+    return any(get_origin(kind) is tuple for kind in (annotation, *get_args(annotation)))
+
+
+def _listed(value: Any) -> Any:
+    """``Ana,Jürgen`` is a list of two, and one value a list of one; JSON stays what it says."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return [value] if isinstance(value, int | float) else value
 
 
 def _nearest_preset(wanted: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.heard import FOUND, Findings, Loudness, heard, layers, loudness_of
+from shared.runs.heard import FOUND, Findings, Loudness, first_words, heard, layers, loudness_of
 from shared.runs.results_folder import UNBLURRED, Entry, captions_name, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
@@ -41,6 +41,8 @@ class Results:
     texts: Mapping[str, bytes]
     """What stands in no bucket: path -> content. ``index.html`` and the words as plain text."""
     heard: tuple[str, ...]
+    said: str
+    """The words it begins with; empty where none are known."""
     loudness: Loudness | None
 
 
@@ -73,6 +75,7 @@ def gather(
     laid = lay_out(stem, asset, standing, members)
     entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
     texts = {}
+    said = b""
     if told := found.transcript:
         said = cues_to_txt(shown(told.cues, speaker_names=told.speaker_names))
         name = f"{captions_name(stem, told.model_dump())}.txt"
@@ -92,7 +95,16 @@ def gather(
         found.transcript,
     )
     texts["index.html"] = results_page(page).encode()
-    return Results(stem, asset, standing, entries, texts, tuple(page.heard), page.loudness)
+    return Results(
+        stem,
+        asset,
+        standing,
+        entries,
+        texts,
+        tuple(page.heard),
+        first_words(said.decode()),
+        page.loudness,
+    )
 
 
 def plain_path(home: Home, key: str) -> Path | None:

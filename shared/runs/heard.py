@@ -20,6 +20,7 @@ from shared.contracts.result_document import ResultDocument
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.visual import VisualMeta
 
+_LINE_CHARACTERS = 80
 _MOST_MARKS = 4000
 """Of one layer: a page that draws more is slow, and shows no more."""
 
@@ -130,6 +131,15 @@ def _tempo(found: Findings) -> float | None:
     tempi = found.timeline.tempi if found.timeline else ()
     longest = max(tempi, key=lambda one: one.end_ms - one.start_ms, default=None)
     return longest.bpm if longest else None
+
+
+def first_words(said: str) -> str:
+    """A line of it, cut between words; what is written without spaces is cut anywhere."""
+    text = " ".join(said.split())
+    if len(text) <= _LINE_CHARACTERS:
+        return text
+    cut = text[:_LINE_CHARACTERS]
+    return f"{cut.rpartition(' ')[0] or cut} …"
 
 
 def layers(found: Findings) -> list[Layer]:

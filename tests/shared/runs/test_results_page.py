@@ -10,7 +10,16 @@ from shared.contracts.asr_transcript import Transcript
 from shared.contracts.detections import LoopDetections
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
-from shared.runs.heard import Findings, Layer, Loudness, Mark, heard, layers, loudness_of
+from shared.runs.heard import (
+    Findings,
+    Layer,
+    Loudness,
+    Mark,
+    first_words,
+    heard,
+    layers,
+    loudness_of,
+)
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing
 from tests.shared.runs.made import asset
@@ -89,6 +98,13 @@ def test_what_was_heard_is_told_in_few_words() -> None:
     ]
     assert heard(Findings(transcript=transcript([], words))) == ["2 speakers"]
     assert [layer.name for layer in layers(of_speech)] == ["speech", "loops"]
+
+
+def test_what_was_said_begins_a_line() -> None:
+    assert first_words("") == ""
+    assert first_words("Drop in\n\nyour own.\n") == "Drop in your own."
+    assert first_words("ask not " * 20) == "ask not " * 9 + "ask not …"
+    assert first_words("日" * 100) == "日" * 80 + " …"
 
 
 def test_loudness_before_and_after() -> None:
