@@ -27,8 +27,8 @@ CHORD_AT_S = 12.0
 Samples = NDArray[np.float32]
 
 SPEECH = (
-    (0.3, "Welcome to rushes. Here is a beat to cut into samples."),
-    (16.0, "And that was a chord. Drop in your own recording now."),
+    (0.3, "Hello. Here is a beat to cut into samples."),
+    (16.0, "And that was music. Now try your own recording."),
 )
 
 
