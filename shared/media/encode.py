@@ -157,6 +157,10 @@ class Written:
     quality: int = 18
     preset: str = "veryfast"
     timeout_s: float = 3600.0
+    beginnings: Sequence[Fraction] = ()
+    """Times (seconds) of pictures that need nothing before them, besides those that the encoder chooses."""
+    set_number: int = 0
+    """Of the encoder's parameter sets, 0 to 31: others' pictures may stand beside these by another one."""
 
 
 class PictureWriter:
@@ -228,13 +232,31 @@ def arguments(written: Written, fd: int) -> list[str | Path]:
         *("-map", "0:v:0", "-vf", ",".join([*written.filters, *_tagging(form)])),
         *("-fps_mode", "passthrough", "-enc_time_base", f"{base.numerator}:{base.denominator}"),
         *("-c:v", "libx264", "-preset", written.preset, "-crf", f"{written.quality}"),
-        *("-threads", threads, "-x264-params", _IN_STEP, *_color_tags(form)),
+        *(
+            "-threads",
+            threads,
+            "-x264-params",
+            _x264(written),
+            *_begun(written),
+            *_color_tags(form),
+        ),
         *written.streams,
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
         *last_duration(written),
         *("-flags:v", f"+bitexact{fields}", *scale, "-movflags", "+faststart", "-y"),
         written.path,
     ]
+
+
+def _x264(written: Written) -> str:
+    return f"{_IN_STEP}:sps-id={written.set_number}" if written.set_number else _IN_STEP
+
+
+def _begun(written: Written) -> list[str]:
+    if not written.beginnings:
+        return []
+    times = ",".join(f"{float(time):.6f}" for time in written.beginnings)
+    return ["-force_key_frames", times, "-forced-idr", "1"]
 
 
 def last_duration(written: Written) -> list[str]:

@@ -48,12 +48,17 @@ def segment_list(segments: Sequence[Segment]) -> str:
 
 def joining_arguments(listed: Path, start_s: Fraction, written: Written) -> list[str | Path]:
     """ffmpeg's words for all of it, but for the tool's own."""
+    late = ["-itsoffset", f"{float(start_s):.6f}"] if start_s else []
+    opened = ("-protocol_whitelist", "file", "-f", "concat", "-i", listed)
+    return remuxing_arguments([*late, *opened], written)
+
+
+def remuxing_arguments(pictures: Sequence[str | Path], written: Written) -> list[str | Path]:
+    """ffmpeg's words for pictures that are coded already; ``pictures`` open them, as input number 0."""
     base = written.format.time_base
     scale = ["-video_track_timescale", f"{base.denominator}"] if base.numerator == 1 else []
-    late = ["-itsoffset", f"{float(start_s):.6f}"] if start_s else []
     return [
-        *("-v", "error", *written.clock, *late),
-        *("-protocol_whitelist", "file", "-f", "concat", "-i", listed),
+        *("-v", "error", *written.clock, *pictures),
         *written.inputs,
         *("-map", "0:v:0", "-c:v", "copy", *written.streams),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),

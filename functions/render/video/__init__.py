@@ -2,7 +2,8 @@
 
     plan (a dry run ends here) -> pictures in their windows, cropped -> captions -> H.264 and AAC, checked
 
-The picture comes from the anonymised video unless the original is asked for. The rendering checks
+The picture comes from the anonymised video unless the original is asked for. Of an edit list only what
+lies around a cut is encoded, where the rest can be copied (``copied_groups``). The rendering checks
 itself and fails rather than delivers what is not as planned. Promised: with the same ffmpeg the same
 plan gives the same bytes, whatever the machine's number of cores.
 """
@@ -22,6 +23,7 @@ from functions.render.cut.sounding import write_cut
 from functions.render.video.burning import burnt_in, left_by, moved, write_track
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.check import check_rendering
+from functions.render.video.copied_groups import plan_copying, write_copying
 from functions.render.video.reframe import CropPath, crop_path
 from functions.render.video.rendered_windows import PunchIn, Window
 from functions.render.video.shown_windows import (
@@ -44,6 +46,7 @@ from functions.render.video.video_plan import (
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SourceRef
 from shared.contracts.visual import VisualMeta
+from shared.media.coded_pictures import NotCopyable
 from shared.media.encode import (
     PLAYABLE,
     PictureWriter,
@@ -58,7 +61,7 @@ from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
 from shared.watch.health import dependency, require
 
-REVISION = 6
+REVISION = 7
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
 _CUTTING = 0.05
@@ -98,30 +101,41 @@ class _Rendering:
         """Write the file, and check it."""
         job, plan = self.job, self.plan
         source, form = self._source()
-        planes = source.planes
-        crop = Planes(*plan.crop, planes.pixel_format)
+        crop = Planes(*plan.crop, source.planes.pixel_format)
         path = job.workdir / "render.mp4"
-        written = self._written(path, crop, form)
-        shapes = (planes, crop, self._crop_path())
-        total_ms = max(1.0, plan.duration_ms)
-        with PictureWriter(written) as writer:
-            count = write_pictures(
-                self._shown(source),
-                shapes,
-                writer.write,
-                larger=self._larger(),
-                progress=lambda at_ms: job.progress(min(0.95, _CUTTING + 0.9 * at_ms / total_ms)),
-            )
+        count, copied = self._write(source, self._written(path, crop, form))
         checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
         meta = {"plan": dict(described), "dry_run": False, **checked}
         parents = tuple(file.artifact_id for _, file in sorted(plan.used.items()))
         if plan.edits is None:
             return Output("video_render", "render", path, "video/mp4", meta, parents)
-        meta |= told(plan.edits, cutting(plan.edits, RATE_HZ))
+        meta |= told(plan.edits, cutting(plan.edits, RATE_HZ)) | copied
         jumps_ms = [round(at_ms, 3) for at_ms in plan.jumps_ms]
         meta["jump_cuts_ms"] = jumps_ms if len(jumps_ms) <= MOST_JOINS_TOLD else None
         parents = (*parents, str(plan.params.edit_list))
         return Output("video_render", "cut", path, "video/mp4", meta, parents)
+
+    def _write(self, source: Source, written: Written) -> tuple[int, dict[str, Any]]:
+        """How many pictures were written, and how much of them was copied."""
+        total_ms = max(1.0, self.plan.duration_ms)
+        # Where copying comes to nothing, encoding begins anew: what was told stays told.
+        reached = [0.0]
+
+        def progress(at_ms: float) -> None:
+            reached[0] = max(reached[0], min(0.95, _CUTTING + 0.9 * at_ms / total_ms))
+            self.job.progress(reached[0])
+
+        try:
+            copying = plan_copying(self.plan, source)
+            return write_copying(copying, written, progress), copying.told()
+        except NotCopyable as error:
+            encoded_s = round(self.plan.duration_ms / 1000, 3)
+            told = {"copied_s": 0.0, "encoded_s": encoded_s, "encoded_because": str(error)}
+        shapes = (source.planes, written.planes, self._crop_path())
+        with PictureWriter(written) as writer:
+            shown, larger = self._shown(source), self._larger()
+            count = write_pictures(shown, shapes, writer.write, larger=larger, progress=progress)
+        return count, told
 
     def _shown(self, source: Source) -> Iterator[Shown]:
         """The pictures, each at its time."""
