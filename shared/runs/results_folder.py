@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -61,6 +62,7 @@ def safe_name(text: str, most_bytes: int = _STEM_BYTES) -> str:
     return clipped.strip(" .")
 
 
+@lru_cache(1000)
 def stem_of(name: str) -> str:
     """A recording's file name without its extension, as results are called after it."""
     return safe_name(PurePosixPath(name).stem.lstrip(".")) or "recording"

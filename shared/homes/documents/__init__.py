@@ -19,9 +19,12 @@ EXPIRING = ("dead_letters", "requests", "uploads", "webhook_deliveries")
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Document:
-    """One document as read. ``version`` is what a later ``update`` or ``delete`` may demand."""
+    """One document as read. ``version`` is what a later ``update`` or ``delete`` may demand.
+
+    Nobody changes one; a frozen one takes five times as long to make, and a page makes hundreds.
+    """
 
     path: str
     text: str

@@ -75,18 +75,18 @@ class EmbeddedDocuments:
 
     def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
         """Path -> document, of those that exist."""
-        wanted: dict[str, list[str]] = {}
-        for path in dict.fromkeys(paths):
+        wanted: dict[str, dict[str, str]] = {}
+        for path in paths:
             collection, name = split_path(path)
-            wanted.setdefault(collection, []).append(name)
+            wanted.setdefault(collection, {})[name] = path
         found: dict[str, Document] = {}
         with self._database.read() as connection:
-            for collection, names in wanted.items():
-                told = (collection, json.dumps(names))
+            for collection, named in wanted.items():
+                told = (collection, json.dumps(list(named)))
                 rows = connection.execute(_SEVERAL, told).fetchall()
                 read_at = time.time()
                 for version, data, updated_at, name in rows:
-                    path = f"{collection}/{name}"
+                    path = named[name]
                     found[path] = Document(path, data, str(version), updated_at, read_at)
         return {path: found[path] for path in paths if path in found}
 

@@ -101,5 +101,6 @@ def open_if(path: Path, identity: str) -> BinaryIO | None:
 def blocks_of(file: BinaryIO) -> Iterator[bytes]:
     """The rest of the file, block by block; closes it."""
     with file, disk_errors():
-        while block := file.read(BLOCK_BYTES):
+        at_once = min(BLOCK_BYTES, max(os.fstat(file.fileno()).st_size, 1))  # so much is set aside
+        while block := file.read(at_once):
             yield block

@@ -92,7 +92,9 @@ class Index:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection in autocommit mode; raises ``Unavailable`` for trouble with lock or disk."""
-        pool = self._pools.setdefault(os.getpid(), queue.LifoQueue())
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            pool = self._pools.setdefault(os.getpid(), queue.LifoQueue())
         with _sqlite_errors(self._path):
             try:
                 db = pool.get_nowait()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from shared.errors import ValidationError
@@ -48,6 +49,7 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+@lru_cache(10_000)
 def relative_path(key: str) -> PurePosixPath:
     """Where the key's bytes lie below a store's root. Different keys have different paths."""
     *folders, name = check_key(key).split("/")
