@@ -34,6 +34,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
     app = FastAPI(title="Rushes", version="1", docs_url=None, redoc_url=None)
     app.state.identity = identity
     app.state.lookout = Lookout(home)
+    app.state.reads_at_once = home.settings.home == "embedded"
     answers.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST_BYTES, compresslevel=6)
     app.add_middleware(
@@ -54,7 +55,7 @@ def build(home: Home, identity: Identity) -> FastAPI:
         cutting.routes(home),
         reviewing.routes(home),
     ):
-        app.include_router(router)
+        app.routes.extend(router.routes)  # an included router is searched three times a request
     openapi.install(app)
     pages.install(app)
     return app

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import anyio.to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.answers import error_answer
@@ -58,7 +58,13 @@ class Guard:
     ) -> None:
         self._app = app
         self._own_names_only = own_names_only
-        self._policy = policy
+        told = {
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-resource-policy": "same-origin",
+        }
+        self._told = [(name.encode(), value.encode()) for name, value in told.items()]
         self._identity = identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +75,7 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add_headers(MutableHeaders(scope=message))
+                message["headers"] = self._with_headers(message.get("headers", ()))
             await send(message)
 
         headers = Headers(scope=scope)
@@ -98,17 +104,13 @@ class Guard:
             return "another site's page may not act here"
         return None
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        told: Iterable[tuple[str, str]] = (
-            ("Content-Security-Policy", self._policy),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-        )
-        for name, value in told:
-            headers.setdefault(name, value)
-        if "Content-Encoding" in headers and headers.get("ETag", "").startswith('"'):
-            headers["ETag"] = f"W/{headers['ETag']}"  # compressed, it is not the same bytes
+    def _with_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Names are lower case, as ASGI has it. What an answer says itself holds."""
+        said = dict(headers)
+        if b"content-encoding" in said and said.get(b"etag", b"").startswith(b'"'):
+            weak = b"W/" + said[b"etag"]  # compressed, it is not the same bytes
+            headers = [(name, weak if name == b"etag" else value) for name, value in headers]
+        return [*headers, *(pair for pair in self._told if pair[0] not in said)]
 
 
 def _streamed(scope: Scope) -> bool:

@@ -70,7 +70,7 @@ def routes(home: Home) -> APIRouter:
     """The endpoints of what is kept."""
     router = APIRouter()
     for section in (_timelines, _clips, _pipeline, _webhooks, _letters):
-        router.include_router(section(home))
+        router.routes.extend(section(home).routes)
     return router
 
 

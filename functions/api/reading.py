@@ -7,10 +7,22 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from functions.api.answers import Paged, answer, etag_of, merged, stored_answer, stored_page, tagged
+from functions.api.answers import (
+    After,
+    Limit,
+    Page,
+    Paged,
+    answer,
+    etag_of,
+    merged,
+    stored_answer,
+    stored_page,
+    tagged,
+)
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer, saved_as
 from functions.api.run_rows import RunRows
+from functions.api.straight_route import StraightRoute
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
@@ -43,12 +55,13 @@ Names = Annotated[bool, Query(description="Put each speaker's name before what t
 
 def routes(home: Home) -> APIRouter:
     """The reading endpoints over a home."""
-    router = APIRouter()
-    _assets(router, home)
+    straight, router = APIRouter(route_class=StraightRoute), APIRouter()
+    _assets(straight, home)
+    _artifacts(straight, home)
     _runs(router, home)
-    _artifacts(router, home)
     _texts(router, home)
-    return router
+    straight.routes.extend(router.routes)
+    return straight
 
 
 def _assets(router: APIRouter, home: Home) -> None:
@@ -59,9 +72,9 @@ def _assets(router: APIRouter, home: Home) -> None:
         return answer(request, {**ctx.model_dump(), "home": home.settings.home})
 
     @router.get("/assets", tags=["assets"])
-    def assets(request: Request, ctx: Caller, page: Paged) -> Response:
+    def assets(request: Request, ctx: Caller, limit: Limit = 100, after: After = None) -> Response:
         """The recordings, by id."""
-        found = page.of(home, f"{ctx.document_prefix}assets")
+        found = Page(limit, after).of(home, f"{ctx.document_prefix}assets")
         return stored_page(request, "assets", found, asset_json)
 
     @router.get("/assets/{asset_id}", tags=["assets"])
