@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -19,8 +20,10 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic_core import to_json
 
 from functions.api.answers import error_answer, stored_answer
+from functions.api.ended_runs import EndedRuns
 from functions.api.identity import Caller
 from functions.api.lookout import Lookout, TooManyFollowed
+from functions.api.straight_route import StraightRoute, looked
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, digest
 from shared.errors import NotFound, Unavailable
@@ -44,7 +47,8 @@ RunIds = Annotated[
 
 def routes(home: Home) -> APIRouter:
     """The endpoints that follow runs."""
-    router = APIRouter(tags=["runs"])
+    router = APIRouter(tags=["runs"], route_class=StraightRoute)
+    ended = EndedRuns(home)
 
     @router.get("/runs/events")
     async def events_of_several(request: Request, ctx: Caller, runs: RunIds) -> Response:
@@ -60,7 +64,7 @@ def routes(home: Home) -> APIRouter:
     async def run(request: Request, ctx: Caller, run_id: RunId, wait: Wait = 0) -> Response:
         """The run, its steps and their artifacts; with `wait`, once it has finished."""
         await until_finished(request, ctx, run_id, wait)
-        shown = await anyio.to_thread.run_sync(run_json, home, ctx, run_id)
+        shown = await looked(request, partial(ended.told, ctx, run_id))
         return stored_answer(request, shown)
 
     return router

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,7 +23,7 @@ from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.pipeline import PROBE
-from shared.runs.records import run_state, undamaged_run
+from shared.runs.records import finished, run_state, undamaged_run
 from shared.runs.views import artifact_links, asset_links, notices_of, run_links, step_fields
 from shared.steps.preparing import asset_path
 from shared.steps.step_records import run_path
@@ -38,26 +40,44 @@ class StoredJson:
     text: str
     tag: str
     """Equal for equal documents at equal versions."""
+    lasts: Mapping[str, str] = field(default_factory=dict)
+    """Path -> version of documents: while they have those, it would be told so again. Empty: who knows."""
 
 
 def tag_of(documents: Iterable[Document], *also: str) -> str:
     """A tag of these documents as they stand; ``also``: what else the text says."""
-    seen = [f"{one.version} {one.updated_at}" for one in documents]
-    return hashlib.sha256("\n".join((_LAYOUT, *seen, *also)).encode()).hexdigest()[:32]
+    seen = list(documents)
+    words = "\n".join((_LAYOUT, *(one.version for one in seen), *also))
+    times = array("d", [one.updated_at for one in seen])
+    return hashlib.sha256(words.encode() + times.tobytes()).hexdigest()[:32]
 
 
 def asset_json(document: Document) -> str:
     """An asset's document with links."""
-    return _with_links(document, asset_links(document.id))
+    return _with_links(document, _asset_links())
 
 
 def artifact_json(document: Document, asset_id: str) -> str:
     """An artifact's document with links."""
-    return _with_links(document, artifact_links(document.id, asset_id))
+    return _with_links(document, _artifact_links(asset_id))
 
 
-def _with_links(document: Document, links: Mapping[str, str]) -> str:
-    return f'{document.text[:-1]},"links":{to_json(links).decode()}}}'
+def _with_links(document: Document, around_id: Sequence[str]) -> str:
+    own = document.id
+    if not own.replace("_", "").isalnum():
+        own = to_json(own)[1:-1].decode()
+    return f'{document.text[:-1]},"links":{own.join(around_id)}}}'
+
+
+@lru_cache
+def _asset_links() -> Sequence[str]:
+    """The JSON of an asset's links, cut where its id stands: put together once, and a page has hundreds."""
+    return to_json(asset_links("\0")).decode().split("\\u0000")
+
+
+@lru_cache
+def _artifact_links(asset_id: str) -> Sequence[str]:
+    return to_json(artifact_links("\0", asset_id)).decode().split("\\u0000")
 
 
 def run_json(home: Home, ctx: RequestContext, run_id: str) -> StoredJson:
@@ -92,7 +112,10 @@ def run_json(home: Home, ctx: RequestContext, run_id: str) -> StoredJson:
         tail["error"] = records[PROBE].error
     rows = ",".join(_step_json(record, run, made) for record in steps)
     text = f'{_open(head)},"steps":[{rows}],{_open(tail)[1:]}}}'
-    return StoredJson(text, tag_of([document, *found, *stored.values()]))
+    read = [document, *found, *stored.values()]
+    lasting = [document, *(stored[path] for path in asset if path in stored)]
+    lasts = {one.path: one.version for one in lasting} if finished(run, records) else {}
+    return StoredJson(text, tag_of(read), lasts)
 
 
 def _step_json(record: StepRecord, run: Run, made: Mapping[str, Document]) -> str:
