@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.sound.masking import HIDDEN_DB
 from shared.sound.onsets import FINE, LOUDEST, Samples, Tracks, local_mean, pick_peaks
 
 STEPS_PER_S = 2000
@@ -90,6 +91,7 @@ def onset_frames(tracks: Tracks, threshold_db: float) -> NDArray[np.int64]:
     around = frames[:, None] + np.arange(-FINE, FINE + 1)
     near = np.clip(around, 0, max(tracks.fine_flux_db.size - 1, 0))
     frames = frames[tracks.fine_sharp_db[near].max(axis=1, initial=0.0) >= SHARP * threshold_db]
+    frames = frames[tracks.fine_new_db[frames] >= HIDDEN_DB]
     early = frames <= _EARLY * FINE
     strongest_db = float(tracks.fine_flux_db[frames[early]].max(initial=0.0))
     if struck_db(tracks) > max(_STRUCK_DB, strongest_db):

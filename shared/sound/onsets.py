@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.sound.librosa_kept import librosa_module
+from shared.sound.masking import NewSound
 
 Samples = NDArray[np.float32]
 """``(samples, channels)``, full scale 1.0."""
@@ -69,6 +70,8 @@ class Tracks:
     fine_flux_db: NDArray[np.float32]
     """Onset strength, ``FINE`` values a frame."""
     fine_sharp_db: NDArray[np.float32]
+    fine_new_db: NDArray[np.float32]
+    """How far what is new stands out from what masks it, in its best band (see ``masking``)."""
 
     def part(self, first: int, last: int) -> Tracks:
         """The frames ``[first, last)`` alone, as if the recording held no more."""
@@ -84,6 +87,7 @@ class Tracks:
             bands_db=self.bands_db[cut],
             fine_flux_db=self.fine_flux_db[FINE * cut.start : FINE * last],
             fine_sharp_db=self.fine_sharp_db[FINE * cut.start : FINE * last],
+            fine_new_db=self.fine_new_db[FINE * cut.start : FINE * last],
         )
 
     @property
@@ -111,7 +115,7 @@ def analyse(blocks: Iterable[Samples], sample_rate_hz: int) -> Tracks:
 
 
 class OnsetStrength:
-    """Takes blocks of samples, keeps a window's tail of them and 48 bytes a frame (8 MB an hour)."""
+    """Takes blocks of samples, keeps a window's tail of them and 56 bytes a frame (9 MB an hour)."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
@@ -124,6 +128,8 @@ class OnsetStrength:
         self._opened = False
         self._last_mel: NDArray[np.float32] | None = None
         self._fluxes: list[NDArray[np.float32]] = []
+        self._new = NewSound(mel_edges_hz(sample_rate_hz), FLOOR_POWER)
+        self._news: list[NDArray[np.float32]] = []
         self._levels: list[NDArray[np.float32]] = []
         self._bands: list[NDArray[np.int8]] = []
 
@@ -146,9 +152,11 @@ class OnsetStrength:
             # An even number of them: whole frames.
             while (left := self._left()) > 0:
                 self._drain(min(left, _BATCH_FRAMES))
+            self._news.append(self._new.finish())
         fluxes = np.concatenate([np.zeros((2, 0), np.float32), *self._fluxes], axis=1)
         levels = np.concatenate([np.zeros((2, 0), np.float32), *self._levels], axis=1)
-        fine = _as_late_as_librosa(fluxes, FINE)
+        news = np.concatenate([np.zeros(0, np.float32), *self._news])[: fluxes.shape[1]]
+        fine = _as_late_as_librosa(fluxes)
         flux_db, sharp_db = fine[:, ::FINE]
         return Tracks(
             sample_rate_hz=self._rate_hz,
@@ -161,6 +169,7 @@ class OnsetStrength:
             bands_db=np.concatenate([np.zeros((0, COARSE_BANDS), np.int8), *self._bands]),
             fine_flux_db=fine[0],
             fine_sharp_db=fine[1],
+            fine_new_db=_as_late_as_librosa(news, first=np.inf),
         )
 
     def _left(self) -> int:
@@ -191,7 +200,11 @@ class OnsetStrength:
 
     def _measure(self, held: Samples, fine_frames: int) -> None:
         """Both fluxes, level and coarse spectrum of the first windows of ``held``."""
-        mel_db = mel_spectrum_db(held, fine_frames, self._hop // FINE, self._window, self._rate_hz)
+        channels = np.ascontiguousarray(held.T)  # numpy is slow along an axis of two
+        mel = mel_spectrum(channels, fine_frames, self._hop // FINE, self._window, self._rate_hz)
+        self._news.append(self._new.process(mel))
+        in_db = librosa_module("librosa").power_to_db
+        mel_db = np.asarray(in_db(mel, amin=FLOOR_POWER, top_db=None), np.float32)
         before = mel_db[:1].repeat(FINE, axis=0) if self._last_mel is None else self._last_mel
         told = np.concatenate([before, mel_db])
         self._last_mel = told[-FINE:]
@@ -200,9 +213,11 @@ class OnsetStrength:
         coarse_db = mel_db[::FINE].reshape(frames, COARSE_BANDS, -1).mean(axis=2)
         self._bands.append(np.clip(coarse_db, -128, 127).astype(np.int8))
         middle = self._window // 2
-        hops = held[middle : middle + frames * self._hop].reshape(frames, self._hop, -1)
-        centred = hops - hops.mean(axis=1, keepdims=True)
-        power, peak = np.square(centred).mean(axis=(1, 2)), np.abs(centred).max(axis=(1, 2))
+        hops = channels[:, middle : middle + frames * self._hop]
+        hops = hops.reshape(len(channels), frames, self._hop)
+        centred = hops - hops.mean(axis=2, keepdims=True)
+        power = np.square(centred).mean(axis=2).mean(axis=0)
+        peak = np.abs(centred).max(axis=2).max(axis=0)
         self._levels.append(np.stack([power, peak]).astype(np.float32))
 
 
@@ -216,27 +231,25 @@ def _fluxes(mel_db: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows, np.float32)[:, FINE:]
 
 
-def _as_late_as_librosa(fluxes: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+def _as_late_as_librosa(values: NDArray[np.float32], first: float = 0.0) -> NDArray[np.float32]:
     """Moved back by half a window, as ``onset_strength(center=True)`` has it."""
-    late = np.zeros((2, HOPS_PER_WINDOW // 2 * step), np.float32)
-    return np.concatenate([late, fluxes], axis=1)[:, : fluxes.shape[1]]
+    late = np.full((*values.shape[:-1], HOPS_PER_WINDOW // 2 * FINE), first, np.float32)
+    return np.concatenate([late, values], axis=-1)[..., : values.shape[-1]]
 
 
-def mel_spectrum_db(
-    held: Samples, frames: int, step: int, window: int, sample_rate_hz: int
+def mel_spectrum(
+    channels: NDArray[np.float32], frames: int, step: int, window: int, sample_rate_hz: int
 ) -> NDArray[np.float32]:
-    """``(frames, MEL_BANDS)`` in dB: mel power, mean over channels, of windows ``step`` apart."""
+    """``(frames, MEL_BANDS)``: mel power, mean over ``(channels, samples)``, of windows ``step`` apart."""
     import scipy.fft  # three times as fast as numpy's with float32
 
     hann, filters = _hann(window), mel_filters(sample_rate_hz, window)
     power = np.zeros((frames, filters.shape[1]), np.float32)
-    for channel in range(held.shape[1]):
-        views = np.lib.stride_tricks.sliding_window_view(held[:, channel], window)[::step][:frames]
+    for channel in channels:
+        views = np.lib.stride_tricks.sliding_window_view(channel, window)[::step][:frames]
         spectrum = scipy.fft.rfft(views * hann, axis=1)[:, : filters.shape[1]]
         power += np.square(spectrum.real) + np.square(spectrum.imag)
-    mel = (filters @ (power / np.float32(held.shape[1])).T).T
-    in_db = librosa_module("librosa").power_to_db
-    return np.asarray(in_db(mel, amin=FLOOR_POWER, top_db=None), np.float32)
+    return np.asarray((filters @ (power / np.float32(len(channels))).T).T, np.float32)
 
 
 def _mirrored(held: Samples, widths: tuple[int, int]) -> Samples:
@@ -258,12 +271,18 @@ def mel_filters(sample_rate_hz: int, window: int) -> Any:
     """
     import scipy.sparse
 
-    top_hz = min(TOP_HZ, sample_rate_hz / 2)
     dense = librosa_module("librosa.filters").mel(
-        sr=sample_rate_hz, n_fft=window, n_mels=MEL_BANDS, fmax=top_hz
+        sr=sample_rate_hz, n_fft=window, n_mels=MEL_BANDS, fmax=mel_edges_hz(sample_rate_hz)[-1]
     )
     bins = int(np.flatnonzero(dense.any(axis=0))[-1]) + 1
     return scipy.sparse.csr_matrix(dense[:, :bins].astype(np.float32))
+
+
+def mel_edges_hz(sample_rate_hz: int) -> NDArray[np.float64]:
+    """``(MEL_BANDS + 2,)``: where librosa's bands begin, peak and end."""
+    top_hz = min(TOP_HZ, sample_rate_hz / 2)
+    frequencies = librosa_module("librosa").mel_frequencies(MEL_BANDS + 2, fmin=0.0, fmax=top_hz)
+    return np.asarray(frequencies, np.float64)
 
 
 def pick_peaks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,3 +167,48 @@ def pad(seconds: float, *, vibrato_hz: float = 5.0, rate_hz: int = 44_100) -> Tr
     return Truth(
         (0.06 * wave * shape * tremolo).astype(np.float32), rate_hz, np.zeros(0), np.zeros(0)
     )
+
+
+def swell(
+    pitches_hz: Sequence[float], seconds: float, *, tremolo_hz: float = 0.0, rate_hz: int = 44_100
+) -> Mono:
+    """A chord of sines that comes out of silence and goes back, half a second of it before and after.
+
+    ``tremolo_hz``: so often a second it falls to half.
+    """
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    wave = sum(np.sin(2 * np.pi * hertz * t) for hertz in pitches_hz)
+    shape = np.sin(np.pi * t / seconds) ** 2 * (1 + 0.33 * np.sin(2 * np.pi * tremolo_hz * t))
+    return np.pad(0.12 * wave * shape, rate_hz // 2).astype(np.float32)
+
+
+def choir(pitches_hz: Sequence[float], seconds: float = 4.0, rate_hz: int = 44_100) -> Mono:
+    """Four voices a note that swell for a second, each with a vibrato of its own, singing "ah"."""
+    t, rng = np.arange(round(rate_hz * seconds)) / rate_hz, np.random.default_rng(0)
+    wave = np.zeros(t.size)
+    for hertz in np.repeat(pitches_hz, 4):
+        speed, depth, begin = rng.uniform([4.5, 0.003, 0.0], [6.2, 0.012, 6.3])
+        vibrato = depth / (2 * np.pi * speed) * np.cos(2 * np.pi * speed * t + begin)
+        phase = 2 * np.pi * hertz * (1 + 0.003 * rng.standard_normal()) * (t - vibrato)
+        for k in range(1, 12):
+            formants = ((600, 200), (1000, 250), (2600, 500))
+            gain = 0.02 + sum(np.exp(-(((hertz * k - at) / wide) ** 2)) for at, wide in formants)
+            wave += gain * np.sin(k * phase) / np.sqrt(k)
+    shape = np.minimum(np.minimum(t, seconds - t), 1.0)
+    return np.pad(0.04 * wave * shape, rate_hz // 2).astype(np.float32)
+
+
+def strings(notes: int = 20, *, attack_s: float = 0.06, seed: int = 0) -> Truth:
+    """Bowed notes with vibrato and a quarter of a second's end, each into the next, of many levels."""
+    rate_hz, rng = 44_100, np.random.default_rng(seed)
+    starts_s = 0.5 + np.cumsum(rng.uniform(0.2, 0.6, notes))
+    out = np.zeros(round(rate_hz * (starts_s[-1] + 1.5)), np.float32)
+    for start_s in starts_s:
+        pitch_hz, held_s = 110 * 2 ** (rng.integers(0, 36) / 12), rng.uniform(0.35, 0.9)
+        t = np.arange(round(rate_hz * (held_s + 0.25))) / rate_hz
+        at = pitch_hz * (t + 0.004 / (2 * np.pi * 5.5) * np.sin(2 * np.pi * 5.5 * t))
+        wave = sum(np.sin(2 * np.pi * k * at + k) / k for k in range(1, 10))
+        shape = np.minimum(t / attack_s, 1.0) * np.clip((held_s + 0.25 - t) / 0.25, 0.0, 1.0)
+        sound = (0.15 * wave * shape).astype(np.float32)
+        place(out, sound, round(rate_hz * start_s), rng.uniform(0.3, 1.0))
+    return Truth(noise_floor(out, -60, seed + 7), rate_hz, starts_s, np.zeros(0))

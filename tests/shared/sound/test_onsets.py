@@ -30,7 +30,7 @@ def test_blocks_do_not_matter(block: int) -> None:
     samples = synth.drums(rate_hz=rate_hz, bars=1).samples[:, None].repeat(2, axis=1)
     whole = analyse([samples], rate_hz)
     cut = analyse([samples[at : at + block] for at in range(0, len(samples), block)], rate_hz)
-    for name in ("fine_flux_db", "fine_sharp_db", "power", "peak", "bands_db"):
+    for name in ("fine_flux_db", "fine_sharp_db", "fine_new_db", "power", "peak", "bands_db"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
 
 
@@ -39,6 +39,7 @@ def test_blocks_do_not_matter(block: int) -> None:
 def test_any_length_and_channels(samples: int, channels: int) -> None:
     tracks = analyse([np.full((samples, channels), 0.5, np.float32)], 8_000)
     assert tracks.flux_db.size == tracks.power.size == tracks.peak.size
+    assert tracks.fine_new_db.size == tracks.fine_flux_db.size == FINE * tracks.flux_db.size
     assert tracks.flux_db.size == 1 + samples // hop_samples(8_000)
     assert tracks.silent  # constant: all of it is DC offset
     assert not pick_peaks(tracks.flux_db, 0.1).size
