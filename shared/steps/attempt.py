@@ -14,7 +14,7 @@ a ``Transient`` error turns the message back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,12 +38,19 @@ from shared.errors import (
 )
 from shared.folders import work_folder
 from shared.homes.home import Home
-from shared.homes.tenant_limits import parts_at_once
 from shared.lazy_log import get_logger
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
-from shared.steps.parts import PartFiles, all_parts, ask_for_next, settled_parts, split
+from shared.steps.part_rows import take_rows
+from shared.steps.parts import (
+    PartFiles,
+    PartsStanding,
+    all_parts,
+    ask_for_next,
+    split,
+    standing_parts,
+)
 from shared.steps.preparing import Work, load_asset
 from shared.steps.progress_told import EVERY_S, ProgressTold
 from shared.steps.step_records import load_records, write_record
@@ -212,12 +219,12 @@ class Attempt:
             with trace.span("fetch"):
                 inputs = work.inputs(folder)
             if planned := lease.claim.parts or split(work, inputs):
-                settled = settled_parts(
+                standing = standing_parts(
                     self.home, self.ctx, lease.claim, len(planned), force=self.request.force
                 )
-                _raise_failure(settled.values())
-                if len(settled) < len(planned):
-                    return self._give_to_parts(lease, planned, settled), []
+                _raise_failure(standing.settled.values())
+                if len(standing.settled) < len(planned):
+                    return self._give_to_parts(lease, planned, standing), []
             with trace.span("fetch"):
                 job = work.job(folder, inputs, self._progress(lease), work.scratch)
             with trace.span("engine"):
@@ -243,13 +250,13 @@ class Attempt:
                 raise
 
     def _give_to_parts(
-        self, lease: Lease, planned: tuple[Part, ...], settled: Mapping[int, Claim]
+        self, lease: Lease, planned: tuple[Part, ...], standing: PartsStanding
     ) -> Claim:
         """Give the claim back and ask for the parts that lack: so many as may be on their way at once."""
-        at_once = lease.claim.parts_at_once or parts_at_once(self.home, self.ctx)
+        at_once = take_rows(self.home, self.ctx, lease.claim, len(planned))
         claim = lease.give_to_parts(planned, at_once)
-        self._write_running(lease, JOINING_FROM * len(settled) / len(planned))
-        ask_for_next(self.home, self.request, claim, range(at_once), settled)
+        self._write_running(lease, JOINING_FROM * len(standing.settled) / len(planned))
+        ask_for_next(self.home, self.request, claim, range(at_once), standing)
         return claim
 
     def _result(self, lease: Lease, work: Work, job: Job, planned: tuple[Part, ...]) -> Result:

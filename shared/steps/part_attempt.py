@@ -14,7 +14,7 @@ from shared.lazy_log import get_logger
 from shared.steps.attempt import Attempt, Settled
 from shared.steps.claims import Claim, Lease, load_claim
 from shared.steps.guarding import one_of_ours
-from shared.steps.parts import PartFiles, ask_for_next, part_key, settled_parts
+from shared.steps.parts import PartFiles, ask_for_next, part_key, standing_parts
 from shared.steps.preparing import Work, load_asset, publish_request
 from shared.steps.step_records import load_records, write_record
 from shared.watch import trace
@@ -106,14 +106,15 @@ class PartAttempt(Attempt):
             self._ask_for_step()
             return
         count, force = len(whole.parts), self.request.force
-        settled = settled_parts(self.home, self.ctx, whole, count, force=force)
+        standing = standing_parts(self.home, self.ctx, whole, count, force=force)
+        settled = standing.settled
         done = sum(claim.state == "done" for claim in settled.values())
         self._write_done(whole, done)
         if done < len(settled) or done == count:
             self._ask_for_step()
         else:
             row = self.asked.number + whole.parts_at_once
-            ask_for_next(self.home, self.request, whole, [row], settled)
+            ask_for_next(self.home, self.request, whole, [row], standing)
 
     def _write_done(self, whole: Claim, done: int) -> None:
         record = StepRecord(

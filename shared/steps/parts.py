@@ -7,15 +7,16 @@
                          +--> asks for the next in its row; the last of all, or one that failed, for the step
     step asked for --> all parts are there: joined, stored and settled like any step; the parts go
 
-So many rows as parts may be on their way at once, and part ``i`` is followed by ``i + rows``. What is
-asked for twice is done once, for each part has a claim of its own. A step whose parts nobody asks for any
-more, because a message was lost, is asked for by the sweep, and asks for those that lack.
+So many rows as parts may be on their way at once (``part_rows``), and part ``i`` is followed by
+``i + rows``. What is asked for twice is done once, for each part has a claim of its own. A step whose parts
+nobody asks for any more, because a message was lost, is asked for by the sweep, and asks for those that lack.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.contracts.context import RequestContext
@@ -27,6 +28,7 @@ from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.steps.claims import Claim, claim_path
+from shared.steps.part_rows import give_rows_back
 from shared.steps.preparing import Work, publish_request
 from shared.steps.scratch import ObjectScratch
 
@@ -55,24 +57,49 @@ def all_parts(whole: Claim, count: int) -> list[PartAsked]:
     return [PartAsked(number=number, count=count, of=whole.cache_key) for number in range(count)]
 
 
-def settled_parts(
+@dataclass(frozen=True)
+class PartsStanding:
+    """How the parts of one step stand."""
+
+    settled: Mapping[int, Claim]
+    """By number: what need not be done any more."""
+    at_work: Collection[int]
+    """Whose message is with a worker that lives, and asks for what follows."""
+
+
+def standing_parts(
     home: Home, ctx: RequestContext, whole: Claim, count: int, *, force: bool
-) -> dict[int, Claim]:
-    """Number -> claim of each part that need not be done any more."""
-    claims = part_claims(home, ctx, digest(whole.cache_key))
-    found = {claim.cache_key: claim for _, claim in claims if claim.answers(whole, force=force)}
-    keys = {asked.number: part_key(asked) for asked in all_parts(whole, count)}
-    return {number: found[key] for number, key in keys.items() if key in found}
+) -> PartsStanding:
+    """How they stand; ``whole`` is the claim of what was split, or of who asks for it now."""
+    found = {
+        claim.cache_key: (document, claim)
+        for document, claim in part_claims(home, ctx, digest(whole.cache_key))
+    }
+    settled: dict[int, Claim] = {}
+    at_work: set[int] = set()
+    for asked in all_parts(whole, count):
+        document, claim = found.get(part_key(asked), (None, None))
+        if document is None or claim is None:
+            continue
+        if claim.answers(whole, force=force):
+            settled[asked.number] = claim
+        elif claim.alive(document):
+            at_work.add(asked.number)
+    return PartsStanding(settled, at_work)
 
 
 def ask_for_next(
-    home: Home, request: StepRequest, whole: Claim, rows: Iterable[int], settled: Collection[int]
+    home: Home, request: StepRequest, whole: Claim, rows: Iterable[int], standing: PartsStanding
 ) -> None:
-    """Ask for the next part of each row that begins with one of ``rows``."""
+    """Ask for the next part of each row that begins with one of ``rows``, unless somebody is on it.
+
+    None is asked for while the step waits for rows.
+    """
     parts = all_parts(whole, len(whole.parts))
-    for first in rows:
-        row = (one for one in parts[first :: whole.parts_at_once] if one.number not in settled)
-        if asked := next(row, None):
+    for first in rows if whole.parts_at_once else ():
+        row = parts[first :: whole.parts_at_once]
+        asked = next((one for one in row if one.number not in standing.settled), None)
+        if asked is not None and asked.number not in standing.at_work:
             publish_request(home, request.model_copy(update={"part": asked}))
 
 
@@ -109,10 +136,13 @@ class PartFiles:
         self._kept.remove(_name(asked))
 
     def remove(self) -> None:
-        """Remove all parts: the claims first, so that none speaks of a file that is gone."""
+        """Remove all parts: the claims first, so that none speaks of a file that is gone; others get their
+        rows.
+        """
         for document, _ in part_claims(self._home, self._ctx, self._work):
             self._home.documents.delete(document.path)
         self._kept.erase()
+        give_rows_back(self._home, self._ctx, self._work)
 
 
 def _name(asked: PartAsked) -> str:

@@ -46,6 +46,7 @@ from tests.toy import CTX
 EXAMPLES = int(os.environ.get("RUSHES_MACHINE_EXAMPLES", "10"))
 STEPS = 30
 LEASE_S = 20.0
+PARTS_AT_ONCE = 2
 NEW = "new"
 STEPS_OF_A_RUN = ("toy.join", "toy.long")
 """With what they need; ``toy.long`` is done in parts."""
@@ -92,12 +93,12 @@ class Uploads(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.fate = Fate()
         plain = toys.embedded_home(
-            Path(self.folder.name) / "data", lease_s=LEASE_S, parts_at_once=2
+            Path(self.folder.name) / "data", lease_s=LEASE_S, parts_at_once=PARTS_AT_ONCE
         )
         self.home = Home(
             plain.settings,
             cast(Any, Mortal(plain.objects, self.fate)),
-            cast(Any, Mortal(Witness(plain.documents), self.fate)),
+            cast(Any, Mortal(Witness(plain.documents, most_rows=2 * PARTS_AT_ONCE), self.fate)),
             cast(Any, Mortal(plain.bus, self.fate)),
             plain.engine_of,
         )
@@ -322,6 +323,9 @@ class Uploads(RuleBasedStateMachine):
             if documents.get(document.path.rsplit("/", 2)[0]) is None
         ]
         assert not orphans, "of runs that are gone"
+        rows = documents.get(f"{CTX.document_prefix}part_rows/all")
+        held = set(rows.data["rows"]) if rows else set()
+        assert not held & {one.id for one in found}, "rows of parts are held"
 
     def _check_runs(self) -> None:
         for number, (name, text) in enumerate(self.sent.items()):
@@ -333,6 +337,10 @@ class Uploads(RuleBasedStateMachine):
             records = load_records(self.home.documents, CTX, name)
             assert finished(run, records), (run.planned, records)
             for record in records.values():
+                error = record.error or {}
+                if record.step == "toy.long" and error.get("code") == "backend_failed":
+                    where = {"number": 3, "count": 4, "start_ms": 2000, "end_ms": 3000}
+                    assert error.get("part") == where, "it does not say which part has failed"
                 for identifier in record.artifact_ids:
                     path = f"{CTX.document_prefix}artifacts/{identifier}"
                     assert self.home.documents.get(path), "a run names what is not there"

@@ -81,11 +81,12 @@ class Witness:
     """Documents that hold every write to what `claims.py` draws, and to what users were told.
 
     Of a claim the generation never falls, what settled stays until it is taken again, and nobody but its
-    next owner writes the next generation. How a step of a run has settled stays.
+    next owner writes the next generation. How a step of a run has settled stays. The tenant's steps have
+    ``most_rows`` rows of parts at most.
     """
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, most_rows: int) -> None:
+        self._inner, self._most_rows = inner, most_rows
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -110,6 +111,8 @@ class Witness:
             assert "/cache/" not in path, "a claim that was removed is written again"
             return
         was = before.data
+        if "/part_rows/" in path:
+            assert sum(now["rows"].values()) <= self._most_rows, now
         if "/cache/" in path:
             taken = now["generation"] == was["generation"] + 1 and now["state"] == "running"
             kept = now["generation"] == was["generation"] and was["state"] == "running"

@@ -1,0 +1,96 @@
+"""So many parts of a tenant's are on their way at once, whatever it has asked for.
+
+A document of the tenant says how many rows of parts each of its split steps has; of a row one part at a
+time is asked for. A step takes half of what is free, and no more than the setting allows one step:
+
+    setting 8, so 16 in all:   8  4  2  1  1 | the sixth waits
+
+Where the step's parts end, or it is gone, its rows are free: then the tenant's others are asked for, and
+take more. What is told of a step that is gone counts no more, nor of one that another version of the code
+has split: as soon as this one does its work, that may never end. What nobody asks for, the sweep does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
+from shared.errors import Conflict
+from shared.homes.documents.readable import readable
+from shared.homes.home import Home
+from shared.homes.tenant_limits import parts_at_once
+from shared.steps.claims import Claim
+
+STEPS_AT_ONCE = 2
+"""A tenant's steps have so many times as many rows, all together, as one may have."""
+
+_LOOKED_AT = 16
+
+
+def take_rows(home: Home, ctx: RequestContext, whole: Claim, count: int) -> int:
+    """How many rows the step with this claim and so many parts has from now on; 0: it waits.
+
+    Of many takers at once none is given what another has. Raises ``ValidationError`` where the tenant's
+    settings are none.
+    """
+    work, path = digest(whole.cache_key), _path(ctx)
+    at_once = parts_at_once(home, ctx)
+    while True:
+        document = home.documents.get(path)
+        told: Mapping[str, int] = document.data["rows"] if document else {}
+        others = {held: rows for held, rows in told.items() if held != work}
+        others = _standing(home, ctx, others, whole)
+        free = STEPS_AT_ONCE * at_once - sum(others.values())
+        own = max(told.get(work, 0), min(at_once, count, max(0, free + 1) // 2))
+        rows = {**others, work: own} if own else others
+        try:
+            if document is None:
+                home.documents.create(path, {"rows": rows})
+            elif rows != told:
+                home.documents.update(path, {"rows": rows}, version=document.version)
+        except Conflict:
+            continue
+        return own
+
+
+def give_rows_back(home: Home, ctx: RequestContext, work: str) -> None:
+    """The work with this digest needs its rows no more: have the tenant's others take them."""
+    path = _path(ctx)
+    while (document := home.documents.get(path)) and work in document.data["rows"]:
+        rows = {held: count for held, count in document.data["rows"].items() if held != work}
+        try:
+            home.documents.update(path, {"rows": rows}, version=document.version)
+        except Conflict:
+            continue
+        _ask_for_others(home, ctx, work, document.data["rows"][work])
+
+
+def _ask_for_others(home: Home, ctx: RequestContext, work: str, free: int) -> None:
+    """Ask for some that have fewer rows than they may, round and round in the order of their ids."""
+    collection, parted = f"{ctx.document_prefix}cache", {"state": "parted"}
+    found = list(home.documents.list(collection, where=parted, after=work, limit=_LOOKED_AT))
+    found += home.documents.list(collection, where=parted, limit=_LOOKED_AT)
+    claims = {claim.cache_key: claim for _, claim in readable(found, Claim)}.values()
+    lacking = [claim for claim in claims if claim.parts_at_once < len(claim.parts)]
+    lacking.sort(key=lambda claim: claim.parts_at_once)
+    for recall in [claim.recall for claim in lacking[:free] if claim.recall is not None]:
+        home.bus.publish(recall.topic, recall.data.encode(), recall.attributes)
+
+
+def _standing(
+    home: Home, ctx: RequestContext, rows: Mapping[str, int], taker: Claim
+) -> dict[str, int]:
+    """Those whose claim is there and not settled, nor of the taker's step by another version."""
+    documents = home.documents.get_all([f"{ctx.document_prefix}cache/{work}" for work in rows])
+    on_their_way = {
+        document.id
+        for document, claim in readable(documents.values(), Claim)
+        if claim.state not in ("done", "failed")
+        and (claim.step != taker.step or claim.backend_version == taker.backend_version)
+    }
+    return {work: count for work, count in rows.items() if work in on_their_way}
+
+
+def _path(ctx: RequestContext) -> str:
+    return f"{ctx.document_prefix}part_rows/all"
