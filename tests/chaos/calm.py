@@ -10,9 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
-from functions.sweep.lost import announce_missed, recall_lapsed
+from functions.sweep.lost import announce_missed, recall_lapsed, remove_left_parts
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
+from shared.homes.documents import Documents
 from shared.homes.objects import Objects
 from shared.messages.dead_letters import dead_letters
 from shared.runs import erasing
@@ -33,15 +34,20 @@ def check(storm: Storm) -> dict[str, Any]:
         run = runs[sent.run_id]
         assert not storm.lost(number, run), "an upload without a run"
         outcomes[_checked(sent, run) if run else "erased"] += 1
-    assert recall_lapsed(storm.stage.home) == 0, "a claim would be recalled for ever"
+    assert recall_lapsed(storm.stage.home, parts_grace_s=0.0) == 0, (
+        "a claim would be recalled for ever"
+    )
     assert announce_missed(storm.stage.home, now=time.time() + 1_000) == 0, "... or announced"
     _look_again_for_what_was_erased(storm)
+    remove_left_parts(storm.stage.home, now=time.time() + 1_000)
     made = {ctx: list(list_artifacts(storm.stage.home.documents, ctx)) for ctx in TENANTS}
     for ctx, artifacts in made.items():
         _check_tenant(storm, ctx, artifacts)
     documents = storm.stage.home.documents
     claims = [claim for ctx in TENANTS for claim in claims_of(documents, ctx)]
     assert {claim.state for claim in claims} <= {"done", "failed"}, "a lease is left"
+    assert not [claim.cache_key for claim in claims if claim.part_of], "a part is left"
+    assert not [ctx for ctx in TENANTS if _rows_held(documents, ctx)], "a row of parts is held"
     _check_processes(storm)
     _check_files(storm)
     log = storm.stage.log
@@ -52,6 +58,8 @@ def check(storm: Storm) -> dict[str, Any]:
         "artifacts": sum(map(len, made.values())),
         "works begun more than once": sum(claim.generation > 1 for claim in claims),
         "dead letters": sum(len(list(dead_letters(documents, ctx))) for ctx in TENANTS),
+        "works done in parts": sum(bool(claim.parts) for claim in claims),
+        "messages of parts lost": log.count('"chaos.part_lost"'),
         "handlers that raised": log.count('"handler.raised"'),
         "messages turned back": log.count('"message.turned_back"'),
         **dict(sorted(storm.told.items())),
@@ -80,6 +88,8 @@ def _checked(sent: Sent, run: dict[str, Any]) -> str:
     if sent.fails:
         assert steps["toy.three"]["error"]["code"] == "backend_failed"
         assert steps["toy.join"]["state"] == "degraded"
+        where = steps["toy.long"]["error"]["part"]
+        assert (where["start_ms"], where["end_ms"]) == (1000, 2000), where
         return "degraded, as told"
     codes = {step["error"]["code"] for step in steps.values() if step["error"]}
     assert codes <= {"attempts_exhausted", "not_found"}, codes
@@ -122,6 +132,13 @@ def _check_tenant(storm: Storm, ctx: RequestContext, artifacts: list[Artifact]) 
     stored = {info.key for info in objects.list(f"{ctx.object_prefix}media_v2/")}
     expected = {artifact.key for artifact in artifacts} | {asset.key for asset in assets}
     assert stored == expected
+
+
+def _rows_held(documents: Documents, ctx: RequestContext) -> list[str]:
+    """By works that are there: those of what was erased are counted no more."""
+    document = documents.get(f"{ctx.document_prefix}part_rows/all")
+    held = document.data["rows"] if document else {}
+    return [work for work in held if documents.get(f"{ctx.document_prefix}cache/{work}")]
 
 
 def _check_object(objects: Objects, artifact: Artifact) -> None:

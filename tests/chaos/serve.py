@@ -7,6 +7,7 @@ probe. Each worker process has a clock of its own, up to an hour off.
 from __future__ import annotations
 
 import os
+import random
 import sys
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from shared.contracts.asset import Probed
 from shared.contracts.message import Message
 from shared.contracts.step_engine import Job
 from shared.homes.home import Home
+from shared.lazy_log import get_logger
 from shared.messages.delivery import Handler
 from shared.messages.events import upload_from_message
 from shared.messages.push import Answer, answer
@@ -35,6 +37,8 @@ from shared.runs.intake import take_in
 from tests import toy
 
 _HOUR_S = 3600.0
+LOST = 1 / 12
+log = get_logger()
 
 
 class SkewedClock:
@@ -75,7 +79,10 @@ def take_upload(message: Message, home: Home) -> None:
 
 
 def do_step(message: Message, home: Home) -> None:
-    """As any function with steps does."""
+    """As any function with steps does; one request for a part in twelve is lost."""
+    if b'"part":{' in message.data and random.random() < LOST:
+        log.info("chaos.part_lost")
+        return
     handle_request(message, home, "toy")
 
 

@@ -196,7 +196,9 @@ def stage(folder: Path) -> Iterator[Stage]:
         patched.setattr(erasing, "RESUMED_AFTER_S", 15.0)
         small = stack.enter_context(_small_disk(disk))
         (disk / "tmp").mkdir()
-        config = Settings(data=disk / "data", home="google", lease_s=4.0, max_attempts=20)
+        config = Settings(
+            data=disk / "data", home="google", lease_s=4.0, max_attempts=20, parts_at_once=3
+        )
         pubsub = Service(pubsub_command(), folder / "pubsub.log")
         firestore = Service(firestore_command(), folder / "firestore.log")
         for service in (pubsub, firestore):

@@ -1,6 +1,6 @@
 """The storm: duplicates, reordering, killed and frozen workers, emulators frozen and started again,
-a slow and a full disk, a bucket that is away, erasures, damaged documents, two versions of the code, workers
-whose clocks disagree. And the calm in which all is counted.
+a slow and a full disk, a bucket that is away, erasures, lost parts, damaged documents, two versions of the
+code, workers whose clocks disagree. And the calm in which all is counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import soundfile
 
-from functions.sweep.lost import announce_missed, recall_lapsed
+from functions.sweep.lost import announce_missed, recall_lapsed, remove_left_parts
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.context import RequestContext
 from shared.contracts.topics import UPLOADS_TOPIC
@@ -40,7 +40,10 @@ from shared.runs.views import list_assets, run_object
 from shared.steps.claims import Claim
 from tests.chaos.stage import Stage
 
-STEPS = ("toy.one", "toy.three", "toy.two", "toy.join")
+STEPS = ("toy.one", "toy.three", "toy.two", "toy.join", "toy.long")
+PARTS = (2, 3, 7)
+"""Into so many parts ``toy.long`` is split, by the recording."""
+PARTS_GRACE_S = 20.0
 TAP = "tap"
 POISON = "poison"
 BURST = 12
@@ -233,7 +236,10 @@ class Storm:
         _write(path, content)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self.contents[ctx.tenant_id, sha256] = content
-        params = {"toy.three": {"fail": "permanent"}} if fails else {}
+        params: dict[str, dict[str, Any]] = {"toy.long": {"parts": PARTS[_seed(content) % 3]}}
+        if fails:
+            params["toy.three"] = {"fail": "permanent"}
+            params["toy.long"] |= {"fail": "permanent", "fail_part": 1}
         wishes = Wishes(steps=STEPS, params=params)
         landed: Upload = self._patiently(lambda: upload(self.stage.home, ctx, path, wishes))
         self.sent.append(Sent(ctx, upload_run_id(landed), content, fails))
@@ -282,8 +288,11 @@ class Storm:
         last = 0.0
         while not self.over.wait(5):
             try:
-                self.told["leases recalled"] += recall_lapsed(self.stage.home)
+                recalled = recall_lapsed(self.stage.home, parts_grace_s=PARTS_GRACE_S)
+                self.told["leases recalled"] += recalled
                 now = time.time()
+                left = remove_left_parts(self.stage.home, now=now, grace_s=PARTS_GRACE_S)
+                self.told["works whose parts the sweep removed"] += left
                 missed = announce_missed(self.stage.home, now=now, last=last, grace_s=15)
                 last = now
                 self.told["uploads found by the sweep"] += missed
@@ -341,9 +350,13 @@ def _run(stage: Stage, sent: Sent) -> dict[str, Any] | None:
         return None
 
 
+def _seed(content: str) -> int:
+    return int(content.split()[1])
+
+
 def _write(path: Path, content: str) -> None:
     """One in four is a real recording."""
-    seed = int(content.split()[1])
+    seed = _seed(content)
     if seed % 4:
         path.write_text(content)
         return
