@@ -32,6 +32,8 @@ module "wiring" {
 
   pipeline = jsondecode(file("${path.module}/../pipeline.json"))
   sizes    = var.sizes
+
+  max_input_bytes = var.max_input_bytes
 }
 
 locals {
@@ -92,9 +94,10 @@ resource "google_service_account_iam_member" "push_tokens" {
 locals {
   # What every function must know. THREADS: functions-framework's own default is four a core.
   common_environment = merge({
-    RUSHES_HOME    = "google"
-    RUSHES_PROJECT = var.project
-    RUSHES_BUCKET  = var.bucket
+    RUSHES_HOME            = "google"
+    RUSHES_PROJECT         = var.project
+    RUSHES_BUCKET          = var.bucket
+    RUSHES_MAX_INPUT_BYTES = format("%d", var.max_input_bytes)
   }, var.environment)
 
   own_environment = {

@@ -42,6 +42,17 @@ variable "sizes" {
   default = {}
 }
 
+variable "max_input_bytes" {
+  description = "The largest recording that is let in, in bytes. Above a quarter of a function's memory it gets a disk."
+  type        = number
+  default     = 209715200
+
+  validation {
+    condition     = var.max_input_bytes >= 1 && var.max_input_bytes <= 5e12
+    error_message = "From 1 byte to 5 TB, which no object of Cloud Storage exceeds."
+  }
+}
+
 variable "environment" {
   description = "Environment variables of every function, beside those that follow from the rest (docs/commands.md, Settings)."
   type        = map(string)

@@ -15,6 +15,8 @@ module "rushes" {
   runbook      = var.runbook
   budget       = var.budget
 
+  max_input_bytes = var.max_input_bytes
+
   protected        = false
   soft_delete_days = 0
   environment      = { RUSHES_LOG_LEVEL = "DEBUG" }

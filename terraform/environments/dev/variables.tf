@@ -27,6 +27,12 @@ variable "identity" {
   })
 }
 
+variable "max_input_bytes" {
+  description = "The largest recording that is let in, in bytes."
+  type        = number
+  default     = 209715200
+}
+
 variable "operators" {
   description = "IAM members that operate it with the command."
   type        = list(string)

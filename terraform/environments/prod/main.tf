@@ -16,6 +16,8 @@ module "rushes" {
   runbook      = var.runbook
   budget       = var.budget
 
+  max_input_bytes = var.max_input_bytes
+
   protected           = true
   soft_delete_days    = 7
   nearline_after_days = 90

@@ -1,6 +1,10 @@
 # One function: its service on Cloud Run, the account it runs as, and the least that account needs.
 # What it may do in the bucket and where it may publish, `bucket` and `bus` grant.
 
+locals {
+  work_folder = "/work"
+}
+
 resource "google_service_account" "runtime" {
   project      = var.project
   account_id   = var.name
@@ -70,8 +74,30 @@ resource "google_cloud_run_v2_service" "function" {
       }
     }
 
+    # Where all files of work go, of an instance that takes one request at a time, and gone with it.
+    dynamic "volumes" {
+      for_each = var.size.disk_gib > 0 ? [var.size.disk_gib] : []
+
+      content {
+        name = "work"
+        empty_dir {
+          medium     = "DISK"
+          size_limit = "${volumes.value}Gi"
+        }
+      }
+    }
+
     containers {
       image = var.image
+
+      dynamic "volume_mounts" {
+        for_each = var.size.disk_gib > 0 ? [local.work_folder] : []
+
+        content {
+          name       = "work"
+          mount_path = volume_mounts.value
+        }
+      }
 
       resources {
         limits = merge(
@@ -83,7 +109,7 @@ resource "google_cloud_run_v2_service" "function" {
       }
 
       dynamic "env" {
-        for_each = var.environment
+        for_each = merge(var.environment, var.size.disk_gib > 0 ? { TMPDIR = local.work_folder } : {})
 
         content {
           name  = env.key

@@ -30,6 +30,7 @@ variable "size" {
     public        = bool
     timeout_s     = number
     cpu_always    = bool
+    disk_gib      = number
   })
 }
 

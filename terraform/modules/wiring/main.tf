@@ -1,7 +1,8 @@
 # What follows from the pipeline table, and nothing else: no provider is needed to test it.
 #
-# A file that a function fetches lies in memory on Cloud Run, so a function's memory holds the
-# largest input, what the engine writes beside it, and the engine itself.
+# A file that a function fetches lies in memory on Cloud Run, unless the function has a disk: so its memory
+# holds the largest input, what the engine writes beside it, and the engine itself. Where inputs may be
+# larger than that, the functions that fetch any get a disk which holds all files.
 
 locals {
   topics = var.pipeline.topics
@@ -16,6 +17,11 @@ locals {
 
   # A GPU on Cloud Run demands at least this, and the CPU while the instance lives.
   gpu_least = { cpu = 4, memory_gib = 16 }
+
+  # What inputs need in GiB: in memory with room for what is held and written, on a disk the recording, its
+  # parts and what they are joined to.
+  input_memory_gib = 4 * var.max_input_bytes / pow(2, 30)
+  input_disk_gib   = ceil(3 * var.max_input_bytes / pow(2, 30))
 
   push_wait_s       = 600  # Pub/Sub's longest
   longest_request_s = 3600 # Cloud Run's
@@ -38,6 +44,8 @@ locals {
       # A function whose steps outlast a push needs its CPU after Pub/Sub has hung up.
       cpu_always = size.gpu || coalesce(var.pipeline.functions[name].timeout_s, 0) > local.push_wait_s
       steps      = var.pipeline.functions[name].steps
+      # 0: files lie in memory.
+      disk_gib = contains(["media", "all"], size.objects) && local.input_memory_gib > size.memory_gib ? local.input_disk_gib : 0
     })
   }
 

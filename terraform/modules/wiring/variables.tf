@@ -17,6 +17,12 @@ variable "pipeline" {
   }
 }
 
+variable "max_input_bytes" {
+  description = "The largest recording that is let in: RUSHES_MAX_INPUT_BYTES."
+  type        = number
+  default     = 209715200
+}
+
 variable "sizes" {
   description = "Function -> what differs from this module's own sizes."
   type = map(object({

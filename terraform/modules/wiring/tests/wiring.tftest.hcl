@@ -105,3 +105,24 @@ run "two_consumers_of_one_topic_are_refused" {
   }
   expect_failures = [output.subscriptions]
 }
+
+run "files_of_the_usual_size_need_no_disk" {
+  assert {
+    condition     = alltrue([for size in values(output.functions) : size.disk_gib == 0])
+    error_message = "A disk costs its start on every instance."
+  }
+}
+
+run "large_files_lie_on_a_disk_wherever_they_are_fetched" {
+  variables {
+    max_input_bytes = 20000000000
+  }
+  assert {
+    condition     = alltrue([for name in ["probe", "detect", "separate", "novel", "api"] : output.functions[name].disk_gib == 56])
+    error_message = "Three times 20 GB, in GiB."
+  }
+  assert {
+    condition     = output.functions.sweep.disk_gib == 0 && output.functions.webhooks.disk_gib == 0
+    error_message = "Who fetches no recording needs no disk."
+  }
+}
