@@ -15,7 +15,7 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any, BinaryIO, Literal
@@ -38,7 +38,8 @@ from shared.runs.records import upload_run_id
 from shared.runs.uploading import object_name, shown, upload
 
 _BLOCK_BYTES = 1 << 20
-_STALE_S = 48 * 3600.0
+STALE_S = 7 * 86_400.0
+"""So long nothing has come of an upload when its bytes are dropped: as the bucket's own sessions end."""
 KEPT_S = 30 * 86_400.0
 """So long a session is kept, where the document store removes what expires."""
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
@@ -305,8 +306,11 @@ class _Uploads:
 
     def _drop_stale(self) -> None:
         for folder in self._folder.glob("*/*/*"):
-            if time.time() - folder.stat().st_mtime > _STALE_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process was quicker
+                # A folder's own time stands still while the file in it grows.
+                touched = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+                if time.time() - touched > STALE_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _resolved(uri: str) -> str:

@@ -19,6 +19,7 @@ from shared.errors import BackendFailed, MissingDependency
 from shared.media.formats import format_of
 from shared.processes import MAX_STDOUT_BYTES, Child, Limits
 from shared.processes import started as start_child
+from shared.settings import settings
 
 MINIMUM_VERSION = "5.1"
 INSTALL_HINT = "install ffmpeg, for instance with `apt install ffmpeg`"
@@ -26,7 +27,9 @@ INSTALL_HINT = "install ffmpeg, for instance with `apt install ffmpeg`"
 MAX_PIXELS = 1 << 27
 """A picture that claims more is not decoded."""
 _MAX_DATA_BYTES = 4 << 30
-_MAX_FILE_BYTES = 16 << 30
+_LEAST_FILE_BYTES = 16 << 30
+_FILES_TO_INPUT = 3
+"""A file that a tool writes may be so many times as long as the largest recording that is let in."""
 _MAX_OPEN_FILES = 256
 
 _UNFINISHED = "Error writing trailer"
@@ -172,7 +175,7 @@ def _limits(timeout_s: float) -> Limits:
     cpu_s = math.ceil(timeout_s + 1) * (os.cpu_count() or 1)
     return Limits(
         data_bytes=_MAX_DATA_BYTES,
-        file_bytes=_MAX_FILE_BYTES,
+        file_bytes=max(_LEAST_FILE_BYTES, _FILES_TO_INPUT * settings().max_input_bytes),
         cpu_s=cpu_s,
         open_files=_MAX_OPEN_FILES,
         network=False,
