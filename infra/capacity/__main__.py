@@ -2,6 +2,7 @@
 
 python -m infra.capacity day --audio-hours 100 --video-hours 50
 python -m infra.capacity burst --uploads 100000 --picture burst.png
+python -m infra.capacity hour
 """
 
 from __future__ import annotations
@@ -14,8 +15,17 @@ from rich.table import Table
 
 from infra.capacity.calculator import Estimate, Load, estimate
 from infra.capacity.chart import draw
+from infra.capacity.long_recordings import ROWS, anonymised, waited_beside
 from infra.capacity.simulation import Burst, Outcome, simulate
-from infra.capacity.tables import measured, prices, rates, size_of, unmeasured, upload_steps
+from infra.capacity.tables import (
+    function_of,
+    measured,
+    prices,
+    rates,
+    size_of,
+    unmeasured,
+    upload_steps,
+)
 
 CONSOLE = Console(width=100, highlight=False)
 
@@ -49,16 +59,41 @@ def day(audio_hours: float, video_hours: float, recording_s: float, kept_days: f
 @click.option(
     "--recording-s", type=float, default=180.0, show_default=True, help="The median length."
 )
+@click.option("--tenants", type=int, default=1000, show_default=True)
 @click.option("--picture", type=click.Path(path_type=Path), help="Where to draw it.")
 def burst(
-    uploads: int, over_s: float, video_share: float, recording_s: float, picture: Path | None
+    uploads: int,
+    over_s: float,
+    video_share: float,
+    recording_s: float,
+    tenants: int,
+    picture: Path | None,
 ) -> None:
     """Backlog, instances and latency of many uploads at once, under the configured limits."""
-    asked = Burst(uploads, over_s, video_share, recording_s)
-    outcome = simulate(asked)
+    asked = Burst(uploads, over_s, video_share, recording_s, tenants)
+    outcome = simulate(asked, parts_at_once=ROWS)
     show_burst(outcome)
     if picture:
         draw(asked, outcome, picture)
+    CONSOLE.print(caveats())
+
+
+@capacity.command()
+def hour() -> None:
+    """An hour of 1080p anonymised on few and many instances; what another's minute waits beside ten hours."""
+    table = _table("instances", "wall", "of them busy h", "messages", "$")
+    for instances in (1, 8, 32, 128):
+        found = anonymised(instances)
+        wall = f"{found.wall_s / 60:,.1f} min"
+        busy = f"{found.busy_s / 3600:,.2f}"
+        table.add_row(f"{instances}", wall, busy, f"{found.messages:,}", f"{found.dollars:,.3f}")
+    CONSOLE.print(table)
+    table = _table("a minute waits for", "of instances", f"{ROWS} parts at once", "all at once")
+    for step in ("detect.regions", "anonymise.faces"):
+        for instances in (5, size_of(function_of(step)).max_instances):
+            waits = [waited_beside(step, instances, rows=rows) for rows in (ROWS, None)]
+            table.add_row(step, f"{instances}", *(f"{waited_s:,.0f} s" for waited_s in waits))
+    CONSOLE.print(table)
     CONSOLE.print(caveats())
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from infra.capacity.tables import (
     Rate,
     assumed,
-    busy_s,
     function_of,
+    part_operations,
+    pieces,
     prices,
     rate,
     rates,
@@ -103,18 +104,18 @@ def _functions(load: Load) -> dict[str, FunctionUse]:
     for video in (False, True):
         for step in upload_steps(video):
             function = function_of(step)
-            count = load.uploads(video=video)
-            messages[function] = messages.get(function, 0) + count
-            taken = count * busy_s(step, load.recording_s)
-            busy[function] = busy.get(function, 0) + taken
+            count, done = load.uploads(video=video), pieces(step, load.recording_s)
+            messages[function] = messages.get(function, 0) + count * done.messages
+            busy[function] = busy.get(function, 0) + count * done.busy_s
     # The bucket announces what steps store, too; probe says no to each.
     announced = _operations(load)["objects_written"]
     messages["probe"] += announced
     busy["probe"] += announced * _LEAST_REQUEST_S
-    return {name: _use(name, messages[name], busy[name]) for name in messages}
+    return {name: use_of(name, messages[name], busy[name]) for name in messages}
 
 
-def _use(function: str, messages: float, busy: float) -> FunctionUse:
+def use_of(function: str, messages: float, busy: float) -> FunctionUse:
+    """A function's day with so many messages and seconds of its instances."""
     size = size_of(function)
     paid_s = busy * (1 + assumed("idle_share")) if size.always_on else busy
     plan = "always" if size.always_on else "on_request"
@@ -142,8 +143,10 @@ def _operations(load: Load) -> dict[str, float]:
     for video in (False, True):
         count = load.uploads(video=video)
         for step in upload_steps(video):
+            parts = pieces(step, load.recording_s).count
             for unit in _UNITS:
-                total[unit] += count * rate(step, unit).of(load.recording_s)
+                own = rate(step, unit).of(load.recording_s)
+                total[unit] += count * (own + part_operations(unit, parts))
         share = 1.0 if video else assumed("audio_bytes_share")
         size = Rate(**rates()["measured"]["upload_bytes"]).of(load.recording_s)
         uploaded += count * size * share

@@ -2,7 +2,8 @@
 
 What is modelled: each function is a pool of instances that take one message each; an instance that is
 not there yet starts cold; at the limit, messages wait in order. A recording's steps are asked for when
-what they follow has settled, as the pipeline table says. What is not: Pub/Sub's slow start and
+what they follow has settled, as the pipeline table says; a long one's in parts, of which so many of a tenant
+are asked for at once. What is not: Pub/Sub's slow start and
 backoff, failures, and Cloud Run's limit on how fast instances are added. It is a lower bound, whose
 shape (which function is the bottleneck, and for how long) is what it is for.
 """
@@ -18,7 +19,15 @@ from typing import Any
 
 import simpy
 
-from infra.capacity.tables import assumed, busy_s, function_of, size_of, upload_steps
+from infra.capacity.tables import (
+    Pieces,
+    assumed,
+    busy_s,
+    function_of,
+    pieces,
+    size_of,
+    upload_steps,
+)
 from shared.pipeline import BY_NAME, PROBE
 
 Wait = Generator[simpy.Event, Any, None]
@@ -77,6 +86,8 @@ class Burst:
     video_share: float = 0.3
     recording_s: float = 180.0
     """The median length."""
+    tenants: int = 1
+    """Whose they are, in turn."""
     spread: float = 0.6
     """Standard deviation of the logarithm of the length; 0: all are of one length."""
     seed: int = 42
@@ -114,11 +125,13 @@ def simulate(
     limits: Mapping[str, int] | None = None,
     service_s: Callable[[str, float], float] = busy_s,
     sample_s: float = 60.0,
+    parts_at_once: int | None = None,
 ) -> Outcome:
     """Run the burst until everything has settled. The same burst gives the same outcome.
 
     ``limits``: function -> most instances, where they are not the configured ones.
     ``service_s``: from a step and a length to the seconds that an instance is taken.
+    ``parts_at_once``: so many parts of a tenant are on their way at a time; ``None``: no step is split.
     """
     env = simpy.Environment()
     outcome = Outcome()
@@ -130,25 +143,33 @@ def simulate(
         for name in names
     }
 
+    rows = [simpy.Resource(env, parts_at_once or 1) for _ in range(burst.tenants)]
+
     def arrivals() -> Wait:
-        for _ in range(burst.uploads):
+        for number in range(burst.uploads):
             media_s = burst.recording_s * chance.lognormvariate(0, burst.spread)
             chosen = steps[chance.random() < burst.video_share]
-            env.process(recording(chosen, media_s))
+            env.process(recording(chosen, media_s, rows[number % burst.tenants]))
             yield env.timeout(burst.over_s / burst.uploads)
 
-    def recording(chosen: Sequence[str], media_s: float) -> Wait:
+    def recording(chosen: Sequence[str], media_s: float, turns: simpy.Resource) -> Wait:
         landed = env.now
         settled: dict[str, simpy.Event] = {}
         for step in chosen:
             before = [settled[name] for name in _before(step, chosen)]
-            settled[step] = env.process(done(step, media_s, before))
+            settled[step] = env.process(done(step, media_s, before, turns))
         yield from settled.values()
         outcome.latencies_s.append(env.now - landed)
 
-    def done(step: str, media_s: float, before: Iterable[simpy.Event]) -> Wait:
+    def done(
+        step: str, media_s: float, before: Iterable[simpy.Event], turns: simpy.Resource
+    ) -> Wait:
         yield from before  # one after the other: much cheaper than waiting for all at once
-        yield from pools[function_of(step)].serve(service_s(step, media_s))
+        pool = pools[function_of(step)]
+        if parts_at_once is None:
+            yield from pool.serve(service_s(step, media_s))
+        else:
+            yield from in_pieces(env, pool, pieces(step, media_s, service_s), turns)
 
     def watch() -> Wait:
         while len(outcome.latencies_s) < burst.uploads:
@@ -168,6 +189,20 @@ def simulate(
     outcome.latencies_s.sort()
     outcome.served = {name: pool.served for name, pool in pools.items()}
     return outcome
+
+
+def in_pieces(env: simpy.Environment, pool: Pool, taken: Pieces, turns: simpy.Resource) -> Wait:
+    """Do a step: planned, its parts each once there is a row of the tenant's free, joined."""
+
+    def part() -> Wait:
+        with turns.request() as turn:
+            yield turn
+            yield from pool.serve(taken.each_s)
+
+    if taken.count:
+        yield from pool.serve(taken.planned_s)
+        yield from [env.process(part()) for _ in range(taken.count)]
+    yield from pool.serve(taken.joined_s)
 
 
 def _before(step: str, chosen: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -126,6 +126,51 @@ def busy_s(step: str, media_s: float) -> float:
     elif guessed is None:
         taken = BY_NAME[step].timeout_s * media_s / assumed("limit_media_s")
     return taken + assumed("transfer_s")
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What a step of one recording takes of instances."""
+
+    count: int
+    """Parts; 0: it is done in one piece."""
+    each_s: float
+    """By one part."""
+    planned_s: float
+    joined_s: float
+    """By the whole, where there are no parts."""
+
+    @property
+    def messages(self) -> int:
+        """Each takes an instance."""
+        return self.count + 2 if self.count else 1
+
+    @property
+    def busy_s(self) -> float:
+        """All together."""
+        return self.planned_s + self.count * self.each_s + self.joined_s
+
+
+def pieces(
+    step: str, media_s: float, service_s: Callable[[str, float], float] | None = None
+) -> Pieces:
+    """How a step of a recording of ``media_s`` is split, and what an instance is taken by each piece.
+
+    A part takes what a recording of its length would: each pays for the engine's start and for fetching.
+    Joining takes what a recording without length would. ``service_s``: as ``busy_s``, which it is by default.
+    """
+    taken = service_s or busy_s
+    rule = rates().get("parts", {}).get("steps", {}).get(step)
+    count = min(rule["most"], round(media_s / rule["part_s"])) if rule else 0
+    if count < 2:
+        return Pieces(0, 0.0, 0.0, taken(step, media_s))
+    return Pieces(count, taken(step, media_s / count), assumed("transfer_s"), taken(step, 0.0))
+
+
+def part_operations(unit: str, count: int) -> float:
+    """What so many parts of one step ask of the stores and the bus, beside the step's own."""
+    counted = rates().get("parts", {}).get("counted", {}).get(unit, {})
+    return float(counted.get("each", 0.0) * count + counted.get("squared", 0.0) * count**2)
 
 
 def upload_steps(video: bool) -> tuple[str, ...]:

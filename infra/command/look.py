@@ -14,7 +14,8 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.step import Run
 from shared.homes.documents.readable import readable
-from shared.pipeline import PROBE
+from shared.pipeline import PROBE, title_of
+from shared.runs.part_views import explained_run
 from shared.runs.records import records_of, run_state
 from shared.runs.views import (
     artifact_object,
@@ -139,11 +140,17 @@ def _nested(value: Any) -> bool:
 
 
 @click.command()
-@click.argument("artifact_id")
+@click.argument("identifier", metavar="ID")
 @at_desk
-def explain(desk: Desk, artifact_id: str) -> None:
-    """Show what an artifact was made from, with which params and versions, back to the recording."""
-    content = lineage(desk.home, desk.ctx, recording_id(desk, artifact_id))
+def explain(desk: Desk, identifier: str) -> None:
+    """Show what an artifact was made from, with which params and versions, back to the recording; of a run
+    its steps, and the parts of those that were split.
+    """
+    if identifier.startswith("run_"):
+        run = explained_run(desk.home, desk.ctx, identifier)
+        desk.show(run, lambda: _run_tree(run))
+        return
+    content = lineage(desk.home, desk.ctx, recording_id(desk, identifier))
     desk.show(content, lambda: _tree(content))
 
 
@@ -195,6 +202,38 @@ def _tree(shown: Mapping[str, Any]) -> Tree:
     for parent in shown["parents"]:
         root.add(_tree(parent))
     return root
+
+
+def _run_tree(shown: Mapping[str, Any]) -> Tree:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    root = Tree(f"[bold]{escape(shown['source'])}[/bold] {shown['run_id']}")
+    for step in shown["steps"]:
+        at_once = f", {step['at_once']} at a time" if step["parts"] else ""
+        parts = f", {len(step['parts'])} parts{at_once}" if step["parts"] else ""
+        told = step["error"]["message"] if step["error"] else step["reason"] or ""
+        branch = root.add(
+            f"{title_of(step['step'])}  {step['state']}{parts}  [dim]{escape(told)}[/dim]"
+        )
+        for part in step["parts"]:
+            branch.add(_part_line(part))
+    return root
+
+
+def _part_line(part: Mapping[str, Any]) -> str:
+    from rich.markup import escape
+
+    where = f"{_clock(part['start_ms'])} to {_clock(part['end_ms'])}"
+    done = f" {part['progress']:.0%}" if part["state"] == "running" else ""
+    tries = f", try {part['tries']}" if (part["tries"] or 0) > 1 else ""
+    told = f"  [dim]{escape(part['error']['message'])}[/dim]" if part["error"] else ""
+    return f"{part['number']:>3}  {where}  {part['state']}{done}{tries}{told}"
+
+
+def _clock(time_ms: int) -> str:
+    minutes, seconds = divmod(time_ms / 1000, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:04.1f}"
 
 
 def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:

@@ -36,7 +36,7 @@ COMMANDS = {
     "show": ("look.show", "Show all that is known of a recording, artifact or run."),
     "get": ("take.get", "Copy an artifact or a recording into a file."),
     "export": ("export.export", "Leave a recording's results as a folder."),
-    "explain": ("look.explain", "Show what an artifact was made from."),
+    "explain": ("look.explain", "Show what an artifact was made from, or the parts of a run."),
     "verify": ("look.verify", "Compute an artifact once more and compare."),
     "settings": ("tenant.settings", "Show or change what runs on every upload."),
     "health": ("act.health", "Say which tools and packages are there."),

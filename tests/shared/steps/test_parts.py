@@ -19,6 +19,7 @@ from shared.messages.dead_letters import dead_letters, redrive
 from shared.messages.requests import handle_request
 from shared.runs.erasing import erase_asset
 from shared.runs.intake import Wishes
+from shared.runs.part_views import explained_run
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import lineage, list_assets, run_object
@@ -306,3 +307,25 @@ def test_a_part_whose_file_is_gone_is_done_again(home: Home, toy: Toy, tmp_path:
     drain(home)
     assert JOINED in content(run_object(home, CTX, run_id))
     assert toy.ran.total() == 7
+
+
+@pytest.mark.allow_error_logs
+def test_people_see_each_part_where_it_stands(home: Home, toy: Toy, tmp_path: Path) -> None:
+    run_id = begin(home, tmp_path, fail="permanent", fail_part=1)
+
+    def parts() -> list[tuple[str, int | None]]:
+        (step,) = (one for one in explained_run(home, CTX, run_id)["steps"] if one["step"] == LONG)
+        return [(part["state"], part["tries"]) for part in step["parts"]]
+
+    assert parts() == 5 * [("queued", 0)]
+    seen: list[Any] = []
+    toy.during = lambda _job: seen.append(parts())
+    first, second = pulled(home)
+    do(home, first.message)
+    assert seen == [[("running", 1), *4 * [("queued", 0)]]]
+    assert parts() == [("done", 1), *4 * [("queued", 0)]]
+    do(home, second.message)
+    drain(home)
+    (step,) = (one for one in explained_run(home, CTX, run_id)["steps"] if one["step"] == LONG)
+    assert [part["state"] for part in step["parts"]] == ["dropped", "failed", *3 * ["dropped"]]
+    assert step["parts"][1]["error"]["part"]["start_ms"] == step["parts"][1]["start_ms"] == 1000

@@ -1,0 +1,79 @@
+"""The parts of a run's split steps as people see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
+from shared.contracts.step import StepRecord, StepState
+from shared.contracts.step_engine import Part
+from shared.homes.documents import Document
+from shared.homes.home import Home
+from shared.runs.records import load_run
+from shared.steps.claims import Claim, load_claim
+from shared.steps.parts import all_parts, part_claims, part_key
+from shared.steps.step_records import load_records
+
+
+def explained_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any]:
+    """Each step of a run, in order, with the parts of those that were split; raises ``NotFound``."""
+    run = load_run(home.documents, ctx, run_id)
+    records = load_records(home.documents, ctx, run_id)
+    steps = [records.get(name, StepRecord(step=name)) for name in run.planned]
+    return {
+        "run_id": run_id,
+        "source": run.source,
+        "steps": [_step(home, ctx, record) for record in steps],
+    }
+
+
+def _step(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:
+    shown = {"step": record.step, "state": record.state.value, "reason": record.reason}
+    whole = load_claim(home.documents, ctx, record.cache_key) if record.cache_key else None
+    if whole is None or not whole.parts:
+        return {**shown, "error": record.error, "parts": []}
+    begun = {
+        claim.cache_key: (document, claim)
+        for document, claim in part_claims(home, ctx, digest(whole.cache_key))
+    }
+    parts = [
+        {
+            "number": asked.number + 1,
+            **_part(part, record, asked.number, begun.get(part_key(asked))),
+        }
+        for asked, part in zip(all_parts(whole, len(whole.parts)), whole.parts, strict=True)
+    ]
+    return {**shown, "error": record.error, "at_once": whole.parts_at_once, "parts": parts}
+
+
+def _part(
+    part: Part, record: StepRecord, number: int, begun: tuple[Document, Claim] | None
+) -> dict[str, Any]:
+    """``tries``: how often it was begun; not known of a part whose step has settled."""
+    ranged = {"start_ms": part.start_ms, "end_ms": part.end_ms}
+    if begun is not None and not record.state.settled:
+        document, claim = begun
+        state: str = claim.state if claim.state in ("done", "failed") else "waiting"
+        state = "running" if claim.alive(document) else state
+        progress = 1.0 if claim.state == "done" else claim.progress
+        return {
+            **ranged,
+            "state": state,
+            "progress": progress,
+            "tries": claim.attempts,
+            "error": claim.error,
+        }
+    failed = (record.error or {}).get("part", {}).get("number") == number + 1
+    if failed:
+        return {**ranged, "state": "failed", "progress": 0.0, "tries": None, "error": record.error}
+    state = "done" if record.state.delivered else "dropped"
+    if not record.state.settled:
+        state = StepState.QUEUED.value
+    return {
+        **ranged,
+        "state": state,
+        "progress": float(state == "done"),
+        "tries": None if record.state.settled else 0,
+        "error": None,
+    }
