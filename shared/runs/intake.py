@@ -48,7 +48,7 @@ from shared.steps.guarding import one_of_ours
 from shared.steps.preparing import asset_path
 from shared.steps.step_records import load_records, run_path, write_record
 from shared.watch import trace
-from shared.watch.log import bind
+from shared.watch.log import bind, bind_tenant
 
 log = get_logger()
 
@@ -116,6 +116,7 @@ class _Intake:
 
     def make(self) -> None:
         bind(step=PROBE, attempt=self.message.delivery_attempt)
+        bind_tenant(self.upload.ctx.tenant_id, self.upload.ctx.env)
         info = self.home.objects.stat(self.upload.key)
         if info is None:
             self._end_without_upload()

@@ -5,10 +5,11 @@
     log.info("step.settled", outcome="done", duration_ms=1250)
 
 Around a message, ``message_context`` and ``bind`` add what every line of it should say: event id,
-step, run, cache key, attempt, how long it had waited (``queue_ms``). Neither tenants nor names nor what
-is said in a recording get into it: ``PRIVATE`` keys are dropped wherever they stand, exceptions are
-told without their words, and a cache key (some name their tenant) is shown as the hash under which
-its document lives. The counters and charts of docs/observability.md are read off these lines.
+step, run, cache key, attempt, how long it had waited (``queue_ms``), and a digest of the tenant, by which
+one's waiting is told from another's. Neither tenants nor names nor what is said in a recording get into
+it: ``PRIVATE`` keys are dropped wherever they stand, exceptions are told without their words, and a cache
+key (some name their tenant) is shown as the hash under which its document lives. The counters and charts
+of docs/observability.md are read off these lines.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.errors import ValidationError
 
-__all__ = ["PRIVATE", "bind", "configure", "message_context"]
+__all__ = ["PRIVATE", "bind", "bind_tenant", "configure", "message_context"]
 
 PRIVATE = frozenset(
     {"tenant_id", "tenant", "user_id", "user", "key", "uri", "source"}
@@ -46,6 +47,7 @@ PRIVATE = frozenset(
 
 _TALKATIVE = ("google", "urllib3", "botocore", "boto3", "numba", "matplotlib", "faster_whisper")
 _CLOUD_NAMES = {"trace": "trace", "span_id": "spanId"}
+_DIGEST_CHARS = 12
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -102,6 +104,8 @@ def message_context(message: Message) -> Iterator[None]:
         execution_id=outside.get("execution_id", secrets.token_hex(6)),
         **{name: outside[name] for name in ("trace", "span_id") if name in outside},
     )
+    if "tenant" in message.attributes:
+        bind_tenant(message.attributes["tenant"], message.attributes.get("env", ""))
     if message.published_at is not None:
         bind(queue_ms=max(0, round(1000 * (time.time() - message.published_at))))
     try:
@@ -109,6 +113,13 @@ def message_context(message: Message) -> Iterator[None]:
     finally:
         structlog.contextvars.clear_contextvars()
         bind(**outside)
+
+
+def bind_tenant(tenant_id: str, env: str) -> None:
+    """Have every line say whose it is by a digest: one tenant's waiting is told from another's, and whoever
+    knows a tenant's name finds its lines, but nobody reads the name off them.
+    """
+    bind(tenant_digest=digest(tenant_id, env)[:_DIGEST_CHARS])
 
 
 def _traceback(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:

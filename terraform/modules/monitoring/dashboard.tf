@@ -14,6 +14,7 @@ locals {
     { title = "Failures, by code", filter = local.metric.failures, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.code" },
     { title = "Time of a step, 95th percentile (ms)", filter = local.metric.duration, aligner = "ALIGN_PERCENTILE_95", reducer = "REDUCE_MAX", by = "metric.label.step" },
     { title = "Wait before a step, 95th percentile (ms)", filter = local.metric.queue_time, aligner = "ALIGN_PERCENTILE_95", reducer = "REDUCE_MAX", by = "metric.label.step" },
+    { title = "Wait of a tenant, 95th percentile (ms)", filter = local.metric.queue_time, aligner = "ALIGN_PERCENTILE_95", reducer = "REDUCE_MAX", by = "metric.label.tenant_digest" },
     { title = "Answered from the cache", filter = local.metric.cache_hits, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.step" },
     { title = "Turned back, by reason", filter = local.metric.retries, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.code" },
     { title = "Given up, by error", filter = local.metric.dead_letters, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = "metric.label.code" },

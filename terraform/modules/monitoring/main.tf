@@ -12,7 +12,7 @@ locals {
     outcomes        = { filter = "jsonPayload.outcome:* AND NOT jsonPayload.own=true", value = null, labels = ["step", "outcome", "code"] }
     failures        = { filter = "jsonPayload.outcome=\"failed\" AND NOT jsonPayload.own=true", value = null, labels = ["step", "code"] }
     duration        = { filter = "jsonPayload.message=\"step.settled\"", value = "duration_ms", labels = ["step", "outcome"] }
-    queue_time      = { filter = "jsonPayload.message=(\"step.settled\" OR \"upload.taken_in\")", value = "queue_ms", labels = ["step"] }
+    queue_time      = { filter = "jsonPayload.message=(\"step.settled\" OR \"part.settled\" OR \"upload.taken_in\")", value = "queue_ms", labels = ["step", "tenant_digest"] }
     cache_hits      = { filter = "jsonPayload.message=\"step.result_taken\" AND jsonPayload.own=false", value = null, labels = ["step"] }
     retries         = { filter = "jsonPayload.message=\"message.turned_back\"", value = null, labels = ["step", "code"] }
     dead_letters    = { filter = "jsonPayload.message=\"message.buried\"", value = null, labels = ["step", "code"] }

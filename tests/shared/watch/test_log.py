@@ -140,3 +140,13 @@ def test_configuring_twice_does_not_log_twice() -> None:
 def test_an_unknown_level_is_an_error() -> None:
     with pytest.raises(ValidationError, match="DEBUG"):
         configure("LOUD")
+
+
+def test_a_tenant_s_waiting_is_told_from_another_s_without_its_name() -> None:
+    stream = logged()
+    for tenant in ("zaphod", "zaphod", "trillian"):
+        with message_context(Message("m", b"", {"tenant": tenant, "env": "prod"})):
+            log.info("part.settled")
+    told = [line["tenant_digest"] for line in lines(stream)]
+    assert told[0] == told[1] == digest("zaphod", "prod")[:12] != told[2]
+    assert "zaphod" not in stream.getvalue()
