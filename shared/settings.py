@@ -53,8 +53,8 @@ class Settings(BaseModel):
     max_attempts: int = Field(5, ge=1)
     """So many attempts at a step may die, or run out of this machine's means, before it is given up."""
     parts_at_once: int = Field(8, ge=1)
-    """So many parts of one long step are asked for at a time, that others' work is not kept waiting behind
-    them; a tenant's settings may say otherwise."""
+    """So many parts of one long step are asked for at a time, and twice as many of all of a tenant's, that
+    others' work is not kept waiting behind them; a tenant's settings may say otherwise."""
     patience_s: float = Field(6 * 3600.0, ge=0)
     """So long a step waits for a service that is away before it is given up."""
     workers: int | None = Field(None, ge=1)

@@ -15,7 +15,7 @@ from shared.contracts.asset import Asset
 from shared.contracts.step import Run
 from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE, title_of
-from shared.runs.part_views import explained_run
+from shared.runs.part_views import explained_run, part_range, where_failed
 from shared.runs.records import records_of, run_state
 from shared.runs.views import (
     artifact_object,
@@ -212,7 +212,9 @@ def _run_tree(shown: Mapping[str, Any]) -> Tree:
     for step in shown["steps"]:
         at_once = f", {step['at_once']} at a time" if step["parts"] else ""
         parts = f", {len(step['parts'])} parts{at_once}" if step["parts"] else ""
-        told = step["error"]["message"] if step["error"] else step["reason"] or ""
+        told = step["reason"] or ""
+        if step["error"]:
+            told = f"{step['error']['message']}{where_failed(step['error'])}"
         branch = root.add(
             f"{title_of(step['step'])}  {step['state']}{parts}  [dim]{escape(told)}[/dim]"
         )
@@ -224,16 +226,10 @@ def _run_tree(shown: Mapping[str, Any]) -> Tree:
 def _part_line(part: Mapping[str, Any]) -> str:
     from rich.markup import escape
 
-    where = f"{_clock(part['start_ms'])} to {_clock(part['end_ms'])}"
     done = f" {part['progress']:.0%}" if part["state"] == "running" else ""
     tries = f", try {part['tries']}" if (part["tries"] or 0) > 1 else ""
     told = f"  [dim]{escape(part['error']['message'])}[/dim]" if part["error"] else ""
-    return f"{part['number']:>3}  {where}  {part['state']}{done}{tries}{told}"
-
-
-def _clock(time_ms: int) -> str:
-    minutes, seconds = divmod(time_ms / 1000, 60)
-    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:04.1f}"
+    return f"{part['number']:>3}  {part_range(part)}  {part['state']}{done}{tries}{told}"
 
 
 def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:

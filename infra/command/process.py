@@ -24,6 +24,7 @@ from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import NotFound, RushesError
 from shared.pipeline import PROBE, title_of
 from shared.runs.intake import Wishes
+from shared.runs.part_views import where_failed
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
@@ -203,7 +204,11 @@ def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[st
 
 def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
     style = _STYLE[StepState(step["state"])]
-    why = step["error"]["message"] if step["error"] else step["reason"]
+    why = (
+        f"{step['error']['message']}{where_failed(step['error'])}"
+        if step["error"]
+        else step["reason"]
+    )
     if not with_places and not why:
         why = counted(step["artifacts"])
     name = f"  {step['step']:<22}{title_of(step['step']):<23}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.context import RequestContext
@@ -26,6 +27,24 @@ def explained_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any
         "source": run.source,
         "steps": [_step(home, ctx, record) for record in steps],
     }
+
+
+def where_failed(error: Mapping[str, Any]) -> str:
+    """`` (part 4 of 5, 0:03:00.0 to 0:04:00.0)``, or nothing where it was in no part."""
+    part = error.get("part")
+    if not part:
+        return ""
+    return f" (part {part['number']} of {part['count']}, {part_range(part)})"
+
+
+def part_range(part: Mapping[str, Any]) -> str:
+    """`0:03:00.0 to 0:04:00.0`: from when to when in the recording."""
+    return f"{_clock(part['start_ms'])} to {_clock(part['end_ms'])}"
+
+
+def _clock(time_ms: int) -> str:
+    minutes, seconds = divmod(time_ms / 1000, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:04.1f}"
 
 
 def _step(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:

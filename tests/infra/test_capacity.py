@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from infra.capacity import tables
 from infra.capacity.__main__ import capacity
 from infra.capacity.calculator import Load, estimate
+from infra.capacity.long_recordings import ROWS, anonymised, busy_1080p_s, waited_beside
 from infra.capacity.measure import line
-from infra.capacity.simulation import Burst, Pool, Wait, simulate
-from infra.capacity.tables import Rate, busy_s, rates, size_of, upload_steps
+from infra.capacity.simulation import Burst, Pool, Wait, in_pieces, simulate
+from infra.capacity.tables import Pieces, Rate, busy_s, pieces, rates, size_of, upload_steps
 from shared.pipeline import BY_NAME, PROBE, functions
 
 SAME = {"spread": 0.0, "over_s": 1.0}
@@ -131,6 +132,60 @@ def test_more_instances_never_make_it_later() -> None:
     fast = simulate(burst, limits=dict.fromkeys(["probe", *functions()], 20))
     assert fast.percentile_s(0.5) < slow.percentile_s(0.5)
     assert fast.latencies_s[-1] < slow.latencies_s[-1]
+
+
+# -- long recordings -----------------------------------------------------------------------------
+
+
+def test_long_recordings_are_split_as_the_engines_do() -> None:
+    from functions.anonymise import faces
+    from functions.detect import regions
+    from functions.transcribe import words
+
+    stated = {step: (row["part_s"], row["most"]) for step, row in rates()["parts"]["steps"].items()}
+    assert stated == {
+        "detect.regions": (regions.PART_MS / 1000, regions.MOST_PARTS),
+        "anonymise.faces": (faces.PART_MS / 1000, faces.MOST_PARTS),
+        "transcribe.words": (words.PART_SPEECH_MS / 1000, words.MOST_PARTS),
+    }
+
+
+def test_each_part_pays_for_its_start_and_a_short_recording_for_none() -> None:
+    def service_s(_step: str, media_s: float) -> float:
+        return 3.0 + media_s
+
+    hour, minute = (pieces("detect.regions", media_s, service_s) for media_s in (3600.0, 60.0))
+    assert (hour.count, hour.each_s, hour.joined_s, hour.messages) == (60, 63.0, 3.0, 62)
+    assert (minute.count, minute.messages, minute.busy_s) == (0, 1, 63.0)
+    assert hour.busy_s == pytest.approx(60 * 63 + 3 + tables.assumed("transfer_s"))
+
+
+@given(st.integers(1, 12), st.integers(1, 40), st.integers(2, 60))
+def test_parts_take_as_many_rounds_as_instances_and_rows_leave(
+    instances: int, rows: int, count: int
+) -> None:
+    env = simpy.Environment()
+    pool, turns = Pool(env, instances), simpy.Resource(env, rows)
+    env.process(in_pieces(env, pool, Pieces(count, 10.0, 1.0, 2.0), turns))
+    env.run()
+    assert env.now == pytest.approx(1 + math.ceil(count / min(instances, rows)) * 10 + 2)
+
+
+def test_an_hour_on_more_instances_is_sooner_for_about_the_same_money() -> None:
+    found = [anonymised(instances) for instances in (1, 8, 32, 128)]
+    walls_s = [one.wall_s for one in found]
+    assert walls_s == sorted(walls_s, reverse=True)
+    assert walls_s[0] > 7 * walls_s[1] > 20 * walls_s[2]
+    assert {one.messages for one in found} == {1 + 62 + 32}
+    assert found[-1].dollars < 1.5 * found[0].dollars
+
+
+@pytest.mark.parametrize("step", ["detect.regions", "anonymise.faces"])
+def test_a_minute_of_one_tenant_does_not_wait_for_ten_hours_of_another(step: str) -> None:
+    bound, unbound = (waited_beside(step, 5, rows=rows) for rows in (ROWS, None))
+    part_s = pieces(step, 3600.0, busy_1080p_s).each_s
+    assert bound <= math.ceil(ROWS / 5) * part_s < unbound / 10
+    assert waited_beside(step, ROWS + 10, rows=ROWS) == 0.0
 
 
 # -- the calculator ------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ const STATES = {
 };
 
 /** Of a long recording: how many of the step's parts are done. */
-const ofParts = (step) => (step.parts ? `, ${step.parts_done} of ${step.parts} parts` : "");
+const partsDone = (step) => `${step.parts_done} of ${step.parts} parts`;
+const ofParts = (step) => (step.parts ? `, ${partsDone(step)}` : "");
 
 export const stateWords = (state) => STATES[state] ?? state;
 
@@ -66,7 +67,7 @@ function StepRow({ step, last, onAgain, onSet }) {
     <span class=${cx("state-dot", row.state)}></span>
     <span class="row-name">${stepTitle(step)}</span>
     <span class=${cx("row-state", row.state)}>${stateWords(row.state)}</span>
-    <span class="row-about dim">${row.reason ?? ""}</span>
+    <span class="row-about dim">${row.state === "running" && row.parts ? partsDone(row) : (row.reason ?? "")}</span>
     <span class="row-when dim">${ago(run.created_at)}</span>
     ${row.state === "running"
       ? html`<progress max="1" value=${row.progress} aria-label=${`${stepTitle(step)}: ${percent(row.progress)}`}></progress>`

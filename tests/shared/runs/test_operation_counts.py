@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from infra.capacity.tables import part_operations
 from shared.homes.home import Home
 from shared.homes.objects import embedded_objects
 from shared.homes.objects.index import Index
@@ -188,3 +189,19 @@ def test_progress_is_written_where_it_can_be_seen(
     monkeypatch.setattr(toy, "during", lambda job: [job.progress(n / 1000) for n in range(1001)])
     busy = spent(calls, one_step(home, tmp_path))
     assert 40 <= busy["document writes"] - FRESH["document writes"] <= 50
+
+
+def test_each_part_of_a_long_step_costs_what_the_calculator_takes(
+    home: Home, calls: Counter[str], tmp_path: Path
+) -> None:
+    """Four parts more, beside four. Each looks at how all others stand."""
+
+    def parts(number: int) -> dict[str, int]:
+        params = {"toy.long": {"parts": number}}
+        return spent(calls, lambda: run_file(home, tmp_path, steps=("toy.long",), params=params))
+
+    few, many = parts(4), parts(8)
+    assert many["messages"] - few["messages"] == 4
+    for shown, unit in (("document reads", "document_reads"), ("messages", "messages_requests")):
+        priced = part_operations(unit, 8) - part_operations(unit, 4)
+        assert many[shown] - few[shown] == priced

@@ -50,6 +50,23 @@ def test_transient_failures_are_tried_again_then_given_up_and_can_be_redriven(
 
 
 @pytest.mark.allow_error_logs
+def test_what_a_step_stored_before_it_was_given_up_is_not_listed(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settle(*_: Any) -> Any:
+        raise Scarce("memory", "it died of it, with its artifacts stored")
+
+    monkeypatch.setattr(Attempt, "_settle", settle)
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    assert toy.ran["toy.one"] == home.settings.max_attempts
+    assert states(run)["toy.one"] == "failed" and run["steps"][1]["artifacts"] == []
+    assert list(list_artifacts(home.documents, CTX)) == []
+    asset = load_asset(home, CTX, run["asset_id"])
+    stored = [info.key for info in home.objects.list(f"{CTX.object_prefix}media_v2/")]
+    assert stored == [asset.key]
+
+
+@pytest.mark.allow_error_logs
 def test_a_redriven_step_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -> None:
     trouble = iter([True] * home.settings.max_attempts)
 
