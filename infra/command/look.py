@@ -210,25 +210,28 @@ def _run_tree(shown: Mapping[str, Any]) -> Tree:
 
     root = Tree(f"[bold]{escape(shown['source'])}[/bold] {shown['run_id']}")
     for step in shown["steps"]:
-        at_once = f", {step['at_once']} at a time" if step["parts"] else ""
-        parts = f", {len(step['parts'])} parts{at_once}" if step["parts"] else ""
-        told = step["reason"] or ""
+        parts = (
+            f", {len(step['parts'])} parts, {step['at_once']} at a time" if step["parts"] else ""
+        )
+        told = step["reason"]
         if step["error"]:
             told = f"{step['error']['message']}{where_failed(step['error'])}"
-        branch = root.add(
-            f"{title_of(step['step'])}  {step['state']}{parts}  [dim]{escape(told)}[/dim]"
-        )
+        branch = root.add(f"{title_of(step['step'])}  {step['state']}{parts}{_dimmed(told)}")
         for part in step["parts"]:
             branch.add(_part_line(part))
     return root
 
 
-def _part_line(part: Mapping[str, Any]) -> str:
+def _dimmed(told: str | None) -> str:
     from rich.markup import escape
 
+    return f"  [dim]{escape(told)}[/dim]" if told else ""
+
+
+def _part_line(part: Mapping[str, Any]) -> str:
     done = f" {part['progress']:.0%}" if part["state"] == "running" else ""
     tries = f", try {part['tries']}" if (part["tries"] or 0) > 1 else ""
-    told = f"  [dim]{escape(part['error']['message'])}[/dim]" if part["error"] else ""
+    told = _dimmed(part["error"]["message"] if part["error"] else None)
     return f"{part['number']:>3}  {part_range(part)}  {part['state']}{done}{tries}{told}"
 
 
