@@ -6,13 +6,14 @@ Both by ``infra.capacity.simulation``'s pools, from measured rates of 1080p.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import simpy
 
 from infra.capacity.calculator import use_of
 from infra.capacity.simulation import Pool, Wait, in_pieces
 from infra.capacity.tables import (
+    Pieces,
     Rate,
     assumed,
     function_of,
@@ -50,7 +51,7 @@ def anonymised(instances: int, media_s: float = 3600.0) -> Anonymised:
     env = simpy.Environment()
     pools = {step: Pool(env, instances, assumed("cold_start_s")) for step in STEPS}
     turns = simpy.Resource(env, instances)
-    taken = {step: pieces(step, media_s, busy_1080p_s) for step in STEPS}
+    taken = {step: pieces_1080p(step, media_s) for step in STEPS}
 
     def run() -> Wait:
         for step in STEPS:
@@ -81,7 +82,7 @@ def waited_beside(step: str, instances: int, *, rows: int | None, hours: int = 1
     env = simpy.Environment()
     pool = Pool(env, instances)
     theirs, own = (simpy.Resource(env, rows or 1_000_000) for _ in range(2))
-    long, short = (pieces(step, media_s, busy_1080p_s) for media_s in (3600.0, 60.0))
+    long, short = (pieces_1080p(step, media_s) for media_s in (3600.0, 60.0))
     taken_s: list[float] = []
 
     def lands() -> Wait:
@@ -96,8 +97,14 @@ def waited_beside(step: str, instances: int, *, rows: int | None, hours: int = 1
     return taken_s[0] - short.busy_s
 
 
-def busy_1080p_s(step: str, media_s: float) -> float:
-    """As ``tables.busy_s``, of a recording of 1080p."""
+def pieces_1080p(step: str, media_s: float) -> Pieces:
+    """As ``tables.pieces``, of a recording of 1080p, which each part fetches as a whole."""
+    found = pieces(step, media_s, _busy_s)
+    fetched_s = media_s * assumed("bytes_1080p_s") / assumed("fetch_bytes_s")
+    return replace(found, each_s=found.each_s + fetched_s, joined_s=found.joined_s + fetched_s)
+
+
+def _busy_s(step: str, media_s: float) -> float:
     measured: Mapping[str, Mapping[str, float]] = rates()["measured_1080p"]["steps"]
     cores = min(max(measured[step]["busy_cores"], 1.0), size_of(function_of(step)).cpu)
     line = Rate(measured[step]["fixed"], measured[step]["per_media_s"])

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import simpy
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.capacity import tables
 from infra.capacity.__main__ import capacity
 from infra.capacity.calculator import Load, estimate
-from infra.capacity.long_recordings import ROWS, anonymised, busy_1080p_s, waited_beside
+from infra.capacity.long_recordings import ROWS, anonymised, pieces_1080p, waited_beside
 from infra.capacity.measure import line
 from infra.capacity.simulation import Burst, Pool, Wait, in_pieces, simulate
 from infra.capacity.tables import Pieces, Rate, busy_s, pieces, rates, size_of, upload_steps
@@ -160,6 +160,7 @@ def test_each_part_pays_for_its_start_and_a_short_recording_for_none() -> None:
     assert hour.busy_s == pytest.approx(60 * 63 + 3 + tables.assumed("transfer_s"))
 
 
+@settings(max_examples=25)
 @given(st.integers(1, 12), st.integers(1, 40), st.integers(2, 60))
 def test_parts_take_as_many_rounds_as_instances_and_rows_leave(
     instances: int, rows: int, count: int
@@ -175,7 +176,7 @@ def test_an_hour_on_more_instances_is_sooner_for_about_the_same_money() -> None:
     found = [anonymised(instances) for instances in (1, 8, 32, 128)]
     walls_s = [one.wall_s for one in found]
     assert walls_s == sorted(walls_s, reverse=True)
-    assert walls_s[0] > 7 * walls_s[1] > 20 * walls_s[2]
+    assert walls_s[0] > 6 * walls_s[1] and walls_s[0] > 18 * walls_s[2]
     assert {one.messages for one in found} == {1 + 62 + 32}
     assert found[-1].dollars < 1.5 * found[0].dollars
 
@@ -183,7 +184,7 @@ def test_an_hour_on_more_instances_is_sooner_for_about_the_same_money() -> None:
 @pytest.mark.parametrize("step", ["detect.regions", "anonymise.faces"])
 def test_a_minute_of_one_tenant_does_not_wait_for_ten_hours_of_another(step: str) -> None:
     bound, unbound = (waited_beside(step, 5, rows=rows) for rows in (ROWS, None))
-    part_s = pieces(step, 3600.0, busy_1080p_s).each_s
+    part_s = pieces_1080p(step, 3600.0).each_s
     assert bound <= math.ceil(ROWS / 5) * part_s < unbound / 10
     assert waited_beside(step, ROWS + 10, rows=ROWS) == 0.0
 
