@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,6 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
-from demucs.hf import load_safetensors_model
-from demucs.pretrained import get_model
-from safetensors.torch import save_file
 
 from functions.separate import host
 from functions.separate.host import Worker, warm_worker
@@ -27,7 +24,6 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
-from tests.functions.separate import bad_models
 from tests.functions.separate.rig import MODEL, RATE_HZ, WEIGHTS, Separated, separate, song, write
 from tests.toy import wait_until
 
@@ -50,8 +46,16 @@ def no_child_left() -> Iterator[None]:
     wait_until(lambda: not _children_of_models())
 
 
+def _bad_model(models: Path, how: str) -> str:
+    from tests.functions.separate.bad_models import save  # torch takes a second to import
+
+    return save(models, how)
+
+
 def _children_of_models() -> list[int]:
-    sought = f"import time; time.sleep({bad_models.CHILD_S})"
+    from tests.functions.separate.bad_models import CHILD_S
+
+    sought = f"import time; time.sleep({CHILD_S})"
     return [p.pid for p in psutil.process_iter(["cmdline"]) if sought in (p.info["cmdline"] or [])]
 
 
@@ -112,7 +116,7 @@ def test_a_broken_job_is_told_and_the_next_is_not_harmed(
 ) -> None:
     error, words = told
     with pytest.raises(error, match=words) as caught:
-        separate(source, tmp_path, model=bad_models.save(models, how))
+        separate(source, tmp_path, model=_bad_model(models, how))
     assert str(models) not in str(caught.value.to_json())
     assert warm_worker().process_id is None
     assert separate(source, tmp_path).hashes == usual.hashes
@@ -123,7 +127,7 @@ def test_a_broken_job_is_told_and_the_next_is_not_harmed(
 def test_a_hang_ends_with_the_whole_group(
     source: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanging = bad_models.save(models, "hang")
+    hanging = _bad_model(models, "hang")
     load(warm_worker(), hanging)
     monkeypatch.setattr(host, "JOB_TIMEOUT_S", 5.0)
     with pytest.raises(TimedOut, match="demucs did not finish within 5 s"):
@@ -136,7 +140,7 @@ def test_a_hang_ends_with_the_whole_group(
 def test_a_lost_lease_ends_it_in_the_middle_of_a_piece(
     source: Path, models: Path, tmp_path: Path
 ) -> None:
-    hanging = bad_models.save(models, "hang")
+    hanging = _bad_model(models, "hang")
 
     def progress(_fraction: float) -> None:
         if _children_of_models():
@@ -204,7 +208,10 @@ def test_a_bag_of_models_and_the_form_without_pickles(
 
 
 def _save_safe(path: Path) -> None:
-    import json
+    import torch
+    from demucs.hf import load_safetensors_model
+    from demucs.pretrained import get_model
+    from safetensors.torch import save_file
 
     model = get_model(MODEL, repo=WEIGHTS)
     args, kwargs = model._init_args_kwargs

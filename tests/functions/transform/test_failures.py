@@ -11,7 +11,7 @@ import pytest
 from functions.transform import fx, loudness, normalise, resample, sound
 from shared.contracts.step_engine import Backend, Engine, Job
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, UnsupportedMedia
-from shared.media import ffmpeg_filters, stretch
+from shared.media import decode, ffmpeg_filters, stretch
 from shared.watch import health
 from tests.functions.transform.support import job_of, noise, write
 
@@ -108,7 +108,8 @@ def test_hanging_ffmpeg_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replace_ffmpeg(tmp_path, monkeypatch, "sleep 60")
-    monkeypatch.setattr(sound, "timeout_for", lambda duration_ms: 0.3)
+    for reader in (decode, sound):
+        monkeypatch.setattr(reader, "timeout_for", lambda duration_ms: 0.3)
     with pytest.raises(TimedOut):
         make(engine, params, job)
 
