@@ -51,11 +51,12 @@ class Box:
 
 def voices(seconds: float = SECONDS, rate: int = 48_000, channels: int = 2) -> Samples:
     """A gliding, swelling voice in each channel, none like another; nothing above 3 kHz."""
-    at = np.arange(round(seconds * rate)) / rate
-    return np.stack([_voice(at, number) for number in range(channels)], axis=1)
+    return np.stack([_voice(round(seconds * rate), rate, n) for n in range(channels)], axis=1)
 
 
-def _voice(at: Samples, number: int) -> Samples:
+@cache
+def _voice(length: int, rate: int, number: int) -> Samples:
+    at = np.arange(length) / rate
     low_hz, glide_hz = 110.0 + 17 * number, 23.0 + 5 * number
     phase = 2 * np.pi * (low_hz * at + glide_hz * at**2 / 2 + 3 * np.sin(0.9 * at + number))
     tones = sum(np.sin(k * phase + k * k) / k for k in range(1, 1 + int(3000 / 320)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,24 @@ class Resource:
 
 @dataclass(frozen=True)
 class Folder:
-    """One folder of *.tf files, as Terraform sees it."""
+    """One folder of *.tf files, as Terraform sees it; read when it is first asked for."""
 
     path: Path
-    blocks: tuple[Mapping[str, Any], ...]
-    """Each file's blocks."""
-    text: str
-    """All files, without comments."""
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [file.read_text() for file in sorted(self.path.glob("*.tf"))]
+
+    @cached_property
+    def blocks(self) -> tuple[Mapping[str, Any], ...]:
+        """Each file's blocks."""
+        return tuple(hcl2.loads(text, serialization_options=_OPTIONS) for text in self._texts)
+
+    @cached_property
+    def text(self) -> str:
+        """All files, without comments."""
+        lines = (line for text in self._texts for line in text.splitlines())
+        return "\n".join(re.sub(r"(^|\s)#.*", "", line) for line in lines)
 
     def named(self, block: str) -> dict[str, Mapping[str, Any]]:
         """Blocks with one label: variables, outputs, modules."""
@@ -74,10 +85,7 @@ def _labelled(block: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 @cache
 def folder(path: Path) -> Folder:
-    texts = [file.read_text() for file in sorted(path.glob("*.tf"))]
-    blocks = tuple(hcl2.loads(text, serialization_options=_OPTIONS) for text in texts)
-    bare = "\n".join(re.sub(r"(^|\s)#.*", "", line) for text in texts for line in text.splitlines())
-    return Folder(path, blocks, bare)
+    return Folder(path)
 
 
 def folders() -> list[Folder]:
