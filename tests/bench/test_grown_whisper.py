@@ -16,6 +16,7 @@ from tests.functions.transcribe.sounds import FIVE, Samples, silence, spoken
 pytestmark = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
 
 
+@pytest.mark.heavy
 def test_hears_what_the_small_one_hears(tmp_path: Path) -> None:
     grown = grow(MODEL, tmp_path / "grown")
     samples = np.concatenate([spoken(FIVE), silence(1)])

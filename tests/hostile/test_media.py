@@ -70,6 +70,7 @@ def test_the_planted_file_would_show_that_it_was_read(planted: Path, tmp_path: P
         pytest.skip("this file system keeps no access times")
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("kind", LISTS)
 def test_no_list_opens_another_file_or_address(
     kind: str, planted: Path, listener: socket.socket, tmp_path: Path
@@ -199,6 +200,7 @@ def test_a_header_alone_is_no_recording(head: str, tmp_path: Path) -> None:
 BAD = sorted(p for p in (REAL / "bad").rglob("*") if p.is_file()) or [Path("no recordings")]
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
 def test_known_bad_files_are_refused_or_decoded(path: Path) -> None:
     _accepted_or_refused(

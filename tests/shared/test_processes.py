@@ -70,12 +70,6 @@ def test_it_writes_no_larger_file(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_size <= MIB
 
 
-def test_it_gets_no_more_processor_time() -> None:
-    with pytest.raises(BackendFailed) as caught:
-        tell("while True: pass", Limits(cpu_s=1), timeout_s=60)
-    assert "SIGKILL" in caught.value.message or "SIGXCPU" in caught.value.message
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="setpriv is Linux's")
 def test_it_gets_no_more_privileges() -> None:
     code = "print(open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0])"

@@ -9,6 +9,7 @@ import pytest
 
 from functions.anonymise import faces
 from functions.detect import regions
+from shared.contracts.step_engine import InputFile
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg
@@ -28,12 +29,16 @@ def decoded(path: Path) -> int:
     return int(subprocess.run(command, capture_output=True, check=True).stdout.split(b",")[0])
 
 
+def summary_of(source: Path, folder: Path) -> InputFile:
+    found = video.run(regions.ENGINE, source, folder / "regions", **video.QUICK)
+    return found.as_input("video_region_summary")
+
+
 def both(
     source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, part_ms: int
 ) -> tuple[Path, Path, int]:
     """Whole, in segments, and in how many."""
-    found = video.run(regions.ENGINE, source, folder / "regions", **video.QUICK)
-    summary = found.as_input("video_region_summary")
+    summary = summary_of(source, folder)
     whole = anonymised(source, summary, folder / "whole").of("video_anonymised")[0].path
     monkeypatch.setattr(faces, "PART_MS", part_ms)
     inputs = {faces.SUMMARY_STEP: [summary]}
@@ -47,6 +52,19 @@ def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.Monkey
     assert count == 3
     assert packet_times_ms(joined) == packet_times_ms(whole)
     assert decoded(joined) == decoded(whole) == len(packet_times_ms(whole))
+
+
+def test_a_rendering_in_one_go_is_the_same_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = video.shortened(tmp_path / "in.mp4", 0.6)
+    summary = summary_of(source, tmp_path)
+    monkeypatch.setattr(faces, "PART_MS", 300)
+    inputs = {faces.SUMMARY_STEP: [summary]}
+    joined, count = done_in_parts(faces.ENGINE, source, tmp_path / "parts", inputs)
+    assert count > 1
+    alone = anonymised(source, summary, tmp_path / "alone").of("video_anonymised")[0].path
+    assert alone.read_bytes() == joined.outputs[0].path.read_bytes()
 
 
 @pytest.mark.heavy
@@ -70,13 +88,3 @@ def test_unusual_recordings_are_split_alike(
     (one,), (other,) = before.video, after.video
     assert other.model_dump(exclude=of_length) == one.model_dump(exclude=of_length)
     assert other.duration_ms == pytest.approx(one.duration_ms, abs=4)
-
-
-def test_a_rendering_in_one_go_is_the_same_to_the_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = video.shortened(tmp_path / "in.mp4", 1.0)
-    _, joined, _ = both(source, tmp_path, monkeypatch, 500)
-    found = video.run(regions.ENGINE, source, tmp_path / "again", **video.QUICK)
-    alone = anonymised(source, found.as_input("video_region_summary"), tmp_path / "alone")
-    assert alone.of("video_anonymised")[0].path.read_bytes() == joined.read_bytes()

@@ -141,7 +141,7 @@ def test_an_upload_goes_on_when_the_server_is_back(
     toy_server: ToyServer, browser: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "long take.wav"
-    path.write_bytes(random.Random(1).randbytes(2 * PIECE_BYTES + 12_345))
+    path.write_bytes(random.Random(1).randbytes(PIECE_BYTES + 12_345))
     with toy_server.page(browser, breaks=True) as page:
         page.context.route("**/uploads/*", break_second_piece)
         page.set_input_files("[data-test=file]", path)

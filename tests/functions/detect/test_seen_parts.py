@@ -37,8 +37,8 @@ def check_alike(whole: RegionSummary, split: RegionSummary) -> None:
 def test_a_face_is_one_track_across_the_border(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip = video.moving(tmp_path / "in.mp4", video.MOTIONS["swaying"], 2.0, "-g", "20", "-bf", "2")
-    whole, split = both(clip.path, tmp_path, monkeypatch, 1000, detection_side=320)
+    clip = video.moving(tmp_path / "in.mp4", video.MOTIONS["swaying"], 1.2, "-g", "10", "-bf", "2")
+    whole, split = both(clip.path, tmp_path, monkeypatch, 600, detection_side=320)
     assert len(whole.tracks) == 1
     check_alike(whole, split)
 

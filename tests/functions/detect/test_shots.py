@@ -116,6 +116,7 @@ def test_the_broll_clip() -> None:
     assert (cuts, len(ticks)) == (list(BROLL_CUTS), 140)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("name", "cuts"), [("nasa_13013", [202]), ("test", list(range(24, 175, 25)))]
 )

@@ -52,6 +52,7 @@ def written(folder: Path, truth: synth.Truth) -> Path:
     return path
 
 
+@pytest.mark.heavy
 def test_of_drums_nothing_is_transcribed(home: Home, tmp_path: Path) -> None:
     stood = uploaded(home, written(tmp_path, synth.drums(bars=4)))
     assert {stood[step] for step in SPEECH} == {("skipped", "no speech")}
@@ -87,6 +88,7 @@ def test_who_asks_gets_it(home: Home, tmp_path: Path) -> None:
     assert stood["detect.phrases"][0] == "skipped"
 
 
+@pytest.mark.heavy
 def test_a_request_for_the_step_itself_runs_it(home: Home, tmp_path: Path) -> None:
     source = written(tmp_path, synth.drums(bars=2))
     run_id = upload_run_id(upload(home, CTX, source, Wishes()))

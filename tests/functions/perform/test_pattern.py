@@ -203,6 +203,7 @@ def parts(count: int) -> dict:
     }
 
 
+@pytest.mark.heavy
 def test_all_stems_together_have_a_limit(tmp_path, monkeypatch):
     assert MAX_STEM_S == 3_600
     long = write(tmp_path, pattern(**parts(7)))

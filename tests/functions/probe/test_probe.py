@@ -9,6 +9,7 @@ from shared.errors import UnsupportedMedia
 from tests.shared.media.recordings import clip, ffmpeg, write_noise
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("extension", "content_type"),
     [("wav", "audio/wav"), ("flac", "audio/flac"), ("m4a", "audio/mp4"), ("webm", "video/webm")],

@@ -67,6 +67,7 @@ def test_the_recording_is_cut_and_otherwise_left_to_the_bit(tmp_path: Path) -> N
     assert output.meta["joins_ms"] == [1_000.0] and output.meta["loudnorm_target"] is None
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("format", ["flac", "mp3"])
 def test_other_formats_last_as_long(format: str, tmp_path: Path) -> None:
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)

@@ -32,6 +32,7 @@ READING = Path(__file__).parents[4] / "shared" / "media" / "transcript" / "LJ001
 SEAM = round(SEAM_MS * RATE / 1000)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     "edits",
     [

@@ -100,6 +100,7 @@ def test_a_dry_run_says_what_is_missing_and_a_real_one_refuses(tmp_path: Path) -
         render(tmp_path / "real", {}, **asked)
 
 
+@pytest.mark.heavy
 def test_no_faces_is_no_reason_to_refuse_but_a_failure_is(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "short.mp4", 0.4, video.BROLL_CLIP)
     said = {"anonymise.faces": {"reason": "no faces"}}

@@ -27,7 +27,17 @@ def test_another_sound_stream_is_rendered_where_it_is_asked_for(tmp_path: Path) 
     source = tmp_path / "two.mkv"
     tones = [word for hz in (400, 1000) for word in ("-f", "lavfi", "-i", f"sine={hz}:d=1")]
     words = ["-i", video.FACE_CLIP, *tones, "-t", "1", "-map", "0:v", "-map", "1", "-map", "2"]
-    words += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", source]
+    words += [
+        "-vf",
+        "scale=64:48,fps=5",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-c:a",
+        "flac",
+        source,
+    ]
     subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
     for stream, hz in ((None, 400), (1, 1000)):
         ran = render(tmp_path / f"{stream}", {}, source, faces="original", stream=stream)

@@ -91,6 +91,7 @@ def test_speech_between_music_and_noise_is_all_there_is(tmp_path: Path) -> None:
     assert [cue["text"] for cue in ran.body["cues"]] == [TWO]
 
 
+@pytest.mark.heavy
 def test_the_same_words_twice_are_both_kept(tmp_path: Path) -> None:
     parts = (spoken(TWO), silence(0.8), spoken(TWO), silence(0.8), spoken(TWO))
     ran = run(ENGINE, write(tmp_path / "in.wav", *parts), tmp_path / "out")

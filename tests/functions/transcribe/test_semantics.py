@@ -138,6 +138,7 @@ def test_telephone_and_studio_sound(rate_hz: int, tmp_path: Path) -> None:
     assert kinds == [kind for kind, _, _ in truth]
 
 
+@pytest.mark.heavy
 def test_digital_silence_is_one_event(tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", silence(3)), tmp_path / "out")
     assert [(event["kind"], event["end_ms"]) for event in ran.body["events"]] == [("silence", 3000)]

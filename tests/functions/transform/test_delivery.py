@@ -41,6 +41,7 @@ def test_every_target_is_met_and_another_meter_agrees(name: str, tmp_path: Path)
     assert output.meta["norm_stats"]["after"]["true_peak_dbtp"] <= target.ceiling_dbtp
 
 
+@pytest.mark.heavy
 def test_short_form_is_also_checked_by_its_loudest_three_seconds(tmp_path: Path) -> None:
     path = write(tmp_path, music(36.0, loud_end=2.5))
     plain = run(normalise.ENGINE, path, tmp_path, target="ebu_r128")

@@ -285,6 +285,7 @@ def test_full_scale_stays_integer_and_beyond_it_is_float(tmp_path: Path) -> None
     assert not list(tmp_path.glob("*.float.wav"))
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("channels", "rate"), [(2, 8_000), (9, 8_000)], ids=["stereo", "in groups"]
 )

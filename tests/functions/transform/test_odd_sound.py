@@ -19,7 +19,7 @@ from tests.functions.transform.support import RATE, heard, job_of, noise, run, w
 from tests.shared.media.odd_sound import bursts, encoded, joined, write_raw_wav
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("channels", [3, 6, 9, 17])
 def test_every_transform_takes_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=220 + 60 * index) for index in range(channels)]
@@ -38,6 +38,7 @@ def test_every_transform_takes_channels_without_a_layout(channels: int, tmp_path
         assert np.square(heard(made)).mean(axis=0).min() > 1e-6  # none of them was lost
 
 
+@pytest.mark.heavy
 def test_groups_of_channels_stay_in_their_order(tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=200 + 100 * index) for index in range(10)]
     path = write_raw_wav(tmp_path / "many.wav", np.stack(tracks, axis=1))
@@ -65,6 +66,7 @@ def test_floats_of_any_scale_reach_the_target_by_gain(
     assert stats["after"]["integrated_lufs"] == pytest.approx(lufs(heard(result), RATE), abs=0.05)
 
 
+@pytest.mark.heavy
 def test_gain_that_lifts_quiet_blocks_over_the_gate_still_reaches_the_target(
     tmp_path: Path,
 ) -> None:
@@ -77,6 +79,7 @@ def test_gain_that_lifts_quiet_blocks_over_the_gate_still_reaches_the_target(
     assert lufs(heard(result), RATE) == pytest.approx(-30, abs=0.12)
 
 
+@pytest.mark.heavy
 def test_a_joined_file_has_one_loudness(tmp_path: Path) -> None:
     loud = write_raw_wav(tmp_path / "loud.wav", bursts(3.0, level=0.4))
     quiet = write_raw_wav(tmp_path / "quiet.wav", bursts(3.0, level=0.2))

@@ -17,6 +17,7 @@ from tests.shared.media.recordings import clip, ffmpeg, noise, real, sound, writ
 from tests.shared.media.test_ffmpeg import running
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("extension", ["wav", "flac"])
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (48000, 8), (192000, 3)])
 def test_lossless_files_come_out_sample_by_sample(
@@ -75,6 +76,7 @@ def test_a_late_stream_is_heard_at_its_time(tmp_path: Path) -> None:
     assert np.array_equal(decoded, np.concatenate([np.zeros((38400, 2)), noise(4800)]))
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("extension", ["mp3", "m4a", "mka", "ogg"])
 def test_encoder_delay_is_cut_away(extension: str, tmp_path: Path) -> None:
     clicks = np.zeros(48000, dtype=np.float32)
@@ -147,6 +149,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     assert peak_bytes < 4e6 < frames * 4
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     "name", ["loops/loop_amen.flac", "segments/count.wav", "transcript/LJ001-0001.wav"]
 )

@@ -45,6 +45,7 @@ def write(path: Path, pixel_format: str = "yuv420p", form: PictureFormat = PLAIN
     return times
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("pixel_format", PLANAR)
 def test_pictures_and_times_come_through(pixel_format: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"

@@ -144,6 +144,7 @@ def test_pictures_are_upright(degrees: int, tmp_path: Path) -> None:
     assert np.abs(shown - expected).mean() < 12
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (65, 47)])
 def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mkv", f"testsrc=s={size[0]}x{size[1]}:r=5:d=1", "-c:v", "ffv1")

@@ -93,6 +93,7 @@ def test_a_change_is_told_and_a_chain_too(tmp_path: Path) -> None:
     assert "change in mid-stream" in told and "follow each other" in told
 
 
+@pytest.mark.heavy
 def test_an_edit_list_ends_aac_to_the_sample(tmp_path: Path) -> None:
     for seconds in (1.0, 1.51, 4.0):
         rate = 44_100
@@ -128,6 +129,7 @@ def test_channels_without_a_layout_are_equals(count: int, tmp_path: Path) -> Non
     assert np.abs(heard(path, 2, media) - mean[:, None]).max() < 1e-4
 
 
+@pytest.mark.heavy
 def test_only_a_named_lfe_is_left_out(tmp_path: Path) -> None:
     tracks = np.stack([bursts(1.0, hz=200 + 70 * index) for index in range(6)], axis=1)
     plain = write_raw_wav(tmp_path / "plain.wav", tracks)
@@ -220,6 +222,7 @@ def test_a_silent_first_track_is_passed_over(suffix: str, codec: str, tmp_path: 
         media.with_stream(2)
 
 
+@pytest.mark.heavy
 def test_the_default_flag_counts_before_the_order(tmp_path: Path) -> None:
     first, second = (pair(bursts(1.0, hz=hz, rate=48_000)) for hz in (440, 880))
     marks = ("-c:a", "flac", "-disposition:a:0", "0", "-disposition:a:1", "default")
@@ -240,12 +243,14 @@ def test_four_mono_camera_tracks_are_mixed(suffix: str, codec: str, tmp_path: Pa
     assert np.abs(mixed - np.mean(tracks, axis=0)[: len(mixed)]).max() < 1e-3
 
 
+@pytest.mark.heavy
 def test_mono_tracks_upside_down_do_not_cancel(tmp_path: Path) -> None:
     sound = bursts(1.0, rate=48_000)
     path = tracks_in(tmp_path / "a.mov", sound, -sound, words=("-c:a", "pcm_s16le"))
     assert probe(path).heard.streams == (0,) and np.abs(heard(path)).max() > 0.3
 
 
+@pytest.mark.heavy
 def test_languages_are_not_mixed(tmp_path: Path) -> None:
     one, other = (bursts(1.0, hz=hz, rate=48_000) for hz in (440, 880))
     words = ("-c:a", "flac", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu")

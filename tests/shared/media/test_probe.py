@@ -139,6 +139,7 @@ def _frame(
     return np.frombuffer(raw.read_bytes(), np.uint8).reshape(shape)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])
 def test_a_clip_that_starts_late(extension: str, tmp_path: Path) -> None:
     late = tmp_path / f"late.{extension}"

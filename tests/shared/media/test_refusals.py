@@ -130,6 +130,7 @@ def test_what_shops_lock_is_named(entry: bytes, told: str, tmp_path: Path) -> No
     assert told in why_refused(path)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("guid", "told"),
     [

@@ -93,7 +93,7 @@ def test_there_is_no_upper_end(gain_db: float) -> None:
     assert measured.loudness_range_lu == pytest.approx(0, abs=0.05)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_the_range_of_tech_3342(rate: int) -> None:
     at = np.arange(20 * rate) / rate
