@@ -78,12 +78,20 @@ def issuer() -> Iterator[Issuer]:
     server.server_close()
 
 
+def asking(issuer: Issuer, folder: Path) -> TestClient:
+    config = Settings(data=folder, identity="oidc", oidc_issuer=issuer.url, oidc_audience="rushes")
+    return TestClient(create(open_home(config, engine_of)), base_url="https://rushes.example")
+
+
 @pytest.fixture
 def client(issuer: Issuer, tmp_path: Path) -> TestClient:
-    config = Settings(
-        data=tmp_path, identity="oidc", oidc_issuer=issuer.url, oidc_audience="rushes"
-    )
-    return TestClient(create(open_home(config, engine_of)), base_url="https://rushes.example")
+    return asking(issuer, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def refusing(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """One for all tokens that change nothing."""
+    return asking(issuer, tmp_path_factory.mktemp("refusing"))
 
 
 def me(client: TestClient, token: str) -> Any:
@@ -122,8 +130,8 @@ def test_keys_are_fetched_once(client: TestClient, issuer: Issuer) -> None:
         {"env": None},
     ],
 )
-def test_other_tokens_are_refused(client: TestClient, issuer: Issuer, claims: Any) -> None:
-    refused = me(client, issuer.token(**claims))
+def test_other_tokens_are_refused(refusing: TestClient, issuer: Issuer, claims: Any) -> None:
+    refused = me(refusing, issuer.token(**claims))
     assert refused.status_code == 401 and refused.headers["WWW-Authenticate"] == "Bearer"
     assert refused.json()["error"]["code"] == "unauthenticated"
 

@@ -50,6 +50,6 @@ def test_tracks_and_cuts_are_those_of_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, motion: str, part_ms: int
 ) -> None:
     """At 960 ms a part begins with a cut."""
-    clip = video.moving(tmp_path / "in.mp4", video.MOTIONS[motion], 3.0, "-g", "50")
+    clip = video.moving(tmp_path / "in.mp4", video.MOTIONS[motion], 2.0, "-g", "50")
     whole, split = both(clip.path, tmp_path, monkeypatch, part_ms)
     check_alike(whole, split)
