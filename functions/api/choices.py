@@ -40,19 +40,7 @@ def routes(home: Home) -> APIRouter:
     @router.get("/mixes")
     def mixes(request: Request, ctx: Caller) -> Response:
         """What a mix may begin with, the buses that take its tracks' roles, and what it is made for."""
-        tables = importlib.import_module("functions.render.audio.export_presets")
-        return answer(
-            request,
-            {
-                "mix_presets": {
-                    name: [bus.model_dump(mode="json") for bus in buses]
-                    for name, buses in tables.MIX_PRESETS.items()
-                },
-                "export_presets": {
-                    name: asdict(preset) for name, preset in tables.EXPORT_PRESETS.items()
-                },
-            },
-        )
+        return answer(request, _mixes())
 
     @router.get("/models")
     def models(request: Request, ctx: Caller) -> Response:
@@ -72,6 +60,18 @@ def routes(home: Home) -> APIRouter:
         return answer(request, {"models": rows})
 
     return router
+
+
+def _mixes() -> dict[str, Any]:
+    """The tables of ``functions/render/audio``."""
+    tables = importlib.import_module("functions.render.audio.export_presets")
+    return {
+        "mix_presets": {
+            name: [bus.model_dump(mode="json") for bus in buses]
+            for name, buses in tables.MIX_PRESETS.items()
+        },
+        "export_presets": {name: asdict(preset) for name, preset in tables.EXPORT_PRESETS.items()},
+    }
 
 
 def _tables() -> Any:

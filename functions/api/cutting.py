@@ -88,36 +88,37 @@ def _written(form: str, edits: EditList, media: CutMedia) -> bytes:
     return (cut_to_fcpxml if form == "fcpxml" else cut_to_edl)(edits, media).encode()
 
 
+def _shown(
+    home: Home, ctx: RequestContext, kept: KeptList, version: int | None = None
+) -> dict[str, Any]:
+    """A version of the list, by default the last."""
+    found = kept.named(version)
+    return {
+        "edit_list_id": kept.edit_list_id,
+        "asset_id": kept.asset_id,
+        "version": version or kept.version,
+        "versions": kept.version,
+        "artifact_id": found.artifact_id,
+        "undo_to": found.before,
+        "edit_list": read_version(home, ctx, kept, version).content(),
+    }
+
+
 def routes(home: Home) -> APIRouter:
     """The endpoints of edit lists."""
     router = APIRouter(tags=["edit lists"])
 
-    def shown(
-        request: Request, ctx: RequestContext, kept: KeptList, version: int | None = None
-    ) -> Response:
-        found = kept.named(version)
-        content: dict[str, Any] = {
-            "edit_list_id": kept.edit_list_id,
-            "asset_id": kept.asset_id,
-            "version": version or kept.version,
-            "versions": kept.version,
-            "artifact_id": found.artifact_id,
-            "undo_to": found.before,
-            "edit_list": read_version(home, ctx, kept, version).content(),
-        }
-        return answer(request, content)
-
     @router.post("/edit-lists")
     def keep(request: Request, ctx: Caller, body: ListToKeep) -> Response:
         """Begin to keep versions of an edit list; the same again answers with what it has become."""
-        return shown(request, ctx, keep_list(home, ctx, body.artifact_id))
+        return answer(request, _shown(home, ctx, keep_list(home, ctx, body.artifact_id)))
 
     @router.get("/edit-lists/{edit_list_id}")
     def edit_list(
         request: Request, ctx: Caller, edit_list_id: Id, version: Version = None
     ) -> Response:
         """A version of the list."""
-        return shown(request, ctx, load_list(home, ctx, edit_list_id), version)
+        return answer(request, _shown(home, ctx, load_list(home, ctx, edit_list_id), version))
 
     def exported(
         request: Request, ctx: Caller, edit_list_id: Id, version: Version = None
@@ -143,12 +144,13 @@ def routes(home: Home) -> APIRouter:
     def change(request: Request, ctx: Caller, edit_list_id: Id, body: Change) -> Response:
         """Take edits back, put them back, add others: the next version."""
         load_asset(home, ctx, load_list(home, ctx, edit_list_id).asset_id)
-        return shown(request, ctx, change_list(home, ctx, edit_list_id, body.version, body))
+        changed = change_list(home, ctx, edit_list_id, body.version, body)
+        return answer(request, _shown(home, ctx, changed))
 
     @router.post("/edit-lists/{edit_list_id}/undo")
     def take_back(request: Request, ctx: Caller, edit_list_id: Id, body: Undo) -> Response:
         """The next version, as the one before the last change was; again: one change farther back."""
         load_asset(home, ctx, load_list(home, ctx, edit_list_id).asset_id)
-        return shown(request, ctx, undo(home, ctx, edit_list_id, body.version))
+        return answer(request, _shown(home, ctx, undo(home, ctx, edit_list_id, body.version)))
 
     return router

@@ -181,14 +181,18 @@ def simulate(
 
     env.process(arrivals())
     env.process(watch())
+    _run(env)
+    outcome.latencies_s.sort()
+    outcome.served = {name: pool.served for name, pool in pools.items()}
+    return outcome
+
+
+def _run(env: simpy.Environment) -> None:
     gc.disable()  # millions of small objects, none of them in a cycle for long
     try:
         env.run()
     finally:
         gc.enable()
-    outcome.latencies_s.sort()
-    outcome.served = {name: pool.served for name, pool in pools.items()}
-    return outcome
 
 
 def in_pieces(env: simpy.Environment, pool: Pool, taken: Pieces, turns: simpy.Resource) -> Wait:
