@@ -9,6 +9,7 @@ new file beside its siblings and one row here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from shared.contracts.artifact import Kind
 from shared.contracts.row import Step
@@ -309,6 +310,7 @@ STEPS: tuple[Step, ...] = (
             "detect.visual_meta": ("visual_meta",),
             "transcribe.captions": ("asr_transcript",),
         },
+        spares={"anonymise.faces": ("faces", "original")},
         partial=True,
         default=False,
         timeout_s=3600,
@@ -354,15 +356,21 @@ def default_steps() -> tuple[str, ...]:
     return tuple(step.name for step in STEPS if step.default)
 
 
-def with_needs(names: Iterable[str]) -> tuple[str, ...]:
-    """The named steps and all that they need, in the table's order."""
+def with_needs(
+    names: Iterable[str], params: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[str, ...]:
+    """The named steps and all that they need, with these params of theirs, in the table's order."""
     wanted: set[str] = set()
     ahead = list(names)
     while ahead:
         step = step_named(ahead.pop())
         if step.name not in wanted:
             wanted.add(step.name)
-            ahead.extend(step.needs)
+            said = (params or {}).get(step.name, {})
+            spared = (
+                need for need, (name, value) in step.spares.items() if said.get(name) == value
+            )
+            ahead.extend(step.needs.keys() - spared)
     return tuple(step.name for step in STEPS if step.name in wanted)
 
 

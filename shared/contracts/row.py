@@ -30,6 +30,8 @@ class Step:
     """Where the HTTP API asks for it, if its users know it under another path than ``/steps/...``."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Earlier step -> the kinds of its artifacts whose files this step reads."""
+    spares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Step that it needs -> the param, and the param's value, with which it does not."""
     wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Like ``needs``, but waited for only in a run that has it, and read only where it delivered."""
     shares: tuple[str, ...] = ()

@@ -248,7 +248,8 @@ class _Intake:
             wanted = [name for name in default_steps() if BY_NAME[name].concerns(asset.media)]
         else:
             wanted = [name for name in steps if name != PROBE]
-        planned, asked = planned_steps(wanted), wishes.params or {}
+        asked = wishes.params or {}
+        planned = planned_steps(wanted, asked)
         params = {**base_params(self.home, self.upload.ctx, planned), **asked}
         return {
             "asset_id": asset.asset_id,

@@ -30,19 +30,23 @@ from shared.steps.storing import load_artifact
 
 
 def planned_steps(
-    wanted: Iterable[str], standing: Sequence[Run] = (), subject: Artifact | None = None
+    wanted: Iterable[str],
+    params: Mapping[str, Mapping[str, Any]],
+    standing: Sequence[Run] = (),
+    subject: Artifact | None = None,
 ) -> tuple[str, ...]:
-    """The wanted steps, what they need, and what they want where a run of the recording had it.
+    """The wanted steps, what they need with these params, and what they want where a run of the recording
+    had it.
 
     So a phrase that is made again keeps its words. On an artifact (``subject``), what they need is made
     of it; of a document, such as a transcript that is edited, nothing can be.
     """
     if subject is not None:
-        return tuple(wanted) if subject.is_document else with_needs(wanted)
-    closed = with_needs(wanted)
+        return tuple(wanted) if subject.is_document else with_needs(wanted, params)
+    closed = with_needs(wanted, params)
     had = {name for run in standing for name in run.planned if name != PROBE}
     wishes = {name for step in closed for name in step_named(step).wants} & had
-    return with_needs((*closed, *sorted(wishes)))
+    return with_needs((*closed, *sorted(wishes)), params)
 
 
 def base_params(
@@ -105,7 +109,7 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     alone = request.artifact_id is not None or request.dry_run
     wanted = (request.step,) if alone else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
-    planned = planned_steps(wanted, standing, subject)
+    planned = planned_steps(wanted, {request.step: request.params}, standing, subject)
     params = {**base_params(home, ctx, planned, standing), request.step: request.params}
     run = Run(
         run_id=identifier,

@@ -92,8 +92,9 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name)
             continue
-        missing = [records[name] for name in row.needs if not records[name].state.delivered]
-        enough = row.partial and len(missing) < len(row.needs)
+        needed = [records[name] for name in row.needs if name in run.planned]
+        missing = [record for record in needed if not record.state.delivered]
+        enough = row.partial and len(missing) < len(needed)
         if reason := _nothing_for(home, ctx, run, row, records.get(ACTIVITY)):
             _skip(home, ctx, run, row, reason)
         elif not missing or enough or run.dry_run:

@@ -169,7 +169,7 @@ def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
         subject = _artifact(home, survey.ctx, artifact_id)
         for number, layer in enumerate(_layers(items)):
             now = time.time()
-            planned = planned_steps(layer, () if artifact_id else standing, subject)
+            planned = planned_steps(layer, layer, () if artifact_id else standing, subject)
             params = {**base_params(home, survey.ctx, planned, standing), **layer}
             yield Run(
                 run_id=run_id("back-fill", asset_id, artifact_id, number, now),

@@ -64,7 +64,15 @@ def test_on_a_document_nothing_is_listened_to(content_type: str, planned: tuple[
         bytes=1,
         meta={},
     )
-    assert planned_steps(["transcribe.captions"], subject=subject) == planned
+    assert planned_steps(["transcribe.captions"], {}, subject=subject) == planned
+
+
+def test_faces_are_not_looked_for_where_they_are_to_be_seen() -> None:
+    faces = {"detect.regions", "anonymise.faces"}
+    assert faces < set(planned_steps(["render.video"], {}))
+    assert faces < set(planned_steps(["render.video"], {"render.video": {"faces": "anonymised"}}))
+    shown = planned_steps(["render.video"], {"render.video": {"faces": "original"}})
+    assert not faces.intersection(shown) and "detect.visual_meta" in shown
 
 
 def _asked(home: Home, asset_id: str, step: str, number: int, **more: Any) -> Run:
