@@ -22,10 +22,10 @@ from functions.edit.breaths import breaths
 from functions.edit.chosen import dropped, not_kept
 from functions.edit.cut_points import Sound, decoded
 from functions.edit.cut_rules import CutParams
-from functions.edit.fillers import FILLERS, held_words, hesitations
+from functions.edit.fillers import FILLERS, held_words, hesitations, surely_filler
 from functions.edit.privacy import silenced
 from functions.edit.repeats import said_twice
-from functions.edit.silences import silences
+from functions.edit.silences import room_too_loud_lufs, silences
 from functions.edit.spoken_phrases import said_at
 from functions.edit.word_cuts import cut_words
 from shared.contracts.audio_activity import AudioActivity
@@ -86,7 +86,7 @@ def edits_of(heard: Heard, params: CutParams) -> EditList:
         heard.sound.length,
         heard.sound.sample_rate_hz,
         rules=_told(params),
-        notices=_notices(params, heard.spoken, heard.sound),
+        notices=_notices(params, heard),
     )
 
 
@@ -122,7 +122,7 @@ def _words_cut(sound: Sound, spoken: AudioWords, params: CutParams) -> Iterator[
     )
     for _, group in groupby(enumerate(sorted(fillers)), key=lambda pair: pair[1] - pair[0]):
         run = [at for _, at in group]
-        surely = min(words[at].probability for at in run) ** 0.5
+        surely = surely_filler(sound, words[run[0] : run[-1] + 1])
         yield from _some(cut_words(sound, words, run[0], run[-1] + 1, "filler", surely))
     if params.fillers:
         yield from held_words(sound, words, fillers)
@@ -171,15 +171,22 @@ def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
     ]
 
 
-def _notices(params: CutParams, spoken: AudioWords, sound: Sound) -> Iterator[str]:
+def _notices(params: CutParams, heard: Heard) -> Iterator[str]:
+    spoken = heard.spoken
+    by_itself = params.silence_ms is not None and params.silence_below_lufs is None
+    if by_itself and (room_lufs := room_too_loud_lufs(heard.activity)) is not None:
+        yield (
+            f"nothing is soft enough for a silence: the softest parts have {room_lufs:.0f} LUFS "
+            "(`silence_below_lufs` says what counts)"
+        )
     if params.by_words and not spoken.transcribed:
         yield "rules about words were not followed: nothing was transcribed"
     elif params.fillers and spoken.language not in FILLERS:
         yield f"no filler words are known of language {spoken.language}: only voice without a word"
     if params.by_words and spoken.transcribed:
         yield from _unsaid(params, spoken)
-    if sound.damage is not None:
-        yield f"not all of the sound could be decoded ({sound.damage})"
+    if heard.sound.damage is not None:
+        yield f"not all of the sound could be decoded ({heard.sound.damage})"
 
 
 def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
@@ -209,4 +216,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-3"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-4"), run)

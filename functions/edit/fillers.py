@@ -94,6 +94,15 @@ def held_words(sound: Sound, words: Sequence[SpokenWord], passed: frozenset[int]
             yield edit
 
 
+def surely_filler(sound: Sound, words: Sequence[SpokenWord]) -> float:
+    """How surely words that are written as fillers are some, 0 to 1: as sure as the recogniser is, or as it
+    sounds like one; it seldom hears a held vowel and is sure of its spelling.
+    """
+    return min(
+        max(word.probability**0.5, _held(sound, word.start_ms, word.end_ms)) for word in words
+    )
+
+
 def _gaps(words: Sequence[SpokenWord], sound: Sound) -> Iterator[tuple[float, float]]:
     """Where no word is said, in ms."""
     end_ms = sound.ms(sound.length)

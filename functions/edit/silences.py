@@ -24,7 +24,7 @@ from shared.sound.levels import runs as runs_of
 Mask = NDArray[np.bool_]
 
 _ABOVE_NOISE_LU, _NOISE_ALONE_LU, _NOISE_PERCENTILE = 6.0, 3.0, 5
-_BELOW_SPEECH_LU = 20.0
+_BELOW_SPEECH_LU = 12.0
 """However loud the noise, what is louder than this below the recording's loudness is no silence."""
 _VOICE = 0.5
 _BLIP_MS = 30
@@ -60,6 +60,14 @@ def quiet_bins(activity: AudioActivity, below_lufs: float | None) -> Mask:
     above = np.where(_voiced(activity, len(level)), _NOISE_ALONE_LU, _ABOVE_NOISE_LU)
     near_noise = level < np.minimum(noise + above, loud - _BELOW_SPEECH_LU)
     return np.asarray(quiet | (near_noise & ~_music(activity, len(level))))
+
+
+def room_too_loud_lufs(activity: AudioActivity) -> float | None:
+    """How loud the recording's softest parts are, where nothing in it can pass for silence."""
+    level, loud = activity.level_lufs.values(), activity.heard.integrated_lufs
+    if loud is None or not len(level) or quiet_bins(activity, None).any():
+        return None
+    return float(np.percentile(level, _NOISE_PERCENTILE))
 
 
 def voice_bins(activity: AudioActivity, bins: int) -> NDArray[np.float32]:
