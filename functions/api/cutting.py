@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -25,7 +26,14 @@ from shared.editing.list_versions import (
 )
 from shared.errors import ValidationError
 from shared.homes.home import Home
-from shared.interchange.cut_exports import CutMedia, cut_to_edl, cut_to_fcpxml, edit_labels
+from shared.interchange.cut_exports import (
+    CutMedia,
+    cut_to_edl,
+    cut_to_fcp7,
+    cut_to_fcpxml,
+    cut_to_otio,
+    edit_labels,
+)
 from shared.runs.results_folder import stem_of
 from shared.steps.preparing import load_asset
 
@@ -74,18 +82,14 @@ class EditListAnswer(BaseModel):
     edit_list: EditList
 
 
-_FORMS = {
-    "fcpxml": ("cut.fcpxml", "application/xml"),
-    "edl": ("cut.edl", "text/plain; charset=utf-8"),
-    "labels": ("labels.txt", "text/plain; charset=utf-8"),
+_FORMS: Mapping[str, tuple[str, str, Callable[[EditList, CutMedia], str]]] = {
+    "otio": ("cut.otio", "application/json", cut_to_otio),
+    "fcp7": ("cut.fcp7.xml", "application/xml", cut_to_fcp7),
+    "fcpxml": ("cut.fcpxml", "application/xml", cut_to_fcpxml),
+    "edl": ("cut.edl", "text/plain; charset=utf-8", cut_to_edl),
+    "labels": ("labels.txt", "text/plain; charset=utf-8", lambda edits, _: edit_labels(edits)),
 }
-"""What other programs read, without a library that this function lacks: how the file ends, and its type."""
-
-
-def _written(form: str, edits: EditList, media: CutMedia) -> bytes:
-    if form == "labels":
-        return edit_labels(edits).encode()
-    return (cut_to_fcpxml if form == "fcpxml" else cut_to_edl)(edits, media).encode()
+"""What other programs read: how the file ends, its type, and who writes it."""
 
 
 def _shown(
@@ -131,10 +135,10 @@ def routes(home: Home) -> APIRouter:
         asset = load_asset(home, ctx, kept.asset_id)
         name = asset.sources[0].name if asset.sources else asset.asset_id
         form = request.url.path.rsplit("/", 1)[-1]
-        text = _written(form, edits, CutMedia(name, f"file:///{quote(name)}", asset.media))
-        file = f"{stem_of(name)} {_FORMS[form][0]}"
-        headers = saved_as(file)
-        return tagged(request, text, etag_of(text), media_type=_FORMS[form][1], headers=headers)
+        ending, kind, write = _FORMS[form]
+        text = write(edits, CutMedia(name, f"file:///{quote(name)}", asset.media)).encode()
+        headers = saved_as(f"{stem_of(name)} {ending}")
+        return tagged(request, text, etag_of(text), media_type=kind, headers=headers)
 
     for name in _FORMS:
         path = f"/edit-lists/{{edit_list_id}}/{name}"

@@ -89,6 +89,8 @@ class SourceRef:
 
     asset_id: str | None = None
     artifact_id: str | None = None
+    of_recording: str | None = None
+    """The param that names it, where it must be an artifact of the recording that is worked on."""
 
     @property
     def identifier(self) -> str:

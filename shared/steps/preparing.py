@@ -77,7 +77,7 @@ class Work:
         engine = _engine(home, row)
         params = _checked_params(engine, request.params)
         records = load_records(home.documents, ctx, request.run_id or "", row.reads)
-        sources = _found_sources(home, ctx, engine, params)
+        sources = _found_sources(home, request, engine, params)
         return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
 
     @property
@@ -236,7 +236,7 @@ def check_request(home: Home, request: StepRequest) -> None:
     """Refuse what its step would refuse for its params, or for what they name, before it is asked."""
     row = step_named(request.step)
     params = check_params(home, row, request.params)
-    _found_sources(home, request.context, _engine(home, row), params)
+    _found_sources(home, request, _engine(home, row), params)
 
 
 def check_params(home: Home, row: Step, params: Mapping[str, Any]) -> StepParams:
@@ -262,17 +262,22 @@ def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:
 
 
 def _found_sources(
-    home: Home, ctx: RequestContext, engine: Engine, params: StepParams
+    home: Home, request: StepRequest, engine: Engine, params: StepParams
 ) -> dict[str, Asset | Artifact]:
-    """What the params name, by id; raises ``NotFound``, also for another tenant's."""
+    """What the params name, by id; raises ``NotFound``, also for another tenant's, and ``ValidationError``
+    for another recording's where it must be of this one.
+    """
     refs = engine.sources(params) if engine.sources else ()
-    return {ref.identifier: _found_source(home, ctx, ref) for ref in refs}
+    return {ref.identifier: _found_source(home, request, ref) for ref in refs}
 
 
-def _found_source(home: Home, ctx: RequestContext, ref: SourceRef) -> Asset | Artifact:
-    if ref.artifact_id is not None:
-        return load_artifact(home.documents, ctx, ref.artifact_id)
-    return load_asset(home, ctx, ref.identifier)
+def _found_source(home: Home, request: StepRequest, ref: SourceRef) -> Asset | Artifact:
+    if ref.artifact_id is None:
+        return load_asset(home, request.context, ref.identifier)
+    found = load_artifact(home.documents, request.context, ref.artifact_id)
+    if ref.of_recording is not None and found.asset_id != request.asset_id:
+        raise ValidationError(ref.of_recording, f"{ref.artifact_id} is of another recording")
+    return found
 
 
 def _suffix(key: str) -> str:

@@ -16,7 +16,7 @@ import { joinsOf, keepsOf, toNewMs } from "./time-map.js";
 const AROUND_MS = 1300; // of a join, to hear it
 const EDGE_MS = 30;
 const MOST_TEXT = 2000;
-const FORMS = { fcpxml: "Final Cut, Resolve (FCPXML)", edl: "EDL", labels: "Audacity labels" };
+const FORMS = { otio: "Resolve, Kdenlive (OpenTimelineIO)", fcp7: "Premiere (FCP7 XML)", fcpxml: "Final Cut, Resolve (FCPXML)", edl: "EDL", labels: "Audacity labels" };
 const REASONS = {
   silence: "Silences", filler: "Fillers", repeat: "Said twice", false_start: "False starts", breath: "Breaths", word: "Words", range: "Stretches",
   speaker: "Other speakers", phrase: "Other phrases", chapter: "Other chapters", privacy: "Privacy",

@@ -56,7 +56,7 @@ def sources(params: AudioRenderParams) -> Sequence[SourceRef]:
     """All that the timeline plays, muted tracks too; or the edit list."""
     if params.timeline is not None:
         return params.timeline.sources
-    return [SourceRef(artifact_id=params.edit_list)]
+    return [SourceRef(artifact_id=params.edit_list, of_recording="edit_list")]
 
 
 def cache_key(

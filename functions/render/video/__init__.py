@@ -274,7 +274,11 @@ def _three_letters(language: str) -> str:
 
 def sources(params: VideoRenderParams) -> Sequence[SourceRef]:
     """The edit list."""
-    return [SourceRef(artifact_id=params.edit_list)] if params.edit_list else []
+    return (
+        [SourceRef(artifact_id=params.edit_list, of_recording="edit_list")]
+        if params.edit_list
+        else []
+    )
 
 
 ENGINE = Engine(params=VideoRenderParams, backend=backend, run=run, sources=sources)

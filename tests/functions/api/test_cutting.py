@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import opentimelineio as otio
 import pytest
 
 from shared.contracts.artifact import Artifact, artifact_key
@@ -173,11 +174,16 @@ def test_other_programs_get_a_version_in_their_own_words(
 
     changed(desk, 1, take_back=[kept["edit_list"]["edits"][0]["edit_id"]])
     name = desk.client.get(f"/assets/{asset_id}").json()["sources"][0]["name"]
-    for form, kind in (("fcpxml", "application/xml"), ("edl", "text/plain; charset=utf-8")):
+    kinds = {"otio": "application/json", "edl": "text/plain; charset=utf-8"}
+    for form, kind in (kinds | dict.fromkeys(("fcpxml", "fcp7"), "application/xml")).items():
         answer = read(form)
         assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
         assert name in answer.text and "cut." in answer.headers["content-disposition"]
         assert answer.text != read(form, "?version=1").text
+    timeline = otio.adapters.read_from_string(read("otio").text, "otio_json")
+    (track,) = timeline.tracks
+    assert [clip.source_range.start_time.value for clip in track] == [0, 28_800]
+    assert otio.adapters.read_from_string(read("fcp7").text, "fcp_xml").duration().value == 22
     assert read("labels").text.count("\n") == 2 and "um" in read("labels").text
     changed(desk, 2, add=[{"start_ms": 0, "end_ms": 1000}])
     assert read("edl").status_code == 422, "nothing is left of it"

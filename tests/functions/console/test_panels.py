@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functions.console.browser import (
+    RUN_MS,
     Served,
     axe_finds,
     open_asset,
@@ -265,5 +266,11 @@ def test_words_are_cut_heard_and_taken_back(opened: Opened, served: Served, demo
         page.get_by_role("button", name="Redo").click()
         cuts.get_by_role("button", name="List the cuts").click()
         cuts.locator(".cut-bar", has_text="version 1").wait_for()
+        cuts.get_by_role("button", name="Render", exact=True).click()
+        cuts.locator("figure.made", has_text="Rendered of version 1").wait_for(timeout=RUN_MS)
+        made = cuts.locator("figure.made video")
+        made.evaluate("video => new Promise((shown) => (video.onloadeddata = shown, video.load()))")
+        shown_s = made.evaluate("video => video.duration")
     (listed,) = served.get(f"/assets/{demo}/artifacts?kind=edit_list")["artifacts"]
     assert listed["meta"]["edits"]["word"] == 1
+    assert shown_s == pytest.approx(listed["meta"]["new_duration_ms"] / 1000, abs=0.1)

@@ -61,6 +61,27 @@ def test_a_step_reads_what_its_params_name(
     assert heard[1] == {artifact["artifact_id"]: Path(artifact["path"]).read_text()}
 
 
+def test_an_artifact_of_another_recording_is_refused_where_it_must_be_of_this_one(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening(monkeypatch, toy)
+
+    def own(params: Any) -> list[SourceRef]:
+        return [SourceRef(artifact_id=params.text, of_recording="text")]
+
+    one, other = (
+        run_file(home, tmp_path, steps=("toy.three",), text=text) for text in ("one", "other")
+    )
+    artifact_id = one["steps"][1]["artifacts"][0]["artifact_id"]
+    module = sys.modules["functions.toy.one"]
+    monkeypatch.setattr(module, "ENGINE", replace(toy.engine("toy.one"), sources=own))
+    refused = reprocess(home, other["asset_id"], "toy.one", params={"text": artifact_id})
+    error = refused["steps"][0]["error"]
+    assert error["code"] == "validation_error" and "text" in error["message"]
+    allowed = reprocess(home, one["asset_id"], "toy.one", params={"text": artifact_id})
+    assert states(allowed)["toy.one"] == "done"
+
+
 @pytest.mark.parametrize("whose", ["nobody's", "another tenant's"])
 def test_a_source_that_is_not_the_tenants_is_not_found_and_nothing_runs(
     home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
