@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -99,7 +100,7 @@ def surely_filler(sound: Sound, words: Sequence[SpokenWord]) -> float:
     sounds like one; it seldom hears a held vowel and is sure of its spelling.
     """
     return min(
-        max(word.probability**0.5, _held(sound, word.start_ms, word.end_ms)) for word in words
+        max(math.sqrt(word.probability), _held(sound, word.start_ms, word.end_ms)) for word in words
     )
 
 
