@@ -18,6 +18,7 @@ from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
 from shared.steps.claims import Claim, Lease
+from shared.steps.part_rows import waits_for_rows
 from shared.steps.parts import PartFiles, part_claims
 from shared.steps.scratch import SUFFIX
 from shared.steps.step_records import load_records, record_path
@@ -66,7 +67,9 @@ def _lapsed(home: Home, document: Document, claim: Claim, parts_grace_s: float) 
         return claim.seconds_left(document) <= -claim.lease_s
     parts = part_claims(home, _context(document), digest(claim.cache_key))
     moved_at = max([document.updated_at, *(part.updated_at for part, _ in parts)])
-    return document.read_at - moved_at >= parts_grace_s
+    if document.read_at - moved_at < parts_grace_s:
+        return False
+    return not waits_for_rows(home, _context(document), claim)
 
 
 def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:

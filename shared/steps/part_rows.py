@@ -16,7 +16,8 @@ from collections.abc import Mapping
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
-from shared.errors import Conflict
+from shared.errors import Conflict, ValidationError
+from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.homes.tenant_limits import parts_at_once
@@ -34,24 +35,45 @@ def take_rows(home: Home, ctx: RequestContext, whole: Claim, count: int) -> int:
     Of many takers at once none is given what another has. Raises ``ValidationError`` where the tenant's
     settings are none.
     """
-    work, path = digest(whole.cache_key), _path(ctx)
-    at_once = parts_at_once(home, ctx)
+    path = _path(ctx)
     while True:
         document = home.documents.get(path)
-        told: Mapping[str, int] = document.data["rows"] if document else {}
-        others = {held: rows for held, rows in told.items() if held != work}
-        others = _standing(home, ctx, others, whole)
-        free = STEPS_AT_ONCE * at_once - sum(others.values())
-        own = max(told.get(work, 0), min(at_once, count, max(0, free + 1) // 2))
-        rows = {**others, work: own} if own else others
+        rows, own = _shared_out(home, ctx, whole, count, document)
         try:
             if document is None:
                 home.documents.create(path, {"rows": rows})
-            elif rows != told:
+            elif rows != document.data["rows"]:
                 home.documents.update(path, {"rows": rows}, version=document.version)
         except Conflict:
             continue
         return own
+
+
+def waits_for_rows(home: Home, ctx: RequestContext, whole: Claim) -> bool:
+    """Has the step no rows, and would it get none, because the tenant's others have them all?
+
+    Each of those ends, or is found by the sweep, and then asks for this one.
+    """
+    if whole.parts_at_once:
+        return False
+    document = home.documents.get(_path(ctx))
+    try:
+        return _shared_out(home, ctx, whole, len(whole.parts), document)[1] == 0
+    except ValidationError:  # of the tenant's settings: for the step to say
+        return False
+
+
+def _shared_out(
+    home: Home, ctx: RequestContext, whole: Claim, count: int, document: Document | None
+) -> tuple[dict[str, int], int]:
+    """Who would have how many rows, and how many of them ``whole``."""
+    work, at_once = digest(whole.cache_key), parts_at_once(home, ctx)
+    told: Mapping[str, int] = document.data["rows"] if document else {}
+    others = {held: rows for held, rows in told.items() if held != work}
+    others = _standing(home, ctx, others, whole)
+    free = STEPS_AT_ONCE * at_once - sum(others.values())
+    own = max(told.get(work, 0), min(at_once, count, max(0, free + 1) // 2))
+    return ({**others, work: own} if own else others), own
 
 
 def give_rows_back(home: Home, ctx: RequestContext, work: str) -> None:

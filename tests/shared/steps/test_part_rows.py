@@ -139,3 +139,14 @@ def test_another_version_of_the_code_does_not_wait_for_what_only_the_old_one_wou
     drain(home)
     assert [states(run_object(home, CTX, run))[LONG] for run in runs] == 3 * ["done"]
     assert recall_lapsed(home, parts_grace_s=0.0) == 0 and rows(home) == []
+
+
+def test_the_sweep_asks_for_nothing_that_would_only_wait_again(home: Home, tmp_path: Path) -> None:
+    for number in range(5):
+        begin(home, tmp_path, f"long {number}", parts=3)
+    assert rows(home) == [2, 1, 1], "two wait"
+    assert recall_lapsed(home, parts_grace_s=0.0) == 3
+    home.documents.put(f"{CTX.document_prefix}settings/pipeline", {"parts_at_once": "many"})
+    assert recall_lapsed(home, parts_grace_s=0.0) == 5, (
+        "settings that are none are told by the step"
+    )
