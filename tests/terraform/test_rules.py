@@ -161,6 +161,20 @@ def test_variables_that_functions_get_are_settings() -> None:
     assert {"RUSHES_HOME", "RUSHES_PROJECT", "RUSHES_BUCKET"} <= given
 
 
+def test_one_setting_says_how_large_a_recording_may_be_and_who_needs_a_disk() -> None:
+    default = STACK.named("variable")["max_input_bytes"]["default"]
+    assert default == Settings.model_fields["max_input_bytes"].default
+    assert re.search(
+        r"RUSHES_MAX_INPUT_BYTES\s*=\s*format\(\"%d\", var.max_input_bytes\)", STACK.text
+    )
+    assert STACK.named("module")["wiring"]["max_input_bytes"] == "${var.max_input_bytes}"
+    for name in ("dev", "prod"):
+        call = folder(TERRAFORM / "environments" / name).named("module")["rushes"]
+        assert call["max_input_bytes"] == "${var.max_input_bytes}"
+    function = folder(TERRAFORM / "modules" / "function")
+    assert 'medium     = "DISK"' in function.text and "TMPDIR = local.work_folder" in function.text
+
+
 def test_a_gpu_is_one_l4_without_zonal_redundancy() -> None:
     template = only("google_cloud_run_v2_service").body["template"][0]
     assert template["gpu_zonal_redundancy_disabled"].startswith("${var.size.gpu ? true")
