@@ -17,6 +17,7 @@ from functions.transform.sound import (
     NO_NUMBERS,
     WAV_ARGS,
     WINDOW_FRAMES,
+    Opened,
     Sound,
     Windows,
     Written,
@@ -30,7 +31,6 @@ from shared.media.ffmpeg_filters import check_filters, joined
 from shared.media.layouts import LAYOUTS
 
 Words = tuple[str | Path, ...]
-Opened = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,24 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     samples = sound.exact_format if copied else sound.working_format
 
     def made(opened: Opened, layout: str | None, out: Words, before: Path) -> None:
-        source_fd, source = opened
-        graph = _graph(sound, chain, samples, layout)
+        graph = _graph(sound, chain, samples, layout, opened.head)
         run(
             [
-                *("-y", "-v", "info", *source, "-filter_complex", graph, "-map", "[out]", *out),
+                *(
+                    "-y",
+                    "-v",
+                    "info",
+                    *opened.words,
+                    "-filter_complex",
+                    graph,
+                    "-map",
+                    "[out]",
+                    *out,
+                ),
                 *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", before),
             ],
             timeout_s=sound.timeout_s,
-            pass_fds=(source_fd,),
+            pass_fds=opened.fds,
             duration_ms=sound.duration_ms,
             progress=lambda fraction: job.progress(0.9 * fraction),
         )
@@ -79,11 +88,11 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
             with fed_group(sound, group) as opened:
                 made(opened, group.layout, group.out, group.path.with_suffix(".before"))
         _join_excerpts(groups, excerpts)
-        with sound.fed_with(side_by_side(groups)) as (source_fd, source):
+        with sound.fed_with(side_by_side(groups)) as opened:
             run(
-                ["-y", *source, "-map", "0:0", *wav],
+                ["-y", *opened.words, "-map", "0:0", *wav],
                 timeout_s=sound.timeout_s,
-                pass_fds=(source_fd,),
+                pass_fds=opened.fds,
             )
 
     audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
@@ -94,7 +103,7 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     return Rendered(audio, as_windows(before))
 
 
-def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None) -> str:
+def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None, head: str) -> str:
     """Effects, and excerpts of what goes into them.
 
     Format and layout are said on both sides: otherwise the excerpts' format decides for all, and a
@@ -107,7 +116,7 @@ def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None) -> 
         "asetpts=N/SR/TB"
     )
     effects = joined([chain or "anull", form])
-    return f"[0:0]{form},asplit[heard][src];[src]{excerpt}[before];[heard]{effects}[out]"
+    return f"{head}{form},asplit[heard][src];[src]{excerpt}[before];[heard]{effects}[out]"
 
 
 def _join_excerpts(groups: Sequence[Group], path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.transform.sound import Sound
+from functions.transform.sound import Opened, Sound
 from shared.media.decode import BLOCK_FRAMES, SampleType
 from shared.media.feed import Samples, fed, raw_input
 
@@ -58,7 +58,7 @@ def groups_of(sound: Sound, folder: Path) -> list[Group]:
 
 
 @contextmanager
-def fed_group(sound: Sound, group: Group) -> Iterator[tuple[int, list[str]]]:
+def fed_group(sound: Sound, group: Group) -> Iterator[Opened]:
     """As ``Sound.fed``, for the group's channels."""
     columns = slice(group.first, group.first + group.channels)
     with (
@@ -66,7 +66,7 @@ def fed_group(sound: Sound, group: Group) -> Iterator[tuple[int, list[str]]]:
         fed(block[:, columns] for block in sound.worked_on(blocks)) as fd,
     ):
         shape = (sound.sample_rate_hz, group.channels)
-        yield fd, raw_input(fd, shape, group.layout, sound.sample_type)
+        yield Opened(raw_input(fd, shape, group.layout, sound.sample_type), fds=(fd,))
 
 
 def side_by_side(groups: Sequence[Group]) -> Iterator[Samples]:

@@ -63,15 +63,12 @@ class Gain:
         sample_type = sound.sample_type if self.threshold_dbtp is None else "float32"
         with (
             sound.blocks(sample_type) as blocks,
-            sound.fed_with(made(levelled(sound, all_numbers(blocks), self.levels))) as (
-                source_fd,
-                source,
-            ),
+            sound.fed_with(made(levelled(sound, all_numbers(blocks), self.levels))) as opened,
         ):
             run_ffmpeg(
-                ["-y", *source, "-map", "0:0", "-c:a", sound.codec, *WAV_ARGS, path],
+                ["-y", *opened.words, "-map", "0:0", "-c:a", sound.codec, *WAV_ARGS, path],
                 timeout_s=3 * sound.timeout_s,
-                pass_fds=(source_fd,),
+                pass_fds=opened.fds,
             )
         return meter
 

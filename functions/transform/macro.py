@@ -29,7 +29,7 @@ class MacroParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("macro-3")
+    return ffmpeg_backend("macro-4")
 
 
 def run(job: Job, params: MacroParams, backend: Backend) -> Result:

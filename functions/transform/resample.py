@@ -12,6 +12,7 @@ from functions.transform.groups import fed_group, groups_of, side_by_side
 from functions.transform.sound import (
     WAV_ARGS,
     Clamps,
+    Opened,
     Sound,
     ffmpeg_backend,
     frame_count,
@@ -50,7 +51,7 @@ class ResampleParams(SoundParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-4")
+    return ffmpeg_backend("resample-5")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
@@ -103,16 +104,23 @@ def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]
 def _run(
     job: Job,
     sound: Sound,
-    opened: tuple[int, list[str]],
+    opened: Opened,
     filters: str,
     out: tuple[str | Path, ...],
 ) -> None:
-    source_fd, source = opened
     chain = f"aformat=sample_fmts={sound.working_format},{filters}" if filters else "anull"
     run_ffmpeg(
-        ["-y", *source, "-filter_complex", f"[0:0]{chain}[out]", "-map", "[out]", *out],
+        [
+            "-y",
+            *opened.words,
+            "-filter_complex",
+            f"{opened.head}{chain}[out]",
+            "-map",
+            "[out]",
+            *out,
+        ],
         timeout_s=timeout_for(sound.duration_ms, realtime_factor=_REALTIME_FACTOR),
-        pass_fds=(source_fd,),
+        pass_fds=opened.fds,
         duration_ms=sound.duration_ms,
         progress=job.progress,
     )

@@ -1,7 +1,8 @@
 """What the transforms share: how a recording's sound reaches ffmpeg, and how what came of it is written.
 
 The sound is what ``shared.media.decode`` gives, the same for all steps, in single precision, or in
-double where the recording has more than 24 bits. ffmpeg's filters get it through a pipe.
+double where the recording has more than 24 bits. ffmpeg's filters get it through a pipe, or open the file
+themselves where decoding is all that is to be done.
 Results are WAV, with the recording's sample rate and channels. Integer and lossy recordings give
 24 bits (32 where the recording has more than 24), float recordings give float. Where a result goes
 beyond full scale and integers would clip it, it is written as float instead, and its meta says so.
@@ -13,7 +14,7 @@ excerpts of the audition picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Job
 from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
-from shared.media.decode import AudioBlocks, SampleType, audio_blocks
+from shared.media.decode import AudioBlocks, SampleType, Track, audio_blocks, plain_track
 from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import timeout_for
 from shared.sound.leveller import Levels
@@ -57,10 +58,23 @@ _BEYOND = {
 }
 """Encoders of integers -> from which sample on they may have clipped, and what would not have."""
 _SILENT_DBFS = -300.0
+_ROUNDED_MS = 0.5
 NO_NUMBERS = "its sound holds values that are not numbers"
 
 Windows = NDArray[np.float32]
 """``(windows, WINDOW_FRAMES, channels)``."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """How an ffmpeg gets the sound."""
+
+    words: Sequence[str]
+    """Open its input."""
+    head: str = "[0:0]"
+    """What a filter graph begins with: an input, and perhaps filters up to a comma."""
+    fds: tuple[int, ...] = ()
+    """To be passed on."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +121,20 @@ class Sound:
         return audio_blocks(self.path, self.media, sample_type=sample_type or self.sample_type)
 
     @contextmanager
-    def fed(self) -> Iterator[tuple[int, list[str]]]:
-        """The end of a pipe that gives it, and ffmpeg's words that open it."""
+    def fed(self) -> Iterator[Opened]:
+        """Opened by itself, or at the end of a pipe that gives it."""
+        if track := self.plain:
+            yield Opened(track.opening, f"[0:{track.stream.index}]{track.chain},")
+            return
         with self.blocks() as blocks, self.fed_with(self.worked_on(blocks)) as opened:
             yield opened
+
+    @property
+    def plain(self) -> Track | None:
+        """What ffmpeg may open by itself."""
+        if self.excerpt_from_ms is not None:
+            return None
+        return plain_track(self.path, self.media, self.sample_type)
 
     def worked_on(self, blocks: AudioBlocks) -> Iterator[Samples]:
         """All of the blocks, or the excerpt of them; raises as ``all_numbers``, and ``ValidationError``
@@ -133,11 +157,11 @@ class Sound:
             raise ValidationError("excerpt_from_ms", "lies behind the recording's end")
 
     @contextmanager
-    def fed_with(self, blocks: Iterable[Samples]) -> Iterator[tuple[int, list[str]]]:
+    def fed_with(self, blocks: Iterable[Samples]) -> Iterator[Opened]:
         """The same for what was made of it: blocks of its rate, channels and sample type."""
         shape = (self.sample_rate_hz, self.channels)
         with fed(iter(blocks)) as fd:
-            yield fd, raw_input(fd, shape, self.layout, self.sample_type)
+            yield Opened(raw_input(fd, shape, self.layout, self.sample_type), fds=(fd,))
 
     @property
     def codec(self) -> str:
@@ -284,11 +308,11 @@ def _read_back(path: Path, sound: Sound) -> Written:
             windows = as_windows(block.astype(np.float32, copy=False))
             kept.append(windows[-seen % sound.window_step :: sound.window_step].copy())
             seen += len(windows)
-        nothing = np.zeros((1, WINDOW_FRAMES, file.channels), np.float32)
+    if not kept:
+        raise BackendFailed("ffmpeg", "no sound came out of it")
     if not math.isfinite(peak):
         raise UnsupportedMedia(NO_NUMBERS)
-    excerpts = np.concatenate(kept) if kept else nothing
-    return Written(path, _SUBTYPES[file.subtype], peak, excerpts)
+    return Written(path, _SUBTYPES[file.subtype], peak, np.concatenate(kept))
 
 
 def as_windows(samples: NDArray[np.float32]) -> Windows:
@@ -300,9 +324,24 @@ def as_windows(samples: NDArray[np.float32]) -> Windows:
 
 
 def frame_count(sound: Sound) -> int:
-    """How many samples each channel has, by decoding it all."""
+    """How many samples each channel has: by decoding it all, unless its header agrees with probing."""
+    if sound.plain and (told := _told_frames(sound)):
+        return told
     with sound.blocks() as blocks:
         return sum(len(block) for block in all_numbers(blocks))
+
+
+def _told_frames(sound: Sound) -> int | None:
+    """What a file's header says, if as many were there when it was probed."""
+    import soundfile
+
+    try:
+        frames = soundfile.info(sound.path).frames
+    except soundfile.LibsndfileError:
+        return None
+    lasts_ms = 1000 * frames / sound.sample_rate_hz
+    there_ms = sound.stream.duration_ms
+    return frames if there_ms is not None and abs(lasts_ms - there_ms) <= _ROUNDED_MS else None
 
 
 def knob_meta(values: Mapping[str, float]) -> dict[str, float]:

@@ -46,6 +46,7 @@ SampleType = Literal["float32", "float64"]
 _RAW = {"float32": ("flt", "f32le", 4), "float64": ("dbl", "f64le", 8)}
 """numpy's name -> ffmpeg's sample format, its raw format, bytes a sample."""
 _SILENCE_FRAMES = 1 << 14
+_PLAIN = re.compile(r"pcm_[su](8|16|24|32)(le|be)?$")
 _ITS_FAULT = re.compile(
     r"(?i)invalid|matches no streams|end of file|after eof|not found|not (yet )?(supp|impl)"
     r"|cannot determine format|could not find codec|error while decoding"
@@ -76,24 +77,39 @@ class Track:
 
     def args(self) -> list[str]:
         """ffmpeg's words."""
+        words = layout_words(self.stream.channel_layout, self.stream.channels)
+        raw = _RAW[self.sample_type][1]
+        kept = ["-channel_layout", words] if words else ["-ac", str(self.stream.channels)]
+        out = [*kept, "-c:a", f"pcm_{raw}", "-f", raw, "pipe:1"]
+        chain = f"{self.chain},{STAMPING}"
+        heard = ["-map", f"0:{self.stream.index}", "-af", chain]
+        return [*Stamps.WORDS, *self.opening, *heard, *out]
+
+    @property
+    def opening(self) -> list[str]:
+        """The words that open it."""
         part = ["-ss", f"{self.seek_s:g}"] if self.seek_s else []
         part += ["-t", f"{self.seconds:g}"] if self.seconds is not None else []
         decoder = ["-c:a", self.stream.decoder] if self.stream.decoder else []
         # More than two channels without a layout are equals, not what is usual for so many.
         source = [*part, *decoder, "-guess_layout_max", "2"]
-        source += input_args(self.path, self.demuxer)
+        return [*source, *input_args(self.path, self.demuxer)]
+
+    @property
+    def chain(self) -> str:
+        """The filters that keep one form, whatever comes."""
         words = layout_words(self.stream.channel_layout, self.stream.channels)
-        samples, raw, _ = _RAW[self.sample_type]
         layouts = f":channel_layouts={words}" if words else ""
         # Where stereo follows mono, both sides are as loud as their mean; floats cannot clip.
         even = ":rematrix_maxval=1" if self.stream.channels == 1 else ""
-        chain = (
-            f"aresample={self.sample_rate_hz}{even},"
-            f"aformat=sample_fmts={samples}{layouts},{STAMPING}"
-        )
-        kept = ["-channel_layout", words] if words else ["-ac", str(self.stream.channels)]
-        out = [*kept, "-c:a", f"pcm_{raw}", "-f", raw, "pipe:1"]
-        return [*Stamps.WORDS, *source, "-map", f"0:{self.stream.index}", "-af", chain, *out]
+        samples = _RAW[self.sample_type][0]
+        return f"aresample={self.sample_rate_hz}{even},aformat=sample_fmts={samples}{layouts}"
+
+    @property
+    def plain(self) -> bool:
+        """Does ffmpeg alone give what ``AudioBlocks`` gives? Integers in a file without time stamps have
+        nothing to be put in its place, mixed, or found to be no number, and cannot be damaged."""
+        return self.clock is None and self.matrix is None and bool(_PLAIN.match(self.stream.codec))
 
 
 class AudioBlocks:
@@ -294,9 +310,7 @@ def audio_blocks(
     ``UnsupportedMedia`` where there is no sound, and while iterating ``UnsupportedMedia``,
     ``TimedOut``, ``MissingDependency``, or ``Unavailable`` where ffmpeg was killed.
     """
-    if not media.audio:
-        raise UnsupportedMedia("it has no sound")
-    heard = media.heard
+    heard = _heard(media)
     rate = sample_rate_hz or heard.sample_rate_hz
     tracks = [
         replace(
@@ -307,6 +321,26 @@ def audio_blocks(
         for place in heard.streams
     ]
     return AudioBlocks(tracks, block_frames, timeout_for(media.duration_ms))
+
+
+def plain_track(path: Path, media: MediaInfo, sample_type: SampleType) -> Track | None:
+    """What an ffmpeg that does more than decode may open by itself, for the samples of ``audio_blocks``;
+    ``None`` where it may not. Raises ``UnsupportedMedia`` where there is no sound.
+    """
+    heard = _heard(media)
+    stream = media.audio[heard.streams[0]]
+    track = replace(
+        _track(path, media, stream, heard.sample_rate_hz),
+        sample_type=sample_type,
+        matrix=_matrix(heard, stream, heard.channels),
+    )
+    return track if len(heard.streams) == 1 and track.plain else None
+
+
+def _heard(media: MediaInfo) -> HeardSound:
+    if not media.audio:
+        raise UnsupportedMedia("it has no sound")
+    return media.heard
 
 
 def _track(path: Path, media: MediaInfo, stream: AudioStream, rate: int) -> Track:
