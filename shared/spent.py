@@ -7,19 +7,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from shared.contracts.message import Message
-
 QUEUE = "queue"
 """From being published to being handled, by two machines' clocks."""
-SPANS = (QUEUE, "claim", "fetch", "engine", "store", "settle")
-"""As they follow one another."""
+DECODE, ENCODE = "decode", "encode"
+"""While tools ran that read recordings, or wrote sound and pictures: beside the engine, and each other."""
+SPANS = (QUEUE, "claim", "fetch", "engine", DECODE, ENCODE, "store", "publish", "settle")
+"""As they follow one another. A step asks for what follows when its record is written: only probing,
+which asks before, tells what publishing took."""
 _spent: ContextVar[dict[str, float] | None] = ContextVar("spent", default=None)
 
 
 @contextmanager
-def counting(message: Message) -> Iterator[None]:
-    """Count what the spans within this message's handling take."""
-    waited = {} if message.published_at is None else {QUEUE: time.time() - message.published_at}
+def counting(published_at: float | None) -> Iterator[None]:
+    """Count what the spans within a message's handling take; threads count with it that run in a copy of
+    its context. ``published_at``: seconds since 1970, if known.
+    """
+    waited = {} if published_at is None else {QUEUE: time.time() - published_at}
     token = _spent.set(waited)
     try:
         yield

@@ -126,8 +126,8 @@ class StepRecord(BaseModel):
     parts_done: int = 0
 
     spent_s: Mapping[str, float] | None = None
-    """Where the time went, in seconds: `queue`, `claim`, `fetch`, `engine`, `store`, `settle`. No result
-    depends on it."""
+    """Where the time went, in seconds: `queue`, `claim`, `fetch`, `engine` (and within it, side by
+    side, tools that `decode` and `encode`), `store`, `publish`, `settle`. No result depends on it."""
 
     def settled(self, state: StepState, **changes: Any) -> Self:
         """A copy in ``state``, its progress complete."""

@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -181,7 +182,7 @@ class PictureWriter:
 
     def __enter__(self) -> Self:
         args = arguments(self._written, self._read_fd)
-        self._future = self._pool.submit(self._encode, args)
+        self._future = self._pool.submit(copy_context().run, self._encode, args)
         self._send(_header(self._written.planes))
         return self
 

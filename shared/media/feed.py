@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def fed(blocks: Iterator[Samples]) -> Iterator[int]:
     read_fd, write_fd = os.pipe()
     widen(write_fd)
     with ThreadPoolExecutor(1, "limit") as pool:
-        feeding = pool.submit(_feed, blocks, write_fd)
+        feeding = pool.submit(copy_context().run, _feed, blocks, write_fd)
         try:
             yield read_fd
         finally:

@@ -20,6 +20,7 @@ from shared.media.formats import format_of
 from shared.processes import MAX_STDOUT_BYTES, Child, Limits
 from shared.processes import started as start_child
 from shared.settings import settings
+from shared.spent import DECODE, ENCODE, counted
 
 MINIMUM_VERSION = "5.1"
 INSTALL_HINT = "install ffmpeg, for instance with `apt install ffmpeg`"
@@ -44,6 +45,9 @@ _FIRST_WORDS = {
     "ffmpeg": ("-hide_banner", "-nostdin", "-nostats", "-v", "warning"),
     "ffprobe": ("-hide_banner", "-v", "warning"),
 }
+
+_TO_US = ("pipe:1", "-")
+"""What ffmpeg writes there we read, and what it writes elsewhere is a file."""
 
 Tool = Literal["ffmpeg", "ffprobe"]
 
@@ -98,14 +102,18 @@ def started(
     ``heeding`` takes what it says on standard error and gives what is to be kept for errors. Raises
     ``MissingDependency``; reading raises ``TimedOut``, and ``check()`` the rest.
     """
+    share = DECODE if tool == "ffprobe" or args[-1] in _TO_US else ENCODE
     try:
-        with start_child(
-            [tool, *_FIRST_WORDS[tool], *args],
-            timeout_s=timeout_s,
-            limits=_limits(timeout_s),
-            hide=_names(args),
-            pass_fds=pass_fds,
-        ) as child:
+        with (
+            counted(share),
+            start_child(
+                [tool, *_FIRST_WORDS[tool], *args],
+                timeout_s=timeout_s,
+                limits=_limits(timeout_s),
+                hide=_names(args),
+                pass_fds=pass_fds,
+            ) as child,
+        ):
             child.heeding = heeding
             yield child
     except FileNotFoundError as error:

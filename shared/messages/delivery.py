@@ -13,9 +13,9 @@ from shared.errors import (
 )
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
+from shared.spent import counting
 from shared.steps.burying import BURIED, bury
 from shared.watch.log import message_context
-from shared.watch.spent import counting
 from shared.watch.trace import consuming
 
 log = get_logger()
@@ -29,7 +29,7 @@ def deliver(message: Message, home: Home, handle: Handler) -> Transient | None:
     What can never succeed, and what broke its handler time and again, is buried among the dead
     letters; until then an exception that is none of ours is raised.
     """
-    with message_context(message), consuming(message), counting(message):
+    with message_context(message), consuming(message), counting(message.published_at):
         try:
             handle(message, home)
         except Transient as error:

@@ -39,6 +39,7 @@ from shared.errors import (
 from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
+from shared.spent import spent_s
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
@@ -62,7 +63,6 @@ from shared.steps.storing import (
 )
 from shared.watch import trace
 from shared.watch.log import bind
-from shared.watch.spent import spent_s
 
 log = get_logger()
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from shared.contracts.message import Message
 from shared.errors import RushesError
 from shared.settings import settings
-from shared.watch.spent import counted
+from shared.spent import counted
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

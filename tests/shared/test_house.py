@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROOTS = ("shared", "functions", "infra")
 FLOORS = (
-    ("shared.errors", "shared.lazy_log"),
+    ("shared.errors", "shared.lazy_log", "shared.spent"),
     ("shared.settings", "shared.processes", "shared.folders", "shared.contracts", "shared.weights"),
     ("shared.pipeline", "shared.media", "shared.captions"),
     ("shared.sound",),

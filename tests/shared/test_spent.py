@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from shared.contracts.message import Message
 from shared.homes.home import Home
+from shared.media.decode import audio_blocks
+from shared.media.probe import probe
+from shared.spent import counted, counting, spent_s
 from shared.steps.step_records import load_records
-from shared.watch.spent import counted, counting, spent_s
+from tests.shared.media.test_encode import write
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 
@@ -53,9 +57,19 @@ def test_nothing_that_is_kept_for_others_says_when(home: Home, tmp_path: Path) -
 
 def test_a_span_that_comes_twice_adds_up() -> None:
     assert spent_s() is None
-    with counting(Message("1", b"", {}, published_at=None)):
+    with counting(None):
         for _ in range(2):
             with counted("fetch"):
                 pass
         assert set(spent_s() or {}) == {"fetch"}
     assert spent_s() is None
+
+
+def test_tools_that_read_and_those_that_write_are_told_apart(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    soundfile.write(sound, np.full(4800, 0.1), 48_000)
+    with counting(None):
+        list(audio_blocks(sound, probe(sound)))
+        assert set(spent_s() or {}) == {"decode"}
+        write(tmp_path / "film.mp4")  # its ffmpeg is started in another thread
+        assert set(spent_s() or {}) == {"decode", "encode"}
