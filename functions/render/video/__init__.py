@@ -61,7 +61,7 @@ from shared.media.frames import PictureFormat, first_video, picture_format
 from shared.media.probe import probe
 from shared.watch.health import dependency, require
 
-REVISION = 7
+REVISION = 8
 _CLOCK = Fraction(1, 90_000)
 _SLOW = 30.0
 _CUTTING = 0.05

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from shared.errors import BackendFailed
 from shared.media import encode
-from shared.media.encode import PLANAR, PictureWriter, Planes, Written, passing_format
+from shared.media.encode import (
+    PLANAR,
+    PictureWriter,
+    Planes,
+    Written,
+    arguments,
+    passing_format,
+)
 from shared.media.frames import PictureFormat, Wanted
 from tests.shared.media.test_frames import packet_times_ms, read
 
@@ -88,6 +95,18 @@ def test_whatever_the_processor_can_the_bytes_are_the_same(
                 writer.write(1001 * number * RATE, drifting(planes, number))
     made = {path.read_bytes() for path in tmp_path.glob("*.mp4")}
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "threads", "ahead"),
+    [((1920, 1080), "4", False), ((1080, 1920), "4", False), ((3840, 2160), "2", True)],
+)
+def test_large_pictures_wait_in_small_numbers(
+    tmp_path: Path, size: tuple[int, int], threads: str, ahead: bool
+) -> None:
+    words = arguments(Written(tmp_path / "a.mp4", Planes(*size, "yuv420p"), PLAIN), 3)
+    assert words[words.index("-threads") + 1] == threads
+    assert ("rc-lookahead" in str(words[words.index("-x264-params") + 1])) is ahead
 
 
 def test_colours_and_aspect_are_told(tmp_path: Path) -> None:
