@@ -56,7 +56,8 @@ chaos: .venv/test tools-test ## Lose workers, messages, disk and time on the emu
 formats: .venv/test tools-test ## Try every container, codec and oddity against other tools; writes docs/formats.md
 	$(BIN)/python -m tests.formats
 
-bench: .venv/test tools-test ## Measure against the bare tools and what was last kept; writes build/bench/*.json
+bench: .venv/test tools-test build/bench/tools ## Measure against the bare tools and what was last kept; writes build/bench/table.json
+	@$(BIN)/rushes models install base || true # without, the rows of what hears words say so
 	$(BIN)/python -m tests.bench
 
 mutants: .venv/mutants tools-test ## Mutate the core, a seeded sample, and count what its tests notice
@@ -97,6 +98,10 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 
 .venv:
 	$(PYTHON) -m venv .venv
+
+# What benches hold us against and nothing of ours leans on, beside the environment.
+build/bench/tools:
+	$(PIP) --no-deps --target $@ imageio-ffmpeg==0.8.1 scenedetect==0.7.2 ffmpeg-normalize==1.43.0 ffmpeg-progress-yield==1.1.4 colorlog==6.12.0
 
 # In an environment of its own: its pins are not ours.
 .venv-checkov/done:

@@ -8,7 +8,7 @@ of what blocks can reach), pedalboard (the effects) and dawdreamer (Faust), wher
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
@@ -28,7 +28,7 @@ from shared.audio.modules import (
     SineOscillator,
     StateVariableFilter,
 )
-from tests.bench.report import Row, show
+from tests.bench.report import Row
 
 RATE, VOICES, BEAT_S = 48_000, 16, 0.5
 SECONDS, ROUNDS = 10.0, 3
@@ -217,22 +217,11 @@ def cases() -> dict[str, dict[str, Case | None]]:
     }
 
 
-def rows() -> list[Row]:
+def measure() -> Iterator[Row]:
     """Every way beside ours, in seconds of audio per second."""
-    found = []
     for name, ways in cases().items():
         rates = {how: SECONDS / best_s(case) for how, case in ways.items() if case}
         ours = rates.pop(OURS)
         for how, rate in rates.items():
-            aim = "at least 0.5" if how == "numpy, whole buffer" else ""
-            found.append(Row(f"{name}: {how}", round(ours, 1), round(rate, 1), "x real time", aim))
-    return found
-
-
-def main() -> None:
-    """Measure, print, and write the JSON file."""
-    show("audio", rows(), ours="blocks of 128", bare="the other")
-
-
-if __name__ == "__main__":
-    main()
+            goal = "ratio >= 0.5" if how == "numpy, whole buffer" else ""
+            yield Row(f"{name}: {how}", round(ours, 1), round(rate, 1), "x real time", goal)

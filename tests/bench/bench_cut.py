@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tests.bench.bench_mix import Cost, measured
-from tests.bench.report import Row, show
+from tests.bench.measuring import Cost, cost_of
+from tests.bench.report import Row
 
 RATE = 48_000
 SOUND_S, FILM_S = 3_600, 60
@@ -86,7 +86,19 @@ def concatenated(source: Path, seconds: int, out: Path) -> list[str]:
     listed = source.with_suffix(".txt")
     parts = (f"file {source}\ninpoint {a:.3f}\noutpoint {b:.3f}\n" for a, b in kept_s(seconds))
     listed.write_text("ffconcat version 1.0\n" + "".join(parts))
-    return ["ffmpeg", "-y", "-f", "concat", "-safe", "0", "-i", str(listed), str(out)]
+    return [
+        "ffmpeg",
+        "-y",
+        "-v",
+        "error",
+        "-f",
+        "concat",
+        "-safe",
+        "0",
+        "-i",
+        str(listed),
+        str(out),
+    ]
 
 
 def selected(source: Path, seconds: int, out: Path) -> list[str]:
@@ -100,23 +112,23 @@ def selected(source: Path, seconds: int, out: Path) -> list[str]:
     script = source.with_suffix(".graph")
     script.write_text(graph)
     given = ["-i", str(source), "-filter_complex_script", str(script)]
-    return ["ffmpeg", "-y", *given, *outputs, str(out)]
+    return ["ffmpeg", "-y", "-v", "error", *given, *outputs, str(out)]
 
 
-def rows(sound_s: int, film_s: int) -> list[Row]:
+def measure() -> Iterator[Row]:
     """Ours beside the others."""
     own = [sys.executable, "-m", "tests.bench.bench_cut"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = write_sound(folder / "sound.wav", sound_s)
-        ours = measured([*own, "audio", str(sound), str(sound_s)], folder)
-        joined = measured(concatenated(sound, sound_s, folder / "joined.wav"), folder)
-        found = _beside("sound, concat", ours, joined)
+        sound = write_sound(folder / "sound.wav", SOUND_S)
+        ours = cost_of([*own, "audio", sound, f"{SOUND_S}"])
+        joined = cost_of(concatenated(sound, SOUND_S, folder / "joined.wav"))
+        yield from _beside("sound, concat", ours, joined)
         sound.unlink()
-        film = write_film(folder / "film.mp4", film_s)
-        ours = measured([*own, "video", str(film), str(film_s)], folder)
-        chosen = measured(selected(film, film_s, folder / "chosen.mp4"), folder)
-        return [*found, *_beside("1080p, select", ours, chosen)]
+        film = write_film(folder / "film.mp4", FILM_S)
+        ours = cost_of([*own, "video", film, f"{FILM_S}"])
+        chosen = cost_of(selected(film, FILM_S, folder / "chosen.mp4"))
+        yield from _beside("1080p, select", ours, chosen)
 
 
 def _beside(other: str, ours: Cost, bare: Cost) -> list[Row]:
@@ -127,13 +139,5 @@ def _beside(other: str, ours: Cost, bare: Cost) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure, print, and write the JSON file; or be one of the processes that are measured."""
-    if len(sys.argv) < 4:
-        show("cut", rows(SOUND_S, FILM_S), bare="the other")
-    else:
-        render(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # one of the processes that are measured
+    render(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Hits, loops, phrases and the pack beside the calls that a user of librosa (or aubio) would write.
+"""Hits, loops and phrases beside the calls that a user of librosa (or aubio) would write.
 
     python -m tests.bench detect
 
@@ -10,24 +10,22 @@ does. BENCH_AUBIO names a Python that has aubio, to measure its onset and tempo 
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from tests.bench.report import Row, show
+from tests.bench.measuring import Cost, cheapest, cost_of
+from tests.bench.report import Row
 from tests.functions.detect import synth
 
 RATE_HZ = 44_100
-LENGTHS_S: Mapping[str, int] = {"60 s": 60, "30 min": 1800}
-TIMES = {"60 s": 3, "30 min": 1}
+HEARS_MORE = "activity hears speech, levels and kinds of sound, too"
 
 OURS = """
 import json, sys
@@ -56,6 +54,12 @@ librosa.onset.onset_detect(y=samples, sr=rate)
 if "beats" in sys.argv[3]:
     librosa.beat.beat_track(y=samples, sr=rate)
 """
+SILERO = """
+import sys
+from faster_whisper.audio import decode_audio
+from faster_whisper.vad import get_speech_timestamps
+get_speech_timestamps(decode_audio(sys.argv[1]))
+"""
 AUBIO = """
 import sys
 import aubio
@@ -71,23 +75,6 @@ with aubio.source(sys.argv[1], 0, 512) as source:
         frames += read
     assert frames >= source.duration
 """
-_MEASURED = """
-import json, resource, subprocess, sys, time
-begun = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-wall = time.perf_counter() - begun
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one process and its children."""
-
-    wall_s: float
-    cpu_s: float
-    memory_mib: float
 
 
 @dataclass(frozen=True)
@@ -101,9 +88,10 @@ class Work:
 
 HITS = Work(OURS, "detect.activity,detect.hits")
 RHYTHM = Work(OURS, "detect.activity,detect.hits,detect.loops")
-PACK = Work(OURS, "detect.activity,detect.hits,detect.loops,detect.phrases,sample.pack")
+PHRASES = Work(OURS, "detect.activity,detect.phrases")
 ONSETS = Work(LIBROSA, "onsets")
 BEATS = Work(LIBROSA, "onsets,beats")
+VOICE = Work(SILERO, "voice activity")
 
 
 def recording(seconds: int, folder: Path) -> Path:
@@ -120,79 +108,69 @@ def recording(seconds: int, folder: Path) -> Path:
     return path
 
 
-def cost(work: Work, source: Path, *, numba_cache: Path) -> Cost:
+def cost(work: Work, source: Path, numba_cache: Path) -> Cost:
     """In a fresh interpreter, imports included."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(numba_cache)}
     with tempfile.TemporaryDirectory() as folder:
-        command = [work.python, "-c", work.script, str(source), folder, work.what]
-        return cost_of(command, environment)
+        command = [work.python, "-c", work.script, source, folder, work.what]
+        return cost_of(command, {"NUMBA_CACHE_DIR": str(numba_cache)})
 
 
-def cost_of(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Of a command and all that it starts."""
-    ran = subprocess.run(
-        [sys.executable, "-c", _MEASURED, *command],
-        env=environment,
-        check=True,
-        capture_output=True,
+def beside(
+    what: str,
+    ours: Work,
+    bare: Work,
+    source: Path,
+    numba_cache: Path,
+    *,
+    goals: tuple[str, str],
+    rounds: int = 1,
+) -> list[Row]:
+    """Processor and memory."""
+    mine, theirs = cheapest(
+        lambda: cost(ours, source, numba_cache),
+        lambda: cost(bare, source, numba_cache),
+        rounds=rounds,
     )
-    return Cost(*json.loads(ran.stdout))
-
-
-def least(work: Work, source: Path, numba_cache: Path, times: int) -> Cost:
-    """The cheapest of several runs: what other work on the machine adds is noise."""
-    costs = [cost(work, source, numba_cache=numba_cache) for _ in range(times)]
-    return min(costs, key=lambda each: each.wall_s)
-
-
-def rows(name: str, ours: Cost, bare: Cost, aims: Sequence[str] = ("", "", "")) -> list[Row]:
-    """Wall, CPU and memory."""
     return [
-        Row(f"{name}: wall", ours.wall_s, bare.wall_s, "s", aims[0]),
-        Row(f"{name}: CPU", ours.cpu_s, bare.cpu_s, "s", aims[1]),
-        Row(f"{name}: peak memory", ours.memory_mib, bare.memory_mib, "MiB", aims[2]),
+        Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", goals[0], HEARS_MORE),
+        Row(f"{what}: memory", mine.peak_mib, theirs.peak_mib, "MiB", goals[1]),
     ]
 
 
-def beside_librosa(folder: Path) -> list[Row]:
-    found: list[Row] = []
-    warm = folder / "numba"
-    cost(BEATS, recording(60, folder), numba_cache=warm)
-    for length, seconds in LENGTHS_S.items():
-        source, times = recording(seconds, folder), TIMES[length]
-        memory = "well under 1" if length == "30 min" else ""
-        wall = "at most 1" if length == "60 s" else ""
-        onsets, beats = (least(bare, source, warm, times) for bare in (ONSETS, BEATS))
-        for ours, bare in ((HITS, onsets), (RHYTHM, beats), (PACK, beats)):
-            steps = ", ".join(step.split(".")[1] for step in ours.what.split(","))
-            aims = (wall if ours is not PACK else "", "", memory)
-            found += rows(f"{length}, {steps}", least(ours, source, warm, times), bare, aims)
-    source = folder / "60.wav"
-    cold = [
-        cost(work, source, numba_cache=folder / f"{i}") for i, work in enumerate((RHYTHM, BEATS))
-    ]
-    return [*found, *rows("60 s, hits, loops, empty numba cache", *cold, ("at most 1", "", ""))]
+def measure() -> Iterator[Row]:
+    """A minute, and ten."""
+    yield from beside_librosa({"60 s": 60, "10 min": 600})
 
 
-def beside_aubio(folder: Path, python: str) -> list[Row]:
-    """Aubio also goes through the file in blocks, in C, and also cuts nothing."""
-    found: list[Row] = []
-    for length, seconds in LENGTHS_S.items():
-        source, times = folder / f"{seconds}.wav", TIMES[length]
-        for ours, what in ((HITS, "onsets"), (RHYTHM, "onsets,beats")):
-            bare = least(Work(AUBIO, what, python), source, folder / "numba", times)
-            mine = least(ours, source, folder / "numba", times)
-            found += rows(f"{length}, {what.replace(',', ', ')}", mine, bare)
-    return found
+def measure_long() -> Iterator[Row]:
+    """Half an hour; and aubio, which goes through the file in blocks, too, in C, and cuts nothing."""
+    lengths_s = {"60 s": 60, "30 min": 1800}
+    yield from beside_librosa(lengths_s)
+    if python := os.environ.get("BENCH_AUBIO"):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for length, seconds in lengths_s.items():
+                source = recording(seconds, folder)
+                for ours, what in ((HITS, "onsets"), (RHYTHM, "onsets,beats")):
+                    bare = Work(AUBIO, what, python)
+                    asked = f"hits of {length}, beside aubio's {what.replace(',', ' and ')}"
+                    yield from beside(asked, ours, bare, source, folder / "numba", goals=("", ""))
 
 
-def main() -> None:
+def beside_librosa(lengths_s: Mapping[str, int]) -> Iterator[Row]:
+    """Each length with librosa's compiled code kept."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        show("detect", beside_librosa(folder), bare="librosa")
-        if python := os.environ.get("BENCH_AUBIO"):
-            show("detect-aubio", beside_aubio(folder, python), bare="aubio")
-
-
-if __name__ == "__main__":
-    main()
+        warm = folder / "numba"
+        sources = {length: recording(seconds, folder) for length, seconds in lengths_s.items()}
+        cost(BEATS, sources["60 s"], warm)
+        for length, source in sources.items():
+            rounds = 2 if length == "60 s" else 1
+            for ours, bare in ((HITS, ONSETS), (RHYTHM, BEATS)):
+                made = ours.what.replace("detect.", "").replace(",", ", ")
+                what = f"{made} of {length}, beside librosa's {bare.what.replace(',', ' and ')}"
+                goals = "ratio <= 1.0", "" if length == "60 s" else "ratio <= 1.0"
+                yield from beside(what, ours, bare, source, warm, goals=goals, rounds=rounds)
+        what = "phrases of 60 s, beside Silero alone"
+        goals = "", ""
+        yield from beside(what, PHRASES, VOICE, sources["60 s"], warm, goals=goals, rounds=2)

@@ -2,53 +2,30 @@
 
     python -m tests.bench mix
 
-Ten minutes, sixteen stereo tracks, gain and pan of each moving all the time, mastered as a podcast.
-ffmpeg does the same with its own filters, in one command: it holds each gain for a thousand samples
-and measures loudness while it goes (its loudnorm in one pass). pydub cannot move gains: it adds up.
+Three minutes (ten at length), sixteen stereo tracks, gain and pan of each moving all the time, mastered
+as a podcast. ffmpeg does the same with its own filters, in one command: it holds each gain for a
+thousand samples and measures loudness while it goes (its loudnorm in one pass). pydub cannot move gains:
+it adds up.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import soundfile
 
-from tests.bench.report import Row, show
+from tests.bench.measuring import Cost, cost_of
+from tests.bench.report import Row
 
-RATE, TRACKS, MINUTES = 48_000, 16, 10
+RATE, TRACKS = 48_000, 16
 SWING_S = 10
 """A gain goes down, or a sound from left to right, in so long, and back."""
 _FILES = 4
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run took, its children included."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
-
-
-def measured(args: list[str], folder: Path) -> Cost:
-    """Run it alone, in a process of its own."""
-    started = perf_counter()
-    child = subprocess.Popen(
-        args, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0, f"{args[:3]} failed"
-    return Cost(perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def write_sources(folder: Path, minutes: float) -> list[Path]:
@@ -114,7 +91,18 @@ def bare_ffmpeg(paths: list[Path], out: Path) -> list[str]:
     )
     inputs = [word for path in paths for word in ("-i", str(path))]
     graph = ";".join([*strips, master])
-    return ["ffmpeg", "-y", *inputs, "-filter_complex", graph, "-map", "[out]", str(out)]
+    return [
+        "ffmpeg",
+        "-y",
+        "-v",
+        "error",
+        *inputs,
+        "-filter_complex",
+        graph,
+        "-map",
+        "[out]",
+        str(out),
+    ]
 
 
 def add_up_with_pydub(paths: list[Path], out: Path) -> None:
@@ -127,39 +115,44 @@ def add_up_with_pydub(paths: list[Path], out: Path) -> None:
     total.export(out, format="wav")
 
 
-def rows(minutes: float) -> list[Row]:
+def measure() -> Iterator[Row]:
+    """Three minutes."""
+    yield from rows(3)
+
+
+def measure_long() -> Iterator[Row]:
+    """Ten."""
+    yield from rows(10)
+
+
+def rows(minutes: float) -> Iterator[Row]:
     """Ours beside the others."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = write_sources(folder, minutes)
         own = [sys.executable, "-m", "tests.bench.bench_mix"]
-        ours = measured([*own, "render", name, str(minutes)], folder)
-        short = measured([*own, "render", name, str(minutes / 5)], folder)
-        bare = measured(bare_ffmpeg(paths, folder / "bare.wav"), folder)
-        found = _compared("ffmpeg", ours, bare, "at most 1.1")
-        found.append(
-            Row("memory beside a fifth of the length", ours.peak_mib, short.peak_mib, "MiB", "flat")
-        )
+        ours = cost_of([*own, "render", name, f"{minutes}"])
+        bare = cost_of(bare_ffmpeg(paths, folder / "bare.wav"))
+        what = f"a mix of {TRACKS} tracks, {minutes:g} minutes"
+        yield from _compared(f"{what}, beside ffmpeg", ours, bare, "ratio <= 1.0")
+        short = cost_of([*own, "render", name, f"{minutes / 5}"])
+        peaks = ours.peak_mib, short.peak_mib
+        yield Row(f"{what}, beside a fifth of it: memory", *peaks, "MiB", "ratio <= 1.2")
         if find_spec("pydub"):
-            pydub = measured([*own, "pydub", name, str(minutes)], folder)
-            found += _compared("pydub, nothing moving", ours, pydub, "")
-    return found
+            pydub = cost_of([*own, "pydub", name, f"{minutes}"])
+            yield from _compared(f"{what}, beside pydub, nothing moving", ours, pydub, "")
 
 
-def _compared(other: str, ours: Cost, bare: Cost, aim: str) -> list[Row]:
+def _compared(what: str, ours: Cost, bare: Cost, goal: str) -> list[Row]:
     return [
-        Row(f"{other}: wall", ours.wall_s, bare.wall_s, "s", aim),
-        Row(f"{other}: processor", ours.cpu_s, bare.cpu_s, "s"),
-        Row(f"{other}: peak memory", ours.peak_mib, bare.peak_mib, "MiB"),
+        Row(f"{what}: wall", ours.wall_s, bare.wall_s, "s", goal),
+        Row(f"{what}: processor", ours.cpu_s, bare.cpu_s, "s", goal),
+        Row(f"{what}: memory", ours.peak_mib, bare.peak_mib, "MiB"),
     ]
 
 
-def main() -> None:
-    """Measure, print, and write the JSON file; or be one of the processes that are measured."""
-    if len(sys.argv) < 4:
-        show("mix", rows(MINUTES), bare="the other")
-        return
-    what, folder, minutes = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+def main(what: str, folder: Path, minutes: float) -> None:
+    """One of the processes that are measured."""
     paths = [folder / f"source_{number % _FILES}.wav" for number in range(TRACKS)]
     works: dict[str, Callable[[], None]] = {
         "render": lambda: _in_own_folder(folder, paths, minutes),
@@ -174,4 +167,4 @@ def _in_own_folder(folder: Path, paths: list[Path], minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

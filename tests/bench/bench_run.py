@@ -1,6 +1,6 @@
-"""A whole default run beside a script of the bare tools, and hits and loops beside bare librosa.
+"""A whole default run beside a script of the bare tools.
 
-    [BENCH_SECONDS=60,600] python -m tests.bench run
+    python -m tests.bench run
 
 Ours is ``rushes process`` into a fresh home, all of it: command, workers, probes, results folder. Bare is
 what somebody would write instead: librosa's onsets and beats, Silero's voice activity, faster-whisper
@@ -11,20 +11,18 @@ Ace, from ``../shared/media``.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from functions.transcribe.whisper import find_model
-from tests.bench.bench_detect import BEATS, RHYTHM, Cost, cost_of, least
-from tests.bench.report import Row, show
+from tests.bench.measuring import Cost, cheapest, cost_of
+from tests.bench.report import Row
 from tests.functions.transcribe.harness import REAL_MEDIA
 
-ROOT = Path(__file__).parents[2]
-ROUNDS = 2
+WHY = "command, worker and imports; a talk's windows of Whisper keep its pauses whole"
 READINGS = sorted((REAL_MEDIA / "transcript").glob("LJ*.wav"))
 MUSIC = REAL_MEDIA / "music" / "Kevin_MacLeod_-_Vibe_Ace.ogg"
 PAUSE_S = 0.6
@@ -83,54 +81,41 @@ def _joined(sources: Sequence[Path], filters: str, seconds: int, path: Path) -> 
 def ours(source: Path) -> Cost:
     """``rushes process``, into a home that has seen nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "infra.command.main", "process", str(source)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return cost_of(
-            [*command, "--data", f"{folder}/home", "--out", folder, "--json"], environment
-        )
+        command = [sys.executable, "-m", "infra.command.main", "process", source]
+        return cost_of([*command, "--data", f"{folder}/home", "--out", folder, "--json"])
 
 
 def bare(source: Path) -> Cost:
+    """The script."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", BARE, str(source), str(find_model("base"))]
-        return cost_of([*command, f"{folder}/normalised.wav"], {**os.environ})
+        return cost_of([sys.executable, "-c", BARE, source, model(), f"{folder}/normalised.wav"])
 
 
-def cheapest(costs: Sequence[Cost]) -> Cost:
-    return min(costs, key=lambda cost: cost.cpu_s)
+def model() -> Path:
+    """The weights of both. Raises ``MissingDependency`` where they are not installed."""
+    return Path(find_model("base"))
 
 
-def run_rows(name: str, source: Path, rounds: int) -> list[Row]:
+def run_rows(what: str, source: Path) -> list[Row]:
     """In turn, so that a busy machine hurts both alike."""
-    taken = [(ours(source), bare(source)) for _ in range(rounds)]
-    mine, theirs = (cheapest(costs) for costs in zip(*taken, strict=True))
+    mine, theirs = cheapest(lambda: ours(source), lambda: bare(source), rounds=1)
     return [
-        Row(f"{name}: processor", mine.cpu_s, theirs.cpu_s, "s", "at most 1.0"),
-        Row(f"{name}: wall", mine.wall_s, theirs.wall_s, "s", "at most 0.8"),
-        Row(f"{name}: peak of one process", mine.memory_mib, theirs.memory_mib, "MiB"),
+        Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", "ratio <= 1.0", WHY),
+        Row(f"{what}: wall", mine.wall_s, theirs.wall_s, "s", "ratio <= 0.8", WHY),
+        Row(f"{what}: memory", mine.peak_mib, theirs.peak_mib, "MiB"),
     ]
 
 
-def rhythm_rows(seconds: int, source: Path, folder: Path) -> list[Row]:
-    """What activity, hits and loops take, beside librosa's onsets and beats."""
-    mine, theirs = (least(work, source, folder / "numba", ROUNDS) for work in (RHYTHM, BEATS))
-    what = f"hits and loops, music of {seconds} s"
-    return [
-        Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", "at most 1.0"),
-        Row(f"{what}: peak of one process", mine.memory_mib, theirs.memory_mib, "MiB", "0.1"),
-    ]
-
-
-def main() -> None:
-    """Measure and show."""
-    lengths_s = [int(word) for word in os.environ.get("BENCH_SECONDS", "60,600").split(",")]
-    rows: list[Row] = []
+def measure(seconds: int = 60) -> Iterator[Row]:
+    """A minute of each."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for seconds in lengths_s:
-            rounds = ROUNDS if seconds <= 60 else 1
-            rows += run_rows(f"a talk of {seconds} s", talk(seconds, folder), rounds)
-            piece = music(seconds, folder)
-            rows += run_rows(f"music of {seconds} s", piece, rounds)
-            rows += rhythm_rows(seconds, piece, folder)
-            show("run", rows, bare="bare tools")
+        for kind, make in (("a talk", talk), ("music", music)):
+            source = make(seconds, Path(name))
+            yield from run_rows(
+                f"a default run of {seconds} s of {kind}, beside bare tools", source
+            )
+
+
+def measure_long() -> Iterator[Row]:
+    """Ten minutes of each."""
+    yield from measure(600)

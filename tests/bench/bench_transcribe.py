@@ -3,17 +3,18 @@
 python -m tests.bench transcribe
 
 Bare means what a user of faster-whisper writes: decode the file, ``vad_filter``, word times, the same
-beam. The models are the one of twenty words, whose network is so small that what is around it shows
-at its worst, and the same grown to the width and layers of ``tiny``, nearer to what users pay; or the
-one that BENCH_WHISPER names. What is said are words that they know: of others each makes up as many
-as it likes. Librosa's compiled code is warm in both.
+beam. The table has a minute's talk by ``base``, each in a process of its own. At length (`long
+transcribe`) words are heard by the model of twenty words, whose network is so small that what is around
+it shows at its worst, and by the same grown to the width and layers of ``tiny``, nearer to what users
+pay; or by the one that BENCH_WHISPER names. What is said there are words that they know: of others each
+makes up as many as it likes. Librosa's compiled code is warm in both.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ from shared.sound.beats import hear_beats
 from shared.sound.onsets import analyse
 from shared.sound.speech_params import SpeechParams
 from shared.sound.tones import FeatureMeter
+from tests.bench.bench_detect import OURS, Work, cost
+from tests.bench.bench_run import model as published
+from tests.bench.bench_run import talk
 from tests.bench.grown_whisper import grow
-from tests.bench.report import Row, median_s, show
+from tests.bench.measuring import cheapest, cpu_s
+from tests.bench.report import Row
 from tests.functions.transcribe.harness import MODEL, heard
 from tests.functions.transcribe.sounds import RATE_HZ, band, silence, spoken, write
 
@@ -38,6 +43,14 @@ SENTENCES = (
     "zero eight four one six hello",
 )
 PAUSES_S = (0.3, 0.5, 0.8, 1.2)
+FASTER_WHISPER = """
+import sys
+from faster_whisper import WhisperModel
+whisper = WhisperModel(sys.argv[3], device="cpu", compute_type="int8")
+segments, _ = whisper.transcribe(sys.argv[1], beam_size=5, word_timestamps=True, vad_filter=True)
+words = sum(len(segment.words) for segment in segments)
+"""
+CAPTIONS = Work(OURS, "detect.activity,transcribe.words,transcribe.captions")
 
 
 def speech(folder: Path, length_s: float) -> Path:
@@ -69,8 +82,31 @@ def bare_whisper(source: Path) -> Callable[[], Any]:
     return work
 
 
-def rows(folder: Path) -> list[Row]:
-    """Words of ever longer sound, then beats."""
+def measure() -> Iterator[Row]:
+    """Captions of a minute's talk, by published weights."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = talk(60, folder)
+        bare = Work(FASTER_WHISPER, str(published()))
+        mine, theirs = cheapest(
+            lambda: cost(CAPTIONS, source, folder / "numba"),
+            lambda: cost(bare, source, folder / "numba"),
+            rounds=2,
+        )
+        what = "activity, words and captions of 60 s by base, beside faster-whisper"
+        why = "a window of Whisper more: pauses stay whole"
+        yield Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", "ratio <= 1.05", why)
+        yield Row(f"{what}: memory", mine.peak_mib, theirs.peak_mib, "MiB", "ratio <= 1.05")
+
+
+def measure_long() -> Iterator[Row]:
+    """Words of ever longer sound with the tests' models, then beats."""
+    with tempfile.TemporaryDirectory() as name:
+        yield from rows(Path(name))
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Every model and length."""
     phrase = write(folder / "phrase.wav", silence(1), spoken(SENTENCES[0]), silence(1))
     sources = {
         "a phrase, 4 s": (phrase, 9),
@@ -78,12 +114,11 @@ def rows(folder: Path) -> list[Row]:
         "a minute": (speech(folder, 60), 5),
         "ten minutes": (speech(folder, 600), 1),
     }
-    found = []
     for model, path in models(folder).items():
         use_model(path)
         for name, (source, times) in sources.items():
-            found.append(word_row(f"words, {model}, {name}", source, folder, times))
-    return [*found, *beat_rows()]
+            yield word_row(f"words, {model}, {name}", source, folder, times)
+    yield beat_row()
 
 
 def models(folder: Path) -> dict[str, Path]:
@@ -101,8 +136,7 @@ def use_model(path: Path) -> None:
 def word_row(name: str, source: Path, folder: Path, times: int) -> Row:
     ours, bare = our_words(source, folder), bare_whisper(source)
     ours(), bare()
-    took = median_s(ours, times=times), median_s(bare, times=times)
-    return Row(name, *took, "s", "at most 1.05")
+    return Row(name, *cpu_s(ours, bare, rounds=times), "s", "ratio <= 1.05")
 
 
 def our_words(source: Path, folder: Path) -> Callable[[], Any]:
@@ -118,7 +152,7 @@ def our_words(source: Path, folder: Path) -> Callable[[], Any]:
     return work
 
 
-def beat_rows() -> list[Row]:
+def beat_row() -> Row:
     import librosa
 
     samples = band(60)
@@ -133,13 +167,4 @@ def beat_rows() -> list[Row]:
         return librosa.beat.beat_track(y=samples, sr=RATE_HZ)
 
     ours(), bare()
-    return [Row("a minute's beats, all features", median_s(ours), median_s(bare), "s")]
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        show("transcribe", rows(Path(folder)), bare="bare library")
-
-
-if __name__ == "__main__":
-    main()
+    return Row("a minute's beats, all features", *cpu_s(ours, bare, rounds=5), "s")

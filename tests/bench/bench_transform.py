@@ -2,20 +2,18 @@
 
     python -m tests.bench transform
 
-The same two minutes of stereo for all. Compared with bare ffmpeg and the same filter graph, with
-ffmpeg-normalize at the same target, and with pedalboard for a comparable chain, where installed.
+The same minute of stereo for all. Compared with bare ffmpeg and the same filter graph, with
+ffmpeg-normalize at the same target, and with pedalboard for a comparable chain, where that is installed.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,12 +28,14 @@ from functions.transform.sound import Clamps, open_sound
 from shared.contracts.step_engine import Engine, InputFile, Job
 from shared.media.probe import probe
 from shared.media.stretch import late_samples, stretch_filters
-from tests.bench.report import Row, show
+from tests.bench.measuring import TOOLS, cpu_s, with_tools
+from tests.bench.report import Row
 
-RATE, SECONDS, ROUNDS = 48_000, 120, 5
+RATE, SECONDS = 48_000, 60
 METER = "ebur128=peak=true"
 """What somebody would measure with by hand."""
 Work = Callable[[], object]
+TWICE = "what came of it is read back, and drawn or counted"
 
 
 def programme(path: Path) -> Path:
@@ -77,20 +77,8 @@ def ffmpeg(source: Path, graph: str, *out: str | Path) -> Work:
     return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
-def in_turn(*works: Work) -> list[float]:
-    """Median seconds of each, run in turn so that a busy machine hurts all alike."""
-    taken: list[list[float]] = [[] for _ in works]
-    for _ in range(ROUNDS):
-        for times, work in zip(taken, works, strict=True):
-            begun = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - begun)
-    return [statistics.median(times) for times in taken]
-
-
-def effects(source: Path, folder: Path) -> list[Row]:
+def effects(source: Path, folder: Path) -> Iterator[Row]:
     """Presets, beside ffmpeg with the very same graph."""
-    rows = []
     for preset_id in ("bus_glue", "voice_clean_up", "cathedral"):
         preset = preset_named(preset_id)
         stages = [Stage(preset, preset.settle({}, Clamps()))]
@@ -98,15 +86,14 @@ def effects(source: Path, folder: Path) -> list[Row]:
             f"aformat=sample_fmts=fltp,{chain_of(stages, Mix(), open_sound(job(source, folder)))}"
         )
         bare = ffmpeg(source, chain, "-c:a", "pcm_s24le", folder / "bare.wav")
-        taken = in_turn(ours(fx.ENGINE, source, folder, preset_id=preset_id), bare)
-        rows.append(Row(f"fx {preset_id}: bare ffmpeg", *taken, "s", "at most 1.05"))
-    return rows
+        taken = cpu_s(ours(fx.ENGINE, source, folder, preset_id=preset_id), bare)
+        yield Row(f"fx {preset_id}, beside ffmpeg: processor", *taken, "s", "ratio <= 1.05", TWICE)
 
 
-def pedalboard_chain(source: Path, folder: Path) -> list[Row]:
+def pedalboard_chain(source: Path, folder: Path) -> Iterator[Row]:
     """A compressor and gain, as ``bus_glue``, read, processed and written by pedalboard."""
     if not find_spec("pedalboard"):
-        return []
+        return
     from pedalboard import Compressor, Gain, Pedalboard
     from pedalboard.io import AudioFile
 
@@ -118,11 +105,11 @@ def pedalboard_chain(source: Path, folder: Path) -> list[Row]:
                 while heard.tell() < heard.frames:
                     out.write(board(heard.read(1 << 16), heard.samplerate, reset=False))
 
-    taken = in_turn(ours(fx.ENGINE, source, folder, preset_id="bus_glue"), work)
-    return [Row("fx bus_glue: pedalboard", *taken, "s")]
+    taken = cpu_s(ours(fx.ENGINE, source, folder, preset_id="bus_glue"), work)
+    yield Row("fx bus_glue, beside pedalboard: processor", *taken, "s")
 
 
-def normalised(source: Path, folder: Path, target: float) -> list[Row]:
+def normalised(source: Path, folder: Path, target: float) -> Iterator[Row]:
     """Measure and gain, beside two bare passes and beside ffmpeg-normalize."""
     full = ours(normalise.ENGINE, source, folder, target_lufs=target)
     measured = ffmpeg(source, METER, "-f", "null", "-")
@@ -132,13 +119,15 @@ def normalised(source: Path, folder: Path, target: float) -> list[Row]:
         lambda: (measured(), gained()),
         second_target(source, folder, target),
     ]
-    works += [lambda: other_tool(source, folder, target)] if shutil.which(*_other()) else []
-    taken = in_turn(*works)
-    rows = [Row(f"normalise to {target:g}: two bare passes", *taken[:2], "s", "at most 1.05")]
-    rows += [Row("a second target: one bare pass", taken[2], in_turn(gained)[0], "s", "about 1")]
-    if len(taken) > 3:
-        rows.append(Row("normalise: ffmpeg-normalize", taken[0], taken[3], "s", "below 1"))
-    return rows
+    mine, passes, again, one_pass = cpu_s(*works, gained)
+    what = f"normalise to {target:g} LUFS"
+    why = "the meter is ours, which hears what ffmpeg decodes through a pipe"
+    yield Row(
+        f"{what}, beside two ffmpeg passes: processor", mine, passes, "s", "ratio <= 1.05", why
+    )
+    yield Row(f"{what}, measured before, beside one: processor", again, one_pass, "s")
+    (other,) = cpu_s(lambda: other_tool(source, folder, target), rounds=1)
+    yield Row(f"{what}, beside ffmpeg-normalize: processor", mine, other, "s", "ratio <= 1")
 
 
 def second_target(source: Path, folder: Path, target: float) -> Work:
@@ -152,37 +141,36 @@ def second_target(source: Path, folder: Path, target: float) -> Work:
     return lambda: normalise.ENGINE.run(job(source, folder, inputs), params, backend)
 
 
-def _other() -> tuple[str, int, str]:
-    return "ffmpeg-normalize", 1, str(Path(sys.executable).parent)
-
-
 def other_tool(source: Path, folder: Path, target: float) -> None:
-    words = [str(shutil.which(*_other())), source, "-f", "-t", str(target), "-tp", "-1"]
-    out = ["-c:a", "pcm_s24le", "-ar", str(RATE), "-o", folder / "other.wav"]
-    subprocess.run([*words, *out], check=True, capture_output=True)
+    words = [source, "-f", "-t", f"{target}", "-tp", "-1"]
+    out = ["-c:a", "pcm_s24le", "-ar", f"{RATE}", "-o", folder / "other.wav"]
+    script = TOOLS / "bin" / "ffmpeg-normalize"
+    environment = {**os.environ, **with_tools()}
+    subprocess.run(
+        [sys.executable, script, *words, *out], check=True, capture_output=True, env=environment
+    )
 
 
-def stretched(source: Path, folder: Path) -> list[Row]:
+def stretched(source: Path, folder: Path) -> Iterator[Row]:
     """Tempo and pitch, beside ffmpeg with the same filters (and neither timing nor length set right)."""
-    rows = []
     for quality in ("draft", "high"):
         filters = stretch_filters(1.25, 2, quality, RATE, False)
         bare = ffmpeg(
             source, f"aformat=sample_fmts=fltp,{filters}", "-c:a", "pcm_s24le", folder / "b.wav"
         )
         mine = ours(resample.ENGINE, source, folder, tempo=1.25, pitch=2, quality=quality)
-        rows.append(Row(f"resample {quality}: bare ffmpeg", *in_turn(mine, bare), "s"))
-    return rows
+        taken = cpu_s(mine, bare, rounds=3 if quality == "draft" else 1)
+        yield Row(
+            f"resample {quality}, beside ffmpeg: processor", *taken, "s", "ratio <= 1.1", TWICE
+        )
 
 
-def main() -> None:
+def measure() -> Iterator[Row]:
+    """Effects, loudness, tempo and pitch."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         source = programme(folder / "programme.wav")
-        rows = [*effects(source, folder), *pedalboard_chain(source, folder)]
-        rows += [*normalised(source, folder, -23), *stretched(source, folder)]
-    show("transform", rows, bare="other")
-
-
-if __name__ == "__main__":
-    main()
+        yield from effects(source, folder)
+        yield from pedalboard_chain(source, folder)
+        yield from stretched(source, folder)
+        yield from normalised(source, folder, -23)

@@ -1,192 +1,123 @@
 """The video engines side by side with the tools that people use.
 
-    python -m tests.bench.bench_video [--extra FOLDER] [--seconds 10]
+    python -m tests.bench video
 
-``FOLDER`` is a place outside the repository into which deface's and scenedetect's missing parts were
-installed (``pip install --target FOLDER --no-deps imageio-ffmpeg scenedetect``); without it those rows
-are left out. Each row is the cheapest of three rounds; trust ratios, and those of CPU seconds most.
+deface and scenedetect run out of what `make bench` installs for that, or out of ``BENCH_TOOLS``.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from functions.anonymise import faces
-from functions.detect import regions, visual_meta
-from functions.detect.shots import find_cuts
+from functions.detect import regions
 from shared.contracts.step_engine import Engine, Job, Result
-from shared.media.frames import VideoFrames, Wanted
 from shared.media.probe import probe
-from tests.bench.report import Row, show
+from tests.bench.bench_detect import OURS
+from tests.bench.measuring import Cost, cheapest, cost_of, cpu_s, with_tools
+from tests.bench.report import Row
 from tests.functions import video
 
-ROUNDS = 3
+SMALL, HD, UHD = (640, 360), (1920, 1080), (3840, 2160)
+DEFACE = "import sys\nfrom deface.deface import main\nmain()"
+GRAPH = "[0:v]split[a][b];[b]crop={w}:{h}:{x}:{y},scale=4:5:flags=area,scale={w}:{h}[c];[a][c]overlay={x}:{y}"
+"""A blur of a box that stays where it is."""
+ENCODE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-threads", "4", "-c:a", "copy")
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Seconds by the clock, and of all processors together."""
-
-    wall_s: float
-    cpu_s: float
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
-
-
-def best(work: Callable[[], object]) -> Spent:
-    """The cheapest round's."""
-    found = []
-    for _ in range(ROUNDS):
-        before = os.times()
-        work()
-        after = os.times()
-        found.append(Spent(after[4] - before[4], sum(after[:4]) - sum(before[:4])))
-    return min(found, key=lambda spent: spent.cpu_s)
-
-
-def clip(path: Path, seconds: float) -> video.Clip:
-    """A portrait that moves as ``swaying`` does, 640 by 360."""
-    small = video.moving(path.with_name("small.mp4"), video.MOTIONS["swaying"], seconds)
-    words = [
-        "-i",
-        small.path,
-        "-vf",
-        "scale=640:360",
-        "-c:v",
-        "libx264",
-        "-crf",
-        "20",
-        "-c:a",
-        "copy",
-    ]
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words), str(path)], check=True)
-    scale = 640 / video.WIDTH
-    truth = [tuple(side * scale for side in box) if box else None for box in small.truth]
-    return video.Clip(path, truth)  # type: ignore[arg-type]
+def measure() -> Iterator[Row]:
+    """360 and 1080 lines, six seconds each; 2160, two. Last what others must be installed for."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clips = {size: clip(folder / f"{size[1]}.mp4", size, 6.0) for size in (SMALL, HD)}
+        ours_s = {}
+        for size, made in clips.items():
+            find, cover = ours(made, folder)
+            taken = cpu_s(find, cover, lambda: blur(made, folder, size), rounds=2)  # noqa: B023
+            ours_s[size] = taken[0] + taken[1]
+            why = "two ffmpegs, with pictures over a pipe between them, and a look at what was written"
+            what = f"anonymise of {size[0]}x{size[1]}, 6 s, beside ffmpeg: processor"
+            yield Row(what, *taken[1:], "s", "ratio <= 1.1", why)
+        yield from memory(folder, (("2 s", 2.0),))
+        yield from beside_scenedetect(clips[HD], rounds=2)
+        for (size, made), goal in zip(clips.items(), (0.2, 0.1), strict=True):
+            words = [sys.executable, "-c", DEFACE, made, "-o", folder / "deface.mp4", "-k"]
+            deface = cost_of(words, with_tools())
+            what = f"regions and anonymise of {size[0]}x{size[1]}, 6 s, beside deface: processor"
+            why = (
+                "every second look is a full one, for the hold of 400 ms to cover who comes between"
+            )
+            yield Row(what, ours_s[size], deface.cpu_s, "s", f"ratio <= {goal}", why)
 
 
-def row(name: str, spent: Spent, frames: int, more: str = "") -> Spent:
-    """One line of the table."""
-    speed = frames / spent.wall_s
-    print(f"| {name} | {spent.wall_s:.2f} | {spent.cpu_s:.2f} | {speed:.0f} | {more} |", flush=True)
-    return spent
+def measure_long() -> Iterator[Row]:
+    """What 4K holds as it gets longer."""
+    with tempfile.TemporaryDirectory() as name:
+        yield from memory(Path(name), (("10 s", 10.0), ("60 s", 60.0)))
 
 
-def beside(what: str, mine: Spent, theirs: Spent, aim: str) -> Row:
-    """Processor time, as the other benches show it."""
-    return Row(what, mine.cpu_s, theirs.cpu_s, "s", aim)
+def clip(path: Path, size: tuple[int, int], seconds: float) -> Path:
+    """A portrait that moves as ``swaying`` does, made larger."""
+    small = video.moving(path.with_suffix(".small.mp4"), video.MOTIONS["swaying"], seconds)
+    scaled = ["-vf", f"scale={size[0]}:{size[1]}", "-c:v", "libx264", "-preset", "veryfast"]
+    words = ["-i", small.path, *scaled, "-crf", "20", "-c:a", "copy", path]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *words], check=True)
+    return path
 
 
-def ours(made: video.Clip, folder: Path) -> tuple[Spent, Spent, Spent]:
-    """Regions, anonymise, both; shots and visual meta."""
-    count, media, rounds = len(made.truth), probe(made.path), iter(range(100))
-    ran = video.run(regions.ENGINE, made.path, folder / "first")
-    found = video.judge(made.truth, video.boxes_of(ran.summary))
+def ours(source: Path, folder: Path) -> tuple[Callable[[], Result], Callable[[], Result]]:
+    """Looking for faces, and covering those of one look."""
+    media, places = probe(source), iter(range(1000))
+    ran = video.run(regions.ENGINE, source, folder / f"{source.stem} first")
     summary = {"detect.regions": [ran.as_input("video_region_summary")]}
 
     def run(engine: Engine) -> Result:
-        workdir = folder / f"{next(rounds)}"
+        workdir = folder / f"{source.stem} {next(places)}"
         workdir.mkdir()
-        job = Job(made.path, media, workdir, lambda done: None, summary)
+        job = Job(source, media, workdir, lambda done: None, summary)
         return engine.run(job, engine.params(), engine.backend())
 
-    detected, covered = (best(lambda e=e: run(e)) for e in (regions.ENGINE, faces.ENGINE))  # type: ignore[misc]
-    row("detect.regions", detected, count, f"recall {found.recall:.3f}")
-    row("anonymise.faces", covered, count)
-    row("both", detected + covered, count, f"recall {found.recall:.3f}")
-    shots = row("shots alone", best(lambda: find_cuts(made.path, media)), count)
-    row("detect.visual_meta", best(lambda: run(visual_meta.ENGINE)), count)
-    return detected, covered, shots
+    return lambda: run(regions.ENGINE), lambda: run(faces.ENGINE)
 
 
-def bare_ffmpeg(made: video.Clip, folder: Path) -> Spent:
-    """Decoding, and the blur graph and encoder settings that anonymise has, without knowing where."""
-    count = len(made.truth)
-    graph = "[0:v]split[a][b];[b]crop=160:200:240:60,scale=4:5:flags=area,scale=160:200[c];"
-    graph += "[a][c]overlay=240:60"
-    encode = [
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-crf",
-        "18",
-        "-threads",
-        "4",
-        "-c:a",
-        "copy",
-    ]
-    start = ["ffmpeg", "-v", "error", "-y", "-i", str(made.path)]
-
-    def run(*words: str) -> None:
-        subprocess.run([*start, *words], check=True)
-
-    row("ffmpeg, decode", best(lambda: run("-f", "null", "-")), count)
-    blur = best(lambda: run("-filter_complex", graph, *encode, str(folder / "ffmpeg.mp4")))
-    return row("ffmpeg, decode, blur, encode", blur, count)
+def blur(source: Path, folder: Path, size: tuple[int, int]) -> None:
+    """What covering costs who knows the place, with the encoder as anonymise has it."""
+    wide, high = size[0] // 4, size[1] // 2
+    graph = GRAPH.format(w=wide, h=high, x=wide, y=high // 2)
+    words = ["-i", source, "-filter_complex", graph, *ENCODE, folder / "blurred.mp4"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *words], check=True)
 
 
-def deface(made: video.Clip, folder: Path, extra: str) -> Spent:
-    """Its command as it comes, and the recall of its detector, frame by frame."""
-    from deface.centerface import CenterFace
-
-    count = len(made.truth)
-    script = "from deface.deface import main; main()"
-    words = [sys.executable, "-c", script, str(made.path), "-o", str(folder / "deface.mp4"), "-k"]
-    env = {**os.environ, "PYTHONPATH": extra}
-    spent = best(lambda: subprocess.run(words, check=True, capture_output=True, env=env))
-    detector, boxes = CenterFace(backend="opencv"), []
-    with VideoFrames(made.path, probe(made.path), Wanted(640, 360)) as frames:
-        for frame in frames:
-            picture = np.ascontiguousarray(frame.data.reshape(360, 640, 3)[:, :, ::-1])
-            found, _ = detector(picture, threshold=0.2)
-            boxes.append([tuple(map(float, box[:4])) for box in found])
-    judged = video.judge(made.truth, boxes)  # type: ignore[arg-type]
-    return row("deface", spent, count, f"recall {judged.recall:.3f}")
+def beside_scenedetect(source: Path, rounds: int) -> Iterator[Row]:
+    """Its command, with the detector that it recommends, beside a process that finds cuts."""
+    ours_ = "import sys\nfrom pathlib import Path\nfrom functions.detect.shots import find_cuts\n"
+    ours_ += "from shared.media.probe import probe\n"
+    ours_ += "find_cuts(Path(sys.argv[1]), probe(Path(sys.argv[1])))"
+    words = [sys.executable, "-m", "scenedetect", "-q", "-i", source, "detect-adaptive"]
+    mine, theirs = cheapest(
+        lambda: cost_of([sys.executable, "-c", ours_, source]),
+        lambda: cost_of(words, with_tools()),
+        rounds=rounds,
+    )
+    what = "shots of 1080p, 6 s, beside scenedetect: processor"
+    yield Row(what, mine.cpu_s, theirs.cpu_s, "s", "ratio <= 1.0")
 
 
-def scenedetect(made: video.Clip, extra: str) -> Spent:
-    """Its command, with the detector that it recommends."""
-    words = [sys.executable, "-m", "scenedetect", "-q", "-i", str(made.path), "detect-adaptive"]
-    env = {**os.environ, "PYTHONPATH": extra}
-    spent = best(lambda: subprocess.run(words, check=True, capture_output=True, env=env))
-    return row("scenedetect detect-adaptive", spent, len(made.truth))
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--extra", default="")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    asked, _ = parser.parse_known_args()  # beside the names of benches
-    sys.path[:0] = [asked.extra] if asked.extra else []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = clip(folder / "clip.mp4", asked.seconds)
-        print(f"{len(made.truth)} frames of 640x360\n\n| what | wall s | CPU s | frames/s | |")
-        print("| --- | --- | --- | --- | --- |")
-        detected, covered, shots = ours(made, folder)
-        blur = bare_ffmpeg(made, folder)
-        rows = [beside("anonymise: bare ffmpeg", covered, blur, "at most 1.1")]
-        if importlib.util.find_spec("imageio_ffmpeg") and importlib.util.find_spec("deface"):
-            other = deface(made, folder, asked.extra)
-            rows.append(beside("regions, anonymise: deface", detected + covered, other, "0.2"))
-        if importlib.util.find_spec("scenedetect"):
-            other = scenedetect(made, asked.extra)
-            rows.append(beside("shots: scenedetect", shots, other, "at most 1.0"))
-        show("video", rows, bare="other")
-
-
-if __name__ == "__main__":
-    main()
+def memory(folder: Path, lengths: tuple[tuple[str, float], ...]) -> Iterator[Row]:
+    """The largest process of each video step at 4K; a longer recording beside a shorter one."""
+    before: dict[str, Cost] = {}
+    for length, seconds in lengths:
+        source = clip(folder / f"{length}.mp4", UHD, seconds)
+        for steps in ("detect.regions", "detect.regions,anonymise.faces", "detect.visual_meta"):
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                cost = cost_of([sys.executable, "-c", OURS, source, work, steps])
+            what = f"{steps.replace(',', ' and ')} of {length} of 4K: memory of the largest process"
+            shorter = before[steps].peak_mib if steps in before else None
+            goal = "ratio <= 1.2" if shorter else "ours <= 600"
+            why = "x264 holds three times a picture for each that waits"
+            yield Row(what, cost.peak_mib, shorter, "MiB", goal, why)
+            before[steps] = cost

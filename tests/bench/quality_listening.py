@@ -1,6 +1,6 @@
 """Loudness across the boundaries between velocity layers, by instrument family.
 
-    python -m tests.bench listening
+    python -m tests.bench.quality_listening
 
 For each family's sound in the bank, a note is played at every velocity, with a hard switch between
 layers and with the family's crossfade. What is compared is how far the loudness steps from one
@@ -8,8 +8,6 @@ velocity to the next, beyond what the velocity itself asks for. docs/listening.m
 """
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 
@@ -19,7 +17,6 @@ from shared.audio.families import crossfade_width
 from shared.audio.metrics import integrated_lufs
 from shared.audio.modules import ClipSampler
 from shared.audio.sounds import Sound
-from tests.bench.report import OUT
 
 RATE, NOTE_S = 48_000, 1.0
 SOUNDS = ("strings", "pad", "keys", "organ", "pluck")
@@ -72,11 +69,8 @@ def markdown(rows: list[dict[str, object]]) -> str:
 
 
 def main() -> None:
-    """Print the table, and write the JSON file."""
-    rows = [row(name) for name in SOUNDS]
-    print(markdown(rows))
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "listening.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    """Print the table."""
+    print(markdown([row(name) for name in SOUNDS]))
 
 
 if __name__ == "__main__":

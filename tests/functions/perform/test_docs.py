@@ -7,7 +7,7 @@ import pytest
 from functions.perform import bank
 from functions.perform.format import read_pattern, to_score
 from shared.audio import modules
-from tests.bench.bench_listening import SOUNDS, markdown, row
+from tests.bench.quality_listening import SOUNDS, markdown, row
 from tests.functions.perform.rig import REPOSITORY
 
 GUIDE = (REPOSITORY / "docs" / "musician.md").read_text("utf-8")
