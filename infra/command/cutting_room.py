@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from infra.local.worker import WorkerPool
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.edit_list import EditList
+from shared.contracts.ids import asset_id
 from shared.contracts.step import StepRequest
 from shared.editing.edit_lists import list_meta
 from shared.errors import NotFound, ValidationError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _STEP = "edit.cut"
 _CAPTIONS = ("srt", "vtt")
 _FOR_EVER_MS = 1e12
+_SPEAKER_ID = re.compile(r"(speaker|channel)_\d+")
 _CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
 
 
@@ -52,7 +55,9 @@ _CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
 @click.option("--repeats", is_flag=True, help="What is said twice, or begun anew.")
 @click.option("--breaths", is_flag=True, help="Breaths between words.")
 @click.option("--words", multiple=True, metavar="TEXT", help="A word or phrase, wherever it is.")
-@click.option("--keep-speaker", multiple=True, metavar="ID", help="Only what speaker_1, ... says.")
+@click.option(
+    "--keep-speaker", multiple=True, metavar="NAME", help="Only what speaker_1, or Ann, says."
+)
 @click.option("--bleep", multiple=True, metavar="TEXT", help="A name or phrase not to be heard.")
 @click.option("--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Of edit.cut.")
 @click.option(
@@ -71,6 +76,8 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
     params = checked_params(desk.home, (), {_STEP: _params(asked, marked)})[_STEP]
     if not file.is_file():
         raise NotFound("file", str(file))
+    if "keep_speakers" in params:
+        params["keep_speakers"] = speaker_ids(desk, file, params["keep_speakers"])
     folder = out or file.parent / f"{stem_of(file.name)}.cut"
     check_writable(folder)
     with WorkerPool(desk.settings, at_first=1) as pool:
@@ -121,6 +128,30 @@ def _params(asked: Mapping[str, Any], chapters: Sequence[Marker]) -> dict[str, A
     if not params:
         raise click.UsageError("say what to cut: --silences 0.6, --fillers, --words TEXT, ...")
     return params
+
+
+def speaker_ids(desk: Desk, file: Path, wanted: Sequence[str]) -> list[str]:
+    """Ids of speakers that are told by their ids, or as transcripts of this recording call them.
+
+    Raises ``ValidationError`` for a name that none does.
+    """
+    if all(_SPEAKER_ID.fullmatch(name) for name in wanted):
+        return list(wanted)
+    with file.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    where = {"asset_id": asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256)}
+    where["kind"] = Transcript.kind
+    found = desk.home.documents.list(f"{desk.ctx.document_prefix}artifacts", where=where)
+    ids: dict[str, str] = {}
+    for document in sorted(found, key=lambda one: (one.updated_at, one.id)):
+        transcript = desk.home.objects.read(Artifact.model_validate(document.data).key)
+        called = Transcript.read_from(transcript).speaker_names
+        ids |= {name.casefold(): identifier for identifier, name in called.items()}
+    for name in wanted:
+        if not _SPEAKER_ID.fullmatch(name) and name.casefold() not in ids:
+            known = ", ".join(sorted(ids)) or "nobody is named in a transcript of this recording"
+            raise ValidationError("keep-speaker", f"{name!r} is not known; known: {known}")
+    return [ids.get(name.casefold(), name) for name in wanted]
 
 
 def _ranges(chapters: Sequence[Marker], titles: Sequence[str]) -> Iterator[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,20 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from infra.command.cutting_room import speaker_ids
+from infra.command.desk import Desk
 from infra.command.main import rushes
+from shared.contracts.artifact import Artifact, artifact_key
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.edit_list import EditList
-from shared.errors import RushesError
-from shared.settings import settings
+from shared.contracts.ids import asset_id
+from shared.errors import RushesError, ValidationError
+from shared.pipeline import KINDS
+from shared.settings import Settings, settings
+from shared.steps.storing import artifact_path
 from tests.functions.transcribe.sounds import FIVE, FOUR, RATE_HZ, silence, spoken
 from tests.shared.contracts.recorded import models_in
+from tests.toy import CTX
 
 
 def asked(*words: str | Path) -> Result:
@@ -46,6 +55,42 @@ def test_what_cannot_be_is_told_before_anything_is_done(
     refused = asked(tmp_path / "talk.wav", "--data", tmp_path / "home", *told)
     assert isinstance(refused.exception, RushesError)
     assert names in str(refused.exception)
+
+
+def test_a_speaker_is_known_by_the_name_that_somebody_gave(tmp_path: Path) -> None:
+    desk = Desk(Settings(data=tmp_path / "home"), CTX, as_json=False)
+    source = tmp_path / "talk.wav"
+    source.write_bytes(b"a talk")
+    asset = asset_id(CTX.tenant_id, CTX.env, hashlib.sha256(b"a talk").hexdigest())
+    for number, name in enumerate(("Anne", "Ann"), 1):
+        said = Transcript(
+            duration_ms=10,
+            language="en",
+            words=(),
+            cues=(),
+            model_used="tiny",
+            speaker_names={"speaker_2": name},
+        )
+        key = artifact_key(CTX, asset, KINDS[Transcript.kind], f"art_{number}", "json")
+        desk.home.objects.put(key, said.written(), content_type="application/json")
+        kept = Artifact(
+            kind=Transcript.kind,
+            asset_id=asset,
+            key=key,
+            artifact_id=f"art_{number}",
+            tenant_id=CTX.tenant_id,
+            env=CTX.env,
+            uri=desk.home.objects.uri(key),
+            content_type="application/json",
+            sha256="0" * 64,
+            bytes=1,
+            meta={},
+        )
+        path = artifact_path(CTX, kept.artifact_id)
+        desk.home.documents.create(path, kept.model_dump(mode="json"))
+    assert speaker_ids(desk, source, ["ann", "speaker_1"]) == ["speaker_2", "speaker_1"]
+    with pytest.raises(ValidationError, match="'Bob' is not known; known: ann"):
+        speaker_ids(desk, source, ["Bob"])
 
 
 @pytest.mark.heavy
