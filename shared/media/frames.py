@@ -166,6 +166,9 @@ class Wanted:
     within_ms: Span = (None, None)
     """Only the frames of a stretch, half open; ``None``: from the first one, to the last. Where
     ``can_begin_at`` says so, what lies before is not decoded."""
+    near_ms: float | None = None
+    """Pictures before the one that is on display at this time may be left out, but need not be: where
+    ``can_begin_at`` says so, decoding begins at a key frame before it."""
     scaler: str = "area"
     """ffmpeg's name of the way to make pictures smaller."""
 
@@ -267,10 +270,10 @@ class VideoFrames:
 
     def _seeking(self) -> list[str]:
         """To a key frame before what is wanted: what comes before that is cut off by the filters."""
-        begin_ms = self.wanted.within_ms[0]
-        if begin_ms is None or not can_begin_at(self._media):
+        begin_ms = self.wanted.within_ms[0] if self.wanted.near_ms is None else self.wanted.near_ms
+        from_s = 0.0 if begin_ms is None else begin_ms / 1000 - _LEAD_S
+        if from_s <= 0 or not can_begin_at(self._media):
             return []
-        from_s = max(0.0, begin_ms / 1000 - _LEAD_S)
         return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{from_s:.3f}"]
 
     def _within(self) -> list[str]:

@@ -16,11 +16,12 @@ def done_in_parts(
     source: Path,
     folder: Path,
     inputs: Mapping[str, Sequence[InputFile]] | None = None,
+    sources: Mapping[str, Path] | None = None,
     **params: Any,
 ) -> tuple[Result, int]:
     """The result, and of how many parts; the last part is done first."""
     asked, backend = engine.params(**params), engine.backend()
-    job = Job(source, probe(source), folder, lambda done: None, inputs or {})
+    job = Job(source, probe(source), folder, lambda done: None, inputs or {}, sources=sources or {})
     assert engine.parts is not None
     parts = engine.parts.split(job.media, job.inputs, asked)
     assert parts, "it is not split"

@@ -17,6 +17,10 @@ from shared.contracts.visual import VisualMeta, VisualSample
 _STILL_PART = 0.25
 """A subject that moves within so much of the cut's size is not followed."""
 _SMOOTH_MS = 600.0
+_REACH_MS = 10 * _SMOOTH_MS
+"""Samples that are farther away weigh less than 1e-80."""
+_AT_ONCE = 1024
+"""So many samples are smoothed at a time: an hour's by all others would fill gigabytes."""
 
 Path = NDArray[np.float64]
 """``(samples, 3)``: time in ms, and the centre in pixels."""
@@ -85,6 +89,12 @@ def _steadied(
 
 def _smoothed(times_ms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """By a Gaussian of the times, so that uneven samples count evenly."""
-    apart = (times_ms[:, None] - times_ms[None, :]) / (_SMOOTH_MS / 2)
-    weights = np.exp(-(apart**2) / 2)
-    return np.asarray(weights @ values / weights.sum(axis=1))
+    made = np.empty(len(values))
+    for at in range(0, len(values), _AT_ONCE):
+        here = times_ms[at : at + _AT_ONCE]
+        edges = here[0] - _REACH_MS, here[-1] + _REACH_MS
+        low, high = np.searchsorted(times_ms, edges, "left")
+        apart = (here[:, None] - times_ms[None, low:high]) / (_SMOOTH_MS / 2)
+        weights = np.exp(-(apart**2) / 2)
+        made[at : at + _AT_ONCE] = weights @ values[low:high] / weights.sum(axis=1)
+    return made

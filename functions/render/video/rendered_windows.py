@@ -44,6 +44,10 @@ class Window:
         """Where it ends in the rendering."""
         return self.start_ms + (self.source_end_ms - self.source_start_ms) / self.speed
 
+    def source_ms(self, time_ms: float) -> float:
+        """What of the recording is shown at a time of the rendering that lies in it."""
+        return self.source_start_ms + (time_ms - self.start_ms) * self.speed
+
 
 def make_windows(media: MediaInfo, cuts: Sequence[Cut]) -> list[Window]:
     """The parts of the recording, one after the other. Raises ``ValidationError``."""

@@ -4,6 +4,8 @@ A picture is shown from its time to the next one's. What of that lies in a windo
 rendering: so a window begins with the picture that was on display where it was cut, and pictures and
 sound stay together to the sample. Sound that begins before the first picture or ends after the last
 one is heard over that picture.
+
+A part of a rendering has the pictures that begin to be shown in it, so each is in one part.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -24,7 +26,7 @@ from functions.render.video.reframe import CropPath
 from functions.render.video.rendered_windows import Window, moments
 from shared.contracts.asset import MediaInfo
 from shared.media.encode import PLANAR, Planes
-from shared.media.frames import VideoFrames, Wanted
+from shared.media.frames import Span, VideoFrames, Wanted
 
 _LEAST_MS = 1.0
 """Less of a picture than this is not shown."""
@@ -60,12 +62,35 @@ class Source:
         form, size = self.planes.pixel_format, self.planes.size_bytes
         return Wanted(wide, high, form, size, scaler="lanczos")
 
+    def frames(self, near_ms: float | None = None) -> VideoFrames:
+        """Every picture from the one on that is on display at ``near_ms``; some that come before."""
+        return VideoFrames(self.path, self.media, replace(self.wanted, near_ms=near_ms))
 
-def shown_pictures(source: Source, windows: Sequence[Window]) -> Iterator[Shown]:
-    """All pictures of the rendering, in order."""
-    for group in ascending(windows):
-        with VideoFrames(source.path, source.media, source.wanted) as frames:
-            yield from _of_group(frames, group)
+    def first_ms(self) -> float | None:
+        """When its first picture is shown; ``None``: it has none."""
+        with self.frames() as frames:
+            return next((frames.ms(frame.ticks) for frame in frames), None)
+
+
+def shown_pictures(
+    source: Source, windows: Sequence[Window], within_ms: Span = (None, None)
+) -> Iterator[Shown]:
+    """The pictures of the rendering that begin to be shown ``within_ms`` of it (half open), in order."""
+    begin_ms, end_ms = _edges(within_ms)
+    falling = [one for one in windows if one.end_ms > begin_ms and one.start_ms < end_ms]
+    for group in ascending(falling):
+        near_ms = group[0].source_ms(max(begin_ms, group[0].start_ms))
+        with source.frames(near_ms) as frames:
+            for one in _of_group(frames, group):
+                if one[0] >= end_ms:
+                    return
+                if one[0] >= begin_ms:
+                    yield one
+
+
+def _edges(within_ms: Span) -> tuple[float, float]:
+    begin_ms, end_ms = within_ms
+    return -math.inf if begin_ms is None else begin_ms, math.inf if end_ms is None else end_ms
 
 
 def _of_group(frames: VideoFrames, group: Sequence[Window]) -> Iterator[Shown]:
@@ -106,18 +131,25 @@ def thinned(shown: Iterator[Shown], least_ms: float) -> Iterator[Shown]:
             yield one
 
 
-def shown_on_borders(source: Source, windows: Sequence[Window], frame_ms: float) -> Iterator[Shown]:
-    """All pictures of a rendering whose windows follow one another, each on a frame border."""
-    with VideoFrames(source.path, source.media, source.wanted) as frames:
+def shown_on_borders(
+    source: Source, windows: Sequence[Window], frame_ms: float, within_ms: Span = (None, None)
+) -> Iterator[Shown]:
+    """As ``shown_pictures``, where windows follow one another, each picture on a frame border."""
+    begin_ms, end_ms = _edges(within_ms)
+    first_ms = source.first_ms()
+    if first_ms is None:
+        return
+    due = [one for one in moments(windows, frame_ms, first_ms) if begin_ms <= one[0] < end_ms]
+    if not due:
+        return
+    with source.frames(due[0][1]) as frames:
         coming = ((frames.ms(frame.ticks), frame.data) for frame in frames)
-        shown = next(coming, None)
-        if shown is None:
-            return
-        following = next(coming, None)
-        for at_ms, source_ms in moments(windows, frame_ms, shown[0]):
+        shown, following = next(coming, None), next(coming, None)
+        for at_ms, source_ms in due:
             while following is not None and following[0] <= source_ms:
                 shown, following = following, next(coming, None)
-            yield at_ms, frame_ms, *shown
+            if shown is not None:
+                yield at_ms, frame_ms, *shown
 
 
 def cropped(

@@ -18,6 +18,7 @@ from functions.render.video.caption_styles import STYLES
 from functions.render.video.fonts_at_hand import lacking
 from functions.render.video.rendered_windows import Cut, Window, listed_windows, make_windows
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.asset import VideoStream
 from shared.contracts.edit_list import EditList, ms_at
 from shared.contracts.ids import Name
 from shared.contracts.step import NOT_MADE
@@ -206,10 +207,7 @@ def make_plan(job: Job, params: VideoRenderParams) -> Plan:
     """Decide everything. Raises ``ValidationError`` for cuts outside the recording."""
     stream = first_video(job.media)
     used, notices = _choose(job, params)
-    standard = params.size == "standard" and params.aspect in STANDARD_SIZES
-    scaled = standard or params.height is not None
-    crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
-    size = _size(crop, params)
+    crop, size = shape_of(stream, params)
     rate = stream.frame_rate or 25.0
     edits = read_list(job, params.edit_list) if params.edit_list else None
     windows = listed_windows(edits) if edits else make_windows(job.media, params.cuts)
@@ -226,6 +224,16 @@ def _jumps_ms(job: Job, edits: EditList) -> list[float]:
         whole = time_map(edits)
         return [ms_at(join, whole.sample_rate_hz) for join in whole.joins]
     return jump_cuts_ms(edits, VisualMeta.read(file.path))
+
+
+def shape_of(
+    stream: VideoStream, params: VideoRenderParams
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Width and height of what is cut out of the picture, and of the rendering."""
+    standard = params.size == "standard" and params.aspect in STANDARD_SIZES
+    scaled = standard or params.height is not None
+    crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
+    return crop, _size(crop, params)
 
 
 def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:

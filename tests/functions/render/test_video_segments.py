@@ -1,0 +1,169 @@
+"""A video rendered in segments has the pictures, times and sound of one rendered whole."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from functions.render import video as rendering
+from functions.render.video import ENGINE
+from shared.contracts.edit_list import EditList
+from shared.contracts.step_engine import Job, Output
+from shared.media.probe import probe
+from tests.functions import video
+from tests.functions.in_parts import done_in_parts
+from tests.functions.render.clockwork import RATE, clock, numbers
+from tests.functions.render.cutting import edit, edit_list
+from tests.functions.render.test_video import Inputs, inputs, shown
+from tests.shared.media.test_frames import packet_times_ms
+
+__all__ = ["inputs"]
+
+
+def both(
+    folder: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part_ms: int,
+    *,
+    inputs: Inputs | None = None,
+    edits: EditList | None = None,
+    **params: Any,
+) -> tuple[Output, Output, int]:
+    """Whole, in segments, and in how many."""
+    sources = {}
+    if edits is not None:
+        sources["art_list"] = folder / "edits.json"
+        edits.write(sources["art_list"])
+        params["edit_list"] = "art_list"
+    if inputs is None:
+        params["faces"] = "original"
+    workdir = folder / "whole"
+    workdir.mkdir()
+    job = Job(source, probe(source), workdir, lambda _: None, inputs or {}, sources=sources)
+    (whole,) = ENGINE.run(job, ENGINE.params(**params), ENGINE.backend()).outputs
+    monkeypatch.setattr(rendering, "PART_MS", part_ms)
+    parts = folder / "parts"
+    result, count = done_in_parts(ENGINE, source, parts, inputs, sources, **params)
+    return whole, result.outputs[0], count
+
+
+def sound(path: Path) -> bytes:
+    """What its sound's packets hold, and when."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a", "-c", "copy"]
+    return subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, check=True).stdout
+
+
+def check_alike(whole: Output, joined: Output) -> None:
+    """Number and times of pictures to the tick, sound to the bit, and what is told of both."""
+    assert packet_times_ms(joined.path) == packet_times_ms(whole.path)
+    assert sound(joined.path) == sound(whole.path)
+    why = {"encoded_because": None}
+    assert joined.meta | why == whole.meta | why
+
+
+def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = clock(tmp_path / "clock.mp4", 6, 25, "-strict", "-2", "-bf", "2", "-g", "20")
+    whole, joined, count = both(tmp_path, source, monkeypatch, 2_000)
+    assert count == 3
+    check_alike(whole, joined)
+    assert numbers(joined.path) == numbers(whole.path)
+
+
+LISTED = (edit("cut", 1_010, 1_777), edit("cut", 2_300, 4_750), edit("cut", 5_333, 5_400))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("words", "suffix", "edits", "params"),
+    [
+        ((), "mp4", LISTED, {"punch_in": True}),
+        ((), "mkv", (edit("speed_up", 1_500, 5_500, speed=3),), {"height": 64}),
+        (("-vf", "select='not(between(n,30,70))'", "-fps_mode", "vfr"), "mp4", (), {}),
+        (("-vf", "select='not(between(n,20,110))'", "-fps_mode", "vfr"), "mkv", (), {}),
+        ((), "mp4", (), {"cuts": [(4_000, 5_900), (133, 2_277.5), (1_200, 3_000)]}),
+    ],
+)
+def test_what_is_cut_sped_up_or_uneven_is_split_alike(
+    words: tuple[str, ...],
+    suffix: str,
+    edits: tuple[Any, ...],
+    params: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = clock(
+        tmp_path / f"clock.{suffix}", 6, 25, "-strict", "-2", "-bf", "2", "-g", "20", *words
+    )
+    asked = dict(params)
+    if "cuts" in asked:
+        asked["cuts"] = [{"start_ms": low, "end_ms": high} for low, high in asked["cuts"]]
+    listed = edit_list(*edits, samples=6 * RATE) if edits else None
+    whole, joined, count = both(tmp_path, source, monkeypatch, 1_000, edits=listed, **asked)
+    assert count >= 5
+    check_alike(whole, joined)
+    assert numbers(joined.path) == numbers(whole.path)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"captions": "burn", "caption_style": "spoken"},
+        {"captions": "track", "aspect": "9:16", "height": 480},
+    ],
+)
+def test_covers_crops_and_captions_go_by_the_time_of_the_whole(
+    inputs: Inputs, params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, joined, count = both(
+        tmp_path, video.FACE_CLIP, monkeypatch, 1_300, inputs=inputs, **params
+    )
+    assert count == 5
+    check_alike(whole, joined)
+    for one, other in zip(shown(joined.path), shown(whole.path), strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 3
+
+
+def test_what_is_split_has_the_same_bytes_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clock(tmp_path / "clock.mp4", 3, 25, "-strict", "-2")
+    _, joined, _ = both(tmp_path, source, monkeypatch, 1_000)
+    workdir = tmp_path / "alone"
+    workdir.mkdir()
+    told: list[float] = []
+    job = Job(source, probe(source), workdir, told.append)
+    asked = ENGINE.params(faces="original")
+    (alone,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
+    assert alone.path.read_bytes() == joined.path.read_bytes()
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "split"),
+    [
+        ("in.mp4", {}, True),
+        ("in.ts", {}, False),
+        ("in.mp4", {"dry_run": True}, False),
+        ("in.mp4", {"cuts": [{"start_ms": 0, "end_ms": 700}]}, False),
+        ("in.mp4", {"edit_list": "art_list"}, False),
+        ("in.mp4", {"edit_list": "art_list", "aspect": "1:1"}, True),
+    ],
+)
+def test_who_is_split(
+    name: str,
+    params: dict[str, Any],
+    split: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An edit list is, where nothing of the recording can be copied."""
+    source = video.shortened(tmp_path / name, 2.0)
+    monkeypatch.setattr(rendering, "PART_MS", 500)
+    asked = ENGINE.params(faces="original", **params)
+    assert bool(rendering.split(probe(source), {}, asked)) == split
