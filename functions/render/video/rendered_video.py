@@ -7,8 +7,9 @@ the whole would have. Sound is made once, for all of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from functions.render.video.shown_windows import (
 from functions.render.video.soundtrack import RATE_HZ, write_sound
 from functions.render.video.video_plan import CAPTIONS_STEP, FACES_STEP, VISUAL_STEP, Plan
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import Job, Output, Part
 from shared.contracts.visual import VisualMeta
 from shared.editing.time_map import time_map
@@ -208,8 +210,10 @@ class RenderedVideo:
     def _source(self) -> tuple[Source, PictureFormat]:
         """Where pictures come from, and how the rendering is tagged."""
         anonymised = self.plan.used.get(FACES_STEP)
-        path = anonymised.path if anonymised else self.job.source
-        media = probe(path) if anonymised else self.job.media
+        path, media = self.job.source, self.job.media
+        if anonymised:
+            path = anonymised.path
+            media = _media_of(_Covered(anonymised.artifact_id, path.stat().st_size, path))
         form = picture_format(path, media)
         kept = PLAYABLE
         if self.plan.params.pixels == "source" and not form.hdr:
@@ -308,6 +312,21 @@ class RenderedVideo:
         drawn = self.job.workdir / "captions.ass"
         drawn.write_text(text, "utf-8")
         return [f"ass=filename={_escaped(str(drawn))}"]
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """The covered video, known by more than where it lies: each part fetches it to another place."""
+
+    artifact_id: str
+    size_bytes: int
+    path: Path = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _media_of(covered: _Covered) -> MediaInfo:
+    """Kept for the next part: of a long video it takes seconds."""
+    return probe(covered.path)
 
 
 def _to_the_microsecond(time_ms: float) -> Fraction:
