@@ -13,6 +13,7 @@ from functions.render import video as rendering
 from functions.render.video import ENGINE
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Job, Output
+from shared.media.formats import MOV
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.in_parts import done_in_parts
@@ -145,25 +146,21 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "split"),
+    ("container", "params", "split"),
     [
-        ("in.mp4", {}, True),
-        ("in.ts", {}, False),
-        ("in.mp4", {"dry_run": True}, False),
-        ("in.mp4", {"cuts": [{"start_ms": 0, "end_ms": 700}]}, False),
-        ("in.mp4", {"edit_list": "art_list"}, False),
-        ("in.mp4", {"edit_list": "art_list", "aspect": "1:1"}, True),
+        (MOV, {}, True),
+        ("mpegts", {}, False),
+        (MOV, {"dry_run": True}, False),
+        (MOV, {"cuts": [{"start_ms": 0, "end_ms": 700}]}, False),
+        (MOV, {"edit_list": "art_list"}, False),
+        (MOV, {"edit_list": "art_list", "aspect": "1:1"}, True),
     ],
 )
 def test_who_is_split(
-    name: str,
-    params: dict[str, Any],
-    split: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    container: str, params: dict[str, Any], split: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An edit list is, where nothing of the recording can be copied."""
-    source = video.shortened(tmp_path / name, 2.0)
     monkeypatch.setattr(rendering, "PART_MS", 500)
+    media = probe(video.FACE_CLIP).model_copy(update={"container": container})
     asked = ENGINE.params(faces="original", **params)
-    assert bool(rendering.split(probe(source), {}, asked)) == split
+    assert bool(rendering.split(media, {}, asked)) == split
