@@ -139,13 +139,16 @@ def test_more_instances_never_make_it_later() -> None:
 
 def test_long_recordings_are_split_as_the_engines_do() -> None:
     from functions.anonymise import faces
-    from functions.detect import regions
+    from functions.detect import regions, visual_meta
+    from functions.render import video
     from functions.transcribe import words
 
     stated = {step: (row["part_s"], row["most"]) for step, row in rates()["parts"]["steps"].items()}
     assert stated == {
         "detect.regions": (regions.PART_MS / 1000, regions.MOST_PARTS),
+        "detect.visual_meta": (visual_meta.PART_MS / 1000, visual_meta.MOST_PARTS),
         "anonymise.faces": (faces.PART_MS / 1000, faces.MOST_PARTS),
+        "render.video": (video.PART_MS / 1000, video.MOST_PARTS),
         "transcribe.words": (words.PART_SPEECH_MS / 1000, words.MOST_PARTS),
     }
 

@@ -181,7 +181,7 @@ class RenderedVideo:
         parents = tuple(file.artifact_id for _, file in sorted(plan.used.items()))
         if plan.edits is None:
             return Output("video_render", "render", path, "video/mp4", meta, parents)
-        meta |= told(plan.edits, cutting(plan.edits, RATE_HZ)) | copied
+        meta |= told(plan.edits, cutting(plan.edits, RATE_HZ)) | dict(copied)
         jumps_ms = [round(at_ms, 3) for at_ms in plan.jumps_ms]
         meta["jump_cuts_ms"] = jumps_ms if len(jumps_ms) <= MOST_JOINS_TOLD else None
         parents = (*parents, str(plan.params.edit_list))

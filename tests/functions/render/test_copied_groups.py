@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import functions.render.video as rendering
+from functions.render.video import rendered_video as rendering
 from functions.render.video.copied_groups import stretches_of
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Output
