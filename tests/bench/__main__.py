@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tests.bench.report import OUT, ROOT, TABLE, Row, keep, loaded, show
@@ -38,6 +39,7 @@ BOUNDS_S: Mapping[str, float] = {
 }
 """What stands in the table, and how long each may take: three times what it does on a quiet machine."""
 _OTHERS_S = 14_400.0
+_MOST_WORDS = 200
 _LEAVE_S = 20.0
 """So long a bench has to stop what it started."""
 
@@ -62,7 +64,8 @@ def run(name: str, *, at_length: bool = False) -> dict[str, Any]:
         why = _ended(process, bound_s)
     rows = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
     if why:
-        rows.append(Row(f"{name}, the rest of it", None, None, "", why=why).content())
+        words = f"{why}: {_last_line(OUT / f'{name}.log')}"
+        rows.append(Row(f"{name}, the rest of it", None, None, "", why=words).content())
     seconds = round(time.monotonic() - begun, 1)
     return {"cores": os.cpu_count(), "load": round(load, 2), "seconds": seconds, "rows": rows}
 
@@ -81,6 +84,14 @@ def _ended(process: subprocess.Popen[bytes], bound_s: float) -> str:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _last_line(log: Path) -> str:
+    """What a bench said last, of an error its name and words."""
+    lines = log.read_text(errors="replace").split("\n")
+    return next(
+        (line[-_MOST_WORDS:] for line in reversed(lines) if line.strip()), "it said nothing"
+    )
 
 
 def measure(names: Sequence[str], *, at_length: bool = False) -> None:

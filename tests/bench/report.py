@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def show(measured: Measured) -> None:
         cells = _cells(row)
         table.add_row(*cells[:4], _number(kept.ratio) if kept else "new", *cells[4:6])
         if row.ours is None:
-            table.add_row(f"  [red]{row.why}[/red]")
+            table.add_row(f"  [red]{escape(row.why)}[/red]")
     Console(width=150).print(table)
 
 
@@ -101,7 +102,9 @@ def markdown(measured: Measured) -> str:
         "| work | ours | bare | ratio | goal | met | what it lacks |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    lines += [f"| {' | '.join(_cells(row))} |" for _, row in rows_of(measured)]
+    for _, row in rows_of(measured):
+        cells = (cell.replace("|", "/").strip() for cell in _cells(row))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
