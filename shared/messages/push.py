@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from structlog.contextvars import bound_contextvars
-
 from shared.contracts.message import Message
 from shared.errors import Permanent, Unavailable, ValidationError
 from shared.homes.home import Home
@@ -22,7 +20,7 @@ from shared.messages.delivery import Handler, deliver
 from shared.messages.pushes import Event, events_of_push, message_of
 from shared.settings import Settings, settings, variable
 from shared.steps.burying import bury
-from shared.watch.log import configure
+from shared.watch.log import bound, configure
 from shared.watch.trace import log_fields_of_request
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ def answer(request: Request, handle: Handler, home_of: Callable[[], Home]) -> An
     if request.method != "POST":
         return _look(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    with bound_contextvars(**_request_fields(headers)):
+    with bound(**_request_fields(headers)):
         return _answer(request, handle, home_of)
 
 

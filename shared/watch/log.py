@@ -24,15 +24,18 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TextIO
 
-import structlog
-from structlog.contextvars import bind_contextvars as bind
-from structlog.typing import EventDict, Processor, WrappedLogger
-
 from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.errors import ValidationError
+from shared.lazy_log import without_rich
 
-__all__ = ["PRIVATE", "bind", "bind_tenant", "configure", "message_context"]
+with without_rich():
+    import structlog
+    from structlog.contextvars import bind_contextvars as bind
+    from structlog.contextvars import bound_contextvars as bound
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+__all__ = ["PRIVATE", "bind", "bind_tenant", "bound", "configure", "message_context"]
 
 PRIVATE = frozenset(
     {"tenant_id", "tenant", "user_id", "user", "key", "uri", "source"}

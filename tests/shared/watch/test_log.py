@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -150,3 +152,12 @@ def test_a_tenant_s_waiting_is_told_from_another_s_without_its_name() -> None:
     told = [line["tenant_digest"] for line in lines(stream)]
     assert told[0] == told[1] == digest("zaphod", "prod")[:12] != told[2]
     assert "zaphod" not in stream.getvalue()
+
+
+def test_a_function_starts_without_what_draws_on_terminals() -> None:
+    code = (
+        "import sys, functions.detect.main; import structlog;"
+        "print([name for name in sys.modules if name.split('.')[0] == 'rich'])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
