@@ -163,8 +163,8 @@ class WorkerPool:
 
 
 def worker_environment(config: Settings) -> dict[str, str]:
-    """The settings, as variables for another process."""
-    stated = config.model_dump(mode="json", exclude_none=True)
+    """What was set, as variables for another process: some defaults say that nobody has said anything."""
+    stated = config.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     for name in ("data", "models"):
         if name in stated:
             stated[name] = str(Path(stated[name]).absolute())

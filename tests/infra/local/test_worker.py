@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from functions.wiring import engine_of
-from infra.local.worker import WorkerPool, settle
+from infra.local.worker import WorkerPool, settle, worker_environment
 from shared.contracts.message import Message
 from shared.homes.bus import Delivery
 from shared.homes.home import Home, open_home
@@ -135,3 +135,11 @@ def test_what_is_buried_does_not_leave_its_run_waiting(
     assert run["state"] == "failed"
     assert run["error"]["code"] == "attempts_exhausted"
     assert "a bug" in run["error"]["message"]
+
+
+def test_a_worker_is_told_what_was_set_and_nothing_else(tmp_path: Path) -> None:
+    """Told the default language, it would take all speech for English instead of listening which it is."""
+    told = worker_environment(Settings(data=tmp_path))
+    assert told["RUSHES_DATA"] == str(tmp_path)
+    assert "VIDEO_CAPTIONS_LANGUAGE" not in told
+    assert "VIDEO_CAPTIONS_LANGUAGE" in worker_environment(Settings(captions_language="de"))
