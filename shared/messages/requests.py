@@ -7,6 +7,7 @@ from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import StepRecord, StepRequest, StepState
 from shared.errors import NotFound, ValidationError
+from shared.homes.documents.readable import readable
 from shared.homes.home import Home
 from shared.homes.outbox import sent_together
 from shared.lazy_log import get_logger
@@ -14,13 +15,13 @@ from shared.messages.events import request_from_message
 from shared.pipeline import step_named
 from shared.runs import planning
 from shared.runs.opening import open_requested_run, requested_run_id
-from shared.runs.records import load_run
+from shared.runs.records import undamaged_run
 from shared.runs.results import publish_settled
-from shared.steps.attempt import Attempt, Settled, settled_before
+from shared.steps.attempt import Attempt, Settled, settled_so
 from shared.steps.part_attempt import PartAttempt
 from shared.steps.parts import PartFiles
 from shared.steps.preparing import load_asset
-from shared.steps.step_records import write_record
+from shared.steps.step_records import record_path, run_path, write_record
 from shared.watch import trace
 
 log = get_logger()
@@ -36,12 +37,14 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         open_requested_run(home, request, requested_run_id(message.message_id))
         return
     ctx = request.context
-    try:
-        run = load_run(home.documents, ctx, request.run_id)
-    except NotFound:  # erased since: nobody waits, and nothing may be kept of it
+    path = run_path(ctx, request.run_id)
+    found = home.documents.get_all([path, record_path(ctx, request.run_id, row.name)])
+    if path not in found:  # erased since: nobody waits, and nothing may be kept of it
         log.info("request.gone")
         return
-    settled = settled_before(home, ctx, run.run_id, row.name)
+    run = undamaged_run(found.pop(path))
+    records = [record for _, record in readable(found.values(), StepRecord)]
+    settled = settled_so(home, ctx, records[0]) if records else None
     if settled is not None and request.part is not None:  # a late one
         PartFiles(home, ctx, request.asset_id, digest(request.part.of)).forget(request.part)
         return

@@ -76,17 +76,16 @@ class Settled:
     """What is new by it; nothing where a result was there already."""
 
 
-def settled_before(home: Home, ctx: RequestContext, run_id: str, step: str) -> Settled | None:
-    """How the step of this run has settled, if it has: that is final, whatever comes again.
+def settled_so(home: Home, ctx: RequestContext, standing: StepRecord) -> Settled | None:
+    """How the step whose record this is has settled, if it has: that is final, whatever comes again.
 
     A duplicate would otherwise be done by whatever version of the code it finds, or with what has
     been made since. What the run made counts as new once more: whoever settled it may have died
     before telling.
     """
-    record = load_records(home.documents, ctx, run_id, (step,)).get(step)
-    if record is None or not record.state.settled:
+    if not standing.state.settled:
         return None
-    return Settled(record, _own_artifacts(home, ctx, record))
+    return Settled(standing, _own_artifacts(home, ctx, standing))
 
 
 def _own_artifacts(home: Home, ctx: RequestContext, record: StepRecord) -> tuple[Artifact, ...]:
@@ -374,8 +373,10 @@ class Attempt:
                 }
             )
         if not write_record(self.home.documents, self.ctx, self.run_id, record):
-            standing = settled_before(self.home, self.ctx, self.run_id, self.row.name)
-            return standing or Settled(record)  # what people see is told, not what came too late
+            found = load_records(self.home.documents, self.ctx, self.run_id, (self.row.name,))
+            standing = found.get(self.row.name)  # what people see is told, not what came too late
+            known = settled_so(self.home, self.ctx, standing) if standing else None
+            return known or Settled(record)
         return Settled(record, tuple(made or ()))
 
 

@@ -76,26 +76,26 @@ class GoogleDocuments:
 
     def get(self, path: str) -> Document | None:
         """The document, or ``None``."""
-        split_path(path)
-        with google_errors(SERVICE):
-            snapshot = self._snapshot(path)
-        return _document(snapshot) if snapshot.exists else None
+        return self.get_all([path]).get(path)
 
     def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
         """Path -> document, of those that exist: a call for every few hundred."""
         for path in paths:
             split_path(path)
-        references = [self._client.document(path) for path in dict.fromkeys(paths)]
+        database = self._client._database_string
+        names = [f"{database}/documents/{path}" for path in dict.fromkeys(paths)]
         found: dict[str, Document] = {}
-        for start in range(0, len(references), PAGE):
+        for start in range(0, len(names), PAGE):
+            request = {"database": database, "documents": names[start : start + PAGE]}
             with google_errors(SERVICE):
-                snapshots = list(
-                    self._client.get_all(
-                        references[start : start + PAGE], retry=RETRY, timeout=TIMEOUT_S
-                    )
+                answers = self._client._firestore_api.batch_get_documents(
+                    request=request,
+                    metadata=self._client._rpc_metadata,
+                    retry=RETRY,
+                    timeout=TIMEOUT_S,
                 )
-            made = (_document(snapshot) for snapshot in snapshots if snapshot.exists)
-            found |= {document.path: document for document in made}
+                made = [_plain(answer) for answer in answers]
+            found |= {document.path: document for document in made if document is not None}
         return found
 
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
@@ -265,6 +265,42 @@ def _document(snapshot: Any) -> Document:
         updated_at=updated.timestamp(),
         read_at=_moment(snapshot.read_time).timestamp(),
     )
+
+
+def _plain(answer: Any) -> Document | None:
+    """The document that one answer of a batch found: the client's own reading takes six times as long."""
+    message = type(answer).pb(answer)
+    if not message.HasField("found"):
+        return None
+    found = message.found
+    updated = _moment(found.update_time)
+    data = {
+        name: _from_message(value)
+        for name, value in found.fields.items()
+        if name not in (WRITE_FIELD, EXPIRES_FIELD)
+    }
+    document = Document(
+        path=found.name.split("/documents/", 1)[1],
+        text=canonical_json(data),
+        version=updated.rfc3339(),
+        updated_at=updated.timestamp(),
+        read_at=_moment(message.read_time).timestamp(),
+    )
+    document.data = data
+    return document
+
+
+def _from_message(value: Any) -> Any:
+    """A field's value as JSON has it."""
+    kind = value.WhichOneof("value_type")
+    if kind == "map_value":
+        fields = value.map_value.fields
+        if len(fields) == 1 and NESTED_ARRAY in fields:
+            return _from_message(fields[NESTED_ARRAY])
+        return {name: _from_message(one) for name, one in fields.items()}
+    if kind == "array_value":
+        return [_from_message(one) for one in value.array_value.values]
+    return None if kind == "null_value" else getattr(value, kind)
 
 
 def _moment(value: Any) -> Any:
