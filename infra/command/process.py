@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +20,10 @@ from infra.command.desk import Desk, at_desk, parse_params, stderr, table
 from infra.command.profile import profile_lines, profile_of
 from infra.command.strain import Strain
 from infra.command.wishes import checked_params
-from infra.local.worker import WorkerPool
+from infra.local.worker import WorkerPool, settle
+from shared.contracts.ids import asset_id
 from shared.contracts.step import Run, StepRecord, StepState
+from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import NotFound, RushesError
 from shared.pipeline import PROBE, title_of
 from shared.runs.intake import Wishes
@@ -28,6 +31,7 @@ from shared.runs.part_views import where_failed
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
+from shared.steps.preparing import asset_path
 from shared.steps.step_records import load_records
 
 _POLL_S = 0.1
@@ -64,10 +68,15 @@ def process(
     params = checked_params(desk.home, names or (), parse_params(pairs))
     if out is not None:
         check_writable(out)
-    with WorkerPool(desk.settings, at_first=1, recordings=len(files)) as pool:
-        started = {file: _begin(desk, file, names, params) for file in files}
-        run_ids = [begun for begun in started.values() if isinstance(begun, str)]
-        watch_until_finished(desk, pool, run_ids)
+    started = {file: _begin(desk, file, names, params) for file in files}
+    if all(isinstance(begun, str) and _known(desk, file) for file, begun in started.items()):
+        _take_in(desk, len(started))
+    going_on = [
+        begun for begun in started.values() if isinstance(begun, str) and _open(desk, begun)
+    ]
+    if going_on:
+        with WorkerPool(desk.settings, at_first=1, recordings=len(files)) as pool:
+            watch_until_finished(desk, pool, going_on)
     show_outcome(desk, started, with_folders=True, out=out, profile=profile)
 
 
@@ -114,10 +123,33 @@ def _begin(
         return error.locate(service=PROBE, backend_version=None)
 
 
+def _known(desk: Desk, file: str) -> bool:
+    """Is it a file here that this home has taken in before, under whatever name?"""
+    if not Path(file).is_file():
+        return False
+    with Path(file).open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    identifier = asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256)
+    return desk.home.documents.get(asset_path(desk.ctx, identifier)) is not None
+
+
+def _take_in(desk: Desk, uploads: int) -> None:
+    """Take uploads in here and now: of known recordings what is known is settled with that, and mostly
+    nothing is left for which a worker would have to start.
+    """
+    for _ in range(uploads):
+        for delivery in desk.home.bus.pull([UPLOADS_TOPIC]):
+            settle(desk.home, delivery, PROBE)
+
+
+def _open(desk: Desk, run_id: str) -> bool:
+    return not any(finished(*looked) for looked in _looked_up(desk, run_id).values())
+
+
 def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
     """Wait until every run has settled, showing how far each step is.
 
-    Where all is cached, one worker has answered before another would have started; work that is seen
+    Where little is to be done, one worker has done it before another would have started; work that is seen
     twice is worth one more.
     """
     waiting = set(run_ids)

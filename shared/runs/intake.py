@@ -210,7 +210,8 @@ class _Intake:
         with work_folder() as folder:
             with trace.span("fetch"):
                 fetched = self._fetch(folder)
-            asset = self._known_asset(fetched) or self._new_asset(fetched, lease)
+            known = self._known_asset(fetched)
+            asset = known or self._new_asset(fetched, lease)
         lease.renew(asset_id=asset.asset_id)  # so that an erasure finds the claim
         with trace.span("store"):
             asset = self._register(asset, run.source)
@@ -218,7 +219,7 @@ class _Intake:
             self.home.documents, self.upload.ctx, run.run_id, **self._plan(wishes, asset)
         )
         with trace.span("publish"), sent_together(self.home) as held:
-            planning.start(held, self.upload.ctx, run, asset)
+            planning.start(held, self.upload.ctx, run, asset, known_first=known is not None)
         with trace.span("settle"):
             told = "; ".join(asset.media.every_notice) or None
             return lease.settle_done("done", asset_id=asset.asset_id, reason=told)

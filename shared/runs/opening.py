@@ -11,21 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.artifact import Artifact
-from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
-from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
 from shared.homes.tenant_limits import tenant_settings
 from shared.pipeline import BY_NAME, PROBE, followers, step_named, with_followers, with_needs
 from shared.runs import planning
 from shared.runs.records import open_run
-from shared.runs.results import publish_settled
 from shared.runs.views import list_runs
-from shared.steps.attempt import Attempt
 from shared.steps.preparing import load_asset
-from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 
@@ -127,21 +122,5 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
         created_at=time.time(),
     )
     run = open_run(home.documents, ctx, run)
-    _settle_known(home, ctx, run, asset)
-    planning.start(home, ctx, run, asset)
+    planning.start(home, ctx, run, asset, known_first=True)
     return run
-
-
-def _settle_known(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
-    """Settle those steps of a fresh run whose results, and whose inputs' results, are known."""
-    for name in run.planned:
-        row = step_named(name)
-        records = load_records(home.documents, ctx, run.run_id)
-        before = [records.get(other) for other in planning.awaited(row, run)]
-        ready = all(record is not None and record.state.delivered for record in before)
-        if name not in records and ready and row.accepts(asset.media):
-            request = planning.request_for(run, row)
-            nobodys = Message(message_id="", data=b"", attributes={})
-            known = Attempt(home, row, request, run.run_id, asset, nobodys).take_known()
-            if known is not None:
-                publish_settled(home, ctx, run.run_id, known.record)

@@ -8,20 +8,28 @@ from typing import Any
 from shared.contracts.asset import Asset
 from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.context import RequestContext
+from shared.contracts.message import Message
 from shared.contracts.row import Step
 from shared.contracts.step import NOT_MADE, Run, StepRecord, StepRequest, StepState
 from shared.homes.home import Home
 from shared.pipeline import ACTIVITY, BY_NAME, PROBE, followers, with_needs
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
+from shared.steps.attempt import Attempt
 from shared.steps.preparing import publish_request
 from shared.steps.step_records import load_records, plan_records, write_record
 from shared.steps.storing import load_artifact
 
+_NOBODYS = Message(message_id="", data=b"", attributes={})
 
-def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
+
+def start(
+    home: Home, ctx: RequestContext, run: Run, asset: Asset, *, known_first: bool = False
+) -> None:
     """Record each planned step, skip those that the recording is not for, ask for the first ones.
 
+    ``known_first``: of a recording that has been worked on, what is known is settled here and now, without
+    a message; so is what follows from it.
     May be repeated: what has been asked for and has settled is told again, which changes nothing. Steps
     whose records are gone since belong to a run that is being erased.
     """
@@ -30,12 +38,13 @@ def start(home: Home, ctx: RequestContext, run: Run, asset: Asset) -> None:
     plan_records(home.documents, ctx, run.run_id, first)
     records = load_records(home.documents, ctx, run.run_id)
     rows = [row for row in rows if row.name in records]
+    known_of = asset if known_first else None
     for row in rows:
         if not awaited(row, run) and not records[row.name].state.settled:
-            ask_for(home, run, row)
+            _settle_or_ask(home, ctx, run, row, known_of)
     for row in rows:
         if records[row.name].state.settled:
-            advance(home, ctx, run, row.name)
+            advance(home, ctx, run, row.name, known_of)
 
 
 def awaited(row: Step, run: Run) -> tuple[str, ...]:
@@ -47,9 +56,26 @@ def _first_record(row: Step, run: Run, asset: Asset) -> StepRecord:
     record = StepRecord(step=row.name)
     if not row.accepts(asset.media):
         return record.settled(StepState.SKIPPED, reason=f"no {row.takes}")
-    if run.dry_run and row.name != run.planned[-1]:
-        return record.settled(StepState.SKIPPED, reason=NOT_MADE)
     return record
+
+
+def _settle_or_ask(
+    home: Home, ctx: RequestContext, run: Run, row: Step, known_of: Asset | None
+) -> None:
+    """``known_of``: the recording, where its step is to be settled if what it gives is known already."""
+    if known_of is not None:
+        standing = load_records(home.documents, ctx, run.run_id, (row.name,)).get(row.name)
+        if standing is None or standing.state.settled:  # erased, or settled by another way
+            return
+        attempt = Attempt(home, row, request_for(run, row), run.run_id, known_of, _NOBODYS)
+        if (known := attempt.take_known()) is not None:
+            publish_settled(home, ctx, run.run_id, known.record)
+            advance(home, ctx, run, row.name, known_of)
+            return
+    if run.dry_run and row.name != run.planned[-1]:
+        _skip(home, ctx, run, row, NOT_MADE, known_of)
+    else:
+        ask_for(home, run, row)
 
 
 def ask_for(home: Home, run: Run, row: Step) -> None:
@@ -73,7 +99,9 @@ def request_for(run: Run, row: Step) -> StepRequest:
     )
 
 
-def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
+def advance(
+    home: Home, ctx: RequestContext, run: Run, settled: str, known_of: Asset | None = None
+) -> None:
     """After ``settled`` has: ask for each step for which all that it reads is now settled.
 
     Whichever of several settles last asks; two that settle at once may both ask, which the
@@ -90,18 +118,18 @@ def advance(home: Home, ctx: RequestContext, run: Run, settled: str) -> None:
         if not all(record is not None and record.state.settled for record in before):
             continue
         if records[row.name].state.settled:
-            advance(home, ctx, run, row.name)
+            advance(home, ctx, run, row.name, known_of)
             continue
         needed = [records[name] for name in row.needs if name in run.planned]
         missing = [record for record in needed if not record.state.delivered]
         enough = row.partial and len(missing) < len(needed)
         if reason := _nothing_for(home, ctx, run, row, records.get(ACTIVITY)):
-            _skip(home, ctx, run, row, reason)
+            _skip(home, ctx, run, row, reason, known_of)
         elif not missing or enough or run.dry_run:
-            ask_for(home, run, row)
+            _settle_or_ask(home, ctx, run, row, known_of)
         else:
             reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
-            _skip(home, ctx, run, row, reason)
+            _skip(home, ctx, run, row, reason, known_of)
 
 
 def _nothing_for(
@@ -117,11 +145,13 @@ def _nothing_for(
     return None
 
 
-def _skip(home: Home, ctx: RequestContext, run: Run, row: Step, reason: str) -> None:
+def _skip(
+    home: Home, ctx: RequestContext, run: Run, row: Step, reason: str, known_of: Asset | None
+) -> None:
     record = StepRecord(step=row.name).settled(StepState.SKIPPED, reason=reason)
     write_record(home.documents, ctx, run.run_id, record)
     publish_settled(home, ctx, run.run_id, record)
-    advance(home, ctx, run, row.name)
+    advance(home, ctx, run, row.name, known_of)
 
 
 def fail_step(

@@ -54,13 +54,18 @@ def test_a_recording_is_measured_once(tmp_path: Path) -> None:
     rushes, source = Rushes(tmp_path / "home"), tmp_path / "take.wav"
     tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
     soundfile.write(source, tone, 16_000)
-    states = []
+    states: list[str] = []
+    started: list[bool] = []
     for _ in range(2):
         (run,) = rushes.json("process", source, "--steps", "transform.loudness")["runs"]
         (step,) = [one for one in run["steps"] if one["step"] == "transform.loudness"]
         states.append(step["state"])
         assert all(Path(artifact["path"]).is_file() for artifact in step["artifacts"])
+        workers = rushes.data / "worker.log"
+        started.append(workers.exists())
+        workers.unlink(missing_ok=True)
     assert states == ["done", "cached"]
+    assert started == [True, False], "nothing is left for a worker when all is known"
 
 
 @pytest.mark.heavy

@@ -11,8 +11,13 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
 from shared.homes.tenant_limits import settings_path
+from shared.pipeline import PROBE
+from shared.runs.intake import Wishes
 from shared.runs.opening import agreed_params, open_requested_run, planned_steps
-from tests.toy import CTX, Toy, at_time, drain, run_file
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
+from tests.toy import CTX, Toy, at_time, drain, handle_upload, run_file, states
 
 
 def test_on_a_dry_run_nothing_follows_and_nothing_is_made(
@@ -115,3 +120,27 @@ def test_a_step_that_none_had_is_done_as_the_tenant_has_set(
     home.documents.put(settings_path(CTX), {"params": {"toy.one": {"text": "house"}}})
     run = _asked(home, asset_id, "toy.two", 1)
     assert run.params == {"toy.one": {"text": "house"}, "toy.two": {}}
+
+
+@pytest.mark.parametrize("fail", [None, "permanent", "skip"])
+def test_a_known_recording_is_settled_with_its_upload_and_asks_for_what_is_not_known(
+    home: Home, toy: Toy, tmp_path: Path, fail: str | None
+) -> None:
+    wishes = Wishes(params={"toy.three": {"fail": fail}} if fail else {})
+    first = states(run_file(home, tmp_path, params=wishes.params))
+    ran = dict(toy.ran)
+    run_id = upload_run_id(upload(home, CTX, tmp_path / "take.wav", wishes))
+    (delivery,) = home.bus.pull(["uploads"])
+    handle_upload(delivery.message, home)
+    home.bus.ack(delivery)
+    asked = home.bus.pull(["steps-toy"], limit=10)
+    failed = {"toy.three"} if fail == "permanent" else set()
+    assert {one.message.attributes["step"] for one in asked} == failed
+    for one in asked:
+        home.bus.nack(one)
+    drain(home)
+    assert states(run_object(home, CTX, run_id)) == {
+        name: "cached" if state == "done" and name != PROBE else state
+        for name, state in first.items()
+    }
+    assert {name for name, count in toy.ran.items() if count > ran[name]} == failed
