@@ -198,7 +198,11 @@ def test_each_part_of_a_long_step_costs_what_the_calculator_takes(
 
     def parts(number: int) -> dict[str, int]:
         params = {"toy.long": {"parts": number}}
-        return spent(calls, lambda: run_file(home, tmp_path, steps=("toy.long",), params=params))
+        text = f"in {number} parts"
+        return spent(
+            calls,
+            lambda: run_file(home, tmp_path, text=text, steps=("toy.long",), params=params),
+        )
 
     few, many = parts(4), parts(8)
     assert many["messages"] - few["messages"] == 4
