@@ -44,13 +44,15 @@ export function CutWords({ words, keeps, silences, player, onCut, onPlay, onTogg
     return () => removeEventListener("pointerup", up);
   }, []);
   useSaid(list, words, player);
+  /** Silences that end behind the one word's start and before the next one's. */
+  const quiet = (from, to) => silences.filter((one) => from + 1 < one.end_ms && one.end_ms <= to + 1).map((one) => html`<${Silence} key=${one.edit_id} one=${one} onToggle=${onToggle} />`);
   const gone = chosen && words.slice(first, last + 1).every((word) => !heard(keeps, word.start_ms, word.end_ms));
   return html`<div><div class="cut-words" ref=${list} role="listbox" tabindex="0" aria-label="Words" aria-multiselectable="true" aria-activedescendant=${chosen ? `cut-word-${chosen[1]}` : undefined}
     onKeyDown=${onKeyDown} onPointerDown=${down} onPointerOver=${move}>
-    ${words.map((word, at) => html`${silences.filter((one) => one.end_ms <= word.start_ms + 1 && one.end_ms > (words[at - 1]?.start_ms ?? -1)).map((one) => html`<${Silence} key=${one.edit_id} one=${one} onToggle=${onToggle} />`)}
+    ${words.map((word, at) => html`${quiet(words[at - 1]?.start_ms ?? -1, word.start_ms)}
       ${at > 0 && word.start_ms - words[at - 1].end_ms > PAUSE_MS ? html`<br />` : null}
       <span key=${at} id=${`cut-word-${at}`} role="option" aria-selected=${at >= first && at <= last ? "true" : "false"} data-cut-word=${at}
-        class=${cx("cut-word", !heard(keeps, word.start_ms, word.end_ms) && "gone")} title=${length(word.start_ms)} onDblClick=${() => onPlay(word)}>${word.text}${" "}</span>`)}
+        class=${cx("cut-word", !heard(keeps, word.start_ms, word.end_ms) && "gone")} title=${length(word.start_ms)} onDblClick=${() => onPlay(word)}>${word.text}${" "}</span>`)}${quiet(words.at(-1)?.start_ms ?? -1, Infinity)}
   </div>
   ${chosen && html`<div class="panel-bar cut-chosen"><button type="button" class="button" onClick=${cut}>${gone ? "Put back" : "Cut"} ${count(last - first + 1, "word")}</button>
     <button type="button" class="button" onClick=${() => onPlay(words[first])}><${Icon} name="play" size=${14} /> From here</button></div>`}</div>`;
