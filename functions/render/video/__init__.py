@@ -5,8 +5,8 @@
 The picture comes from the anonymised video unless the original is asked for. Of an edit list only what
 lies around a cut is encoded, where the rest can be copied (``copied_groups``); what is long and has to be
 encoded is rendered in segments, which are joined as they are. The rendering checks itself and fails
-rather than delivers what is not as planned. Promised: with the same ffmpeg the same plan gives the same
-bytes, whatever the machine's number of cores.
+rather than delivers what is not as planned. Promised: with the same ffmpeg, and the same fonts where
+captions are burnt in, the same plan gives the same bytes, whatever the machine's number of cores.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from functions.render.video.fonts_at_hand import fonts_digest
 from functions.render.video.rendered_video import RenderedVideo
 from functions.render.video.rendered_windows import make_windows
 from functions.render.video.video_plan import (
@@ -24,6 +25,7 @@ from functions.render.video.video_plan import (
     shape_of,
 )
 from shared.contracts.asset import MediaInfo
+from shared.contracts.context import RequestContext
 from shared.contracts.step_engine import (
     Backend,
     Engine,
@@ -37,6 +39,7 @@ from shared.contracts.step_engine import (
     even_parts,
 )
 from shared.media.frames import can_begin_at, first_video
+from shared.steps.claims import common_cache_key
 from shared.watch.health import dependency, require
 
 REVISION = 9
@@ -117,4 +120,28 @@ def sources(params: VideoRenderParams) -> Sequence[SourceRef]:
 
 
 PARTS = Parts(split, render_part, join_parts)
-ENGINE = Engine(params=VideoRenderParams, backend=backend, run=run, sources=sources, parts=PARTS)
+
+
+def cache_key(
+    ctx: RequestContext,
+    asset_id: str,
+    artifact_id: str | None,
+    params: VideoRenderParams,
+    backend_version: str,
+    upstream: Mapping[str, str],
+) -> str:
+    """The common formula; where captions are burnt in, the installed fonts stand behind the version."""
+    drawn = f"+fonts-{fonts_digest()[:16]}" if params.captions == "burn" else ""
+    stated, subject = params.model_dump(mode="json"), artifact_id or asset_id
+    version = backend_version + drawn
+    return common_cache_key(ctx, "render.video", subject, stated, version, upstream)
+
+
+ENGINE = Engine(
+    params=VideoRenderParams,
+    backend=backend,
+    run=run,
+    cache_key=cache_key,
+    sources=sources,
+    parts=PARTS,
+)

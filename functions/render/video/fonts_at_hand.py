@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -83,6 +84,27 @@ def faces() -> tuple[Face, ...]:
             starts, ends = zip(*ranges, strict=True) if ranges else ((), ())
             found.append(Face(family, Path(path), int(number), style == "Bold", starts, ends))
     return tuple(sorted(found, key=lambda face: (face.family, str(face.path), face.number)))
+
+
+@lru_cache(maxsize=1)
+def fonts_digest() -> str:
+    """SHA-256 in hex of what is in all installed fonts: single signs may come from any of them.
+
+    ``none`` where there is none, or no fontconfig.
+    """
+    try:
+        paths = sorted({face.path for face in faces()})
+    except MissingDependency:
+        return "none"
+    held = hashlib.sha256()
+    for one in sorted(_digest_of(path) for path in paths):
+        held.update(one)
+    return held.hexdigest() if paths else "none"
+
+
+def _digest_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _ranges(charset: Iterable[str]) -> Iterable[tuple[int, int]]:

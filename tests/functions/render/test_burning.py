@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pysubs2
 import pytest
 
-from functions.render.video import burning, fonts_at_hand
+from functions.render.video import ENGINE, VideoRenderParams, burning, fonts_at_hand
 from functions.render.video.burning import burnt_in, columns_of
 from functions.render.video.caption_styles import STYLES
 from functions.render.video.fonts_at_hand import Face, face_for, faces, lacking, shown_signs
@@ -19,6 +20,7 @@ from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import PROFILES
 from shared.captions.rewrapping import words_of
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.context import RequestContext
 from shared.errors import MissingDependency
 from tests.functions import video
 from tests.functions.render.test_video import render, transcript
@@ -170,3 +172,29 @@ def test_no_fontconfig_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     faces.cache_clear()
     with pytest.raises(MissingDependency, match="fontconfig"):
         lacking("a")
+
+
+def test_other_fonts_make_another_rendering(
+    latin_alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def keys() -> tuple[str, str]:
+        fonts_at_hand.fonts_digest.cache_clear()
+        burn, track = (VideoRenderParams(captions=way) for way in ("burn", "track"))
+        ctx = RequestContext.of("t1", "dev")
+        assert ENGINE.cache_key is not None
+        one, other = (ENGINE.cache_key(ctx, "x", None, said, "1", {}) for said in (burn, track))
+        return one, other
+
+    try:
+        before = keys()
+        assert keys() == before
+        (only,) = fonts_at_hand.faces()
+        moved = tmp_path / "moved.ttf"
+        moved.write_bytes(only.path.read_bytes())
+        monkeypatch.setattr(fonts_at_hand, "faces", lambda: (replace(only, path=moved),))
+        assert keys() == before, "the same font elsewhere draws the same"
+        moved.write_bytes(only.path.read_bytes() + b"\0")
+        after = keys()
+        assert after[0] != before[0] and after[1] == before[1]
+    finally:
+        fonts_at_hand.fonts_digest.cache_clear()
