@@ -7,6 +7,7 @@ between two words takes one of these stretches, or none: the cheapest way for al
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from shared.contracts.spoken_word import SpokenWord
 from shared.media.mapped import let_go
 from shared.media.vad import RATE_HZ
+from shared.sound.speech import Voiced
 
 Floats = NDArray[np.float32]
 
@@ -37,6 +39,8 @@ _EARLY_MS = 60
 """By so much Whisper's borders between words come too early, in the middle."""
 _FARTHEST_MS = 700
 """No farther from where two words are said to part they do."""
+_PAD_MS = 75
+"""Voice activity goes on for so much behind a phrase."""
 _LEAST_MS = 20
 _BREATH_MS, _PAUSE_MS = 400, 150
 """A breath is no longer, and has so much quiet on either side."""
@@ -52,11 +56,17 @@ _HURRIED_MS, _HURRIED = 60, 3.0
 """A word shorter than this."""
 
 
-def to_edges(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
-    """The same words of one voice (16 kHz), in the same order, none over the next."""
+def to_edges(
+    voice: Floats, words: Sequence[SpokenWord], phrases: Sequence[Voiced]
+) -> list[SpokenWord]:
+    """The same words of one voice (16 kHz), in the same order, none over the next.
+
+    ``phrases``: where there is speech in that voice, in order.
+    """
     made: list[SpokenWord] = []
+    ends_ms = [one.end_ms - _PAD_MS for one in phrases]
     for stretch in _stretches(words):
-        made += _refined(voice, stretch)
+        made += _refined(voice, stretch, ends_ms)
         let_go(voice)
     return made
 
@@ -69,14 +79,18 @@ def _stretches(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
             first = index
 
 
-def _refined(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
+def _refined(
+    voice: Floats, words: Sequence[SpokenWord], ends_ms: Sequence[int]
+) -> list[SpokenWord]:
+    longest_ms = list(_phrase_ends(words, ends_ms))
     begin_ms = max(0, words[0].start_ms - _AROUND_MS)
-    until_ms = min(words[-1].end_ms + _AROUND_MS, len(voice) * 1000 // RATE_HZ)
+    until_ms = min(longest_ms[-1] + _AROUND_MS, len(voice) * 1000 // RATE_HZ)
     level = _levels(voice, begin_ms, until_ms)
     quiet = [
         (begin_ms + _STEP_MS * first, begin_ms + _STEP_MS * last)
         for first, last in _quiet(level < _limits(level))
     ]
+    words = list(_sounding_on(words, longest_ms, quiet))
     first_ms, last_ms = words[0].start_ms, words[-1].end_ms
     said = [(first_ms, first_ms), *_borders(words), (last_ms, last_ms)]
     parted = _parted(said, quiet)
@@ -84,6 +98,27 @@ def _refined(voice: Floats, words: Sequence[SpokenWord]) -> list[SpokenWord]:
         word.model_copy(update={"start_ms": one[1], "end_ms": other[0]})
         for word, (one, other) in zip(words, pairwise(parted), strict=True)
     ]
+
+
+def _phrase_ends(words: Sequence[SpokenWord], ends_ms: Sequence[int]) -> Iterator[int]:
+    """Where a phrase's last word ends at the latest; of the others, and far from there, their own ends."""
+    following = [*(word.start_ms for word in words[1:]), None]
+    for word, next_ms in zip(words, following, strict=True):
+        at = bisect_left(ends_ms, word.end_ms)
+        end_ms = ends_ms[at] if at < len(ends_ms) else word.end_ms
+        last = next_ms is None or end_ms <= next_ms
+        yield end_ms if last and end_ms - word.end_ms <= _FARTHEST_MS else word.end_ms
+
+
+def _sounding_on(
+    words: Sequence[SpokenWord], longest_ms: Sequence[int], quiet: Sequence[tuple[int, int]]
+) -> Iterator[SpokenWord]:
+    """The words, a phrase's last one as long as it sounds: Whisper ends many half a second early."""
+    quiet_until = [until_ms for _, until_ms in quiet]
+    for word, end_ms in zip(words, longest_ms, strict=True):
+        at = bisect_right(quiet_until, word.end_ms - _CLOSURE_MS)
+        goes_on = at == len(quiet) or quiet[at][0] >= end_ms - _CLICK_MS
+        yield word.model_copy(update={"end_ms": end_ms}) if goes_on else word
 
 
 def _borders(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.transcribe.edges import to_edges
+from functions.transcribe.left_over import WORTH_A_LOOK_MS, reached, spoken_ms, until_broken_off
 from functions.transcribe.one_window import MOST_SAMPLES, Asked, OneWindow
-from functions.transcribe.windows import LEAD_MS, Part, begun, fill, parted, samples_of, with_pauses
+from functions.transcribe.windows import LEAD_MS, Part, begun, fill, samples_of, with_pauses
 from functions.transcribe.word_times import Raw, Timing, marked, with_times
 from shared.contracts.recognised import Recognised
 from shared.contracts.spoken_word import SpokenWord
@@ -39,8 +40,6 @@ _CIRCLING = 2.4
 """Text that zlib shrinks by more than this repeats itself (Whisper's own limit)."""
 _NO_SPEECH, _UNSURE = 0.6, -1.0
 """The model doubts that there is speech above the one, its own words below the other (Whisper's limits)."""
-_WORTH_A_LOOK_MS = 300
-"""A shorter phrase, or rest of one, is no word: Whisper has words end so early."""
 _SURE_OF_LANGUAGE = 0.5
 """A window whose language is detected less surely is taken for the recording's."""
 
@@ -94,6 +93,7 @@ class Recogniser:
                 )
         self._asked = asked
         self._usual = usual if usual in known else None
+        self._detects = asked.language is None and len(known) > 1
         self._ear = OneWindow(model, asked, self._likelier)
         self._found = _Found()
 
@@ -107,7 +107,7 @@ class Recogniser:
 
         Progress is told window by window.
         """
-        return spoken(voices, [self.look(voices, phrases, progress)], self._asked)
+        return spoken(voices, phrases, [self.look(voices, phrases, progress)], self._asked)
 
     def look(
         self,
@@ -142,13 +142,13 @@ class Recogniser:
     def _look(self, voices: Sequence[Floats], window: Sequence[Part]) -> list[Part]:
         """Keeps the window's words; what the model left at its end is returned."""
         said, rest_ms = self._said(voices, window)
-        heard, left = reached(window, rest_ms)
+        heard, left = reached(voices[window[0].phrase.voice], window, rest_ms)
         self._keep(voices, heard, said)
         if len(window) == 1:
             return left
         for part in heard:
             long_ms = part.phrase.end_ms - part.phrase.start_ms
-            if long_ms >= _WORTH_A_LOOK_MS and not any(_reaches(part, one) for one in said):
+            if long_ms >= WORTH_A_LOOK_MS and not any(_reaches(part, one) for one in said):
                 left = [*self._look(voices, [replace(begun(part), at_ms=0)]), *left]
         return left
 
@@ -168,25 +168,43 @@ class Recogniser:
             return language
         return self._most_spoken() or self._usual or language
 
+    def _lead_ms(self, first: Part) -> int:
+        """Silence for what a window's first phrase lacks before it.
+
+        A recording that begins with a word is heard better as it is; but its language is mistaken.
+        """
+        if not (first.start_ms or self._detects):
+            return 0
+        return LEAD_MS - (first.phrase.start_ms - first.start_ms)
+
     def _said(
         self, voices: Sequence[Floats], window: Sequence[Part]
     ) -> tuple[list[Raw], float | None]:
         """The window's words, at their times in it, without what the model made up; and from where on
         it is yet to be heard, in ms."""
-        lead_ms = LEAD_MS - (window[0].phrase.start_ms - window[0].start_ms)
+        lead_ms = self._lead_ms(window[0])
         heard = self._ear.hear(_sound(voices[window[0].phrase.voice], window, lead_ms))
-        said: list[Raw] = []
+        said, made_up = list[Raw](), 0
         for segment in heard.segments:
             words = _raw_words(segment, lead_ms / 1000)
             kept = [word for word in words if not _made_up(segment, word, window)]
-            self._found.suppressed += len(words) - len(kept)
+            made_up += len(words) - len(kept)
             said += kept
+        rest_ms = None if heard.rest_s is None else 1000 * heard.rest_s - lead_ms
+        if not made_up:
+            said, rest_ms = until_broken_off(window, said, rest_ms)
+        self._found.suppressed += made_up
         self._found.languages[heard.language] += len(said)
-        return said, None if heard.rest_s is None else 1000 * heard.rest_s - lead_ms
+        return said, rest_ms
 
 
-def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], asked: Asked) -> Spoken:
-    """All that the looks at one recording found, words at their times.
+def spoken(
+    voices: Sequence[Floats],
+    phrases: Sequence[Voiced],
+    looks: Sequence[Recognised],
+    asked: Asked,
+) -> Spoken:
+    """All that the looks at one recording's phrases found, words at their times.
 
     Those of a translation, which come in another order than what is heard, keep Whisper's.
     """
@@ -194,7 +212,8 @@ def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], asked: Asked) 
     for index, voice in enumerate(voices):
         heard = [word for look in looks for word in look.words[index]]
         heard.sort(key=lambda word: word.start_ms)
-        words += to_edges(voice, heard) if asked.task == "transcribe" else heard
+        own = [one for one in phrases if one.voice == index]
+        words += to_edges(voice, heard, own) if asked.task == "transcribe" else heard
     words.sort(key=lambda word: word.start_ms)
     heard_in = Counter[str]()
     for look in looks:
@@ -206,25 +225,6 @@ def spoken(voices: Sequence[Floats], looks: Sequence[Recognised], asked: Asked) 
 
 def _most_spoken(languages: Mapping[str, int]) -> str | None:
     return max(languages, key=lambda name: (languages[name], name), default=None)
-
-
-def reached(window: Sequence[Part], rest_ms: float | None) -> tuple[list[Part], list[Part]]:
-    """What was heard of the window, and what is left behind ``rest_ms`` (``None``: nothing)."""
-    begins_ms, _ = _spoken_ms(window[0])
-    if rest_ms is None or rest_ms < begins_ms + _WORTH_A_LOOK_MS:
-        return list(window), []  # hearing it again would bring nothing else
-    heard, left = list[Part](), list[Part]()
-    for part in window:
-        low, high = _spoken_ms(part)
-        if high - rest_ms < _WORTH_A_LOOK_MS:
-            heard.append(part)
-        elif rest_ms - low < _WORTH_A_LOOK_MS:
-            left.append(part)
-        else:
-            piece, rest = parted(part, part.phrase.start_ms + round(rest_ms) - low)
-            heard.append(piece)
-            left.append(rest)
-    return heard, left
 
 
 def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
@@ -275,25 +275,19 @@ def _index_of(word: Raw, window: Sequence[Part]) -> int:
     )
 
 
-def _spoken_ms(part: Part) -> tuple[int, int]:
-    """Where the part's phrase lies in the window."""
-    begins = part.at_ms + part.phrase.start_ms - part.start_ms
-    return begins, begins + part.phrase.end_ms - part.phrase.start_ms
-
-
 def _overlap_ms(part: Part, word: Raw) -> float:
-    low, high = _spoken_ms(part)
+    low, high = spoken_ms(part)
     return max(0.0, min(high, 1000 * word.until_s) - max(low, 1000 * word.from_s))
 
 
 def _apart_ms(part: Part, word: Raw) -> float:
     """How far the word's end is from the part's phrase."""
-    low, high = _spoken_ms(part)
+    low, high = spoken_ms(part)
     return max(low - 1000 * word.until_s, 1000 * word.until_s - high, 0.0)
 
 
 def _reaches(part: Part, word: Raw, around_ms: int = 0) -> bool:
-    low, high = _spoken_ms(part)
+    low, high = spoken_ms(part)
     return 1000 * word.from_s < high + around_ms and 1000 * word.until_s > low - around_ms
 
 

@@ -28,6 +28,7 @@ changes what is heard around it."""
 _BIN_MS = 10
 _SOUGHT_MS, _PAUSE_MS, _LEAST_PIECE_MS = 6000, 200, 1000
 """How far from a window's end a phrase may be cut, for how long it is quiet there, what stays of it."""
+_CLOSURE_MS = 50
 _QUIET = 0.01
 """A pause within a phrase is 20 dB below it."""
 
@@ -104,6 +105,16 @@ def _cut_ms(voice: Floats, part: Part, room_ms: int) -> int | None:
         return None
     found = int(quiet[-1]) if len(quiet) else int(around.argmin())
     return first_ms + _BIN_MS * found + _PAUSE_MS // 2
+
+
+def quietest_ms(voice: Floats, first_ms: int, last_ms: int) -> int:
+    """Where it is quietest for 50 ms between the two; the first where there is no room."""
+    if last_ms - first_ms < _CLOSURE_MS:
+        return first_ms
+    power = _powers(voice, first_ms, last_ms)
+    bins = _CLOSURE_MS // _BIN_MS
+    around = np.convolve(power, np.ones(bins) / bins, "valid")
+    return first_ms + _BIN_MS * int(around.argmin()) + _CLOSURE_MS // 2
 
 
 def _powers(voice: Floats, first_ms: int, last_ms: int) -> NDArray[np.float32]:

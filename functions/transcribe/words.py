@@ -55,7 +55,7 @@ from shared.sound.speech import Voiced, find_voiced
 from shared.sound.speech_params import SpeechParams
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v4"
+BACKEND_VERSION = "words_whisper_v5"
 STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""
@@ -184,7 +184,9 @@ def _result(
     """``looks``: ``None`` without a model, or where nobody speaks."""
     lacking, asked = _weights(backend), settings().whisper_model
     turns, untold = _turns(job, params, heard, backend.dependencies[VOICES])
-    said = spoken(heard.voices.samples, looks, _asked(params)) if looks is not None else None
+    said = None
+    if looks is not None:
+        said = spoken(heard.voices.samples, heard.voiced, looks, _asked(params))
     language = said.language if said else _named(params.language)
     translated = params.task == "translate"
     unheard = None

@@ -8,13 +8,24 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from functions.transcribe.left_over import reached, until_broken_off
 from functions.transcribe.one_window import Asked, Heard, OneWindow
-from functions.transcribe.recognise import Recogniser, Spoken, reached
+from functions.transcribe.recognise import Recogniser, Spoken
 from functions.transcribe.whisper import find_model, load_model
 from functions.transcribe.windows import Part
+from functions.transcribe.word_times import Raw
 from shared.errors import ValidationError
 from shared.sound.speech import Voiced, find_voiced
-from tests.functions.transcribe.sounds import FIVE, FOUR, RATE_HZ, TWO, Samples, silence, spoken
+from tests.functions.transcribe.sounds import (
+    FIVE,
+    FOUR,
+    RATE_HZ,
+    TWO,
+    Samples,
+    noise,
+    silence,
+    spoken,
+)
 
 pytestmark = pytest.mark.usefixtures("words_model")
 
@@ -78,15 +89,34 @@ def test_a_phrase_that_the_model_left_halfway_is_cut_there() -> None:
         Part(second, 3500, 6500, 2700),
         Part(third, 6500, 9200, 5700),
     ]
-    heard, left = reached(window, 4000.0)
+    voice = noise(10)
+    voice[16 * 4775 : 16 * 4825] = 0  # the last word ends 95 ms later than the model says
+    heard, left = reached(voice, window, 3905.0)
     assert heard == [window[0], Part(replace(second, end_ms=4800), 3500, 4800, 2700)]
     assert [(part.phrase.start_ms, part.start_ms, part.end_ms) for part in left] == [
         (4800, 4800, 6500),
         (7000, 6500, 9200),
     ]
-    assert reached(window, None) == (window, [])
-    assert reached(window, 100.0) == (window, []), "nothing was heard: it would be no better again"
-    assert reached(window, 5000.0)[0][1].end_ms == 6500, "the second one's end, but for a breath"
+    assert reached(voice, window, None) == (window, [])
+    assert reached(voice, window, 100.0) == (window, []), (
+        "nothing was heard: it would be no better again"
+    )
+    assert reached(voice, window, 5000.0)[0][1].end_ms == 6500, (
+        "the second one's end, but for a breath"
+    )
+
+
+def test_a_model_that_breaks_off_is_made_to_hear_on() -> None:
+    """What it calls silence is speech: its last word, which nothing placed, is heard again with the rest."""
+    window = [Part(Voiced(0, 9000, 0.9), 0, 9250, 0)]
+    placed = [Raw(" movable", 0.9, 5.7, 6.2), Raw(" types,", 0.9, 6.2, 6.7)]
+    strewn = Raw(" the", 0.9, 6.7, 9.9, interpolated=True)
+    assert until_broken_off(window, [*placed, strewn], None) == (placed, 6700.0)
+    later = replace(placed[1], end_s=7.5)
+    assert until_broken_off(window, [placed[0], later], None) == ([placed[0], later], None)
+    assert until_broken_off(window, [strewn], None) == ([strewn], None), "no word is lost for it"
+    early = Raw(" the", 0.9, 0.0, 0.2)
+    assert until_broken_off(window, [early], None) == ([early], None), "it would be no better again"
 
 
 def test_a_phrase_that_was_passed_over_is_looked_at_again(
