@@ -96,7 +96,7 @@ class Candidate:
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa, whose onset strength that goes by."""
-    return reading_backend("loops", 4, "librosa")
+    return reading_backend("loops", 5, "librosa")
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:

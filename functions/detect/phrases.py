@@ -30,6 +30,9 @@ from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_spans
 _SPEECH = 0.5
 """Activity speaks of speech from this probability on."""
 
+_SOFT_MS = 100
+"""So long before what is loud in it, and after, a word may be soft: an f, a breath."""
+
 
 class PhrasesParams(SegmentParams):
     """What counts as a phrase."""
@@ -54,7 +57,7 @@ class PhrasesParams(SegmentParams):
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa or faster-whisper, whose voice activity it is."""
-    return reading_backend("phrases", 4, "librosa", "faster-whisper")
+    return reading_backend("phrases", 5, "librosa", "faster-whisper")
 
 
 def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
@@ -85,7 +88,8 @@ def find_phrases(
         if (voice := listened.activity.voice) is None:
             raise ValidationError("audio_activity", "does not say where somebody speaks")
         probability = voice.values()
-        spans = _sure(listened, phrase_spans(probability, samples, params), params)
+        spoken = spoken_spans(listened, probability, samples, params)
+        spans = phrase_spans(probability, spoken, samples, params)
     words = words_said(job)
     phrases = [_phrase(listened, probability, span, words) for span in spans]
     if not backend.stub:
@@ -94,23 +98,14 @@ def find_phrases(
     return sorted(best, key=lambda one: one.start)
 
 
-def _sure(
-    listened: Listened, spans: Sequence[tuple[int, int]], params: PhrasesParams
+def spoken_spans(
+    listened: Listened, probability: NDArray[np.float32], samples: int, params: PhrasesParams
 ) -> list[tuple[int, int]]:
-    """Without what activity takes for an instrument, unless a lower ``threshold`` lets it in."""
-    if params.threshold < _SPEECH:
-        return list(spans)
-    speech = [[edge_ms * RATE_HZ / 1000 for edge_ms in span] for span in listened.speech()]
-    return [span for span in spans if any(low < span[1] and high > span[0] for low, high in speech)]
+    """Speech with pauses of ``max_pause_ms`` at most, in samples at 16 kHz, ``[start, stop)``.
 
-
-def phrase_spans(
-    probability: NDArray[np.float32], samples: int, params: PhrasesParams
-) -> list[tuple[int, int]]:
-    """Samples at 16 kHz, ``[start, stop)``, each between the duration limits where that can be."""
-    shortest, longest = (
-        RATE_HZ * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
-    )
+    Where the voice is as likely as activity demands, activity's word counts: what it takes for an
+    instrument is none, and of the quiet that voice activity puts around speech little is kept.
+    """
     found = speech_spans(
         probability,
         samples,
@@ -118,11 +113,30 @@ def phrase_spans(
         pad_ms=params.pad_ms,
         threshold=params.threshold,
     )
-    parts = [
-        part
-        for span in found
-        for part in split(probability, (span.start, span.stop), shortest, longest)
-    ]
+    spans = [(span.start, span.stop) for span in found]
+    if params.threshold < _SPEECH:
+        return spans
+    pad = max(params.pad_ms, _SOFT_MS) * RATE_HZ // 1000
+    heard = [[round(edge_ms * RATE_HZ / 1000) for edge_ms in span] for span in listened.speech()]
+    kept = []
+    for start, stop in spans:
+        inside = [(low, high) for low, high in heard if low < stop and high > start]
+        if inside:
+            kept.append((max(start, inside[0][0] - pad), min(stop, inside[-1][1] + pad)))
+    return kept
+
+
+def phrase_spans(
+    probability: NDArray[np.float32],
+    spoken: Sequence[tuple[int, int]],
+    samples: int,
+    params: PhrasesParams,
+) -> list[tuple[int, int]]:
+    """Samples at 16 kHz, ``[start, stop)``, each between the duration limits where that can be."""
+    shortest, longest = (
+        RATE_HZ * limit // 1000 for limit in (params.min_duration_ms, params.max_duration_ms)
+    )
+    parts = [part for span in spoken for part in split(probability, span, shortest, longest)]
     return widened(parts, samples, shortest, longest)
 
 

@@ -49,6 +49,8 @@ _HEARD_DB = 0.5
 """Onsets at the beats stand out by so much, or there is no beat: a vibrato's don't."""
 _STEADY_CLARITY, _STEADY_REPETITION = 0.3, 0.5
 """Speech stays below 0.27 and 0.4."""
+_HIGH_BAND = 4
+"""The coarse spectrum's bands from this one on, from 830 Hz, are above what a kick sounds in."""
 _LAG_S = 0.008
 """By so much the peak of what beats fall on follows the attack."""
 
@@ -195,11 +197,19 @@ def _even_step(frames: Floats, period: float, *, drifting: bool) -> float:
 
 
 def low_rise(bands_db: NDArray[Any], frames: Floats) -> Floats:
-    """By how many dB the lowest bands rise at each beat."""
-    low_db = bands_db[:, 0].astype(np.float64)
-    at = np.clip(np.round(frames).astype(int), 0, len(low_db) - 1)
-    after = low_db[np.minimum(at[:, None] + np.arange(3), len(low_db) - 1)].max(axis=1)
-    return np.asarray(np.maximum(after - low_db[np.maximum(at - 3, 0)], 0.0))
+    """By how many dB the low end rises at each beat beyond what is above it; the least is 0.
+
+    A kick's does. A snare's rises, too, and everything else with it.
+    """
+    low, high = bands_db[:, 0], bands_db[:, _HIGH_BAND:].mean(axis=1)
+    rise = _rise_at(low.astype(np.float64), frames) - _rise_at(high.astype(np.float64), frames)
+    return np.asarray(rise - rise.min(initial=0.0))
+
+
+def _rise_at(level_db: Floats, frames: Floats) -> Floats:
+    at = np.clip(np.round(frames).astype(int), 0, len(level_db) - 1)
+    after = level_db[np.minimum(at[:, None] + np.arange(3), len(level_db) - 1)].max(axis=1)
+    return np.asarray(np.maximum(after - level_db[np.maximum(at - 3, 0)], 0.0))
 
 
 def _tempi() -> Floats:

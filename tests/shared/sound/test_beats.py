@@ -54,7 +54,30 @@ def test_grooves(pattern: Mapping[str, str], steps: int, bpm: float) -> None:
     assert section.bpm == pytest.approx(bpm, rel=0.01)
     assert section.beats_per_bar == (3 if pattern is synth.WALTZ else 4)
     assert section.steady and section.phase == 0
+    assert pattern is synth.SIX_EIGHT or downbeat_f(truth, sections, section.beats_per_bar) > 0.95
     assert beat_f(truth, sections) > 0.95
+
+
+def downbeat_f(truth: synth.Truth, sections: list[Section], per_bar: int = 4) -> float:
+    """Of where bars begin, within 70 ms. ``truth`` begins on a bar's first beat."""
+    bars_s = [section.beats_s[section.phase :: section.beats_per_bar] for section in sections]
+    found_s = np.concatenate([np.zeros(0), *bars_s])
+    return float(mir_eval.beat.f_measure(truth.beats_s[::per_bar], found_s))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "steps", "per_bar", "beat"),
+    [*[(synth.SIXTEENTHS, 4, 4, beat) for beat in (1, 2, 3)], (synth.WALTZ, 2, 3, 2)],
+)
+def test_bars_begin_where_they_do_whatever_beat_comes_first(
+    pattern: Mapping[str, str], steps: int, per_bar: int, beat: int
+) -> None:
+    """Cut off before a later beat of its first bar."""
+    whole = synth.groove(pattern, 90, steps_per_beat=steps)
+    cut = round((whole.beats_s[beat] - 0.1) * whole.rate_hz)
+    bars_s = whole.beats_s[per_bar:] - cut / whole.rate_hz
+    truth = synth.Truth(whole.samples[cut:], whole.rate_hz, np.zeros(0), bars_s)
+    assert downbeat_f(truth, heard(truth), per_bar) > 0.9
 
 
 @pytest.mark.parametrize("bpm", [80, 100, 120])
