@@ -128,6 +128,7 @@ def whole(spans: Spans, ran: Ran) -> float:
     return sum(held) / len(spans)
 
 
+@pytest.mark.heavy
 def test_a_phrase_begins_and_ends_with_its_sound(tmp_path: Path) -> None:
     """Voice activity hears speech some 0.2 s before and after; where that is quiet, a tenth of it is kept."""
     samples, spans = conversation(tmp_path, None)

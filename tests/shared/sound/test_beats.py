@@ -65,6 +65,7 @@ def downbeat_f(truth: synth.Truth, sections: list[Section], per_bar: int = 4) ->
     return float(mir_eval.beat.f_measure(truth.beats_s[::per_bar], found_s))
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("pattern", "steps", "per_bar", "beat"),
     [*[(synth.SIXTEENTHS, 4, 4, beat) for beat in (1, 2, 3)], (synth.WALTZ, 2, 3, 2)],

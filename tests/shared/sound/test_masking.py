@@ -38,6 +38,7 @@ def coded(samples: synth.Mono, folder: Path, bit_rate: str) -> synth.Mono:
     return np.asarray(read, np.float32)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("bit_rate", ["96k", "64k"])
 def test_a_coder_s_noise_beneath_a_chord_begins_nothing(bit_rate: str, tmp_path: Path) -> None:
     """Six and more toms came out of such a chord."""
@@ -62,6 +63,7 @@ def test_a_choir_begins_once_at_most() -> None:
     assert len(begun_s(synth.choir(A_MINOR))) <= 1
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("seed", [0, 1])
 def test_bowed_notes_begin(seed: int) -> None:
     """An attack of 60 ms under the note before is heard: seven of ten to 80 ms, as without masking."""
