@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.step_engine import Engine, InputFile, Job, Result
-from shared.media.probe import probe
+from tests.shared.media.recordings import probed
 
 
 def done_in_parts(
@@ -21,7 +21,8 @@ def done_in_parts(
 ) -> tuple[Result, int]:
     """The result, and of how many parts; the last part is done first."""
     asked, backend = engine.params(**params), engine.backend()
-    job = Job(source, probe(source), folder, lambda done: None, inputs or {}, sources=sources or {})
+    media = probed(source)
+    job = Job(source, media, folder, lambda done: None, inputs or {}, sources=sources or {})
     assert engine.parts is not None
     parts = engine.parts.split(job.media, job.inputs, asked)
     assert parts, "it is not split"

@@ -23,8 +23,8 @@ from shared.contracts.step_engine import (
     Result,
     SoundParams,
 )
-from shared.media.probe import probe
 from shared.pipeline import KINDS
+from tests.shared.media.recordings import probed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "video_clips"
 FACE_CLIP, BROLL_CLIP = FIXTURES / "face_clip.mp4", FIXTURES / "broll_clip.mp4"
@@ -196,7 +196,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     progress: list[float] = []
     chosen = backend or engine.backend()
-    asked, media = engine.params(**params), probe(source)
+    asked, media = engine.params(**params), probed(source)
     if isinstance(asked, SoundParams) and asked.stream is not None:
         media = media.with_stream(asked.stream)
     job = Job(source, media, folder, progress.append, inputs or {}, failed or {})

@@ -14,6 +14,7 @@ from shared.contracts.step_engine import InputFile
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg, pictures, regions_of
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
 INPUTS: dict[str, tuple[str, list[str]]] = {
@@ -47,7 +48,7 @@ def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> Non
         return
     summary = found.as_input("video_region_summary")
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
-    before, after = probe(source), probe(path)
+    before, after = probed(source), probe(path)
     start_ms = packet_times_ms(source)[0] if extension == "ts" else 0
     expected = [time_ms - start_ms for time_ms in packet_times_ms(source)]
     late_ms = packet_times_ms(path)[0] if extension == "ts" else 0
@@ -116,7 +117,7 @@ def test_a_param_keeps_the_recordings_own_pixels(name: str, tmp_path: Path) -> N
     ffmpeg("-i", video.FACE_CLIP, "-t", "0.4", *words, source)
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     ran = anonymised(source, summary, tmp_path / "out", pixels="source")
-    old, new = probe(source).video[0], probe(ran.of("video_anonymised")[0].path).video[0]
+    old, new = probed(source).video[0], probe(ran.of("video_anonymised")[0].path).video[0]
     assert (new.width, new.height, new.pixel_format) == (old.width, old.height, old.pixel_format)
 
 
@@ -174,13 +175,13 @@ def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:
     short = tmp_path / "short.mp4"
     ffmpeg("-i", video.FACE_CLIP, "-vf", stands, "-fps_mode", "vfr", "-bf", "0", "-an", short)
     ffmpeg("-i", short, "-c", "copy", "-bsf:v", lasting, source)
-    assert (probe(source).duration_ms or 0) > 2500
+    assert (probed(source).duration_ms or 0) > 2500
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
     assert packet_times_ms(path) == packet_times_ms(source)
     words = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
     told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    assert float(told) == pytest.approx((probe(source).duration_ms or 0) / 1000, abs=0.002)
+    assert float(told) == pytest.approx((probed(source).duration_ms or 0) / 1000, abs=0.002)
 
 
 @pytest.mark.heavy
@@ -193,7 +194,7 @@ def test_cover_art_and_tags_are_left_out(
     ffmpeg("-i", clip, "-frames:v", "1", art)
     words = ["-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic"]
     ffmpeg("-i", clip, "-i", art, *words, "-metadata", "title=Eileen", source)
-    assert probe(source).cover_art
+    assert probed(source).cover_art
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
     assert not probe(path).cover_art
     assert b"Eileen" not in path.read_bytes()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.media.decode import audio_blocks
 from shared.media.frames import VideoFrames, Wanted
-from shared.media.probe import probe
+from tests.shared.media.recordings import probed
 
 WIDE, HIGH, BLOCK = 48, 32, 8
 RATE = 48_000
@@ -68,7 +68,7 @@ def _feed(fd: int, parts: Iterator[NDArray[np.generic]]) -> None:
 def numbers(path: Path) -> list[tuple[float, int]]:
     """When each picture is shown, in ms, and its number."""
     found = []
-    with VideoFrames(path, probe(path), Wanted(WIDE, HIGH, "gray", WIDE * HIGH)) as frames:
+    with VideoFrames(path, probed(path), Wanted(WIDE, HIGH, "gray", WIDE * HIGH)) as frames:
         for frame in frames:
             rows = frame.data.reshape(HIGH, WIDE)[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
             bits = rows.ravel()[:_BITS] > 120
@@ -81,7 +81,7 @@ def clicks(path: Path) -> NDArray[np.float64]:
     found: list[int] = []
     before = np.zeros(4 * len(_CLICK))
     at = -len(before)
-    with audio_blocks(path, probe(path), sample_rate_hz=RATE, channels=1) as blocks:
+    with audio_blocks(path, probed(path), sample_rate_hz=RATE, channels=1) as blocks:
         for block in blocks:
             heard = np.concatenate([before, block[:, 0]])
             loud = np.flatnonzero(np.abs(heard[len(_CLICK) : -2 * len(_CLICK)]) > 0.3)

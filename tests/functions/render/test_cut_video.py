@@ -24,6 +24,7 @@ from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.clockwork import RATE, clicks, clock, numbers
 from tests.functions.render.cutting import edit, edit_list
+from tests.shared.media.recordings import probed
 
 
 def rendered(folder: Path, source: Path, edits: EditList, **params: Any) -> Output:
@@ -31,7 +32,7 @@ def rendered(folder: Path, source: Path, edits: EditList, **params: Any) -> Outp
     workdir.mkdir(parents=True)
     edits.write(listed)
     told: list[float] = []
-    job = Job(source, probe(source), workdir, told.append, sources={"art_list": listed})
+    job = Job(source, probed(source), workdir, told.append, sources={"art_list": listed})
     asked = ENGINE.params(edit_list="art_list", faces="original", **params)
     (output,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
     assert told == sorted(told)
@@ -95,7 +96,7 @@ def test_pictures_of_an_uneven_frame_rate_are_those_that_the_map_says(tmp_path: 
     source = tmp_path / "uneven.mp4"
     uneven = "select='if(lt(mod(n,50),20),1,not(mod(n,3)))'"
     clock(source, 6, 25, "-strict", "-2", "-vf", uneven, "-fps_mode", "vfr", "-crf", "20")
-    assert probe(source).video[0].frame_rate_kind == "variable"
+    assert probed(source).video[0].frame_rate_kind == "variable"
     was = numbers(source)
     edits = edit_list(edit("cut", 1_010, 1_777), edit("cut", 3_333, 3_400), samples=6 * RATE)
     output = rendered(tmp_path, source, edits)
@@ -207,12 +208,12 @@ def test_an_hour_of_two_thousand_cuts_does_not_drift(tmp_path: Path) -> None:
 @pytest.mark.heavy
 def test_a_rendering_is_punched_in_behind_its_first_jump(tmp_path: Path) -> None:
     source = video.shortened(tmp_path / "short.mp4", 2.0, video.BROLL_CLIP)
-    rate = probe(source).heard.sample_rate_hz if probe(source).audio else RATE
+    rate = probed(source).heard.sample_rate_hz if probed(source).audio else RATE
     edits = edit_list(edit("cut", 400, 800), samples=2 * rate, rate=rate)
     plain = _pictures(rendered(tmp_path / "plain", source, edits).path)
     punched = _pictures(rendered(tmp_path / "punched", source, edits, punch_in=True).path)
     assert len(plain) == len(punched)
-    planes = Planes(*probe(source).video[0].shown_size, "yuv420p")
+    planes = Planes(*probed(source).video[0].shown_size, "yuv420p")
     behind = next(n for n, (at_ms, _) in enumerate(plain) if at_ms >= 399)
     for number in (behind - 1, behind, len(plain) - 1):
         expected = plain[number][1]
