@@ -86,7 +86,7 @@ def edits_of(heard: Heard, params: CutParams) -> EditList:
         heard.sound.length,
         heard.sound.sample_rate_hz,
         rules=_told(params),
-        notices=_notices(params, heard),
+        notices=_notices(params, heard, found),
     )
 
 
@@ -171,10 +171,11 @@ def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
     ]
 
 
-def _notices(params: CutParams, heard: Heard) -> Iterator[str]:
+def _notices(params: CutParams, heard: Heard, found: Sequence[Edit]) -> Iterator[str]:
     spoken = heard.spoken
     by_itself = params.silence_ms is not None and params.silence_below_lufs is None
-    if by_itself and (room_lufs := room_too_loud_lufs(heard.activity)) is not None:
+    none_found = not any(edit.reason == "silence" for edit in found)
+    if by_itself and none_found and (room_lufs := room_too_loud_lufs(heard.activity)) is not None:
         yield (
             f"nothing is soft enough for a silence: the softest parts have {room_lufs:.0f} LUFS "
             "(`silence_below_lufs` says what counts)"

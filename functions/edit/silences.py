@@ -63,11 +63,12 @@ def quiet_bins(activity: AudioActivity, below_lufs: float | None) -> Mask:
 
 
 def room_too_loud_lufs(activity: AudioActivity) -> float | None:
-    """How loud the recording's softest parts are, where nothing in it can pass for silence."""
+    """How loud the recording's softest parts are, where little above them speech begins already."""
     level, loud = activity.level_lufs.values(), activity.heard.integrated_lufs
-    if loud is None or not len(level) or quiet_bins(activity, None).any():
+    if loud is None or not len(level):
         return None
-    return float(np.percentile(level, _NOISE_PERCENTILE))
+    noise = float(np.percentile(level, _NOISE_PERCENTILE))
+    return noise if noise + _ABOVE_NOISE_LU > loud - _BELOW_SPEECH_LU else None
 
 
 def voice_bins(activity: AudioActivity, bins: int) -> NDArray[np.float32]:

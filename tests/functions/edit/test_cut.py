@@ -75,6 +75,20 @@ def test_silences_are_cut_but_for_their_padding(desk: Desk) -> None:
         assert edit.end_ms + tail == pytest.approx(silence.end_ms, abs=20)
 
 
+@pytest.mark.heavy
+def test_a_noisy_room_is_silent_too_or_it_is_said_that_it_is_not(tmp_path: Path) -> None:
+    found = {}
+    for noise_db in (-40, -34):  # 17 and 11 LU below the speech
+        talk, folder = spelled(seed=39, count=2, noise_db=noise_db), tmp_path / f"{noise_db}"
+        source = saved(talk, folder, 22_050)
+        activity = listened(source, folder / "activity")
+        heard = heard_as(source, folder / "sound", activity, talk.words)
+        edits = cut.edits_of(heard, CutParams(silence_ms=600))
+        found[noise_db] = (len(cuts(edits, "silence")), len(edits.notices))
+        assert not list(wrongly_cut(edits, talk))
+    assert found == {-40: (3, 0), -34: (0, 1)}
+
+
 @pytest.mark.parametrize("action", ["shorten", "speed_up", "mute"])
 def test_silences_are_edited_as_is_asked(desk: Desk, action: str) -> None:
     edits = desk.cut(silence_ms=600, silence_action=action, silence_to_ms=250, silence_speed=5)
