@@ -112,6 +112,9 @@ def _place(name: str) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("ended from outside")
+    )  # and its bench with it
     match sys.argv[1:]:
         case ["keep"]:
             keep()
