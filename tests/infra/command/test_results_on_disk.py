@@ -37,7 +37,7 @@ def entry(
 
 def results(*entries: Entry, texts: dict[str, bytes] | None = None, name: str = "talk") -> Results:
     return Results(
-        name, asset(f"{name}.flac"), (), entries, texts or {"index.html": b"page"}, (), None
+        name, asset(f"{name}.flac"), (), entries, texts or {"index.html": b"page"}, (), "", None
     )
 
 
