@@ -49,6 +49,7 @@ _HEARD_DB = 0.5
 """Onsets at the beats stand out by so much, or there is no beat: a vibrato's don't."""
 _STEADY_CLARITY, _STEADY_REPETITION = 0.3, 0.5
 """Speech stays below 0.27 and 0.4."""
+_ALIKE = 0.9
 _HIGH_BAND = 4
 """The coarse spectrum's bands from this one on, from 830 Hz, are above what a kick sounds in."""
 _LAG_S = 0.008
@@ -94,13 +95,14 @@ def pulse_clarity(flux: NDArray[np.floating], frames_per_s: float) -> Floats:
 def bar_phase(accent: NDArray[np.floating], beats_per_bar: int = BEATS_PER_BAR) -> int:
     """Which of the first beats begins a bar: the one whose like stand out, or the first where none does.
 
+    Where a kick falls on the one and the three alike, the earlier begins: most music begins with a bar.
     ``accent``: how much the low end rises at each beat.
     """
     if len(accent) < 2 * beats_per_bar:
         return 0
     means = np.array([accent[phase::beats_per_bar].mean() for phase in range(beats_per_bar)])
-    best = int(np.argmax(means))
-    return best if means[0] < 0.8 * means[best] else 0
+    alike = means >= _ALIKE * means.max()
+    return 0 if means[0] >= 0.8 * means.max() else int(np.argmax(alike))
 
 
 def _between_rests(power: NDArray[np.floating], rate_hz: float) -> Iterator[tuple[int, int]]:

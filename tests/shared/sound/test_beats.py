@@ -81,6 +81,12 @@ def test_bars_begin_where_they_do_whatever_beat_comes_first(
     assert downbeat_f(truth, heard(truth), per_bar) > 0.9
 
 
+def test_of_two_beats_alike_the_earlier_begins_the_bar() -> None:
+    """A kick on the one and the three; what stands before it is a voice's end."""
+    assert bar_phase(np.tile([0.0, 50, 20, 52], 6)) == 1
+    assert bar_phase(np.tile([0.0, 40, 20, 52], 6)) == 3
+
+
 @pytest.mark.parametrize("bpm", [80, 100, 120])
 def test_swing_is_no_waltz(bpm: float) -> None:
     truth = synth.groove(synth.ROCK, bpm, swing=0.64)
