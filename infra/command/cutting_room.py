@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from rich.markup import escape
 
 from infra.command.delivered import check_writable
 from infra.command.desk import Desk, at_desk, parse_params
+from infra.command.export import kept_lines
 from infra.command.process import show_outcome, watch_until_finished
+from infra.command.results_on_disk import leave, leave_in
 from infra.command.wishes import checked_params
 from infra.local.worker import WorkerPool
 from shared.contracts.artifact import Artifact
@@ -26,11 +27,10 @@ from shared.editing.edit_lists import list_meta
 from shared.errors import NotFound, ValidationError
 from shared.interchange.cut_exports import CutMedia
 from shared.pipeline import step_named
-from shared.runs.gathering import opened
 from shared.runs.intake import Wishes
 from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
-from shared.runs.results_folder import stem_of
+from shared.runs.results_folder import Contents, Entry, stem_of
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.steps.preparing import load_asset, publish_request
@@ -78,8 +78,7 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
         raise NotFound("file", str(file))
     if "keep_speakers" in params:
         params["keep_speakers"] = speaker_ids(desk, file, params["keep_speakers"])
-    folder = out or file.parent / f"{stem_of(file.name)}.cut"
-    check_writable(folder)
+    check_writable(out or file.parent)
     with WorkerPool(desk.settings, at_first=1) as pool:
         wishes = Wishes(steps=(_STEP, "transcribe.captions"), params={_STEP: params})
         run_id = upload_run_id(upload(desk.home, desk.ctx, str(file), wishes))
@@ -93,20 +92,26 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
         rendered = None
         if not lists_only and edits.keeps:
             rendered = _rendered(desk, pool, listed)
-    media = load_asset(desk.home, desk.ctx, listed.asset_id).media
-    source = CutMedia(file.name, file.absolute().as_uri(), media)
-    written = _write_lists(desk, edits, source, folder, found.get(Transcript.kind), marked)
-    if rendered is not None:
-        written.insert(0, _copied(desk, rendered, folder, stem_of(file.name)))
+    asset = load_asset(desk.home, desk.ctx, listed.asset_id)
+    source = CutMedia(file.name, file.absolute().as_uri(), asset.media)
+    texts = _lists(desk, edits, source, found.get(Transcript.kind), marked)
+    entries = () if rendered is None else (_entry(rendered, stem_of(file.name)),)
+    contents = Contents(stem_of(file.name), asset, entries, texts)
+    if out is not None:
+        left = leave_in(desk.home, contents, out)
+    else:
+        left = leave(desk.home, contents, file.parent, ending=".cut")
+    names = [name for name in (*(one.path for one in entries), *texts) if name not in left.kept]
     content = {
         "source": file.name,
         "asset_id": listed.asset_id,
         "edit_list": listed.artifact_id,
         **list_meta(edits),
         "notices": list(edits.notices),
-        "written": [str(path) for path in written],
+        "written": [str(left.folder / name) for name in names],
+        "kept": list(left.kept),
     }
-    desk.show(content, lambda: "\n".join(_lines(content)))
+    desk.show(content, lambda: "\n".join([*_lines(content), *kept_lines(left)]))
 
 
 def _params(asked: Mapping[str, Any], chapters: Sequence[Marker]) -> dict[str, Any]:
@@ -201,23 +206,15 @@ def _rendered(desk: Desk, pool: WorkerPool, listed: Artifact) -> Artifact:
     return load_artifact(desk.home.documents, desk.ctx, found[kind])
 
 
-def _copied(desk: Desk, artifact: Artifact, folder: Path, stem: str) -> Path:
-    to = folder / f"{stem} cut{Path(artifact.key).suffix}"
-    part = _part_of(to)
-    with opened(desk.home, artifact.key) as source, part.open("wb") as target:
-        shutil.copyfileobj(source, target)
-    part.replace(to)
-    return to
+def _entry(rendered: Artifact, stem: str) -> Entry:
+    name = f"{stem} cut{Path(rendered.key).suffix}"
+    return Entry(name, rendered.key, rendered.sha256, rendered)
 
 
-def _write_lists(
-    desk: Desk,
-    edits: EditList,
-    media: CutMedia,
-    folder: Path,
-    transcript: str | None,
-    chapters: list[Marker],
-) -> list[Path]:
+def _lists(
+    desk: Desk, edits: EditList, media: CutMedia, transcript: str | None, chapters: list[Marker]
+) -> dict[str, bytes]:
+    """File name -> content."""
     from shared.editing.moved_along import moved_chapters, moved_transcript
     from shared.editing.time_map import time_map
     from shared.interchange import cut_exports as exports
@@ -241,9 +238,7 @@ def _write_lists(
         artifact = load_artifact(desk.home.documents, desk.ctx, transcript)
         said = moved_transcript(edits, Transcript.read_from(desk.home.objects.read(artifact.key)))
         texts |= _captions(said, stem)
-    for name, content in texts.items():
-        _put(folder / name, content)
-    return [folder / name for name in texts]
+    return texts
 
 
 def _captions(said: Transcript, stem: str) -> dict[str, bytes]:
@@ -251,17 +246,6 @@ def _captions(said: Transcript, stem: str) -> dict[str, bytes]:
 
     cues = shown(said.cues, names=said.names, speaker_names=said.speaker_names)
     return {f"{stem} cut.{name}": FORMATS[name].write(cues, said.language) for name in _CAPTIONS}
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    part = _part_of(path)
-    part.write_bytes(content)
-    part.replace(path)
-
-
-def _part_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
 
 
 def _read_chapters(path: Path) -> list[Marker]:

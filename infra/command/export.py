@@ -30,11 +30,17 @@ def folder_lines(left: Left) -> list[str]:
     """Where it lies, and what was not touched, as lines for people; paths are never broken."""
     from rich.markup import escape
 
-    lines = [f"[bold]{escape(str(left.folder))}/[/bold]"]
-    if left.kept:
-        what = ", ".join(left.kept[:3]) + (", ..." if len(left.kept) > 3 else "")
-        lines.append(f"  [yellow]kept[/yellow]  yours, or changed by you: {escape(what)}")
-    return lines
+    return [f"[bold]{escape(str(left.folder))}/[/bold]", *kept_lines(left)]
+
+
+def kept_lines(left: Left) -> list[str]:
+    """What was not touched, as a line for people, if anything."""
+    from rich.markup import escape
+
+    if not left.kept:
+        return []
+    what = ", ".join(left.kept[:3]) + (", ..." if len(left.kept) > 3 else "")
+    return [f"  [yellow]kept[/yellow]  yours, or changed by you: {escape(what)}"]
 
 
 def _name(sources: Any, asked: str) -> str:

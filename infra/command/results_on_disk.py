@@ -27,8 +27,8 @@ from typing import Any, BinaryIO
 
 from shared.errors import Scarce, Unavailable
 from shared.homes.home import Home
-from shared.runs.gathering import Results, opened, plain_path
-from shared.runs.results_folder import Entry
+from shared.runs.gathering import opened, plain_path
+from shared.runs.results_folder import Contents, Entry
 
 MANIFEST = ".rushes.json"
 _FICLONE = 0x40049409
@@ -49,29 +49,44 @@ class Left:
     """Files of somebody else's where a result would have stood."""
 
 
-def leave(home: Home, results: Results, parent: Path) -> Left:
+def leave(home: Home, contents: Contents, parent: Path, *, ending: str = ".rushes") -> Left:
     """Lay the folder down below ``parent``, or bring up to date the one that is there.
 
     A folder of another recording stays as it is, and this one's is called ``name (2).rushes``.
     Raises ``Scarce`` where the disk is full, ``Unavailable`` where ``parent`` cannot be written.
     """
-    try:
+    with _told(parent):
         parent.mkdir(parents=True, exist_ok=True)
         for number in count(1):
             more = f" ({number})" if number > 1 else ""
-            folder = parent / f"{results.stem}{more}.rushes"
+            folder = parent / f"{contents.stem}{more}{ending}"
             folder.mkdir(exist_ok=True)
             with _alone(folder):
-                known = _ours(folder, results)
+                known = _ours(folder, contents)
                 if known is not None:
-                    return _Writing(home, results, folder, known).bring_up_to_date()
+                    return _Writing(home, contents, folder, known).bring_up_to_date()
+    raise AssertionError("numbers do not end")
+
+
+def leave_in(home: Home, contents: Contents, folder: Path) -> Left:
+    """As ``leave``, in this very folder, whatever else it holds."""
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            known = _ours(folder, contents) or {}
+            return _Writing(home, contents, folder, known).bring_up_to_date()
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except FileExistsError as error:
         raise Unavailable(f"the folder {error.filename}", "a file has its name") from error
     except OSError as error:
         kind = Scarce if error.errno in (errno.ENOSPC, errno.EDQUOT) else Unavailable
         reason = (error.strerror or "I/O error").lower()
-        raise kind(f"the results folder in {parent}", reason) from error
-    raise AssertionError("numbers do not end")
+        raise kind(f"the results folder in {folder}", reason) from error
 
 
 @contextmanager
@@ -86,7 +101,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _ours(folder: Path, results: Results) -> Known | None:
+def _ours(folder: Path, contents: Contents) -> Known | None:
     """What is known of the folder's files; ``None`` if it is another recording's or somebody's own."""
     try:
         told = json.loads((folder / MANIFEST).read_text("utf-8"))
@@ -95,18 +110,18 @@ def _ours(folder: Path, results: Results) -> Known | None:
         return None if any(folder.iterdir()) else {}
     except (ValueError, KeyError, TypeError):
         return None
-    return files if told.get("recording") == _recording(results) else None
+    return files if told.get("recording") == _recording(contents) else None
 
 
-def _recording(results: Results) -> list[str]:
-    asset = results.asset
+def _recording(contents: Contents) -> list[str]:
+    asset = contents.asset
     return [asset.tenant_id, asset.env, asset.asset_id]
 
 
 @dataclass
 class _Writing:
     home: Home
-    results: Results
+    contents: Contents
     folder: Path
     known: Known
     _archives: dict[str, zipfile.ZipFile] = field(default_factory=dict)
@@ -118,16 +133,16 @@ class _Writing:
             return self._brought_up_to_date()
 
     def _brought_up_to_date(self) -> Left:
-        wanted = {entry.path: entry for entry in self.results.entries}
-        kept = {path for path in (*wanted, *self.results.texts) if not self._may_write(path)}
-        coming: Known = {path: None for path in (*wanted, *self.results.texts) if path not in kept}
+        wanted = {entry.path: entry for entry in self.contents.entries}
+        kept = {path for path in (*wanted, *self.contents.texts) if not self._may_write(path)}
+        coming: Known = {path: None for path in (*wanted, *self.contents.texts) if path not in kept}
         stood = self.known
         self._write_manifest({**stood, **{p: stood.get(p) for p in coming}})
         done: Known = {path: stood[path] for path in kept if path in stood}
         for path, entry in wanted.items():
             if path not in kept:
                 done[path] = self._put(entry)
-        for path, content in self.results.texts.items():
+        for path, content in self.contents.texts.items():
             if path not in kept:
                 _replace(self.folder / path, partial(_fill, content))
                 done[path] = ["", *_state(self.folder / path)]
@@ -208,7 +223,7 @@ class _Writing:
                     (self.folder / above).rmdir()
 
     def _write_manifest(self, files: Mapping[str, Any]) -> None:
-        told = {"recording": _recording(self.results), "files": files}
+        told = {"recording": _recording(self.contents), "files": files}
         content = json.dumps(told, ensure_ascii=False, indent=0).encode()
         _replace(self.folder / MANIFEST, partial(_fill, content))
 

@@ -19,7 +19,7 @@ from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
 from shared.runs.heard import FOUND, Findings, Loudness, first_words, heard, layers, loudness_of
-from shared.runs.results_folder import UNBLURRED, Entry, captions_name, lay_out, stem_of
+from shared.runs.results_folder import UNBLURRED, Contents, Entry, captions_name, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
 from shared.runs.views import local_path
@@ -30,16 +30,13 @@ _MOST_BYTES = 1 << 50
 
 
 @dataclass(frozen=True)
-class Results:
-    """A recording's results under names that people know."""
+class Results(Contents):
+    """A recording's results under names that people know.
 
-    stem: str
-    """What all is called after."""
-    asset: Asset
+    ``texts``: ``index.html``, and the words where no file of captions holds them.
+    """
+
     standing: tuple[Standing, ...]
-    entries: tuple[Entry, ...]
-    texts: Mapping[str, bytes]
-    """What stands in no bucket: path -> content. ``index.html`` and the words as plain text."""
     heard: tuple[str, ...]
     said: str
     """The words it begins with; empty where none are known."""
@@ -96,14 +93,14 @@ def gather(
     )
     texts["index.html"] = results_page(page).encode()
     return Results(
-        stem,
-        asset,
-        standing,
-        entries,
-        texts,
-        tuple(page.heard),
-        first_words(said.decode()),
-        page.loudness,
+        stem=stem,
+        asset=asset,
+        entries=entries,
+        texts=texts,
+        standing=standing,
+        heard=tuple(page.heard),
+        said=first_words(said.decode()),
+        loudness=page.loudness,
     )
 
 

@@ -49,6 +49,18 @@ class Entry:
     """The object is a zip, and this is the file in it."""
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a folder of a recording's holds."""
+
+    stem: str
+    """What all is called after."""
+    asset: Asset
+    entries: tuple[Entry, ...]
+    texts: Mapping[str, bytes]
+    """What stands in no bucket: path -> content."""
+
+
 def safe_name(text: str, most_bytes: int = _STEM_BYTES) -> str:
     """``text`` as a part of a file's name anywhere: no separators, nothing unprintable, not too long."""
     text = unicodedata.normalize(

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from infra.command.cutting_room import speaker_ids
 from infra.command.desk import Desk
 from infra.command.main import rushes
+from infra.command.results_on_disk import MANIFEST
 from shared.contracts.artifact import Artifact, artifact_key
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.edit_list import EditList
@@ -111,7 +112,7 @@ def test_the_cut_and_its_lists_lie_beside_the_recording(
     assert content["edits"] == {"silence": 3, "chapter": 1}
     assert (tmp_path / "talk.cut" / "talk chapters.txt").read_text() == "00:00:00 Two\n"
     names = {Path(path).name for path in content["written"]}
-    assert {path.name for path in (tmp_path / "talk.cut").iterdir()} == names
+    assert {path.name for path in (tmp_path / "talk.cut").iterdir()} == {*names, MANIFEST}
     assert {
         *("talk cut.wav", "talk edits.json", "talk labels.txt", "talk chapters.txt"),
         *("talk cut.otio", "talk cut.fcpxml", "talk cut.fcp7.xml", "talk cut.edl"),
@@ -121,3 +122,9 @@ def test_the_cut_and_its_lists_lie_beside_the_recording(
     assert content["new_duration_ms"] == edits.new_duration_ms < edits.duration_ms - 2000
     cut = soundfile.info(tmp_path / "talk.cut" / "talk cut.wav")
     assert 1000 * cut.duration == pytest.approx(edits.new_duration_ms, abs=0.05)
+    captions = tmp_path / "talk.cut" / "talk cut.srt"
+    captions.write_text("corrected")
+    told = asked(source, "--silences", "0.6", "--lists-only", "--data", tmp_path / "home", "--json")
+    content = json.loads(told.stdout)
+    assert content["kept"] == ["talk cut.srt"] and captions.read_text() == "corrected"
+    assert not (tmp_path / "talk.cut" / "talk chapters.txt").exists(), "it stands no longer"

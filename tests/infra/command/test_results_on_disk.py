@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.command.results_on_disk import leave
+from infra.command.results_on_disk import leave, leave_in
 from shared.contracts.artifact import Artifact
 from shared.errors import Unavailable
 from shared.homes.home import Home
-from shared.runs.gathering import Results
-from shared.runs.results_folder import Entry
+from shared.runs.results_folder import Contents, Entry
 from tests.shared.runs.made import artifact, asset
 from tests.toy import embedded_home
 
@@ -35,10 +34,8 @@ def entry(
     return Entry(path, made.key, made.sha256, made, member)
 
 
-def results(*entries: Entry, texts: dict[str, bytes] | None = None, name: str = "talk") -> Results:
-    return Results(
-        name, asset(f"{name}.flac"), (), entries, texts or {"index.html": b"page"}, (), "", None
-    )
+def results(*entries: Entry, texts: dict[str, bytes] | None = None, name: str = "talk") -> Contents:
+    return Contents(name, asset(f"{name}.flac"), entries, texts or {"index.html": b"page"})
 
 
 def sound(
@@ -111,6 +108,19 @@ def test_a_pack_lies_unpacked(home: Home, tmp_path: Path) -> None:
     )
     folder = leave(home, results(member), tmp_path).folder
     assert (folder / "samples" / "Hits" / "hit_001.wav").read_bytes() == b"hit"
+
+
+def test_a_folder_that_was_chosen_keeps_what_is_in_it(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    left = leave_in(home, results(sound(home)), tmp_path)
+    assert left.folder == tmp_path and left.kept == ("index.html",)
+    assert (tmp_path / "index.html").read_text() == "mine"
+    assert (tmp_path / "talk normalised.wav").read_bytes() == LARGE
+    (tmp_path / "index.html").unlink()
+    assert leave_in(home, results(sound(home)), tmp_path).kept == ()
+    other = asset("other.flac").model_copy(update={"asset_id": "ast_2"})
+    theirs = replace(results(sound(home, take=2)), asset=other)
+    assert leave_in(home, theirs, tmp_path).kept == ("index.html", "talk normalised.wav")
 
 
 def test_what_cannot_be_written_is_said(home: Home, tmp_path: Path) -> None:
