@@ -68,7 +68,11 @@ def local_stack(config: Settings) -> Iterator[Stack]:
     Raises ``MissingDependency`` for Java or the emulators, ``Unavailable`` if something does not
     come up.
     """
-    config = config.model_copy(update={"home": "google", "data": config.data.absolute()})
+    told = {
+        "bucket": config.bucket,
+        "project": config.project,
+    }  # to whoever sources the stack's file
+    config = config.model_copy(update={"home": "google", "data": config.data.absolute(), **told})
     logs = config.data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

@@ -15,6 +15,7 @@ from shared.homes.home import Home
 from shared.pipeline import ACTIVITY, BY_NAME, PROBE, followers, with_needs
 from shared.runs.records import load_run
 from shared.runs.results import publish_settled
+from shared.spent import counting
 from shared.steps.attempt import Attempt
 from shared.steps.preparing import publish_request
 from shared.steps.step_records import load_records, plan_records, write_record
@@ -68,7 +69,9 @@ def _settle_or_ask(
         if standing is None or standing.state.settled:  # erased, or settled by another way
             return
         attempt = Attempt(home, row, request_for(run, row), run.run_id, known_of, _NOBODYS)
-        if (known := attempt.take_known()) is not None:
+        with counting(None):  # what the message has taken so far is not the step's
+            known = attempt.take_known()
+        if known is not None:
             publish_settled(home, ctx, run.run_id, known.record)
             advance(home, ctx, run, row.name, known_of)
             return

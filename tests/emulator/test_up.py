@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,11 @@ def test_it_serves_any_client_and_interrupting_it_leaves_no_process(
     tmp_path: Path, emulators: Emulators
 ) -> None:
     command = [sys.executable, "-m", "infra.command.main", "up", "--emulators", "--data", tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving,
+        ExitStack() as ending,
+    ):
+        ending.callback(serving.kill)  # where something fails: else it serves on
         assert serving.stdout is not None
         told = ""
         while "stop with Ctrl-C" not in told:
