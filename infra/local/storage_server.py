@@ -89,13 +89,18 @@ def _unquoted(part: str) -> str:
         raise ValidationError("path", "is not UTF-8") from None
 
 
+# How often it looks whether it is to stop. werkzeug's half second is what a stop would wait.
+_LOOKS_EVERY_S = 0.05
+
+
 class StorageServer:
     """A running server."""
 
     def __init__(self, server: BaseWSGIServer, outbox: Outbox) -> None:
         self._server = server
         self._outbox = outbox
-        self._thread = Thread(target=server.serve_forever, name="storage-server", daemon=True)
+        listen, every_s = server.serve_forever, [_LOOKS_EVERY_S]
+        self._thread = Thread(target=listen, args=every_s, name="storage-server", daemon=True)
         self._thread.start()
 
     @property

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from functions.wiring import engine_of
 from shared.errors import ValidationError
 from shared.homes.home import Home, open_home
 from shared.settings import Settings
+from tests.listening import listening
 
 
 @dataclass
@@ -68,14 +68,11 @@ def issuer() -> Iterator[Issuer]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Issuer(f"http://127.0.0.1:{server.server_port}")
-    found.keys["a"] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    found.keys["ec"] = ec.generate_private_key(ec.SECP256R1())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
+    with listening(Handler) as address:
+        found = Issuer(address)
+        found.keys["a"] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        found.keys["ec"] = ec.generate_private_key(ec.SECP256R1())
+        yield found
 
 
 def asking(issuer: Issuer, folder: Path) -> TestClient:

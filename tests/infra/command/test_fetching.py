@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from infra.command import fetching
 from infra.command.fetching import damaged_files, install
 from shared.errors import Conflict, Unavailable
 from shared.weights import WEIGHTS, Piece, WeightFile, Weights, installed_state
+from tests.listening import listening
 
 MODEL = b"\x00\x01" * 40_000
 CONFIG = b'{"alignment_heads": []}'
@@ -187,12 +187,8 @@ class _Publisher(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def publisher() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Publisher) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/x.th"
-        server.shutdown()
-        thread.join()
+    with listening(_Publisher) as address:
+        yield f"{address}/x.th"
 
 
 def test_a_download_that_was_cut_off_goes_on(

@@ -7,8 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from shared.homes.home import Home
 from shared.messages import push
 from shared.settings import Settings
 from shared.watch.log import configure
+from tests.listening import listening
 
 AUDIENCE = "rushes-detect"
 ACCOUNT = "rushes-push@project.iam.gserviceaccount.com"
@@ -55,19 +55,16 @@ class Certificates:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler = Handler
 
 
 @pytest.fixture
 def certificates(key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Certificates]:
     push._fetcher.cache_clear()
     served = Certificates(key)
-    address = f"http://127.0.0.1:{served.server.server_port}/certs"
-    monkeypatch.setattr(push, "CERTIFICATES", address)
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
+    with listening(served.handler) as address:
+        monkeypatch.setattr(push, "CERTIFICATES", f"{address}/certs")
+        yield served
 
 
 def token(key: RSAPrivateKey, **changes: Any) -> str:

@@ -5,9 +5,8 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -28,6 +27,7 @@ from shared.homes.objects import ObjectInfo
 from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.homes.objects.fetch import ensure_local, fetch_object
 from shared.homes.objects.s3 import S3Objects
+from tests.listening import listening
 
 KEY = "tenants/t1/dev/uploads/secret name.wav"
 DATA = b"sound" * 100
@@ -276,16 +276,12 @@ class Wire(BaseHTTPRequestHandler):
 def test_the_path_that_is_signed_is_the_path_that_is_sent(
     key: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Wire)
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with caplog.at_level("DEBUG", logger="botocore.auth"):
+    with listening(Wire) as address, caplog.at_level("DEBUG", logger="botocore.auth"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         assert S3Objects("recordings").stat(key) is None
-    server.shutdown()
-    server.server_close()
     (canonical,) = (
         record.getMessage()
         for record in caplog.records
