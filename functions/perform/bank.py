@@ -97,6 +97,11 @@ def sound(name: str, sample_rate: int) -> Sound:
     )
 
 
+def sounds_for_s(name: str) -> float:
+    """Seconds after which a sampled sound, held down, is silent. Raises ``KeyError`` for others."""
+    return _SAMPLED[name].seconds
+
+
 def _layers(recipe: _Recipe, sample_rate: int) -> tuple[ClipSampleLayer, ...]:
     soft, body = _BOUNDS[recipe.family]
     time = np.arange(round(recipe.seconds * sample_rate)) / sample_rate

@@ -1,8 +1,9 @@
 """Standard MIDI files as scores.
 
 Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and pan,
-all notes and all sound off. What else a file asks for (pitch bend, aftertouch, other controllers) is
-left out and counted in the score's notices, and so is what was odd about the file (``midi_file``).
+all notes and all sound off. Drums ring out, whenever their keys come up: programs write them a tick
+long. What else a file asks for (pitch bend, aftertouch, other controllers) is left out and counted in
+the score's notices, and so is what was odd about the file (``midi_file``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from functions.perform.bank import sounds_for_s
 from functions.perform.midi_file import parse_midi
 from shared.audio.modules.layers import MAX_VELOCITY
 from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
@@ -27,6 +29,10 @@ _DAMPER_DOWN = 64
 _SOUND_OFF, _RESET = 120, 121
 _NOTES_OFF = range(123, 128)
 """All notes off; the modes omni, mono and poly behind it say so, too."""
+_AGES = Fraction(10**9)
+"""Beats behind the end of any piece: a drum that nothing ends rings out."""
+_HI_HATS = frozenset({42, 44, 46})
+"""Closed, pedal and open: one pair of cymbals, so each ends what the others sound."""
 _FREE_FOR = Fraction(1, 2)
 """Beats for which a voice should have been free before it plays again, so that its tail rings."""
 
@@ -65,6 +71,8 @@ class _Key:
     """The program's when it was struck: a later change leaves it as it is."""
     let_go: bool = False
     """The key is up, and the pedal alone holds the note."""
+    struck_again: bool = False
+    """The same key sounded when it was struck, so the former note's end may be told behind it."""
 
 
 @dataclass
@@ -81,9 +89,11 @@ class _Played:
     """A note before it has a lane."""
 
     instrument: str
+    sound: str
     start: Fraction
     end: Fraction
     pitch: float | None
+    """``None`` for drums."""
     velocity: float
 
 
@@ -133,9 +143,13 @@ class _Reader:
     def _take_channel(self, message: Any, beat: Fraction) -> None:
         channel = self._channels.setdefault(message.channel, _Channel())
         if message.type == "note_on" and message.velocity:
-            self._end(message.channel, message.note, beat)
+            again = message.note in channel.sounding
+            for key in _ended_by(message.channel, message.note) & channel.sounding.keys():
+                self._end(message.channel, key, beat)
             sound = _sound_of(message.channel, message.note, channel.program)
-            channel.sounding[message.note] = _Key(beat, float(message.velocity), sound)
+            channel.sounding[message.note] = _Key(
+                beat, float(message.velocity), sound, struck_again=again
+            )
         elif message.type in ("note_on", "note_off"):
             self._let_go(message.channel, message.note, beat)
         elif message.type == "program_change":
@@ -180,12 +194,18 @@ class _Reader:
                 self._end(number, key, beat)
 
     def _let_go(self, number: int, key: int, beat: Fraction) -> None:
-        """A key comes up: its note ends, unless the pedal holds it."""
+        """A key comes up: its note ends, unless the pedal holds it or it is a drum."""
         channel = self._channels[number]
-        if not channel.pedal:
+        struck = channel.sounding.get(key)
+        if number == DRUM_CHANNEL:
+            return
+        if struck and struck.struck_again and struck.start == beat:
+            # Of a note that goes over into the next one, some programs write the end last.
+            struck.struck_again = False
+        elif not channel.pedal:
             self._end(number, key, beat)
-        elif key in channel.sounding:
-            channel.sounding[key].let_go = True
+        elif struck:
+            struck.let_go = True
 
     def _end(self, number: int, key: int, beat: Fraction) -> None:
         struck = self._channels[number].sounding.pop(key, None)
@@ -194,7 +214,9 @@ class _Reader:
         instrument = f"{struck.sound} {number + 1}"
         self._sounds[instrument] = struck.sound
         pitch = None if number == DRUM_CHANNEL else float(key)
-        self._played.append(_Played(instrument, struck.start, beat, pitch, struck.velocity))
+        self._played.append(
+            _Played(instrument, struck.sound, struck.start, beat, pitch, struck.velocity)
+        )
         if len(self._played) > MAX_NOTES:
             raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
 
@@ -202,16 +224,17 @@ class _Reader:
         """All that was taken, up to ``length`` beats."""
         for number, channel in self._channels.items():
             for key in list(channel.sounding):
-                self._end(number, key, length)
+                self._end(number, key, _AGES if number == DRUM_CHANNEL else length)
         if not self._played:
             raise ValidationError("MIDI file", "plays no note")
-        notes, stolen = _in_lanes(self._played)
+        tempo_map = self._tempo_map()
+        notes, stolen = _in_lanes([_rung_out(one, tempo_map) for one in self._played])
         if stolen:
             self._left_out[f"notes beyond {MAX_VOICES} at once, cut short"] = stolen
         whole_beats = Fraction(max(1, -(-length // 1)))
         return Score(
             name[:80] or "midi",
-            self._tempo_map(),
+            tempo_map,
             whole_beats,
             tuple(InstrumentSetup(label, sound) for label, sound in sorted(self._sounds.items())),
             tuple(notes),
@@ -249,6 +272,19 @@ def _sound_of(channel: int, key: int, program: int) -> str:
     if channel == DRUM_CHANNEL:
         return _DRUMS.get(key, "rim")
     return next(sound for programs, sound in _PROGRAMS if program in programs)
+
+
+def _ended_by(channel: int, key: int) -> frozenset[int]:
+    """The keys whose notes end where this one is struck."""
+    return _HI_HATS if channel == DRUM_CHANNEL and key in _HI_HATS else frozenset({key})
+
+
+def _rung_out(note: _Played, tempo_map: TempoMap) -> _Played:
+    """A drum as long as its sound is, if nothing ended it sooner; other notes as they are."""
+    if note.pitch is not None:
+        return note
+    silent_s = tempo_map.seconds_at(note.start) + Fraction(str(sounds_for_s(note.sound)))
+    return replace(note, end=min(note.end, tempo_map.beats_at(silent_s)))
 
 
 def _fader(loud: float) -> float:

@@ -34,7 +34,7 @@ from shared.contracts.step_engine import (
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
 from shared.media.formats import holds_midi
 
-REVISION = "pattern-3"
+REVISION = "pattern-4"
 MAX_PATTERN_BYTES = 4_000_000
 SAMPLE_RATE_HZ = 48_000
 ROWS_IN_META = 64

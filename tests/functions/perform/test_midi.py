@@ -190,3 +190,23 @@ def test_real_files_are_played_where_they_hold_notes():
         else:
             with pytest.raises(ValidationError, match="plays no note"):
                 read_midi(data)
+
+
+@pytest.mark.parametrize("ticks", [0, 1, BEAT])
+def test_drums_ring_however_short_they_are_written(ticks):
+    """Many programs write them a tick long, or none: a crash would be a click."""
+    crash = 49
+    score = read_midi(midi(on(crash, channel=9), off(crash, ticks, channel=9)))
+    assert score.notes[0].length_beats == Fraction("2.8")  # 1.4 s at 120 BPM
+
+
+def test_a_closed_hat_ends_an_open_one_and_no_crash():
+    crash, open_hat, closed = 49, 46, 42
+    strokes = (on(crash, channel=9), on(open_hat, channel=9), on(closed, BEAT, channel=9))
+    notes = [note for note in read_midi(midi(*strokes)).notes if note.instrument == "open_hat 10"]
+    assert sorted(note.length_beats for note in notes) == [1, Fraction("2.8")]
+
+
+def test_a_notes_end_that_is_written_behind_the_next_ones_beginning_is_the_formers():
+    score = read_midi(midi(on(60), on(60, BEAT), off(60, 0), off(60)))
+    assert [(note.beats, note.length_beats) for note in score.notes] == [(0, 1), (1, 1)]
