@@ -37,7 +37,7 @@ def answers(host: str) -> bool:
 
 def java_runs(host: str) -> bool:
     """Is there a living Java for this address? (One that is dead but not reaped has no arguments.)"""
-    mark = f"-Xmx128m.*--port={host.rsplit(':', 1)[1]}"
+    mark = f"-Xmx.*--port={host.rsplit(':', 1)[1]}"
     command = ["pgrep", "-f", "--", mark]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
