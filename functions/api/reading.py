@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -26,7 +26,7 @@ from functions.api.straight_route import StraightRoute
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.ids import NAME_PATTERN
+from shared.contracts.ids import NAME_PATTERN, STEP_PATTERN
 from shared.editing.clips import load_clip, semantic_timeline_by_clip
 from shared.errors import NotFound, ValidationError
 from shared.homes.documents import Document
@@ -35,6 +35,7 @@ from shared.pipeline import KINDS
 from shared.runs.downloads import artifact_file, recording_file
 from shared.runs.erasing import erase_asset
 from shared.runs.gathering import gather
+from shared.runs.part_views import explained_step
 from shared.runs.records import change_run
 from shared.runs.stored_json import StoredJson, artifact_json, asset_json, tag_of
 from shared.runs.views import (
@@ -47,6 +48,7 @@ from shared.watch.health import known_all
 
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 AssetFilter = Annotated[str | None, Query(pattern=NAME_PATTERN)]
+StepId = Annotated[str, Path(pattern=STEP_PATTERN)]
 Kind = Annotated[str | None, Query(description="One of: " + ", ".join(KINDS))]
 Download = Annotated[bool, Query(description="Name a file to save.")]
 
@@ -136,6 +138,15 @@ def _runs(router: APIRouter, home: Home) -> None:
         following = rows[-1]["run_id"] if len(found) > page.limit else None
         return answer(request, merged(rows, "runs", following))
 
+    @router.get("/runs/{run_id}/steps/{step}/parts", tags=["runs"])
+    def parts(request: Request, ctx: Caller, run_id: Id, step: StepId, page: Paged) -> Response:
+        """The parts of a long recording's step, by number; none where it is done in one piece."""
+        whole = explained_step(home, ctx, run_id, step)
+        rows = _behind_part(whole.pop("parts"), page.after)
+        shown = rows[: page.limit]
+        following = str(shown[-1]["number"]) if len(rows) > page.limit else None
+        return answer(request, {**whole, **merged(shown, "parts", following)})
+
     @router.put("/runs/{run_id}/dismissed", tags=["runs"], status_code=204)
     def dismiss(ctx: Caller, run_id: Id) -> Response:
         """Note that somebody has seen how the run went: lists need not show it first any more."""
@@ -153,6 +164,12 @@ def _behind(runs: list[Document], after: str | None) -> list[Document]:
     if after not in (None, *ids):
         raise ValidationError("after", "is not in this list")
     return runs if after is None else runs[ids.index(after) + 1 :]
+
+
+def _behind_part(parts: list[dict[str, Any]], after: str | None) -> list[dict[str, Any]]:
+    if after is not None and after not in {str(part["number"]) for part in parts}:
+        raise ValidationError("after", "is not in this list")
+    return parts if after is None else parts[int(after) :]
 
 
 def _artifact_shown(document: Document) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -84,6 +84,36 @@ class StepAnswer(RunAnswer):
     """The run that a step was asked in, with its result once there is one."""
 
     result: dict[str, Any] | None
+
+
+class PartShown(BaseModel):
+    """One part of a step, as far as is known of it."""
+
+    number: int
+    """From 1."""
+    start_ms: int
+    end_ms: int
+    """Of the recording."""
+    state: Literal["queued", "running", "waiting", "done", "failed", "dropped"]
+    """``waiting``: its worker has gone, or has given it back; another one takes it. ``dropped``: another
+    part failed."""
+    progress: float
+    tries: int | None
+    """How often it was begun; not known once the step has settled."""
+    error: ErrorObject | None
+
+
+class PartsAnswer(BaseModel):
+    """A page of a step's parts."""
+
+    step: str
+    state: StepState
+    reason: str | None
+    error: ErrorObject | None
+    at_once: int
+    """So many of them may be on their way at a time; 0: it is not split, or waits for the tenant's others."""
+    parts: list[PartShown]
+    next: str | None
 
 
 class UploadAnswer(BaseModel):
@@ -181,6 +211,7 @@ ANSWERS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("get", "/artifacts/{artifact_id}"): ArtifactAnswer,
     ("get", "/runs"): RunsAnswer,
     ("get", "/runs/{run_id}"): RunAnswer,
+    ("get", "/runs/{run_id}/steps/{step}/parts"): PartsAnswer,
     ("post", "/edit-lists"): EditListAnswer,
     ("get", "/edit-lists/{edit_list_id}"): EditListAnswer,
     ("patch", "/edit-lists/{edit_list_id}"): EditListAnswer,

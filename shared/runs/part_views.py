@@ -9,6 +9,7 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import StepRecord, StepState
 from shared.contracts.step_engine import Part
+from shared.errors import NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs.records import load_run
@@ -27,6 +28,17 @@ def explained_run(home: Home, ctx: RequestContext, run_id: str) -> dict[str, Any
         "source": run.source,
         "steps": [_step(home, ctx, record) for record in steps],
     }
+
+
+def explained_step(home: Home, ctx: RequestContext, run_id: str, step: str) -> dict[str, Any]:
+    """One step of a run, with its parts if it was split; raises ``NotFound``, also for a step that the run
+    does not have.
+    """
+    run = load_run(home.documents, ctx, run_id)
+    if step not in run.planned:
+        raise NotFound("step", step)
+    records = load_records(home.documents, ctx, run_id, [step])
+    return _step(home, ctx, records.get(step, StepRecord(step=step)))
 
 
 def where_failed(error: Mapping[str, Any]) -> str:
@@ -51,15 +63,14 @@ def _step(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]
     shown = {"step": record.step, "state": record.state.value, "reason": record.reason}
     whole = load_claim(home.documents, ctx, record.cache_key) if record.cache_key else None
     if whole is None or not whole.parts:
-        return {**shown, "error": record.error, "parts": []}
-    begun = {
-        claim.cache_key: (document, claim)
-        for document, claim in part_claims(home, ctx, digest(whole.cache_key))
-    }
+        return {**shown, "error": record.error, "at_once": 0, "parts": []}
+    # Once the step has settled its parts are gone, and only what it says of them is left.
+    begun = [] if record.state.settled else part_claims(home, ctx, digest(whole.cache_key))
+    claims = {claim.cache_key: (document, claim) for document, claim in begun}
     parts = [
         {
             "number": asked.number + 1,
-            **_part(part, record, asked.number, begun.get(part_key(asked))),
+            **_part(part, record, asked.number, claims.get(part_key(asked))),
         }
         for asked, part in zip(all_parts(whole, len(whole.parts)), whole.parts, strict=True)
     ]
@@ -71,7 +82,7 @@ def _part(
 ) -> dict[str, Any]:
     """``tries``: how often it was begun; not known of a part whose step has settled."""
     ranged = {"start_ms": part.start_ms, "end_ms": part.end_ms}
-    if begun is not None and not record.state.settled:
+    if begun is not None:
         document, claim = begun
         state: str = claim.state if claim.state in ("done", "failed") else "waiting"
         state = "running" if claim.alive(document) else state

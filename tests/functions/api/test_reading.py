@@ -33,10 +33,10 @@ def test_pages_give_each_row_once(desk: Desk) -> None:
     ):
         whole = desk.client.get(path).json()
         assert whole["next"] is None and len(whole[name]) >= 4
-        assert _paged(desk, path, name) == whole[name]
+        assert paged(desk, path, name) == whole[name]
 
 
-def _paged(desk: Desk, path: str, name: str) -> list[Any]:
+def paged(desk: Desk, path: str, name: str) -> list[Any]:
     rows: list[Any] = []
     after: dict[str, str] = {}
     while True:

@@ -56,6 +56,7 @@ def ids(desk: Desk) -> Mapping[str, str]:
         "letter_id": "a" * 32,
         "delivery_id": told.delivery_id,
         "preset_id": "hall",
+        "step": "toy.one",
     }
 
 
