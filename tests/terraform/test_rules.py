@@ -173,6 +173,8 @@ def test_one_setting_says_how_large_a_recording_may_be_and_who_needs_a_disk() ->
         assert call["max_input_bytes"] == "${var.max_input_bytes}"
     function = folder(TERRAFORM / "modules" / "function")
     assert 'medium     = "DISK"' in function.text and "TMPDIR = local.work_folder" in function.text
+    stage = only("google_cloud_run_v2_service").body["launch_stage"]
+    assert stage == '${var.size.disk_gib > 0 ? "BETA" : null}', "disks are a preview"
 
 
 def test_a_gpu_is_one_l4_without_zonal_redundancy() -> None:

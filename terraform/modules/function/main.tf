@@ -53,6 +53,10 @@ resource "google_cloud_run_v2_service" "function" {
   invoker_iam_disabled = var.size.public
   custom_audiences     = [var.name]
 
+  # Disks of an instance are a preview, which a service has to ask for: without, they are refused. It is not
+  # left out of later changes, or a service that gets its disk later would not ask.
+  launch_stage = var.size.disk_gib > 0 ? "BETA" : null
+
   template {
     service_account                  = google_service_account.runtime.email
     timeout                          = "${var.size.timeout_s}s"
