@@ -11,6 +11,7 @@ import pytest
 
 from functions.render import video as rendering
 from functions.render.video import ENGINE
+from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Job, Output
 from shared.media.formats import MOV
@@ -146,6 +147,11 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
     assert told == sorted(told)
 
 
+@pytest.fixture(scope="module")
+def face_clip() -> MediaInfo:
+    return probe(video.FACE_CLIP)
+
+
 @pytest.mark.parametrize(
     ("container", "params", "split"),
     [
@@ -158,10 +164,14 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
     ],
 )
 def test_who_is_split(
-    container: str, params: dict[str, Any], split: bool, monkeypatch: pytest.MonkeyPatch
+    container: str,
+    params: dict[str, Any],
+    split: bool,
+    face_clip: MediaInfo,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An edit list is, where nothing of the recording can be copied."""
     monkeypatch.setattr(rendering, "PART_MS", 500)
-    media = probe(video.FACE_CLIP).model_copy(update={"container": container})
+    media = face_clip.model_copy(update={"container": container})
     asked = ENGINE.params(faces="original", **params)
     assert bool(rendering.split(media, {}, asked)) == split

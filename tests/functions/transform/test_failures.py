@@ -107,8 +107,9 @@ def test_hanging_ffmpeg_is_stopped(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    stretch.late_samples.cache_clear()
     replace_ffmpeg(tmp_path, monkeypatch, "sleep 60")
-    for reader in (decode, sound):
+    for reader in (decode, sound, stretch):
         monkeypatch.setattr(reader, "timeout_for", lambda duration_ms: 0.3)
     with pytest.raises(TimedOut):
         make(engine, params, job)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import stamina
 
 from shared.contracts.asset import MOST_SOURCES, Probed
 from shared.contracts.context import RequestContext
@@ -308,7 +309,7 @@ def test_an_upload_that_is_deleted_between_two_tries_ends_its_run(
 ) -> None:
     landed = upload(home, CTX, _take(tmp_path))
     (delivery,) = home.bus.pull(["uploads"])
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, stamina.set_testing(True, attempts=3):
         away = Unavailable("the bucket", "it is away")
         patched.setattr(home.objects, "read", lambda *_, **__: (_ for _ in ()).throw(away))
         assert deliver(delivery.message, home, toys.handle_upload) is not None
