@@ -6,6 +6,7 @@ import gc
 import itertools
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,13 @@ from shared.weights import WEIGHTS, installed_state
 _PROJECTS = itertools.count(1)
 
 # librosa compiles at its first touch, and keeps that beside itself: workers that read what another is
-# writing have crashed. Each has a folder of its own, read when numba is first imported.
+# writing have crashed. Each has a folder of its own, read when numba is first imported, and begins it with
+# what the environment compiled when it was made (the Makefile's .venv/test).
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / "build" / "numba" / _WORKER)
+_NUMBA = Path(__file__).parents[1] / "build" / "numba"
+if (_NUMBA / "made").exists() and not (_NUMBA / _WORKER).exists():
+    shutil.copytree(_NUMBA / "made", _NUMBA / _WORKER)
+os.environ["NUMBA_CACHE_DIR"] = str(_NUMBA / _WORKER)
 
 # What a test hears must not hang on which weights this machine's user has installed. Those marked
 # real_weights have them, out of the folder in which `make test` keeps them from run to run.
@@ -45,7 +50,8 @@ def pytest_collection_finish() -> None:
 
 
 settings.register_profile("rushes", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("rushes")
+settings.register_profile("quick", settings.get_profile("rushes"), max_examples=20)
+settings.load_profile("rushes")  # `make test-fast` asks for the quick one, a fifth of the examples
 
 
 class _Errors(logging.Handler):
