@@ -364,6 +364,7 @@ def pull_and_hang(bus: EmbeddedBus, pulled: Connection) -> None:
     signal.pause()
 
 
+@pytest.mark.heavy
 def test_a_killed_workers_message_comes_again(embedded: EmbeddedBus) -> None:
     message_id = embedded.publish(TOPIC, b"1", {})
     spawn = get_context("spawn")

@@ -84,6 +84,7 @@ def test_copyleft_is_named_with_what_it_asks() -> None:
     assert all(asks for _, asks in named.values())
 
 
+@pytest.mark.heavy
 def test_wheels_that_carry_libraries_under_the_gpl_are_named() -> None:
     """x264 and x265 are under the GPL, whatever the wheel's own licence says."""
     named = rows("Copyleft among them")

@@ -21,7 +21,7 @@ def some(kind: type[Case], count: int) -> Sequence[Case]:
     return random.Random(17).sample([case for case in CASES if isinstance(case, kind)], count)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "case", [*some(SoundCase, 16), *some(PictureCase, 4)], ids=lambda c: c.name
 )

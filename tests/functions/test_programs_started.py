@@ -62,6 +62,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return video.shortened(tmp_path_factory.mktemp("film") / "film.mp4", 0.4)
 
 
+@pytest.mark.heavy
 def test_probing_starts_one_for_each_question(
     tone: Path, film: Path, counted: Callable[[Callable[[], object]], int]
 ) -> None:
@@ -69,6 +70,7 @@ def test_probing_starts_one_for_each_question(
     assert counted(lambda: probe(film)) == 4  # and the first picture
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("engine", "params", "programs"),
     [

@@ -96,6 +96,7 @@ def test_an_hls_list_is_refused_under_every_name(name: str, planted: Path, tmp_p
         probe(path)
 
 
+@pytest.mark.heavy
 def test_decoding_does_not_look_again_what_a_file_is(planted: Path, tmp_path: Path) -> None:
     path = write_noise(tmp_path / "a.wav")
     media = probe(path)
@@ -106,6 +107,7 @@ def test_decoding_does_not_look_again_what_a_file_is(planted: Path, tmp_path: Pa
     assert planted.stat().st_atime_ns == before
 
 
+@pytest.mark.heavy
 def test_a_reference_inside_a_quicktime_file_is_not_followed(planted: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
     ffmpeg("-i", planted, "-c:a", "copy", path)
@@ -132,6 +134,7 @@ def _grow(data: bytes, box: bytes, inner: int, by: int) -> tuple[bytes, int]:
     return data[:at] + struct.pack(">I", size) + data[at + 4 :], inner
 
 
+@pytest.mark.heavy
 def test_a_numbered_name_does_not_open_its_siblings(tmp_path: Path) -> None:
     for number in range(1, 4):
         ffmpeg(
@@ -143,6 +146,7 @@ def test_a_numbered_name_does_not_open_its_siblings(tmp_path: Path) -> None:
         probe(path)
 
 
+@pytest.mark.heavy
 def test_a_picture_that_claims_two_to_the_31_pixels(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (

@@ -55,6 +55,7 @@ def test_all_at_once_takes_as_many_rounds_as_it_must(
     assert pool.served == messages and pool.started == min(messages, limit)
 
 
+@pytest.mark.heavy
 def test_one_server_waits_as_pollaczek_and_khinchine_say() -> None:
     """M/D/1: the mean wait is rho S / (2 (1 - rho))."""
     chance, rho = random.Random(1), 0.7
@@ -70,6 +71,7 @@ def erlang_wait_s(servers: int, offered: float) -> float:
     return last / (sum(terms[:servers]) + last) / (servers - offered)
 
 
+@pytest.mark.heavy
 def test_several_servers_wait_as_erlang_says() -> None:
     chance, servers, offered = random.Random(2), 4, 3.0
     gaps_s = [chance.expovariate(offered) for _ in range(80_000)]
@@ -78,6 +80,7 @@ def test_several_servers_wait_as_erlang_says() -> None:
     assert pool.waited_s / pool.served == pytest.approx(erlang_wait_s(servers, offered), rel=0.1)
 
 
+@pytest.mark.heavy
 def test_even_service_makes_several_servers_wait_about_half_as_long() -> None:
     """M/D/c by Cosmetatos' approximation (1975), within its own 2 % and the sample's few."""
     chance, servers, offered = random.Random(3), 5, 4.0
@@ -305,6 +308,7 @@ def test_sizes_are_those_that_terraform_reads() -> None:
 # -- the command ---------------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 def test_the_command_shows_a_day_and_draws_a_burst(tmp_path: Path) -> None:
     day = CliRunner().invoke(capacity, ["day", "--audio-hours", "10", "--video-hours", "5"])
     assert day.exit_code == 0, day.output

@@ -101,6 +101,7 @@ def test_an_image_brings_all_that_its_code_imports(function: str) -> None:
     assert missing == {}
 
 
+@pytest.mark.heavy
 def test_the_api_can_read_every_engine_s_params() -> None:
     """It imports each engine's module, and runs none."""
     brought = installed(requirements(ROOT / "pyproject.toml", "api"))

@@ -133,6 +133,7 @@ def test_where_it_is_not_allowed_work_goes_on(monkeypatch: pytest.MonkeyPatch) -
     assert tell("print('done')", Limits(network=False)) == "done"
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_without_the_network_it_still_ends_with_its_caller(
@@ -174,6 +175,7 @@ def test_a_crash_of_its_own_is_its_own() -> None:
         tell("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Limits())
 
 
+@pytest.mark.heavy
 def test_too_much_processor_time_is_no_kill_from_outside() -> None:
     with pytest.raises(BackendFailed, match="SIGXCPU"):
         tell("while True: pass", Limits(cpu_s=1))

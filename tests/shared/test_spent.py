@@ -65,6 +65,7 @@ def test_a_span_that_comes_twice_adds_up() -> None:
     assert spent_s() is None
 
 
+@pytest.mark.heavy
 def test_tools_that_read_and_those_that_write_are_told_apart(tmp_path: Path) -> None:
     sound = tmp_path / "sound.wav"
     soundfile.write(sound, np.full(4800, 0.1), 48_000)

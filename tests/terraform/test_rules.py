@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from shared.settings import Settings, variable
 from tests.terraform.tree import ROOT, TERRAFORM, Resource, folder, resources, strings
 
@@ -198,6 +200,7 @@ def calls(name: str) -> Iterator[ast.Call]:
                         yield node
 
 
+@pytest.mark.heavy
 def test_each_query_over_all_tenants_has_its_index() -> None:
     indexed = folder(TERRAFORM / "modules" / "documents").locals()["group_filters"]
     asked = {}

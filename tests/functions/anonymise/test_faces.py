@@ -68,6 +68,7 @@ def leaked(path: Path, truth: list[video.Box | None]) -> list[float]:
     return parts
 
 
+@pytest.mark.real_case("anonymise.faces")
 def test_the_beginning_of_the_face_clip_is_covered(tmp_path: Path) -> None:
     source = video.shortened(tmp_path / "a.mp4", 0.3)
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
@@ -249,6 +250,7 @@ def test_what_may_be_a_face_is_covered_and_told(broll_clip: video.Ran, tmp_path:
     assert [output.kind for output in ran.result.outputs] == ["video_coverage_report"]
 
 
+@pytest.mark.heavy
 def test_a_stub_summary_is_refused(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "short.mp4", 0.2)
     stub = video.run(regions.ENGINE, short, tmp_path / "regions", backend=STUB)
@@ -256,6 +258,7 @@ def test_a_stub_summary_is_refused(tmp_path: Path) -> None:
         anonymised(short, stub.as_input("video_region_summary"), tmp_path / "out")
 
 
+@pytest.mark.heavy
 def test_a_missing_summary_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="no region summary"):
         video.run(ENGINE, video.FACE_CLIP, tmp_path)

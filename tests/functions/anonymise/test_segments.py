@@ -46,6 +46,7 @@ def both(
     return whole, result.outputs[0].path, count
 
 
+@pytest.mark.heavy
 def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = video.shortened(tmp_path / "in.mp4", 1.5)
     whole, joined, count = both(source, tmp_path, monkeypatch, 500)
@@ -54,6 +55,7 @@ def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.Monkey
     assert decoded(joined) == decoded(whole) == len(packet_times_ms(whole))
 
 
+@pytest.mark.heavy
 def test_a_rendering_in_one_go_is_the_same_to_the_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

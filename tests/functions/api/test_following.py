@@ -95,6 +95,7 @@ def test_events_tell_each_step_to_the_end(served: Served) -> None:
     assert again == ["run", "step", "step", "step", "finished"]
 
 
+@pytest.mark.heavy
 def test_several_runs_over_one_connection(served: Served) -> None:
     run_ids = [served.begun(text, steps=("toy.one",)) for text in ("a", "b")]
     answer = served.get("/runs/events?" + "&".join(f"run={run_id}" for run_id in run_ids))
@@ -121,6 +122,7 @@ def test_a_run_erased_meanwhile_ends_the_stream(served: Served) -> None:
     assert name == "finished" and data["error"]["code"] == "not_found"
 
 
+@pytest.mark.heavy
 def test_so_many_may_be_followed_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookout, "MOST_OF_A_TENANT", 2)
     run_id = served.begun()
@@ -165,6 +167,7 @@ def test_a_run_is_looked_at_once_however_many_follow(desk_of: Callable[..., Desk
     assert looks == 1
 
 
+@pytest.mark.heavy
 def test_waiting_answers_when_the_run_has_finished(served: Served) -> None:
     run_id = served.begun(steps=("toy.one",))
     path = f"/runs/{run_id}"
@@ -190,12 +193,14 @@ def test_waiting_answers_when_the_run_has_finished(served: Served) -> None:
     assert served.get(f"{path}?wait=61").status == 422
 
 
+@pytest.mark.heavy
 def test_a_port_that_is_taken_is_said(served: Served) -> None:
     port = int(served.address.rsplit(":", 1)[1])
     with pytest.raises(Unavailable, match=str(port)), api_served(served.desk.home, port):
         raise AssertionError("it must not serve")
 
 
+@pytest.mark.heavy
 def test_the_console_is_served_to_itself_alone(served: Served) -> None:
     front = served.get("/")
     assert (front.status, front.headers["Location"]) == (307, "/console/")

@@ -163,6 +163,7 @@ def test_forged_tokens_are_refused(client: TestClient, issuer: Issuer) -> None:
     )
 
 
+@pytest.mark.heavy
 def test_each_path_but_readiness_asks_who_it_is(client: TestClient) -> None:
     for path, methods in client.get("/openapi.json").json()["paths"].items():
         for method in methods:

@@ -39,6 +39,7 @@ _TITLES = """async () => {
 }"""
 
 
+@pytest.mark.heavy
 def test_steps_and_kinds_are_called_as_the_table_calls_them(opened: Opened) -> None:
     with opened() as page:
         shown = page.evaluate(_TITLES)

@@ -62,6 +62,7 @@ def names(page: Any) -> list[str]:
     return list(page.locator("a.row .row-name").all_text_contents())
 
 
+@pytest.mark.heavy
 def test_what_is_off_the_screen_is_not_drawn(stocked: ToyServer, browser: Any) -> None:
     with stocked.page(browser) as page:
         page.get_by_text(f"Recordings {MANY}").wait_for()
@@ -73,6 +74,7 @@ def test_what_is_off_the_screen_is_not_drawn(stocked: ToyServer, browser: Any) -
         assert len(names(page)) < 40 and "Interview 001.wav" not in names(page)
 
 
+@pytest.mark.heavy
 def test_recordings_are_searched_filtered_and_sorted(stocked: ToyServer, browser: Any) -> None:
     with stocked.page(browser) as page:
         search = page.get_by_label("Search recordings")
@@ -91,6 +93,7 @@ def test_recordings_are_searched_filtered_and_sorted(stocked: ToyServer, browser
         assert names(page)[0] == "Interview 299.wav"  # how it was sorted is kept
 
 
+@pytest.mark.heavy
 def test_what_failed_says_why_until_it_is_dismissed(toy_server: ToyServer, browser: Any) -> None:
     failed_run(toy_server, None, at=time.time())
     with toy_server.page(browser) as page:
@@ -106,6 +109,7 @@ def test_what_failed_says_why_until_it_is_dismissed(toy_server: ToyServer, brows
         assert page.locator("[data-run]").count() == 0
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_readers_of_a_screen_find_their_way(
     stocked: ToyServer, browser: Any, width: int, scheme: str
@@ -121,6 +125,7 @@ def test_readers_of_a_screen_find_their_way(
         assert axe_finds(page) == []
 
 
+@pytest.mark.heavy
 def test_settings_are_kept(toy_server: ToyServer, browser: Any) -> None:
     with toy_server.page(browser) as page:
         page.get_by_role("link", name="Settings").click()
@@ -137,6 +142,7 @@ def break_second_piece(route: Any) -> None:
     route.abort() if sent.startswith(f"bytes {PIECE_BYTES}-") else route.continue_()
 
 
+@pytest.mark.heavy
 def test_an_upload_goes_on_when_the_server_is_back(
     toy_server: ToyServer, browser: Any, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_front_door_leads_to_the_page(client: TestClient) -> None:
     assert client.get("/console/", headers={"If-None-Match": tag}).status_code == 304
 
 
+@pytest.mark.heavy
 def test_what_the_page_names_is_kept_for_ever(client: TestClient) -> None:
     named = _NAMED.findall(front_page())
     assert len(named) > 40
@@ -57,6 +58,7 @@ def test_modules_name_modules_that_are_served() -> None:
             assert there.as_posix() in served, f"{path} imports {name}"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "path",
     ["000000000000/js/main.js", "{release}/pages.py", "{release}/package.json", "js/main.js"],
@@ -77,6 +79,7 @@ def test_a_change_of_one_file_changes_every_address(monkeypatch: pytest.MonkeyPa
         release.cache_clear()
 
 
+@pytest.mark.heavy
 def test_text_is_compressed(client: TestClient) -> None:
     path = f"/console/{release()}/js/main.js"
     with client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:

@@ -29,6 +29,7 @@ def drums(kind: str, count: int, seed: int) -> list[np.ndarray]:
     return [wide(drum_synth.recorded(recipe(rng), rng)) for _ in range(count)]
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("kind", ["kick", "snare", "tom", "clap"])
 def test_drums_are_named_and_hardly_ever_wrongly(kind: str) -> None:
     names = [kind_of(sound, RATE_HZ, False).name for sound in drums(kind, 30, 7)]
@@ -36,11 +37,13 @@ def test_drums_are_named_and_hardly_ever_wrongly(kind: str) -> None:
     assert sum(name in DRUMS and name != kind for name in names) <= 2
 
 
+@pytest.mark.heavy
 def test_what_might_be_a_hat_or_a_cymbal_is_a_cymbal() -> None:
     names = [kind_of(sound, RATE_HZ, False).name for sound in drums("hat", 30, 8)]
     assert names.count("hat") + names.count("cymbal") >= 18
 
 
+@pytest.mark.heavy
 def test_what_is_no_drum_is_called_by_its_sound() -> None:
     names = [kind_of(sound, RATE_HZ, False).name for sound in drums("other", 60, 9)]
     assert sum(name in DRUMS for name in names) <= 4

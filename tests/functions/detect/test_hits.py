@@ -69,6 +69,7 @@ def test_a_recording_that_begins_on_its_only_sound_has_that_hit(seed: int, tmp_p
     assert [row["onset_ms"] for row in ran.body["segments"]] == [0.0]
 
 
+@pytest.mark.real_case("detect.hits")
 def test_attacks_are_whole(tmp_path: Path) -> None:
     """Each attack lies inside its hit, within 1 ms of the pre-roll's end, samples untouched."""
     truth = synth.drums(noise_dbfs=-60)
@@ -288,6 +289,7 @@ def test_without_librosa_it_is_the_flagged_stub(
     assert (backend.name, backend.stub) == (("rushes", False) if status == "ok" else ("stub", True))
 
 
+@pytest.mark.heavy
 def test_the_stub_is_regular_and_knows_nothing(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", synth.drums().samples[: 44_100 * 5], 44_100)
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)

@@ -129,6 +129,7 @@ def test_what_repeats_comes_first(tmp_path: Path) -> None:
     assert best["start_ms"] / 1000 > wild.samples.size / RATE_HZ
 
 
+@pytest.mark.real_case("detect.loops")
 def test_one_bar_alone_is_taken_whole(tmp_path: Path) -> None:
     truth = synth.drums(bars=1, bpm=110, lead_s=0.0)
     (row,) = loops_of(truth, tmp_path).body["segments"]
@@ -270,6 +271,7 @@ def test_three_beats_a_bar(tmp_path: Path) -> None:
         assert length_s == pytest.approx(180 * row["bars"] / row["bpm"], abs=1e-3)
 
 
+@pytest.mark.heavy
 def test_the_stub_is_regular(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", synth.drums(bars=3).samples, RATE_HZ)
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)

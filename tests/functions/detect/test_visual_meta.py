@@ -75,6 +75,7 @@ def test_motion_is_measured_in_widths_a_second(tmp_path: Path) -> None:
     assert meta.mean_motion == pytest.approx(expected, rel=0.25)
 
 
+@pytest.mark.real_case("detect.visual_meta")
 def test_a_still_recording_does_not_move_and_has_no_subject(tmp_path: Path) -> None:
     grey = (np.full((60, 80, 3), 90, np.uint8) for _ in range(15))
     video.film(tmp_path / "a.mp4", grey, (80, 60))

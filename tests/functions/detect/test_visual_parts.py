@@ -32,6 +32,7 @@ def check_alike(whole: VisualMeta, split: VisualMeta) -> None:
     assert split.frame_count == whole.frame_count and split.damage == whole.damage
 
 
+@pytest.mark.heavy
 def test_cuts_and_dissolves_at_borders_are_those_of_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_shots_of_a_real_recording_are_those_of_the_whole(
     check_alike(whole, split)
 
 
+@pytest.mark.heavy
 def test_a_stub_has_nothing_to_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = video.shortened(tmp_path / "in.mp4", 2.0)
     monkeypatch.setattr(visual_meta, "PART_MS", 500)

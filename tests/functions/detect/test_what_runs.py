@@ -60,6 +60,7 @@ def test_of_drums_nothing_is_transcribed(home: Home, tmp_path: Path) -> None:
     assert stood["transcribe.semantics"][0] == "queued", "music is told without words"
 
 
+@pytest.mark.heavy
 def test_of_a_reading_no_sounds_are_cut(home: Home) -> None:
     source = REAL_MEDIA / "transcript" / "LJ001-0001.wav"
     if not source.exists():
@@ -70,6 +71,7 @@ def test_of_a_reading_no_sounds_are_cut(home: Home) -> None:
     assert stood["transcribe.words"][0] == "queued"
 
 
+@pytest.mark.heavy
 def test_knocks_in_the_quiet_are_sound_events(home: Home, tmp_path: Path) -> None:
     samples = np.zeros(44_100 * 12, np.float32)
     for second in (2, 5, 9):
@@ -80,6 +82,7 @@ def test_knocks_in_the_quiet_are_sound_events(home: Home, tmp_path: Path) -> Non
     assert stood["detect.phrases"] == ("skipped", "no speech")
 
 
+@pytest.mark.heavy
 def test_who_asks_gets_it(home: Home, tmp_path: Path) -> None:
     source = written(tmp_path, synth.pad(6))
     assert uploaded(home, source, steps=("detect.phrases",))["detect.phrases"][0] == "done"

@@ -57,6 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(talk, source, activity, heard_as(source, folder / "sound", activity, talk.words))
 
 
+@pytest.mark.heavy
 def test_nothing_is_cut_unasked(desk: Desk) -> None:
     edits = desk.cut()
     assert edits.edits == () and edits.new_duration_ms == edits.duration_ms
@@ -183,6 +184,7 @@ def test_only_a_chosen_speaker_stays(desk: Desk) -> None:
         desk.cut(words, keep_speakers=["speaker_9"], speakers="auto")
 
 
+@pytest.mark.real_case("edit.cut")
 def test_private_words_are_covered_whole_and_written_nowhere(desk: Desk, tmp_path: Path) -> None:
     word = desk.talk.words.words[4]
     edits, result = desk.made(tmp_path, desk.talk.words, privacy_words=[word.text], fillers=True)
@@ -214,6 +216,7 @@ def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
     assert edits.edits and not edits.standing and len(edits.keeps) == 1
 
 
+@pytest.mark.heavy
 def test_rules_about_words_are_not_said_to_be_followed_without_words(
     desk: Desk, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ def own_sound(sound) -> dict:
     return pattern(instruments=[{"name": "hats", "sound": sound, "family": "keys"}])
 
 
+@pytest.mark.real_case("perform.pattern")
 def test_own_recordings_play(tmp_path):
     clip = tmp_path / "clip.wav"
     time = np.arange(11_025) / 44_100

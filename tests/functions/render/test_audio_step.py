@@ -75,6 +75,7 @@ def two_tracks(voice: dict[str, str], music: dict[str, str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.real_case("render.audio")
 def test_a_podcast_from_two_recordings_and_then_from_one_of_its_stems(
     home: Home, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_podcast_from_two_recordings_and_then_from_one_of_its_stems(
     assert made["artifacts"][0]["meta"]["frames"] == 2 * RATE
 
 
+@pytest.mark.heavy
 def test_another_tenants_recording_is_not_found_and_nothing_is_rendered(
     home: Home, tmp_path: Path
 ) -> None:
@@ -111,6 +113,7 @@ def test_another_tenants_recording_is_not_found_and_nothing_is_rendered(
     assert list(list_artifacts(home.documents, MINE)) == []
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -129,6 +132,7 @@ def test_errors_name_the_clip(
     assert step["error"]["service"] == "render.audio"
 
 
+@pytest.mark.heavy
 def test_a_source_without_sound_is_named(home: Home, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -139,6 +143,7 @@ def test_a_source_without_sound_is_named(home: Home, tmp_path: Path) -> None:
     assert picture in step["error"]["message"]
 
 
+@pytest.mark.heavy
 def test_an_arrangement_turns_a_role_down_in_its_section(home: Home, tmp_path: Path) -> None:
     """By the same door by which people ask: the step's params."""
     voice = asset(home, write(tmp_path, tone(4.0, 440)))
@@ -160,6 +165,7 @@ def test_an_arrangement_turns_a_role_down_in_its_section(home: Home, tmp_path: P
     assert master["meta"]["markers"] == 2
 
 
+@pytest.mark.heavy
 def test_an_arrangement_of_a_track_that_is_not_there_is_refused(home: Home, tmp_path: Path) -> None:
     voice = asset(home, write(tmp_path, tone(1.0, 440)))
     timeline = {"tracks": [{"track_id": "lead", "clips": [{"asset_id": voice}]}]}

@@ -78,7 +78,7 @@ def identical(source: Path, output: Output) -> int:
     )
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("coded", "suffix", "copied_s"),
     [
@@ -97,7 +97,7 @@ def test_groups_that_no_cut_touches_are_copied(
     assert identical(source, output) >= round(25 * copied_s)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("coded", "suffix", "params", "because"),
     [
@@ -116,6 +116,7 @@ def test_what_cannot_be_copied_is_encoded_and_told(
     assert output.meta["copied_s"] == 0 and because in output.meta["encoded_because"]
 
 
+@pytest.mark.heavy
 def test_a_file_that_turns_out_otherwise_is_encoded_whole(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

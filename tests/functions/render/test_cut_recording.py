@@ -54,6 +54,7 @@ def only(result: Result) -> Output:
     return output
 
 
+@pytest.mark.heavy
 def test_the_recording_is_cut_and_otherwise_left_to_the_bit(tmp_path: Path) -> None:
     source = talk(tmp_path)
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
@@ -67,7 +68,7 @@ def test_the_recording_is_cut_and_otherwise_left_to_the_bit(tmp_path: Path) -> N
     assert output.meta["joins_ms"] == [1_000.0] and output.meta["loudnorm_target"] is None
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("format", ["flac", "mp3"])
 def test_other_formats_last_as_long(format: str, tmp_path: Path) -> None:
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
@@ -75,6 +76,7 @@ def test_other_formats_last_as_long(format: str, tmp_path: Path) -> None:
     assert probe(output.path).duration_ms == pytest.approx(2_500, abs=30)
 
 
+@pytest.mark.heavy
 def test_it_is_mastered_where_a_target_is_named(tmp_path: Path) -> None:
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
     output = only(rendered(tmp_path, talk(tmp_path), edits, export_preset="podcast"))
@@ -82,6 +84,7 @@ def test_it_is_mastered_where_a_target_is_named(tmp_path: Path) -> None:
     assert output.meta["frames"] == len(soundfile.read(output.path)[0]) == 120_000
 
 
+@pytest.mark.heavy
 def test_a_list_that_leaves_nothing_or_is_anothers_is_refused(tmp_path: Path) -> None:
     for folder, edits, match in (
         (tmp_path / "a", edit_list(edit("cut", 0, 3_000), samples=3 * RATE), "leaves nothing"),
@@ -119,6 +122,7 @@ def kept_list(home: Home, asset_id: str, edits: EditList, folder: Path) -> str:
     return writer.store([output])[0].artifact_id
 
 
+@pytest.mark.heavy
 def test_a_new_version_of_the_list_is_another_rendering_and_the_same_one_is_not(
     tmp_path: Path,
 ) -> None:

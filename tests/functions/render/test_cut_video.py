@@ -78,6 +78,7 @@ def _is_kept(whole: Any, sample: int) -> bool:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("frame_rate", "suffix"), [(25, "mp4"), pytest.param(30, "mkv", marks=pytest.mark.heavy)]
 )

@@ -37,6 +37,7 @@ def lufs(sound: Sound, start_s: float) -> float:
     return float(pyloudnorm.Meter(RATE).integrated_loudness(part))
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("wanted", [True, False])
 def test_two_speakers_seven_decibels_apart(tmp_path: Path, wanted: bool) -> None:
     sources = {

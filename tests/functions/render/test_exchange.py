@@ -58,6 +58,7 @@ def cut(name: str, url: str) -> Any:
     return document
 
 
+@pytest.mark.heavy
 def test_a_timeline_goes_out_as_otio_and_edl_and_comes_back(home: Home, tmp_path: Path) -> None:
     asset_id = uploaded(home, write(tmp_path, noise(2.0)))
     own = {
@@ -77,6 +78,7 @@ def test_a_timeline_goes_out_as_otio_and_edl_and_comes_back(home: Home, tmp_path
     assert (tmp_path / "b.edl").read_text() == (tmp_path / "a.edl").read_text()
 
 
+@pytest.mark.heavy
 def test_another_programs_media_are_found_by_their_files_names(home: Home, tmp_path: Path) -> None:
     path = write(tmp_path, noise(2.0))
     asset_id = uploaded(home, path)
@@ -90,6 +92,7 @@ def test_another_programs_media_are_found_by_their_files_names(home: Home, tmp_p
     assert "00:00:00:12 00:00:01:12 00:00:00:00 00:00:01:00" in edl
 
 
+@pytest.mark.heavy
 def test_an_edl_of_another_program_comes_in_by_its_clips_names(home: Home, tmp_path: Path) -> None:
     path = write(tmp_path, noise(2.0))
     asset_id = uploaded(home, path)

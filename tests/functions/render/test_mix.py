@@ -68,6 +68,7 @@ def test_fades_are_exact_at_every_sample(tmp_path: Path, curve: str) -> None:
     assert_as_the_oracle_says(tmp_path, [{"clips": [clip]}])
 
 
+@pytest.mark.heavy
 def test_everything_at_once(tmp_path: Path) -> None:
     swept = {
         "gain_db": lane((0.0, -12.0), (200.0, 0.0), curve="s_curve"),
@@ -85,7 +86,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
     assert_as_the_oracle_says(tmp_path, tracks)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("block_frames", [1_000, 4_097, 1 << 15])
 def test_blocks_of_any_size_give_the_same(tmp_path: Path, block_frames: int) -> None:
     sources = {name: write(tmp_path, noise(1.0, seed=n)) for n, name in enumerate("ab")}
@@ -115,6 +116,7 @@ def test_blocks_of_any_size_give_the_same(tmp_path: Path, block_frames: int) -> 
     assert np.abs(rendered(block_frames) - whole).max() < 1e-6
 
 
+@pytest.mark.heavy
 def test_pan_keeps_the_power_and_leaves_the_middle_alone(tmp_path: Path) -> None:
     source = {"a": write(tmp_path, tone(1.0))}
     powers = []
@@ -154,7 +156,7 @@ def test_moving_controls_make_no_zipper_noise(tmp_path: Path) -> None:
     assert 20 * np.log10(away) < -110
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("speed", [0.5, 1.05, 2.0])
 def test_speed_is_that_of_a_tape(tmp_path: Path, speed: float) -> None:
     source = {"a": write(tmp_path, tone(2.0, 1_000))}
@@ -167,6 +169,7 @@ def test_speed_is_that_of_a_tape(tmp_path: Path, speed: float) -> None:
     assert level_db(heard[inner, 0] - wanted[inner]) < -90
 
 
+@pytest.mark.heavy
 def test_other_rates_formats_and_channels_come_in(tmp_path: Path) -> None:
     import subprocess
 
@@ -180,6 +183,7 @@ def test_other_rates_formats_and_channels_come_in(tmp_path: Path) -> None:
         assert level_db(heard[4_800:-4_800, 1] - wanted[4_800:-4_800]) < -80
 
 
+@pytest.mark.heavy
 def test_one_long_recording_cut_into_many_clips_is_decoded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +236,7 @@ def pitch_hz(sound: Any) -> float:
     return float(np.argmax(spectrum) * RATE / (1 << 19))
 
 
+@pytest.mark.heavy
 def test_speed_keeps_the_pitch_unless_it_is_to_be_a_tape(tmp_path: Path) -> None:
     sound = tone(2.0, hz=440.0)
     sound[: RATE // 2] = 0.0
@@ -243,6 +248,7 @@ def test_speed_keeps_the_pitch_unless_it_is_to_be_a_tape(tmp_path: Path) -> None
     assert begins == pytest.approx(0.5 / 1.25, abs=0.02)
 
 
+@pytest.mark.heavy
 def test_a_stretched_clip_in_the_middle_of_a_recording(tmp_path: Path) -> None:
     """Its window is found to the sample, and the next clip of the recording reads on behind it."""
     source = {"a": write(tmp_path, np.concatenate([tone(1.0, 300.0), tone(1.0, 900.0)]))}

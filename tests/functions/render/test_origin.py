@@ -121,6 +121,7 @@ def job(folder: Path, semantics: str) -> Job:
     return Job(path, media, folder, lambda _: None, inputs, asset_id="ast_1")
 
 
+@pytest.mark.real_case("render.origin")
 def test_the_step_writes_a_shot_list(tmp_path: Path) -> None:
     params = OriginParams.model_validate({"clips": [clip(0, 2000)]})
     output = ENGINE.run(job(tmp_path, json.dumps(SEMANTICS)), params, ENGINE.backend()).outputs[0]

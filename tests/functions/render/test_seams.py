@@ -32,7 +32,7 @@ READING = Path(__file__).parents[4] / "shared" / "media" / "transcript" / "LJ001
 SEAM = round(SEAM_MS * RATE / 1000)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "edits",
     [
@@ -87,6 +87,7 @@ def test_stretches_and_seams_fill_the_rendering_and_never_overlap(
         assert plan.seams[0].first == 0 and plan.seams[-1].stop == plan.frames
 
 
+@pytest.mark.heavy
 def test_nothing_of_what_is_silenced_is_heard_whatever_else_is_done_there(tmp_path: Path) -> None:
     silenced = [(300, 500), (700, 800), (1_000, 1_200), (1_195, 1_300)]
     sound = noise(2 * RATE, 0.001)
@@ -116,6 +117,7 @@ def band_levels(heard: Sound, places: Sequence[int]) -> Sound:
     return np.array([10 * np.log10(powers[a:b].mean()) for a, b in pairwise(edges)])
 
 
+@pytest.mark.heavy
 def test_level_and_spectrum_of_seams_are_those_of_places_that_nobody_cut(tmp_path: Path) -> None:
     sound = np.cumsum(noise(30 * RATE, 0.01), axis=0)
     sound -= np.convolve(sound[:, 0], np.ones(960) / 960, "same")[:, None]  # brown, without rumble
@@ -131,6 +133,7 @@ def test_level_and_spectrum_of_seams_are_those_of_places_that_nobody_cut(tmp_pat
     assert np.percentile(near, 99) < 1.1 * np.percentile(jumps, 99)
 
 
+@pytest.mark.heavy
 def test_a_tone_goes_on_over_a_cut_of_whole_periods_as_if_nothing_were_cut(tmp_path: Path) -> None:
     sound = 0.5 * np.sin(2 * np.pi * 100 * np.arange(2 * RATE) / RATE)[:, None]
     heard, _ = cut(
@@ -140,6 +143,7 @@ def test_a_tone_goes_on_over_a_cut_of_whole_periods_as_if_nothing_were_cut(tmp_p
     assert np.abs(heard - sound[: len(heard)]).max() < 1e-4
 
 
+@pytest.mark.heavy
 def test_what_is_muted_sounds_like_the_room(tmp_path: Path) -> None:
     room = noise(20 * RATE, 0.003, seed=5)
     sound = room.copy()
@@ -158,6 +162,7 @@ def test_what_is_muted_sounds_like_the_room(tmp_path: Path) -> None:
     assert np.abs(filled_db - room_db).max() < 2.0
 
 
+@pytest.mark.heavy
 def test_a_bleep_is_a_kilohertz_as_loud_as_the_speech_and_leaves_nothing_of_the_word(
     tmp_path: Path,
 ) -> None:
@@ -176,6 +181,7 @@ def test_a_bleep_is_a_kilohertz_as_loud_as_the_speech_and_leaves_nothing_of_the_
     assert level_db(left) < -80
 
 
+@pytest.mark.heavy
 def test_the_room_of_a_gated_recording_is_digital_silence_and_padding_is_no_room(
     tmp_path: Path,
 ) -> None:
@@ -189,6 +195,7 @@ def test_the_room_of_a_gated_recording_is_digital_silence_and_padding_is_no_room
     assert not heard[21 * RATE : round(21.5 * RATE)].any()
 
 
+@pytest.mark.heavy
 def test_what_is_sped_up_keeps_its_pitch(tmp_path: Path) -> None:
     seconds = np.arange(4 * RATE) / RATE
     swell = 0.2 + 0.1 * np.sin(2 * np.pi * 4 * seconds)
@@ -200,6 +207,7 @@ def test_what_is_sped_up_keeps_its_pitch(tmp_path: Path) -> None:
     assert np.argmax(spectrum) * RATE / len(part) == pytest.approx(440, abs=3)
 
 
+@pytest.mark.heavy
 def test_what_is_sped_up_is_heard_where_the_map_says(tmp_path: Path) -> None:
     sound = noise(24 * RATE, 1e-4)
     burst = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2880) / RATE) * np.hanning(2880)
@@ -237,6 +245,7 @@ def evenness_db(sound: Sound, places: Sequence[int], rate: int) -> list[float]:
     return [one[1] - (one[0] + one[2]) / 2 for one in levels]
 
 
+@pytest.mark.heavy
 def test_cuts_in_a_reading_are_as_even_as_its_own_quiet_places(tmp_path: Path) -> None:
     sound, rate = soundfile.read(READING, always_2d=True)
     quiet = quiet_places(sound, rate)[1:-1]

@@ -15,6 +15,7 @@ from tests.functions import video
 from tests.functions.render.test_video import render, shown
 
 
+@pytest.mark.real_case("render.video")
 def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     words = ["-i", video.FACE_CLIP, "-frames:v", "1", "-an", "-c:v", "libx264", path]
@@ -23,6 +24,7 @@ def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
     assert (output.meta["frame_count"], output.meta["duration_ms"]) == (1, 40)
 
 
+@pytest.mark.heavy
 def test_another_sound_stream_is_rendered_where_it_is_asked_for(tmp_path: Path) -> None:
     source = tmp_path / "two.mkv"
     tones = [word for hz in (400, 1000) for word in ("-f", "lavfi", "-i", f"sine={hz}:d=1")]

@@ -68,6 +68,7 @@ def check_alike(whole: Output, joined: Output) -> None:
     assert joined.meta | why == whole.meta | why
 
 
+@pytest.mark.heavy
 def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = clock(tmp_path / "clock.mp4", 3, 25, "-strict", "-2", "-bf", "2", "-g", "20")
     whole, joined, count = both(tmp_path, source, monkeypatch, 1_000)

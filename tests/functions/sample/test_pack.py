@@ -53,6 +53,7 @@ def packed(source: Path, inputs: Inputs, tmp_path_factory: pytest.TempPathFactor
     return pack(source, inputs, tmp_path_factory.mktemp("packed") / "out")
 
 
+@pytest.mark.real_case("sample.pack")
 def test_the_hits_of_a_bar_of_drums_are_packed(tmp_path: Path) -> None:
     bar = synth.drums(rate_hz=RATE_HZ, bars=1, noise_dbfs=-70).samples
     source = harness.write(tmp_path / "bar.wav", bar, RATE_HZ)

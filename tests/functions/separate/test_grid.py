@@ -48,6 +48,7 @@ def test_what_the_model_leaves_alone_comes_back(frames: int, segment: int) -> No
     assert np.allclose(np.concatenate(out)[:, 0], sound, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_the_sums_are_those_of_demucs() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     apply = pytest.importorskip("demucs.apply", reason="demucs is not installed")

@@ -35,6 +35,7 @@ def sung(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Sung:
     return Sung(tmp_path_factory.mktemp("song"))
 
 
+@pytest.mark.real_case("separate.stems")
 def test_a_second_of_sound_is_parted_and_adds_up(models: Path, tmp_path: Path) -> None:
     _, mix = song(1.0)
     made = separate(write(tmp_path / "song.wav", mix), tmp_path)

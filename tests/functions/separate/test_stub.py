@@ -27,6 +27,7 @@ def demucs_is(monkeypatch: pytest.MonkeyPatch, distribution: str, check: str = "
     monkeypatch.setitem(health.REQUIREMENTS, "demucs", row)
 
 
+@pytest.mark.heavy
 def test_the_stub_is_flagged_and_adds_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     demucs_is(monkeypatch, "no-such-distribution")
     backend = stems.backend()

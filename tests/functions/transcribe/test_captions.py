@@ -98,6 +98,7 @@ def test_the_same_words_twice_are_both_kept(tmp_path: Path) -> None:
     assert [word["text"] for word in ran.body["words"]] == TWO.split() * 3
 
 
+@pytest.mark.heavy
 def test_missing_weights_leave_the_speech_without_words(no_weights: None, tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", silence(1), spoken(FIVE), silence(1))
     ran = run(ENGINE, source, tmp_path / "out")
@@ -165,6 +166,7 @@ def edited(transcript: Path, workdir: Path, *edits: tuple[int, str]) -> Result:
     return ENGINE.run(job, params, ENGINE.backend())
 
 
+@pytest.mark.real_case("transcribe.captions")
 def test_an_edit_makes_the_next_version_without_listening(
     captioned: Ran, tmp_path: Path, configured: pytest.MonkeyPatch
 ) -> None:

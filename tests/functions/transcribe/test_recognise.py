@@ -56,6 +56,7 @@ def windows_heard(monkeypatch: pytest.MonkeyPatch, most_s: float = 30.0) -> list
     return heard
 
 
+@pytest.mark.real_case("transcribe.words")
 def test_speech_without_a_pause_is_cut_between_words(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def test_what_is_said_and_when(programme_heard: Heard) -> None:
         assert all(word["end_ms"] <= event["end_ms"] for word in words)
 
 
+@pytest.mark.real_case("transcribe.semantics")
 def test_words_stand_where_they_are_spoken(tmp_path: Path) -> None:
     one, other = spoken("hello"), spoken("drums")
     source = write(tmp_path / "in.wav", silence(2), one, silence(1.2), other, silence(1))

@@ -15,7 +15,7 @@ from tests.functions.transcribe.harness import heard, run
 from tests.functions.transcribe.sounds import FIVE, FOUR, TWO, silence, spoken, write
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.usefixtures("words_model")
 @pytest.mark.parametrize("pause_s", [0.5, 4.0])
 def test_the_words_are_the_same(

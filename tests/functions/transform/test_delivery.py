@@ -28,7 +28,7 @@ def music(seconds: float = 12.0, loud_end: float = 1.0) -> np.ndarray:
     return np.stack([sound, sound], axis=1)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", [name for name in DELIVERY_TARGETS if name != "atsc_a85"])
 def test_every_target_is_met_and_another_meter_agrees(name: str, tmp_path: Path) -> None:
     result = run(normalise.ENGINE, write(tmp_path, music()), tmp_path, target=name)
@@ -53,6 +53,7 @@ def test_short_form_is_also_checked_by_its_loudest_three_seconds(tmp_path: Path)
     )
 
 
+@pytest.mark.heavy
 def test_a_loudness_of_ones_own_is_not_held_against_a_name(tmp_path: Path) -> None:
     path = write(tmp_path, music())
     meta = run(normalise.ENGINE, path, tmp_path, target_lufs=-20.0).outputs[0].meta
@@ -133,6 +134,7 @@ def test_dialogue_is_what_atsc_measures(tmp_path: Path) -> None:
     assert meta["norm_stats"]["after"]["integrated_lufs"] > -20
 
 
+@pytest.mark.heavy
 def test_levelling_without_what_was_heard_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError) as raised:
         run(normalise.ENGINE, write(tmp_path, music(2.0)), tmp_path, level_speech=True)

@@ -135,6 +135,7 @@ def test_recording_without_sound(engine: Engine, params: dict[str, Any], job: Jo
         make(engine, params, mute)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("words", "error"),
     [("No space left on device", Unavailable), ("the encoder tripped", BackendFailed)],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from functions.wiring import engine_of
 from infra.local.worker import settle
@@ -33,6 +34,7 @@ def processed(home: Home, source: Path, **params: Any) -> dict[str, Any]:
     return run_object(home, CTX, run_id)
 
 
+@pytest.mark.heavy
 def test_what_was_taken_is_told_and_a_param_takes_another(tmp_path: Path) -> None:
     home = open_home(Settings(data=tmp_path / "data"), engine_of)
     sound = pair(bursts(1.0, rate=48_000))

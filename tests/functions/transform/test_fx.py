@@ -84,6 +84,7 @@ def test_rate_channels_and_length_are_kept(preset_id: str, channels: int, tmp_pa
     assert (meta["sample_rate_hz"], meta["channels"]) == (22_050, channels)
 
 
+@pytest.mark.heavy
 def test_result_beyond_full_scale_is_float_and_not_clipped(tmp_path: Path) -> None:
     path = write(tmp_path, tone(1, 500, 0.9), "PCM_16")
     result = run(fx.ENGINE, path, tmp_path, preset_id="bus_glue", dry_wet=0, gain_db=12)
@@ -102,6 +103,7 @@ def test_tail_lets_echoes_ring_out(tmp_path: Path) -> None:
     assert level_db(after[round(1.2 * RATE) :]) > -70
 
 
+@pytest.mark.heavy
 def test_values_out_of_range_are_clamped_and_reported(tmp_path: Path) -> None:
     result = run(
         fx.ENGINE,
@@ -225,6 +227,7 @@ def test_macro_changes_more_the_further_it_is_turned(macro_id: str, tmp_path: Pa
     assert changes[2] > level_db(before) - 20
 
 
+@pytest.mark.real_case("transform.macro")
 def test_macro_meta_tells_what_its_knob_drove(tmp_path: Path) -> None:
     path = write(tmp_path, noise(0.5))
     result = run(macro.ENGINE, path, tmp_path, macro_id="energy", amount=2)
@@ -285,7 +288,7 @@ def test_full_scale_stays_integer_and_beyond_it_is_float(tmp_path: Path) -> None
     assert not list(tmp_path.glob("*.float.wav"))
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("channels", "rate"), [(2, 8_000), (9, 8_000)], ids=["stereo", "in groups"]
 )

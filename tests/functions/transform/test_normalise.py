@@ -92,6 +92,7 @@ def test_synthesised_programme_reaches_its_target(name: str, tmp_path: Path) -> 
     check_reached(write(tmp_path, SYNTHESISED[name]()), tmp_path, -16)
 
 
+@pytest.mark.real_case("transform.normalise")
 def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
     before = loud_and_quiet(5)
     result = run(normalise.ENGINE, write(tmp_path, before, "FLOAT"), tmp_path, target_lufs=-30)
@@ -196,6 +197,7 @@ def test_rate_channels_and_length_are_kept(subtype: str, channels: int, tmp_path
     assert after.shape == read(path).shape
 
 
+@pytest.mark.heavy
 def test_an_earlier_measurement_is_where_it_begins_and_the_result_is_measured(
     tmp_path: Path,
 ) -> None:
@@ -241,6 +243,7 @@ def test_range_follows_tech_3342() -> None:
     assert loudness_range_lu([-70.0, -math.inf]) is None
 
 
+@pytest.mark.real_case("transform.loudness")
 def test_a_steady_tone_has_no_range(tmp_path: Path) -> None:
     measured = run(loudness.ENGINE, write(tmp_path, tone(6, 1000)), tmp_path).outputs[0].meta
     assert measured["loudness_range_lu"] == pytest.approx(0, abs=0.05)
@@ -248,6 +251,7 @@ def test_a_steady_tone_has_no_range(tmp_path: Path) -> None:
     assert measured["integrated_lufs"] == pytest.approx(-6, abs=0.1)
 
 
+@pytest.mark.heavy
 def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     sound = noise(1)
     sound[1000] = np.nan

@@ -51,7 +51,7 @@ def lufs(sound: np.ndarray, rate: int) -> float:
     return float(pyloudnorm.Meter(rate).integrated_loudness(sound))
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("scale", [32_768, 2_147_483_648, 10, 1e-2])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_floats_of_any_scale_reach_the_target_by_gain(
@@ -97,6 +97,7 @@ def test_a_joined_file_has_one_loudness(tmp_path: Path) -> None:
     assert measured["integrated_lufs"] == pytest.approx(-20 - gain_db, abs=0.1)
 
 
+@pytest.mark.heavy
 def test_another_streams_measurement_is_not_taken(tmp_path: Path) -> None:
     path = write(tmp_path, noise(2))
     file = tmp_path / "loudness.json"

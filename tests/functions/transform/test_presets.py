@@ -248,6 +248,7 @@ def test_every_preset_has_a_measurement() -> None:
     assert set(TABLE) == set(PRESETS)
 
 
+@pytest.mark.real_case("transform.fx")
 @pytest.mark.parametrize(
     "preset_id",
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.heavy) for name in TABLE],

@@ -60,6 +60,7 @@ def onsets_s(sound: Sound, every_s: float) -> list[float]:
     return found
 
 
+@pytest.mark.real_case("transform.resample")
 @pytest.mark.first_is_quick
 @pytest.mark.parametrize(("tempo", "pitch"), [(2, 0), (1.25, 0), (0.8, 0), (1, 4)])
 def test_a_steady_tone_stays_as_loud_as_it_was(tempo: float, pitch: float, tmp_path: Path) -> None:

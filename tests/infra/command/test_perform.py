@@ -23,6 +23,7 @@ def perform(out: Path, *more: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.heavy
 def test_each_performance_is_a_results_folder_of_its_own(tmp_path: Path) -> None:
     told = [perform(tmp_path / "walk"), perform(tmp_path / "walk", "--tempo", "150")]
     names = [Path(one["folder"]).name for one in told]

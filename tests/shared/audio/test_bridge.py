@@ -68,6 +68,7 @@ def test_a_note_ends_at_its_length():
     assert loud[-1] == pytest.approx(48_000 + 960, abs=30)
 
 
+@pytest.mark.heavy
 def test_stems_add_up_to_the_master():
     wet = InstrumentSetup("lead", "wave", pan=-0.5, sends_db={"reverb": -6.0, "delay": -3.0})
     piece = score(

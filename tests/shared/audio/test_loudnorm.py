@@ -22,6 +22,7 @@ def noted(seconds: int) -> Notes:
     return notes
 
 
+@pytest.mark.heavy
 def test_it_is_the_same_a_minute_or_a_moment_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = find_gain_db(noted(20), -9.0, -1.0)
     for together in (100, 700, 3_300):

@@ -39,6 +39,7 @@ def test_the_standard_s_sine_reads_its_level():
     assert integrated_lufs(audio, RATE) == pytest.approx(-23.0, abs=0.1)
 
 
+@pytest.mark.heavy
 def test_gating_ignores_the_pauses():
     # EBU Tech 3341, case 3: 10 s at -36, 60 s at -23, 10 s at -36 dBFS reads -23 LUFS.
     parts = [

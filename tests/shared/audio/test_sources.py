@@ -62,6 +62,7 @@ def test_square_has_odd_harmonics_alone():
     assert bins[1_500] == pytest.approx(1.0 / 3.0, rel=1e-3)
 
 
+@pytest.mark.heavy
 def test_sine_is_the_closed_form():
     audio = pull(SineOscillator("osc", CONFIG, frequency_hz=997.0, amplitude=0.6), RATE)[:, 0]
     expected = 0.6 * np.sin(2.0 * np.pi * 997.0 * np.arange(RATE) / RATE)

@@ -132,6 +132,7 @@ def test_buses_are_checked_too(bus: dict[str, Any], field: str) -> None:
     assert caught.value.fields["details"]["field"] == f"buses.b.{field}"
 
 
+@pytest.mark.heavy
 def test_a_timeline_that_no_message_could_carry_is_refused() -> None:
     lane = keys(*(float(n) for n in range(20_000)))
     with pytest.raises(ValidationError, match="bytes of JSON"):

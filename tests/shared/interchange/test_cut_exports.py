@@ -68,6 +68,7 @@ def wanted(edits: EditList, rate: Fraction) -> list[tuple[int, int, float]]:
     return [(one.source, one.length, one.speed) for one in events_of(edits, rate)]
 
 
+@pytest.mark.heavy
 def test_frames_never_drift(edits: EditList, film: CutMedia) -> None:
     rate = film.frames.rate
     at = 0

@@ -17,7 +17,7 @@ from tests.shared.media.recordings import clip, ffmpeg, noise, real, sound, writ
 from tests.shared.media.test_ffmpeg import running
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("extension", ["wav", "flac"])
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (48000, 8), (192000, 3)])
 def test_lossless_files_come_out_sample_by_sample(
@@ -65,6 +65,7 @@ def test_what_is_no_number_becomes_silence_and_is_counted(tmp_path: Path) -> Non
     assert np.array_equal(decoded, np.where(np.isfinite(samples), samples, 0))
 
 
+@pytest.mark.heavy
 def test_a_late_stream_is_heard_at_its_time(tmp_path: Path) -> None:
     ffmpeg("-i", write_noise(tmp_path / "a.wav"), "-c:a", "pcm_s24le", tmp_path / "a.mov")
     late = tmp_path / "late.mov"
@@ -76,7 +77,7 @@ def test_a_late_stream_is_heard_at_its_time(tmp_path: Path) -> None:
     assert np.array_equal(decoded, np.concatenate([np.zeros((38400, 2)), noise(4800)]))
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("extension", ["mp3", "m4a", "mka", "ogg"])
 def test_encoder_delay_is_cut_away(extension: str, tmp_path: Path) -> None:
     clicks = np.zeros(48000, dtype=np.float32)
@@ -89,6 +90,7 @@ def test_encoder_delay_is_cut_away(extension: str, tmp_path: Path) -> None:
     assert abs(int(np.abs(decoded).argmax()) - 24000) <= 2
 
 
+@pytest.mark.heavy
 def test_a_gap_in_the_time_stamps_is_silence(tmp_path: Path) -> None:
     gap = "aselect='not(between(t,0.5,1))'"
     ffmpeg("-f", "lavfi", "-i", "sine=440:r=48000:d=2", "-af", gap, tmp_path / "a.mka")
@@ -120,6 +122,7 @@ def test_a_recording_without_sound_is_refused(tmp_path: Path) -> None:
         audio_blocks(tmp_path / "a.mp4", MediaInfo(container="wav", duration_ms=1))
 
 
+@pytest.mark.heavy
 def test_the_second_stream_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "two.mka"
     first, second = write_noise(tmp_path / "1.wav"), write_noise(tmp_path / "2.wav", channels=1)
@@ -128,6 +131,7 @@ def test_the_second_stream_can_be_chosen(tmp_path: Path) -> None:
     assert np.array_equal(decoded, noise(4800, 1))
 
 
+@pytest.mark.heavy
 def test_leaving_early_stops_the_tool(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     ffmpeg("-f", "lavfi", "-i", "sine=440:d=300", path)
@@ -149,7 +153,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     assert peak_bytes < 4e6 < frames * 4
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name", ["loops/loop_amen.flac", "segments/count.wav", "transcript/LJ001-0001.wav"]
 )
@@ -162,6 +166,7 @@ def test_real_recordings_are_as_long_as_libsndfile_says(name: str) -> None:
     assert np.array_equal(decoded, expected)
 
 
+@pytest.mark.heavy
 def test_sound_of_a_clip_keeps_time_with_its_picture(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4")
     late = tmp_path / "late.mp4"

@@ -52,7 +52,7 @@ def write(path: Path, pixel_format: str = "yuv420p", form: PictureFormat = PLAIN
     return times
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("pixel_format", PLANAR)
 def test_pictures_and_times_come_through(pixel_format: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
@@ -82,6 +82,7 @@ def drifting(planes: Planes, number: int) -> np.ndarray[Any, np.dtype[np.uint8]]
     return data
 
 
+@pytest.mark.heavy
 def test_whatever_the_processor_can_the_bytes_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

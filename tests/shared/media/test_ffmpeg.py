@@ -99,6 +99,7 @@ def test_a_full_disk_is_no_fault_of_the_recording(tmp_path: Path) -> None:
         run([*input_args(source, "wav"), "-y", "-f", "wav", "file:/dev/full"], timeout_s=120)
 
 
+@pytest.mark.heavy
 def test_a_timeout_ends_the_tool(tmp_path: Path) -> None:
     target = tmp_path / "endless.wav"
     with pytest.raises(TimedOut, match="ffmpeg"):

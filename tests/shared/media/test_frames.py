@@ -65,6 +65,7 @@ def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) 
     assert len({round(b - a) for a, b in pairwise(times_ms)}) > 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["a.mxf", "a.avi"])
 def test_reordered_pictures_without_times_of_their_own(name: str, tmp_path: Path) -> None:
     """Both give decoding times alone; what ffmpeg decodes has other pictures' times, or late ones."""
@@ -102,6 +103,7 @@ def test_samples_know_their_place(tmp_path: Path) -> None:
     assert (np.diff(times_ms) >= 150 - 0.001).all()
 
 
+@pytest.mark.heavy
 def test_frames_are_had_by_their_times(tmp_path: Path) -> None:
     path = uneven(tmp_path / "a.mp4")
     every, _ = read(path)
@@ -144,7 +146,7 @@ def test_pictures_are_upright(degrees: int, tmp_path: Path) -> None:
     assert np.abs(shown - expected).mean() < 12
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (65, 47)])
 def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mkv", f"testsrc=s={size[0]}x{size[1]}:r=5:d=1", "-c:v", "ffv1")
@@ -153,6 +155,7 @@ def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     assert found[0].data.size == 3 * size[0] * size[1]
 
 
+@pytest.mark.heavy
 def test_what_a_picture_says_of_itself_is_no_time(tmp_path: Path) -> None:
     """A PNG's words become its frame's tags, and ffmpeg prints the times as one of those."""
     for number in range(3):
@@ -174,6 +177,7 @@ def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
     assert [frame.index for frame in found] == list(range(0, 1000, 100))
 
 
+@pytest.mark.heavy
 def test_a_still_picture_is_one_frame(tmp_path: Path) -> None:
     found, frames = read(picture(tmp_path / "a.png", "testsrc=s=40x30", "-frames:v", "1"))
     assert [frames.ms(frame.ticks) for frame in found] == [0]
@@ -253,6 +257,7 @@ def test_memory_is_bounded_at_4k(tmp_path: Path) -> None:
     assert most - before < 150e6
 
 
+@pytest.mark.heavy
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.wav", "sine=d=0.1")
     with pytest.raises(UnsupportedMedia, match="no moving picture"):

@@ -12,7 +12,7 @@ from tests.shared.media.odd_sound import encoded, joined
 from tests.shared.media.recordings import write_noise
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["wav", "aiff", "flv", "m4a", "wv"])
 def test_what_lies_behind_the_first_is_told(suffix: str, tmp_path: Path) -> None:
     noise = write_noise(tmp_path / "noise.wav", 44_100, rate=44_100)

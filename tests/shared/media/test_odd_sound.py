@@ -56,7 +56,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_joined_parts_follow_each_other(
     change: tuple[str, tuple[str, ...], int, int, int, int], tmp_path: Path
@@ -83,6 +83,7 @@ def test_joined_parts_follow_each_other(
     assert abs(levels_db[0] - levels_db[1]) < 3.3
 
 
+@pytest.mark.heavy
 def test_a_change_is_told_and_a_chain_too(tmp_path: Path) -> None:
     source = write_raw_wav(tmp_path / "a.wav", bursts(2.0))
     parts = [
@@ -106,6 +107,7 @@ def test_an_edit_list_ends_aac_to_the_sample(tmp_path: Path) -> None:
         assert sum(map(len, half)) == round(seconds * 22_050)
 
 
+@pytest.mark.heavy
 def test_a_gap_in_matroska_is_silence_and_later_sound_keeps_its_time(tmp_path: Path) -> None:
     source = write_raw_wav(tmp_path / "a.wav", bursts(4.0))
     gap = "aselect='not(between(t,1,1.9))'"
@@ -116,7 +118,7 @@ def test_a_gap_in_matroska_is_silence_and_later_sound_keeps_its_time(tmp_path: P
     assert np.abs(sound[round(1.2 * RATE) : round(1.8 * RATE)]).max() == 0
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("count", [3, 6, 8, 9, 17, 60])
 def test_channels_without_a_layout_are_equals(count: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=200 + 30 * index, level=0.3) for index in range(count)]
@@ -141,7 +143,7 @@ def test_only_a_named_lfe_is_left_out(tmp_path: Path) -> None:
     assert np.abs(heard(plain, 1)[:, 0] - tracks.mean(axis=1)).max() < 1e-3
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("track", range(6))
 def test_one_live_track_of_six_is_heard_at_its_level(track: int, tmp_path: Path) -> None:
     tracks = np.zeros((2 * RATE, 6))
@@ -152,6 +154,7 @@ def test_one_live_track_of_six_is_heard_at_its_level(track: int, tmp_path: Path)
     assert np.abs(heard(tmp_path / "six.wav", 1)[:, 0] - tracks[:, track]).max() < 1e-3
 
 
+@pytest.mark.heavy
 def test_a_track_that_speaks_late_is_not_silent(tmp_path: Path) -> None:
     tracks = np.zeros((40 * RATE, 3))
     tracks[:, 0] = bursts(40.0)
@@ -159,7 +162,7 @@ def test_a_track_that_speaks_late_is_not_silent(tmp_path: Path) -> None:
     assert probe(write_raw_wav(tmp_path / "late.wav", tracks)).heard.mono_channels == (0, 2)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("columns", "kept"),
     [
@@ -183,6 +186,7 @@ def test_of_two_that_cancel_each_other_one_is_taken(
     assert np.ptp(heard(tmp_path / "anti.wav", 1)) > 0.3
 
 
+@pytest.mark.heavy
 def test_a_constant_offset_is_silence(tmp_path: Path) -> None:
     sound = np.stack([np.full(RATE, 0.25), bursts(1.0)], axis=1)
     media = probe(write_raw_wav(tmp_path / "dc.wav", sound))
@@ -208,7 +212,7 @@ def pair(sound: Samples) -> Samples:
     return np.stack([sound, sound], axis=1)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "codec"), [("mkv", "aac"), ("mp4", "aac"), ("ts", "mp2")])
 def test_a_silent_first_track_is_passed_over(suffix: str, codec: str, tmp_path: Path) -> None:
     silence, sound = np.zeros((48_000, 2)), pair(bursts(1.0, rate=48_000))
@@ -231,7 +235,7 @@ def test_the_default_flag_counts_before_the_order(tmp_path: Path) -> None:
     assert probe(tracks_in(tmp_path / "b.mkv", first, second, words=marks)).heard.streams == (1,)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "codec"), [("mov", "pcm_s16le"), ("mxf", "pcm_s16le")])
 def test_four_mono_camera_tracks_are_mixed(suffix: str, codec: str, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=300 * (1 + index), rate=48_000) for index in range(3)]
@@ -258,7 +262,7 @@ def test_languages_are_not_mixed(tmp_path: Path) -> None:
     assert media.heard.streams == (0,) and media.audio[1].language in ("deu", "ger")
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("valid", [20, 24])
 def test_fewer_bits_in_larger_containers(valid: int, channels: int, tmp_path: Path) -> None:
@@ -273,7 +277,7 @@ def test_fewer_bits_in_larger_containers(valid: int, channels: int, tmp_path: Pa
     assert np.abs(heard(path, media=media) - sound).max() < 1e-4
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("tag", "dtype", "scale"),
     [(1, ">i2", 32767), (1, ">i4", 2**31 - 1), (3, ">f4", 1.0), (3, ">f8", 1.0)],
@@ -287,6 +291,7 @@ def test_the_byte_order_of_rifx(tag: int, dtype: str, scale: float, tmp_path: Pa
     assert np.abs(heard(path)[:, 0] - sound).max() < 1e-4
 
 
+@pytest.mark.heavy
 def test_24_bits_of_rifx(tmp_path: Path) -> None:
     sound = bursts(1.0)
     wide = np.rint(sound * (2**23 - 1)).astype(">i4").view(np.uint8).reshape(-1, 4)[:, 1:]
@@ -295,7 +300,7 @@ def test_24_bits_of_rifx(tmp_path: Path) -> None:
     assert np.abs(heard(path)[:, 0] - sound).max() < 1e-4
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("suffix", "words", "rate"),
     [
@@ -318,6 +323,7 @@ def test_telephone_and_speech_codecs_keep_length_and_time(
     assert np.allclose(onsets_s(heard(path, 1, media), rate), [0, 1, 2], atol=0.03)
 
 
+@pytest.mark.heavy
 def test_samples_far_above_full_scale_come_out_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, bursts(1.0) * 32_768, RATE, subtype="FLOAT")

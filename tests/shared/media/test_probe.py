@@ -39,6 +39,7 @@ def test_real_recordings_are_what_is_known_of_them(truth_path: Path) -> None:
         assert shown.frame_rate == pytest.approx(track["fps"], abs=0.01)
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(
     ("name", "bit_depth", "rate", "channels"),
     [("a.wav", 24, 8000, 1), ("a.flac", 24, 192000, 2), ("a.wav", 24, 48000, 8)],
@@ -52,6 +53,7 @@ def test_sound(name: str, bit_depth: int, rate: int, channels: int, tmp_path: Pa
     assert not stream.silent
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize(("level", "peak_dbfs"), [(0.0, None), (0.0005, -66.0)])
 def test_silence_is_told_from_sound(level: float, peak_dbfs: float | None, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(4800, level), 48000, subtype="FLOAT")
@@ -70,6 +72,7 @@ def test_an_mp3_without_a_length_is_as_long_as_its_packets(tmp_path: Path) -> No
     assert probe(path).duration_ms == pytest.approx(10_000, abs=60)
 
 
+@pytest.mark.heavy
 def test_a_truncated_recording_lasts_as_long_as_what_is_there(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", seconds=8)
     whole = tmp_path / "whole.mp4"
@@ -81,6 +84,7 @@ def test_a_truncated_recording_lasts_as_long_as_what_is_there(tmp_path: Path) ->
     assert media.duration_ms is not None and 3000 < media.duration_ms < 5500
 
 
+@pytest.mark.heavy
 def test_a_wav_that_claims_four_gigabytes(tmp_path: Path) -> None:
     path = write_noise(tmp_path / "a.wav", frames=48000)
     data = bytearray(path.read_bytes())
@@ -139,7 +143,7 @@ def _frame(
     return np.frombuffer(raw.read_bytes(), np.uint8).reshape(shape)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])
 def test_a_clip_that_starts_late(extension: str, tmp_path: Path) -> None:
     late = tmp_path / f"late.{extension}"
@@ -216,6 +220,7 @@ def test_a_file_is_called_by_its_bytes(extension: str, expected: FileType, tmp_p
     assert file_type(probe(path), path.read_bytes()[:64]) == expected
 
 
+@pytest.mark.heavy
 def test_names_have_no_say(tmp_path: Path) -> None:
     for name in ("take %03d.png", "-i.m3u8", "http:a.srt", "ü 'x'[1].avi", "plain"):
         path = write_noise(tmp_path / "a.wav").rename(tmp_path / name)
@@ -256,6 +261,7 @@ def test_a_rate_at_which_nothing_can_be_heard_is_refused(tmp_path: Path) -> None
         probe(path)
 
 
+@pytest.mark.heavy
 def test_a_program_stream_tells_the_time_of_few_pictures(tmp_path: Path) -> None:
     """Its header counts on from there, and is no better for the others being untold."""
     path = tmp_path / "a.mpg"

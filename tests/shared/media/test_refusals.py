@@ -69,6 +69,7 @@ def test_an_animated_webp_is_named_and_a_still_one_is_read(
     assert probe(picture(tmp_path / "b.webp", "WEBP", **options)).video[0].width == 64
 
 
+@pytest.mark.heavy
 def test_an_animated_avif_is_a_film_and_is_read(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.avif", "AVIF", all=True)
     assert probe(path).video[0].codec == "av1"
@@ -113,6 +114,7 @@ def put_into_moov(path: Path, box: bytes) -> None:
     path.write_bytes(data[: moov.start - 8] + size + data[moov.start - 4 :] + box)
 
 
+@pytest.mark.heavy
 def test_a_key_server_s_name_alone_encrypts_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     ffmpeg(*TONE, "-f", "mp4", path)
@@ -130,7 +132,7 @@ def test_what_shops_lock_is_named(entry: bytes, told: str, tmp_path: Path) -> No
     assert told in why_refused(path)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("guid", "told"),
     [
@@ -152,6 +154,7 @@ def test_a_windows_media_file_under_drm_is_named(guid: str, told: str, tmp_path:
     assert told in why_refused(path)
 
 
+@pytest.mark.heavy
 def test_encrypted_webm_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.webm"
     ffmpeg(*TONE, "-c:a", "libopus", "-live", "1", path)
@@ -173,6 +176,7 @@ def element(identifier: int, content: bytes) -> bytes:
     return name + struct.pack(">Q", len(content) | 1 << 56) + content
 
 
+@pytest.mark.heavy
 def test_scrambled_television_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.ts"
     ffmpeg("-i", clip(tmp_path / "a.mkv"), "-c:v", "copy", "-c:a", "mp2", path)
@@ -185,6 +189,7 @@ def test_scrambled_television_is_named(tmp_path: Path) -> None:
     assert "scrambled" in why_refused(path)
 
 
+@pytest.mark.heavy
 def test_a_dvd_under_its_copy_protection_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.vob"
     ffmpeg(*TONE, "-c:a", "mp2", "-f", "vob", path)
@@ -244,6 +249,7 @@ def test_what_is_cut_off_before_its_index_says_so(
     assert "cut off before its index" in told and "upload it again" in told
 
 
+@pytest.mark.heavy
 def test_a_fragment_without_its_beginning_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     ffmpeg(*TONE, "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov", path)
@@ -286,7 +292,7 @@ def test_what_is_cut_off_and_can_be_read_is_read_and_told(
     assert f"{len(data) // 2:,} of" in told or "of 2.0 s" in told
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("container", "codec"), [("wav", "pcm_s16le"), ("matroska", "flac"), ("webm", "libopus")]
 )

@@ -353,4 +353,4 @@ Uploads.TestCase.settings = settings(
     derandomize=True,
     phases=(Phase.generate,),  # shrinking takes minutes, and the steps read well as they are
 )
-TestUploads = Uploads.TestCase
+TestUploads = pytest.mark.heavy(Uploads.TestCase)

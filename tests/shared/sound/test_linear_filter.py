@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import butter, lfilter
@@ -24,6 +25,7 @@ def test_it_is_scipy_s_however_the_sound_is_cut(lengths: list[int], channels: in
     np.testing.assert_array_equal(np.concatenate(given_out), lfilter(b, a, sound, axis=0))
 
 
+@pytest.mark.heavy
 def test_it_leaves_the_rest_of_scipy_signal_alone_and_stands_beside_it() -> None:
     """Importing that takes as long as listening to a minute of sound."""
     code = (

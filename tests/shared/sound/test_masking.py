@@ -38,7 +38,7 @@ def coded(samples: synth.Mono, folder: Path, bit_rate: str) -> synth.Mono:
     return np.asarray(read, np.float32)
 
 
-@pytest.mark.first_is_quick
+@pytest.mark.heavy
 @pytest.mark.parametrize("bit_rate", ["96k", "64k"])
 def test_a_coder_s_noise_beneath_a_chord_begins_nothing(bit_rate: str, tmp_path: Path) -> None:
     """Six and more toms came out of such a chord."""

@@ -138,6 +138,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         health.check("ffmpge")
 
 
+@pytest.mark.heavy
 def test_probing_imports_nothing_heavy_here() -> None:
     code = (
         "import sys; from shared.watch import health; health.check_all();"

@@ -154,6 +154,7 @@ def test_a_tenant_s_waiting_is_told_from_another_s_without_its_name() -> None:
     assert "zaphod" not in stream.getvalue()
 
 
+@pytest.mark.heavy
 def test_a_function_starts_without_what_draws_on_terminals() -> None:
     code = (
         "import sys, functions.detect.main; import structlog;"

@@ -86,6 +86,7 @@ def test_a_collector_that_is_away_costs_little_and_breaks_nothing(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.heavy
 def test_without_an_exporter_nothing_is_loaded_and_nothing_is_added(tmp_path: Path) -> None:
     code = (
         "import json, sys\n"
