@@ -78,9 +78,14 @@ def take_upload(message: Message, home: Home) -> None:
         take_in(found, message, home, probe)
 
 
+def calm() -> bool:
+    """Is the storm over: nothing more is lost, and the deployment is through?"""
+    return Path(os.environ["CALM"]).exists()
+
+
 def do_step(message: Message, home: Home) -> None:
     """As any function with steps does; one request for a part in twelve is lost."""
-    if b'"part":{' in message.data and random.random() < LOST:
+    if b'"part":{' in message.data and random.random() < LOST and not calm():
         log.info("chaos.part_lost")
         return
     handle_request(message, home, "toy")
@@ -99,11 +104,11 @@ HANDLERS: Mapping[str, Handler] = {
 
 
 class TwoVersions(toy.Toy):
-    """As during a deployment: of two workers one has the next version already."""
+    """As during a deployment: of two workers one has the next version already, in the end all."""
 
     @property  # type: ignore[override]
     def version(self) -> str:
-        return f"toy-{1 + os.getpid() % 2}"
+        return "toy-2" if calm() else f"toy-{1 + os.getpid() % 2}"
 
 
 toys = toy.install(pytest.MonkeyPatch())

@@ -33,6 +33,8 @@ from tests import toy
 from tests.toy import wait_until
 
 WORKERS = 4
+CALM = "calm"
+"""A file in the stage's folder: the storm is over."""
 DISK_BYTES = 64 << 20
 SERVE = Path(__file__).with_name("serve.py")
 
@@ -219,7 +221,13 @@ def stage(folder: Path) -> Iterator[Stage]:
         server = _serve_bucket(objects, config, 0)
         storage = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server.port}"}
         patched.setenv(*next(iter(storage.items())))
-        told = {**environment, **storage, "TMPDIR": str(disk / "tmp"), "WORKERS": str(WORKERS)}
+        told = {
+            **environment,
+            **storage,
+            "TMPDIR": str(disk / "tmp"),
+            "WORKERS": str(WORKERS),
+            "CALM": str(folder / CALM),
+        }
         functions = start_function("functions", port, told, folder, source=SERVE)
         stack.callback(stop_function, functions)
         built = Stage(
