@@ -62,6 +62,7 @@ def routes(home: Home) -> APIRouter:
     _artifacts(straight, home)
     _runs(router, home)
     _texts(router, home)
+    _health(router)
     straight.routes.extend(router.routes)
     return straight
 
@@ -241,6 +242,9 @@ def _texts(router: APIRouter, home: Home) -> None:
     def by_clip(request: Request, ctx: Caller, clip_id: Id) -> Response:
         """The clip's part of its recording's newest semantic timeline."""
         return answer(request, semantic_timeline_by_clip(documents, home.objects, ctx, clip_id))
+
+
+def _health(router: APIRouter) -> None:
 
     @router.get("/ready", tags=["health"])
     def ready(request: Request) -> Response:

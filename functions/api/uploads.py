@@ -143,21 +143,7 @@ def routes(home: Home) -> APIRouter:
     )
     async def put(request: Request, ctx: Caller, upload_id: UploadId) -> Response:
         """Send bytes, all or from where the last piece ended."""
-        run = anyio.to_thread.run_sync
-        session = await run(desk.load, ctx, upload_id)
-        if session.state == "open":
-            if session.address is not None:
-                raise ValidationError("upload_url", "the bytes go there, not here")
-            span = _span(request, session.size_bytes)
-            with desk.opened(ctx, session) as file:
-                session = await run(desk.load, ctx, upload_id)
-                if session.state == "open":
-                    received = await _receive(file, span, request.stream(), session.size_bytes)
-                    if received < session.size_bytes:
-                        return Response(status_code=308, headers=_range(received))
-                    # Behind the lock: the last piece and a question may come at once.
-                    session = await run(desk.complete, ctx, session)
-        return answer(request, await run(desk.shown, ctx, session), status=201)
+        return await _taken_in(desk, request, ctx, upload_id)
 
     @router.delete("/uploads/{upload_id}", status_code=204)
     def give_up(ctx: Caller, upload_id: UploadId) -> Response:
@@ -166,6 +152,27 @@ def routes(home: Home) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+async def _taken_in(
+    desk: _Uploads, request: Request, ctx: RequestContext, upload_id: str
+) -> Response:
+    """Write what the request brings behind what is there; the last piece completes the upload."""
+    run = anyio.to_thread.run_sync
+    session = await run(desk.load, ctx, upload_id)
+    if session.state == "open":
+        if session.address is not None:
+            raise ValidationError("upload_url", "the bytes go there, not here")
+        span = _span(request, session.size_bytes)
+        with desk.opened(ctx, session) as file:
+            session = await run(desk.load, ctx, upload_id)
+            if session.state == "open":
+                received = await _receive(file, span, request.stream(), session.size_bytes)
+                if received < session.size_bytes:
+                    return Response(status_code=308, headers=_range(received))
+                # Behind the lock: the last piece and a question may come at once.
+                session = await run(desk.complete, ctx, session)
+    return answer(request, await run(desk.shown, ctx, session), status=201)
 
 
 class _Uploads:

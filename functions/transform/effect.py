@@ -49,58 +49,61 @@ def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
     ``UnsupportedMedia`` for samples that are not numbers.
     """
     check_filters(chain)
-    excerpts = job.workdir / f"{name}.before"
     copied = sound.lossless and not chain
-    # Said on both sides: otherwise the excerpts' format decides for all.
-    samples = sound.exact_format if copied else sound.working_format
-
-    def made(opened: Opened, layout: str | None, out: Words, before: Path) -> None:
-        graph = _graph(sound, chain, samples, layout, opened.head)
-        run(
-            [
-                *(
-                    "-y",
-                    "-v",
-                    "info",
-                    *opened.words,
-                    "-filter_complex",
-                    graph,
-                    "-map",
-                    "[out]",
-                    *out,
-                ),
-                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", before),
-            ],
-            timeout_s=sound.timeout_s,
-            pass_fds=opened.fds,
-            duration_ms=sound.duration_ms,
-            progress=lambda fraction: job.progress(0.9 * fraction),
-        )
-
-    def write(codec: str, path: Path) -> None:
-        wav = ("-c:a", codec, *WAV_ARGS, path)
-        groups = [] if copied else groups_of(sound, job.workdir)
-        if not groups:
-            with sound.fed() as opened:
-                made(opened, sound.layout, wav, excerpts)
-            return
-        for group in groups:
-            with fed_group(sound, group) as opened:
-                made(opened, group.layout, group.out, group.path.with_suffix(".before"))
-        _join_excerpts(groups, excerpts)
-        with sound.fed_with(side_by_side(groups)) as opened:
-            run(
-                ["-y", *opened.words, "-map", "0:0", *wav],
-                timeout_s=sound.timeout_s,
-                pass_fds=opened.fds,
-            )
-
-    audio = written(sound, job.workdir / f"{name}.wav", write, copied=copied)
-    before = np.fromfile(excerpts, dtype="<f4").reshape(-1, sound.channels)
-    excerpts.unlink()
+    passage = _Passage(job, sound, chain, copied, job.workdir / f"{name}.before")
+    audio = written(sound, job.workdir / f"{name}.wav", passage.write, copied=copied)
+    before = np.fromfile(passage.excerpts, dtype="<f4").reshape(-1, sound.channels)
+    passage.excerpts.unlink()
     if not np.isfinite(before).all():
         raise UnsupportedMedia(NO_NUMBERS)
     return Rendered(audio, as_windows(before))
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """A sound on its way through a chain: in one run, or in groups of channels side by side."""
+
+    job: Job
+    sound: Sound
+    chain: str
+    copied: bool
+    """Its very samples."""
+    excerpts: Path
+    """Where those of before go, as raw floats."""
+
+    def write(self, codec: str, path: Path) -> None:
+        wav = ("-c:a", codec, *WAV_ARGS, path)
+        groups = [] if self.copied else groups_of(self.sound, self.job.workdir)
+        if not groups:
+            with self.sound.fed() as opened:
+                self._run(opened, self.sound.layout, wav, self.excerpts)
+            return
+        for group in groups:
+            with fed_group(self.sound, group) as opened:
+                self._run(opened, group.layout, group.out, group.path.with_suffix(".before"))
+        _join_excerpts(groups, self.excerpts)
+        with self.sound.fed_with(side_by_side(groups)) as opened:
+            run(
+                ["-y", *opened.words, "-map", "0:0", *wav],
+                timeout_s=self.sound.timeout_s,
+                pass_fds=opened.fds,
+            )
+
+    def _run(self, opened: Opened, layout: str | None, out: Words, before: Path) -> None:
+        # Said on both sides: otherwise the excerpts' format decides for all.
+        samples = self.sound.exact_format if self.copied else self.sound.working_format
+        graph = _graph(self.sound, self.chain, samples, layout, opened.head)
+        run(
+            [
+                *("-y", "-v", "info", *opened.words, "-filter_complex", graph),
+                *("-map", "[out]", *out),
+                *("-map", "[before]", "-c:a", "pcm_f32le", "-f", "f32le", before),
+            ],
+            timeout_s=self.sound.timeout_s,
+            pass_fds=opened.fds,
+            duration_ms=self.sound.duration_ms,
+            progress=lambda fraction: self.job.progress(0.9 * fraction),
+        )
 
 
 def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None, head: str) -> str:

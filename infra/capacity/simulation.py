@@ -133,66 +133,75 @@ def simulate(
     ``service_s``: from a step and a length to the seconds that an instance is taken.
     ``parts_at_once``: so many parts of a tenant are on their way at a time; ``None``: no step is split.
     """
-    env = simpy.Environment()
-    outcome = Outcome()
-    chance = random.Random(burst.seed)
-    steps = {video: upload_steps(video) for video in (False, True)}
-    names = dict.fromkeys(function_of(step) for step in steps[True])
-    pools = {
-        name: Pool(env, (limits or {}).get(name) or size_of(name).max_instances, _cold_s(name))
-        for name in names
-    }
+    names = dict.fromkeys(function_of(step) for step in upload_steps(True))
+    most = {name: (limits or {}).get(name) or size_of(name).max_instances for name in names}
+    return _Course(burst, most, service_s, parts_at_once).run(sample_s)
 
-    rows = [simpy.Resource(env, parts_at_once or 1) for _ in range(burst.tenants)]
 
-    def arrivals() -> Wait:
+class _Course:
+    """One burst on its way: what simpy's processes share."""
+
+    def __init__(
+        self,
+        burst: Burst,
+        limits: Mapping[str, int],
+        service_s: Callable[[str, float], float],
+        parts_at_once: int | None,
+    ) -> None:
+        self.burst, self.service_s, self.parts_at_once = burst, service_s, parts_at_once
+        self.env = simpy.Environment()
+        self.outcome = Outcome()
+        self.pools = {name: Pool(self.env, most, _cold_s(name)) for name, most in limits.items()}
+        self.rows = [simpy.Resource(self.env, parts_at_once or 1) for _ in range(burst.tenants)]
+
+    def run(self, sample_s: float) -> Outcome:
+        self.env.process(self.arrivals())
+        self.env.process(self.watch(sample_s))
+        gc.disable()  # millions of small objects, none of them in a cycle for long
+        try:
+            self.env.run()
+        finally:
+            gc.enable()
+        self.outcome.latencies_s.sort()
+        self.outcome.served = {name: pool.served for name, pool in self.pools.items()}
+        return self.outcome
+
+    def arrivals(self) -> Wait:
+        burst, chance = self.burst, random.Random(self.burst.seed)
+        steps = {video: upload_steps(video) for video in (False, True)}
         for number in range(burst.uploads):
             media_s = burst.recording_s * chance.lognormvariate(0, burst.spread)
             chosen = steps[chance.random() < burst.video_share]
-            env.process(recording(chosen, media_s, rows[number % burst.tenants]))
-            yield env.timeout(burst.over_s / burst.uploads)
+            self.env.process(self.recording(chosen, media_s, self.rows[number % burst.tenants]))
+            yield self.env.timeout(burst.over_s / burst.uploads)
 
-    def recording(chosen: Sequence[str], media_s: float, turns: simpy.Resource) -> Wait:
-        landed = env.now
+    def recording(self, chosen: Sequence[str], media_s: float, turns: simpy.Resource) -> Wait:
+        landed = self.env.now
         settled: dict[str, simpy.Event] = {}
         for step in chosen:
             before = [settled[name] for name in _before(step, chosen)]
-            settled[step] = env.process(done(step, media_s, before, turns))
+            settled[step] = self.env.process(self.done(step, media_s, before, turns))
         yield from settled.values()
-        outcome.latencies_s.append(env.now - landed)
+        self.outcome.latencies_s.append(self.env.now - landed)
 
     def done(
-        step: str, media_s: float, before: Iterable[simpy.Event], turns: simpy.Resource
+        self, step: str, media_s: float, before: Iterable[simpy.Event], turns: simpy.Resource
     ) -> Wait:
         yield from before  # one after the other: much cheaper than waiting for all at once
-        pool = pools[function_of(step)]
-        if parts_at_once is None:
-            yield from pool.serve(service_s(step, media_s))
+        pool = self.pools[function_of(step)]
+        if self.parts_at_once is None:
+            yield from pool.serve(self.service_s(step, media_s))
         else:
-            yield from in_pieces(env, pool, pieces(step, media_s, service_s), turns)
+            yield from in_pieces(self.env, pool, pieces(step, media_s, self.service_s), turns)
 
-    def watch() -> Wait:
-        while len(outcome.latencies_s) < burst.uploads:
-            outcome.times_s.append(env.now)
-            for name, pool in pools.items():
+    def watch(self, sample_s: float) -> Wait:
+        outcome = self.outcome
+        while len(outcome.latencies_s) < self.burst.uploads:
+            outcome.times_s.append(self.env.now)
+            for name, pool in self.pools.items():
                 outcome.backlog.setdefault(name, []).append(pool.backlog)
                 outcome.instances.setdefault(name, []).append(pool.busy)
-            yield env.timeout(sample_s)
-
-    env.process(arrivals())
-    env.process(watch())
-    _run(env)
-    outcome.latencies_s.sort()
-    outcome.served = {name: pool.served for name, pool in pools.items()}
-    return outcome
-
-
-def _run(env: simpy.Environment) -> None:
-    gc.disable()  # millions of small objects, none of them in a cycle for long
-    try:
-        env.run()
-    finally:
-        gc.enable()
+            yield self.env.timeout(sample_s)
 
 
 def in_pieces(env: simpy.Environment, pool: Pool, taken: Pieces, turns: simpy.Resource) -> Wait:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from shared.captions.subtitles import cues_to_txt, shown
 from shared.contracts.artifact import Artifact
+from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound
@@ -71,13 +72,12 @@ def gather(
 
     laid = lay_out(stem, asset, standing, members)
     entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
+    said = _said(found.transcript)
     texts = {}
-    said = b""
-    if told := found.transcript:
-        said = cues_to_txt(shown(told.cues, speaker_names=told.speaker_names))
-        name = f"{captions_name(stem, told.model_dump())}.txt"
-        if said and name not in {entry.path for entry in entries}:
-            texts[name] = said
+    if said and found.transcript:
+        told_in = f"{captions_name(stem, found.transcript.model_dump())}.txt"
+        if told_in not in {entry.path for entry in entries}:
+            texts[told_in] = said
     page = Page(
         stem,
         asset,
@@ -102,6 +102,12 @@ def gather(
         said=first_words(said.decode()),
         loudness=page.loudness,
     )
+
+
+def _said(transcript: Transcript | None) -> bytes:
+    if transcript is None:
+        return b""
+    return cues_to_txt(shown(transcript.cues, speaker_names=transcript.speaker_names))
 
 
 def plain_path(home: Home, key: str) -> Path | None:
