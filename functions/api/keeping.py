@@ -82,15 +82,7 @@ def _timelines(home: Home) -> APIRouter:
     def timelines(request: Request, ctx: Caller, page: Paged) -> Response:
         """The stored timelines, by id."""
         found, following = page.of(home, f"{ctx.document_prefix}timelines")
-        rows = [
-            {
-                "timeline_id": document.id,
-                "name": document.data["name"],
-                "links": {"self": f"/timelines/{document.id}"},
-            }
-            for document in found
-        ]
-        return answer(request, merged(rows, "timelines", following))
+        return answer(request, merged([_row(one) for one in found], "timelines", following))
 
     @router.post("/timelines", status_code=201)
     def add(request: Request, ctx: Caller, once: OneTime, body: TimelineBody) -> Response:
@@ -125,6 +117,11 @@ def _timelines(home: Home) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def _row(document: Document) -> dict[str, Any]:
+    links = {"self": f"/timelines/{document.id}"}
+    return {"timeline_id": document.id, "name": document.data["name"], "links": links}
 
 
 def _shown(request: Request, stored: StoredTimeline, *, status: int = 200) -> Response:

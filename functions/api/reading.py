@@ -58,6 +58,7 @@ Names = Annotated[bool, Query(description="Put each speaker's name before what t
 def routes(home: Home) -> APIRouter:
     """The reading endpoints over a home."""
     straight, router = APIRouter(route_class=StraightRoute), APIRouter()
+    _identity(straight, home)
     _assets(straight, home)
     _artifacts(straight, home)
     _runs(router, home)
@@ -67,12 +68,15 @@ def routes(home: Home) -> APIRouter:
     return straight
 
 
-def _assets(router: APIRouter, home: Home) -> None:
+def _identity(router: APIRouter, home: Home) -> None:
 
     @router.get("/me", tags=["identity"])
     def me(request: Request, ctx: Caller) -> Response:
         """Who you are taken for."""
         return answer(request, {**ctx.model_dump(), "home": home.settings.home})
+
+
+def _assets(router: APIRouter, home: Home) -> None:
 
     @router.get("/assets", tags=["assets"])
     def assets(request: Request, ctx: Caller, limit: Limit = 100, after: After = None) -> Response:

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,22 +63,10 @@ def gather(
     stem = stem_of(name or (asset.sources[0].name if asset.sources else asset_id))
     found = _findings(home, standing)
     sizes: dict[str, int] = {}
-
-    def members(artifact: Artifact) -> list[str]:
-        with opened(home, artifact.key) as file, zipfile.ZipFile(file) as archive:
-            sizes.update(
-                {f"{artifact.sha256}/{one.filename}": one.file_size for one in archive.infolist()}
-            )
-            return archive.namelist()
-
-    laid = lay_out(stem, asset, standing, members)
+    laid = lay_out(stem, asset, standing, partial(_members, home, sizes))
     entries = tuple(one for one in laid if unblurred or not one.path.startswith(UNBLURRED))
-    said = _said(found.transcript)
-    texts = {}
-    if said and found.transcript:
-        told_in = f"{captions_name(stem, found.transcript.model_dump())}.txt"
-        if told_in not in {entry.path for entry in entries}:
-            texts[told_in] = said
+    said = _said(found.transcript, stem)
+    texts = {path: words for path, words in said.items() if path not in {e.path for e in entries}}
     page = Page(
         stem,
         asset,
@@ -99,15 +88,25 @@ def gather(
         texts=texts,
         standing=standing,
         heard=tuple(page.heard),
-        said=first_words(said.decode()),
+        said=first_words(b"".join(said.values()).decode()),
         loudness=page.loudness,
     )
 
 
-def _said(transcript: Transcript | None) -> bytes:
+def _members(home: Home, sizes: dict[str, int], artifact: Artifact) -> list[str]:
+    """A pack's files; ``sizes`` learns how large each is."""
+    with opened(home, artifact.key) as file, zipfile.ZipFile(file) as archive:
+        for one in archive.infolist():
+            sizes[f"{artifact.sha256}/{one.filename}"] = one.file_size
+        return archive.namelist()
+
+
+def _said(transcript: Transcript | None, stem: str) -> dict[str, bytes]:
+    """The words, under the name that their file of captions has; nothing where none are known."""
     if transcript is None:
-        return b""
-    return cues_to_txt(shown(transcript.cues, speaker_names=transcript.speaker_names))
+        return {}
+    words = cues_to_txt(shown(transcript.cues, speaker_names=transcript.speaker_names))
+    return {f"{captions_name(stem, transcript.model_dump())}.txt": words} if words else {}
 
 
 def plain_path(home: Home, key: str) -> Path | None:

@@ -36,6 +36,7 @@ FLOORS = (
 """From the ground up. A room may lean on those below it, and on none of its own floor."""
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 LONGEST_LINES = 400
+LONGEST_FUNCTION_LINES = 50
 
 
 def files() -> Iterator[Path]:
@@ -134,6 +135,16 @@ def test_a_file_is_told_by_its_name() -> None:
 def test_a_file_is_read_in_one_sitting() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in files()}
     assert [path.name for path, lines in lengths.items() if lines > LONGEST_LINES] == []
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [name for name, lines in lengths.items() if lines > LONGEST_FUNCTION_LINES] == []
 
 
 def test_a_newcomer_sees_the_wings_of_shared_at_a_glance() -> None:
