@@ -19,7 +19,7 @@ from functions.transcribe.edges import to_edges
 from functions.transcribe.left_over import WORTH_A_LOOK_MS, reached, spoken_ms, until_broken_off
 from functions.transcribe.one_window import MOST_SAMPLES, Asked, OneWindow
 from functions.transcribe.windows import LEAD_MS, Part, begun, fill, samples_of, with_pauses
-from functions.transcribe.word_times import Raw, Timing, marked, with_times
+from functions.transcribe.word_times import Raw, Timing, marked, whole, with_times
 from shared.contracts.recognised import Recognised
 from shared.contracts.spoken_word import SpokenWord
 from shared.errors import ValidationError
@@ -343,5 +343,5 @@ def _raw_words(segment: Segment, lead_s: float) -> list[Raw]:
     else:
         sure = round(float(np.exp(segment.avg_logprob)), 4)
         given = [Raw(f" {word}", sure) for word in segment.text.split()]
-    spoken = [word for word in given if word.text.strip()]
+    spoken = whole([word for word in given if word.text.strip()])
     return with_times(spoken, float(segment.start) - lead_s, float(segment.end) - lead_s)

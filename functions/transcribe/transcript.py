@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from functions.transcribe.word_times import Raw, marked, with_times
+from functions.transcribe.word_times import UNSPACED, Raw, marked, with_times
 from shared.captions.cues import Layout, make_cues
 from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
@@ -109,16 +109,23 @@ def _said(text: str, words: Sequence[SpokenWord]) -> Iterator[tuple[str, bool]]:
     spaced = not any(word.joined for word in words)
     joined, before = bool(words) and words[0].joined, ""
     for chunk in said.split(" "):
-        if spaced:
-            yield chunk, False
+        if spaced or not UNSPACED.search(chunk):
+            yield chunk, joined and not spaced
+            joined, before = False, chunk[-1]
             continue
         joined = joined or columns(before + chunk[0]) == _TWO_WIDE
         rest = chunk
         while rest:
-            word = next((one for one in known if rest.startswith(one)), next(graphemes(rest)))
+            word = next((one for one in known if rest.startswith(one)), _unit(rest))
             yield word, joined
             rest, joined = rest[len(word) :], True
         joined, before = False, chunk[-1]
+
+
+def _unit(text: str) -> str:
+    """What ``text`` begins with: signs that stand between spaces, or what is read as one character."""
+    parted = UNSPACED.search(text)
+    return text[: parted.start() if parted else None] or next(graphemes(text))
 
 
 _TWO_WIDE = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,6 +11,10 @@ from shared.contracts.spoken_word import SpokenWord
 
 Timing = Literal["aligned", "interpolated"]
 
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+)
+"""Signs of scripts that part words by no space: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 LEAST_WORD_S = 0.02
 """A word that the aligner gave less than this has no time of its own."""
 
@@ -50,6 +55,24 @@ class Raw:
         if self.start_s is None or self.end_s is None:
             return False
         return self.end_s - self.start_s >= LEAST_WORD_S
+
+
+def whole(words: Sequence[Raw]) -> list[Raw]:
+    """The words as they are written, each as sure as its least sure piece.
+
+    Whisper parts them at punctuation: `` $1`` and ``,250``, `` 3``, ``.5`` and ``%``, `` well`` and
+    ``-known``; of a translation, at every token. Where a script has no spaces, pieces stay pieces.
+    """
+    made: list[Raw] = []
+    for word in words:
+        before = made[-1].text[-1:] if made else " "
+        if before.isspace() or word.text[:1].isspace() or UNSPACED.search(before + word.text[:1]):
+            made.append(word)
+            continue
+        start = made.pop()
+        sure = min(start.probability, word.probability)
+        made.append(replace(start, text=start.text + word.text, probability=sure, end_s=word.end_s))
+    return made
 
 
 def with_times(words: Sequence[Raw], start_s: float, end_s: float) -> list[Raw]:

@@ -102,6 +102,21 @@ def test_japanese_words_that_stay_are_found_without_spaces() -> None:
     assert after.words[3] == words[3]
 
 
+def test_words_with_spaces_stay_whole_beside_pieces_without() -> None:
+    """Once whole words came out letter by letter where one of a cue's had been "3", ".5", "%"."""
+    words = [word(400 * n, 400 * n + 380, text) for n, text in enumerate(["It", "grew", "by", "3"])]
+    words.append(word(1600, 1980, ".5%.", joined=True))
+    after = edit_cue(transcript(words), 1, "It shrank by 4.5% overall.")
+    assert [one.text for one in after.words] == ["It", "shrank", "by", "4.5%", "overall."]
+    assert not any(one.joined for one in after.words)
+
+
+def test_a_foreign_name_is_one_word_among_those_without_spaces() -> None:
+    words = [word(400 * n, 400 * n + 380, one, joined=n > 0) for n, one in enumerate("私は猫")]
+    after = edit_cue(transcript(words, "ja"), 1, "私はAndroid")
+    assert [one.text for one in after.words] == ["私", "は", "Android"]
+
+
 @pytest.mark.parametrize(
     "text", ["10\u00a0km", "می\u200cخواهم", "\u200fשלום!\u200f", "東京\u3000駅"]
 )

@@ -4,12 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transcribe.word_times import Raw, with_times
+from functions.transcribe.word_times import Raw, whole, with_times
 
 raw_words = st.lists(
     st.builds(Raw, text=st.text("abc", min_size=1, max_size=9), probability=st.just(0.5)),
     max_size=20,
 )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ([" for", " $1", ",250,", " at", " 3", ".5", "%"], [" for", " $1,250,", " at", " 3.5%"]),
+        ([" www", ".example", ".com", "-prices."], [" www.example.com-prices."]),
+        ([" Amer", "icans"], [" Americans"]),
+        (["吾輩", "は", "iPhone", "15", "を"], ["吾輩", "は", "iPhone15", "を"]),
+        ([" 사랑", "해요", "สวัส", "ดี"], [" 사랑해요", "สวัส", "ดี"]),
+    ],
+)
+def test_a_word_is_what_is_written_as_one(pieces: list[str], words: list[str]) -> None:
+    timed = [Raw(text, 0.9 - 0.1 * n, float(n), n + 1.0) for n, text in enumerate(pieces)]
+    made = whole(timed)
+    assert [one.text for one in made] == words
+    assert (made[0].start_s, made[-1].end_s) == (0.0, float(len(pieces)))
+    assert made[-1].probability == timed[-1].probability
 
 
 def test_lost_words_share_the_gap_by_their_lengths() -> None:
