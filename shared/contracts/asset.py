@@ -138,6 +138,10 @@ class MediaInfo(BaseModel):
     """A picture is attached that is not moving video."""
     subtitles: int = 0
     """How many subtitle streams there are."""
+    timecode: str | None = None
+    """Of the first picture, as the camera wrote it: ``10:00:00:00``, with ``;`` for drop frame."""
+    time_reference: int | None = None
+    """How many samples after midnight the first one is, as the recorder wrote it (EBU Tech 3285)."""
     notices: tuple[str, ...] = ()
     """What is wrong with the file as a whole, in words: that it is cut off."""
     sound: HeardSound | None = None

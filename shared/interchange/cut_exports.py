@@ -7,12 +7,15 @@ EDL              nearly all
 labels           Audacity: what was found, in the recording's own time
 
 Programs that show pictures count in frames: there the joins lie on the nearest ones, counted from the
-beginning, so that they never drift. Bleeps and mutes are not in these lists, nor are crossfades.
+beginning, so that they never drift. Source times are those of the media's own clock, where a camera or
+a recorder has written one: programs find media by it, and refuse what lies outside of it. Bleeps and
+mutes are not in these lists, nor are crossfades.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,9 +27,9 @@ from shared.contracts.edit_list import EditList, sample_at
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_parts import AudioClip, Marker, Track
 from shared.editing.time_map import time_map
-from shared.errors import MissingDependency
+from shared.errors import MissingDependency, ValidationError
 from shared.interchange.edl import to_edl
-from shared.interchange.timecode import FRAME_RATES, Frames
+from shared.interchange.timecode import DROPPED_IN, FRAME_RATES, Frames
 
 _SOUND_ALONE_FPS = 25
 _ID = "recording"
@@ -48,7 +51,19 @@ class CutMedia:
         if not self.media.video:
             return Frames(_SOUND_ALONE_FPS)
         rate = self.media.video[0].frame_rate or _SOUND_ALONE_FPS
-        return Frames(min(FRAME_RATES, key=lambda name: abs(name - float(rate))))
+        name = min(FRAME_RATES, key=lambda name: abs(name - float(rate)))
+        return Frames(name, drop=name in DROPPED_IN and ";" in (self.media.timecode or ""))
+
+    def begins(self, rate: Fraction) -> int:
+        """Where its own clock stands at its beginning, in units of ``rate`` a second; without one, 0."""
+        if self.media.video:
+            try:
+                return round(self.frames.frame(self.media.timecode or "") * rate / self.frames.rate)
+            except ValidationError:  # there is none, or it counts frames of another rate
+                return 0
+        return round(
+            Fraction(self.media.time_reference or 0, self.media.heard.sample_rate_hz) * rate
+        )
 
 
 @dataclass(frozen=True)
@@ -85,8 +100,15 @@ def cut_to_otio(edits: EditList, media: CutMedia) -> str:
 
 def cut_to_fcp7(edits: EditList, media: CutMedia) -> str:
     """As Final Cut Pro 7's XML, which Premiere reads; raises ``MissingDependency``."""
-    otio = _library()
-    return str(otio.adapters.write_to_string(_framed(otio, edits, media), "fcp_xml"))
+    otio, frames = _library(), media.frames
+    text = str(otio.adapters.write_to_string(_framed(otio, edits, media), "fcp_xml"))
+    if not frames.drop:
+        return text
+    # The adapter spells every timecode as if it counted all frames.
+    at = media.begins(frames.rate)
+    said, right = Frames(frames.name).timecode(at), frames.timecode(at)
+    pattern = rf"<string>{said}</string>(\s*<frame>{at}</frame>\s*)<displayformat>NDF<"
+    return re.sub(pattern, rf"<string>{right}</string>\1<displayformat>DF<", text)
 
 
 def _framed(otio: Any, edits: EditList, media: CutMedia) -> Any:
@@ -108,13 +130,13 @@ def _track(otio: Any, kind: str, edits: EditList, media: CutMedia, rate: Fractio
         time = otio.opentime.RationalTime
         return otio.opentime.TimeRange(time(start, float(rate)), time(length, float(rate)))
 
-    whole = round(edits.samples * rate / edits.sample_rate_hz)
+    whole, begins = round(edits.samples * rate / edits.sample_rate_hz), media.begins(rate)
     track = otio.schema.Track(kind, kind=kind)
     for event in events_of(edits, rate):
-        available = window(0, max(whole, event.source + round(event.length * event.speed)))
+        available = window(begins, max(whole, event.source + round(event.length * event.speed)))
         reference = otio.schema.ExternalReference(media.url, available)
         reference.name = media.name
-        clip = otio.schema.Clip(media.name, reference, window(event.source, event.length))
+        clip = otio.schema.Clip(media.name, reference, window(begins + event.source, event.length))
         if event.speed != 1:
             clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=event.speed))
         track.append(clip)
@@ -145,8 +167,14 @@ def cut_to_edl(edits: EditList, media: CutMedia, chapters: Sequence[Marker] = ()
     timeline = Timeline(
         name=media.name, tracks=(Track(track_id="cut", clips=clips),), markers=tuple(chapters)
     )
-    lengths = {_ID: edits.duration_ms}
-    text = to_edl(timeline, lengths, media.frames.name, pictures=media.media.has_video)
+    frames = media.frames
+    text = to_edl(
+        timeline,
+        {_ID: edits.duration_ms},
+        f"{frames.name:g}{'df' if frames.drop else ''}",
+        pictures=media.media.has_video,
+        begins={_ID: media.begins(frames.rate)},
+    )
     return text.replace(f"* SOURCE FILE: {_ID}\n", f"* SOURCE FILE: {media.name}\n")
 
 
@@ -164,7 +192,8 @@ def cut_to_fcpxml(edits: EditList, media: CutMedia, chapters: Sequence[Marker] =
         shape |= {"width": str(found.video[0].width), "height": str(found.video[0].height)}
     ElementTree.SubElement(resources, "format", {"id": "r1", **shape})
     whole = round(edits.samples * rate / edits.sample_rate_hz)
-    asset = {"id": "r2", "name": media.name, "start": "0s", "duration": _time(whole / rate)}
+    begins = _time(media.begins(rate) / rate)
+    asset = {"id": "r2", "name": media.name, "start": begins, "duration": _time(whole / rate)}
     if found.has_video:
         asset |= {"hasVideo": "1", "format": "r1"}
     if found.has_audio:
@@ -191,13 +220,14 @@ def _add_clip(
 ) -> None:
     speed = Fraction(event.speed).limit_denominator(10_000)
     # A clip's own time is the media's, divided by its speed.
-    start = event.source / speed
+    source = media.begins(rate) + event.source
+    start = source / speed
     about = {"ref": "r2", "name": media.name, "offset": _time(event.start / rate)}
     about |= {"start": _time(start / rate), "duration": _time(event.length / rate)}
     clip = ElementTree.SubElement(spine, "asset-clip", about)
     if speed != 1:
         shown = ElementTree.SubElement(clip, "timeMap")
-        last = event.source + event.length * speed
+        last = source + event.length * speed
         for time, value in ((Fraction(0), Fraction(0)), (last / speed, Fraction(last))):
             point = {"time": _time(time / rate), "value": _time(value / rate), "interp": "linear"}
             ElementTree.SubElement(shown, "timept", point)

@@ -36,15 +36,17 @@ def to_edl(
     frame_rate: float | str = 25,
     *,
     pictures: bool = False,
+    begins: Mapping[str, int] | None = None,
 ) -> str:
     """The whole timeline. ``lengths_ms``: source id -> length, for clips that name no end.
+    ``begins``: source id -> the frame that its media's own timecode begins at, if not at 0.
 
     With ``pictures`` the first track's clips are cut with their pictures (channel ``B``).
     ``frame_rate``: one of ``timecode.FRAME_RATES``, or ``29.97df`` and ``59.94df`` for drop frame.
     Raises ``ValidationError`` for others, and as ``Timeline.with_lengths`` does.
     """
     first = "B" if pictures else "A"
-    return _Writer(Frames.called(frame_rate), lengths_ms, first).text(timeline)
+    return _Writer(Frames.called(frame_rate), lengths_ms, first, begins or {}).text(timeline)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,15 @@ class _Event:
 
 
 class _Writer:
-    def __init__(self, frames: Frames, lengths_ms: Mapping[str, float], first: str) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        lengths_ms: Mapping[str, float],
+        first: str,
+        begins: Mapping[str, int],
+    ) -> None:
         self._frames = frames
+        self._begins = begins
         self._first = first
         self._lengths_ms = lengths_ms
         self._remarks: list[str] = []
@@ -116,7 +125,7 @@ class _Writer:
         """The window, moved by a frame where rounding would put its end behind the source's."""
         last = ceil(self._frames.rate * self._lengths_ms[clip.source.identifier] / 1000 - 1e-6)
         start = self._frames.of(clip.source_start_ms)
-        start = max(0, min(start, last - length))
+        start = max(0, min(start, last - length)) + self._begins.get(clip.source.identifier, 0)
         return start, start + length
 
     def _lines(self, event: _Event, number: str, channel: str) -> list[str]:

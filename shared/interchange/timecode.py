@@ -21,7 +21,7 @@ FRAME_RATES: dict[float, Fraction] = {
     60: Fraction(60),
 }
 """What people call a rate, and what it is."""
-_DROPPED_IN = (29.97, 59.94)
+DROPPED_IN = (29.97, 59.94)
 _TIMECODE = re.compile(r"(\d{1,2}):(\d{2})[:;.,](\d{2})([:;.,])(\d{2,3})")
 
 
@@ -37,7 +37,7 @@ class Frames:
         if self.name not in FRAME_RATES:
             known = ", ".join(f"{rate:g}" for rate in FRAME_RATES)
             raise ValidationError("frame_rate", f"{self.name:g} is none of {known}")
-        if self.drop and self.name not in _DROPPED_IN:
+        if self.drop and self.name not in DROPPED_IN:
             raise ValidationError("frame_rate", f"there is no drop frame at {self.name:g}")
 
     @classmethod
@@ -90,7 +90,7 @@ class Frames:
                 "timecode", f"{timecode} is none at {self.name:g} frames a second"
             )
         total = ((hours * 60 + minutes) * 60 + seconds) * self.nominal + frames
-        dropped = self.drop or (found[4] == ";" and self.name in _DROPPED_IN)
+        dropped = self.drop or (found[4] == ";" and self.name in DROPPED_IN)
         whole_minutes = hours * 60 + minutes
         return total - self._a_minute * (whole_minutes - whole_minutes // 10) * dropped
 

@@ -34,6 +34,8 @@ HEADER_TIMEOUT_S = 10.0
 _HEADER_TOLERANCE_S, _MOST_TOLERANCE_S = 0.25, 2.0
 """A header's duration is believed, for it is more exact, where packets agree within this, or within one of
 them: how long the last one lasts stands in no Matroska file (WavPack's last half, TTA's last second)."""
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.,]\d\d")
+_SAMPLES = re.compile(r"\d{1,12}")
 
 Header = Mapping[str, Any]
 
@@ -74,6 +76,8 @@ def probe(path: Path) -> MediaInfo:
         video=kept_video,
         cover_art=thumbnails or any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
+        timecode=_timecode(header, kept_video),
+        time_reference=_time_reference(header),
         notices=(
             *((missing,) if missing else ()),
             *(kept_video[0].notices if kept_video else ()),
@@ -234,6 +238,25 @@ def _refusal(last_words: str) -> str:
     if refused:
         return f"it is no recording but {refused[1]!r}, a format that is not accepted"
     return "it is no recording that ffmpeg knows"
+
+
+def _timecode(header: Header, films: Sequence[VideoStream]) -> str | None:
+    """The picture's own one, or else the file's only one (a ``tmcd`` track, an MXF package)."""
+    told = {
+        source.get("index"): str(value)
+        for source in (*header["streams"], header["format"])
+        for name, value in source.get("tags", {}).items()
+        if name.lower() == "timecode"
+    }
+    own = told.get(films[0].index) if films else None
+    others = set(told.values())
+    found = own or (others.pop() if len(others) == 1 else "")
+    return found if _TIMECODE.fullmatch(found) else None
+
+
+def _time_reference(header: Header) -> int | None:
+    found = str(header["format"].get("tags", {}).get("time_reference", ""))
+    return int(found) if _SAMPLES.fullmatch(found) and int(found) else None
 
 
 def _is_cover(stream: Header) -> bool:

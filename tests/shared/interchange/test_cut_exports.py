@@ -23,6 +23,7 @@ from shared.interchange.cut_exports import (
     edit_labels,
     events_of,
 )
+from shared.interchange.timecode import Frames
 from shared.media.probe import probe
 
 MEDIA = Path(__file__).parents[3] / "infra" / "demo" / "demo.mp4"
@@ -159,3 +160,69 @@ def test_nothing_left_is_no_clip(film: CutMedia) -> None:
     back = otio.adapters.read_from_string(cut_to_otio(none, film), "otio_json")
     assert [len(track) for track in back.tracks] == [0, 0]
     assert "asset-clip" not in cut_to_fcpxml(none, film)
+
+
+@pytest.fixture(scope="module")
+def camera(film: CutMedia) -> CutMedia:
+    """Its timecode runs with drop frame, at 29.97 frames a second."""
+    (seen,) = film.media.video
+    seen = seen.model_copy(update={"frame_rate": 29.97})
+    told = {"video": (seen,), "timecode": "07:51:47;17"}
+    return CutMedia("A001.mov", "file:///media/A001.mov", film.media.model_copy(update=told))
+
+
+@pytest.fixture(scope="module")
+def recorder(sound: CutMedia) -> CutMedia:
+    """A Broadcast Wave that began at eight in the morning."""
+    heard = sound.media.model_copy(update={"time_reference": 8 * 3600 * 44_100})
+    return CutMedia("T01.wav", "file:///media/T01.wav", heard)
+
+
+FIRST = Frames(29.97).frame("07:51:47;17")
+
+
+def test_source_times_are_the_cameras(edits: EditList, camera: CutMedia) -> None:
+    assert FIRST == 848_379
+    for text, form in ((cut_to_otio(edits, camera), "otio_json"), (cut_to_fcp7(edits, camera), "")):
+        timeline = otio.adapters.read_from_string(text, form or "fcp_xml")
+        first, second = list(timeline.video_tracks()[0])[:2]
+        assert round(first.media_reference.available_range.start_time.value) == FIRST
+        assert round(second.source_range.start_time.value) == FIRST + 40
+    assert "<string>07:51:47;17</string>" in cut_to_fcp7(edits, camera)
+
+
+def test_an_edl_spells_the_cameras_timecode(edits: EditList, camera: CutMedia) -> None:
+    text = cut_to_edl(edits, camera)
+    assert "FCM: DROP FRAME" in text
+    assert "07:51:47;17 07:51:48;17 00:00:00;00 00:00:01;00" in text
+    assert "00:00:01;00" in text and f"{Frames(29.97, drop=True).timecode(FIRST + 40)} " in text
+
+
+def test_final_cut_pro_is_told_where_the_media_begins(edits: EditList, camera: CutMedia) -> None:
+    root = ElementTree.fromstring(cut_to_fcpxml(edits, camera).split("<!DOCTYPE fcpxml>")[1])
+    begins = seconds(root.find(".//asset").get("start"))  # type: ignore[union-attr]
+    assert begins == Fraction(FIRST * 1001, 30_000)
+    clips = root.findall(".//asset-clip")
+    assert seconds(clips[0].get("start")) == begins
+    assert seconds(clips[1].get("start")) == begins + Fraction(40 * 1001, 30_000)
+    (fast,) = (clip for clip in clips if clip.find("timeMap") is not None)
+    last = fast.findall(".//timept")[-1]
+    assert seconds(last.get("value")) == 4 * seconds(last.get("time"))
+    assert seconds(fast.get("start")) * 4 == begins + Fraction(90 * 1001, 30_000)
+
+
+def test_a_recorders_time_of_day_is_exact_to_the_sample(
+    edits: EditList, recorder: CutMedia
+) -> None:
+    timeline = otio.adapters.read_from_string(cut_to_otio(edits, recorder), "otio_json")
+    first = next(iter(timeline.audio_tracks()[0]))
+    assert first.source_range.start_time.value == 8 * 3600 * 44_100
+    assert " 08:00:00:00 " in cut_to_edl(edits, recorder)
+
+
+@pytest.mark.parametrize("timecode", [None, "10:00:00:59", "99:99:99:99"])
+def test_a_timecode_that_is_none_counts_from_0(
+    edits: EditList, camera: CutMedia, timecode: str | None
+) -> None:
+    media = camera.media.model_copy(update={"timecode": timecode})
+    assert CutMedia("a.mov", "file:///a.mov", media).begins(camera.frames.rate) == 0

@@ -271,3 +271,16 @@ def test_a_program_stream_tells_the_time_of_few_pictures(tmp_path: Path) -> None
     media = probe(path)
     assert media.duration_ms == pytest.approx(1200, abs=45)
     assert media.video[0].frame_rate_kind == "unknown"
+
+
+def test_a_cameras_and_a_recorders_clock(tmp_path: Path) -> None:
+    film, sound, plain = (tmp_path / name for name in ("a.mov", "b.wav", "c.wav"))
+    tone = ["-f", "lavfi", "-i", "sine=d=0.5:r=48000"]
+    picture = ["-f", "lavfi", "-i", "testsrc=s=64x64:r=30000/1001:d=0.5"]
+    ffmpeg(*picture, *tone, "-timecode", "07:51:47;17", "-c:a", "pcm_s16le", film)
+    bext = ["-metadata", "time_reference=1382400000", "-write_bext", "1"]
+    ffmpeg(*tone, *bext, sound)
+    ffmpeg(*tone, plain)
+    assert probe(film).timecode == "07:51:47;17"
+    assert probe(sound).time_reference == 1_382_400_000
+    assert (probe(plain).timecode, probe(plain).time_reference) == (None, None)
