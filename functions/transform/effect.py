@@ -15,7 +15,6 @@ import numpy as np
 from functions.transform.groups import Group, fed_group, groups_of, side_by_side
 from functions.transform.sound import (
     NO_NUMBERS,
-    WAV_ARGS,
     WINDOW_FRAMES,
     Opened,
     Sound,
@@ -72,7 +71,7 @@ class _Passage:
     """Where those of before go, as raw floats."""
 
     def write(self, codec: str, path: Path) -> None:
-        wav = ("-c:a", codec, *WAV_ARGS, path)
+        wav: Words = ("-c:a", codec, *self.sound.wav_args, path)
         groups = [] if self.copied else groups_of(self.sound, self.job.workdir)
         if not groups:
             with self.sound.fed() as opened:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.transform.sound import WAV_ARGS, Sound, all_numbers, levelled
+from functions.transform.sound import Sound, all_numbers, levelled
 from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes
 from shared.media.decode import BLOCK_FRAMES
@@ -66,7 +66,7 @@ class Gain:
             sound.fed_with(made(levelled(sound, all_numbers(blocks), self.levels))) as opened,
         ):
             run_ffmpeg(
-                ["-y", *opened.words, "-map", "0:0", "-c:a", sound.codec, *WAV_ARGS, path],
+                ["-y", *opened.words, "-map", "0:0", "-c:a", sound.codec, *sound.wav_args, path],
                 timeout_s=3 * sound.timeout_s,
                 pass_fds=opened.fds,
             )

@@ -137,7 +137,7 @@ class Normalised:
 
 def backend() -> Backend:
     """Our meter and a limiter of our own; raises ``MissingDependency``."""
-    return meter_backend("normalise-4")
+    return meter_backend("normalise-5")
 
 
 def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:

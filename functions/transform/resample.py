@@ -10,7 +10,6 @@ from pydantic import model_validator
 
 from functions.transform.groups import fed_group, groups_of, side_by_side
 from functions.transform.sound import (
-    WAV_ARGS,
     Clamps,
     Opened,
     Sound,
@@ -51,7 +50,7 @@ class ResampleParams(SoundParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-5")
+    return ffmpeg_backend("resample-6")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
@@ -86,7 +85,7 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
 
 def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:
     def write(codec: str, path: Path) -> None:
-        wav = ("-c:a", codec, *WAV_ARGS, path)
+        wav: tuple[str | Path, ...] = ("-c:a", codec, *sound.wav_args, path)
         groups = groups_of(sound, job.workdir) if filters else []
         if not groups:
             with sound.fed() as opened:

@@ -38,7 +38,7 @@ _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
 _BLOCK_FRAMES = 16 * WINDOW_FRAMES
 
-WAV_ARGS = (
+_WAV_ARGS = (
     *("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
     *("-rf64", "auto", "-f", "wav"),
 )
@@ -105,6 +105,15 @@ class Sound:
     def layout(self) -> str | None:
         """ffmpeg's name of it, where the recording names one."""
         return self.media.heard.channel_layout
+
+    @property
+    def wav_args(self) -> tuple[str, ...]:
+        """ffmpeg's words for a WAV of it. It keeps the recorder's time of day, by which editors place it."""
+        at = self.media.time_reference
+        if at is None:
+            return _WAV_ARGS
+        at += round((self.excerpt_from_ms or 0) * self.sample_rate_hz / 1000)
+        return ("-metadata", f"time_reference={at}", "-write_bext", "1", *_WAV_ARGS)
 
     @property
     def duration_ms(self) -> int | None:

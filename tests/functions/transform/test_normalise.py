@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.signal import resample_poly
 
-from functions.transform import loudness, normalise
+from functions.transform import fx, loudness, normalise
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Engine, InputFile
 from shared.errors import UnsupportedMedia, ValidationError
+from shared.media.ffmpeg import input_args
+from shared.media.ffmpeg import run as run_ffmpeg
+from shared.media.probe import probe
 from shared.pipeline import KINDS
 from shared.sound.loudness_meter import loudness_range_lu
 from tests.functions.transform.support import (
@@ -257,3 +261,18 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     sound[1000] = np.nan
     with pytest.raises(UnsupportedMedia, match="not numbers"):
         run(normalise.ENGINE, write(tmp_path, sound, "FLOAT"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "params"), [(normalise.ENGINE, {}), (fx.ENGINE, {"preset_id": "tape"})]
+)
+def test_a_recorders_time_of_day_is_kept(
+    engine: Engine, params: dict[str, str], tmp_path: Path
+) -> None:
+    """Editors place a recording by it; without it nothing says where the result belongs."""
+    sound, bwf = write(tmp_path, loud_and_quiet(1)), tmp_path / "t01.wav"
+    stamped = ["-metadata", "time_reference=1382400000", "-write_bext", "1", bwf]
+    run_ffmpeg(["-y", *input_args(sound, "wav"), *stamped], timeout_s=30)
+    job = replace(job_of(sound, tmp_path), source=bwf, media=probe(bwf))
+    result = engine.run(job, engine.params.model_validate(params), engine.backend())
+    assert probe(result.outputs[0].path).time_reference == 1_382_400_000
