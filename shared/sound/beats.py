@@ -54,6 +54,13 @@ _HIGH_BAND = 4
 """The coarse spectrum's bands from this one on, from 830 Hz, are above what a kick sounds in."""
 _LAG_S = 0.008
 """By so much the peak of what beats fall on follows the attack."""
+_UNSEEN_S, _EARLY = 0.1, 0.08
+"""What sounds from the first sample on has no onset that could be seen: its beat is a period before the
+first that is, so long behind the beginning, or so much of a period before it."""
+_BEFORE = 3
+"""Frames before a beat, where its attack has not yet begun."""
+_SOUNDING = 0.1
+"""There it is as loud as so much of the other beats' power, or no music is there yet."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,8 @@ def hear_beats(tracks: Tracks, beats_per_bar: int | None = None) -> list[Section
     rate_hz = tracks.frames_per_s
     found = []
     for first, last in _between_rests(tracks.power, rate_hz):
-        for section in _sections(tracks.part(first, last), rate_hz, beats_per_bar):
+        part = tracks.part(first, last)
+        for section in _sections(part, rate_hz, beats_per_bar, opens=not first):
             found.append(_moved(section, first / rate_hz - _LAG_S))
     return found
 
@@ -96,11 +104,11 @@ def bar_phase(accent: NDArray[np.floating], beats_per_bar: int = BEATS_PER_BAR) 
     """Which of the first beats begins a bar: the one whose like stand out, or the first where none does.
 
     Where a kick falls on the one and the three alike, the earlier begins: most music begins with a bar.
-    ``accent``: how much the low end rises at each beat.
+    ``accent``: how much the low end rises at each beat; ``nan`` where nobody can tell.
     """
     if len(accent) < 2 * beats_per_bar:
         return 0
-    means = np.array([accent[phase::beats_per_bar].mean() for phase in range(beats_per_bar)])
+    means = np.array([np.nanmean(accent[phase::beats_per_bar]) for phase in range(beats_per_bar)])
     alike = means >= _ALIKE * means.max()
     return 0 if means[0] >= 0.8 * means.max() else int(np.argmax(alike))
 
@@ -117,7 +125,10 @@ def _between_rests(power: NDArray[np.floating], rate_hz: float) -> Iterator[tupl
         yield max(0, int(first) - 4), int(last)
 
 
-def _sections(tracks: Tracks, rate_hz: float, beats_per_bar: int | None) -> Iterator[Section]:
+def _sections(
+    tracks: Tracks, rate_hz: float, beats_per_bar: int | None, *, opens: bool
+) -> Iterator[Section]:
+    """``opens``: the recording begins with it."""
     flux = tracks.flux_db.astype(np.float64)
     if len(flux) < rate_hz or not flux.any():
         return
@@ -129,14 +140,22 @@ def _sections(tracks: Tracks, rate_hz: float, beats_per_bar: int | None) -> Iter
         stop = len(flux) if last == len(tempi) else round(last * rate_hz)
         part = tracks.part(start, stop)
         clarity = found[first:last].max(axis=1)
-        section = _section(part, tempi[first:last], clarity, rate_hz, beats_per_bar)
+        pulse = tempi[first:last], clarity
+        section = _section(part, pulse, rate_hz, beats_per_bar, opens=opens and not first)
         if section is not None:
             yield _moved(section, start / rate_hz)
 
 
 def _section(
-    tracks: Tracks, tempi: Floats, clarity: Floats, rate_hz: float, beats_per_bar: int | None
+    tracks: Tracks,
+    pulse: tuple[Floats, Floats],
+    rate_hz: float,
+    beats_per_bar: int | None,
+    *,
+    opens: bool,
 ) -> Section | None:
+    """``pulse``: the tempo of each second, and how clear it is."""
+    tempi, clarity = pulse
     flux = tracks.flux_db.astype(np.float64)
     if len(flux) < rate_hz or not flux.any():
         return None
@@ -145,6 +164,8 @@ def _section(
     level = choose_level(tracks.part(*clear), base, rate_hz)
     periods = 60.0 * rate_hz / tempi * (level.period / base)
     frames = beat_frames(_strength(tracks), periods, rate_hz)
+    if opens:
+        frames = _from_the_first_sample(frames, float(periods[0]), tracks.power, rate_hz)
     if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
         return None
     per_bar = beats_per_bar or level.metre
@@ -154,6 +175,23 @@ def _section(
     bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=drifting)
     sure = float(np.median(clarity))
     return Section(frames / rate_hz, bpm, per_bar, phase, sure, level.repetition)
+
+
+def _from_the_first_sample(
+    frames: Floats, period: float, power: NDArray[np.floating], rate_hz: float
+) -> Floats:
+    """With the beat on which a recording begins, if it begins on one."""
+    if len(frames) < 2:
+        return frames
+    before = frames[0] - period
+    if not -_EARLY * period <= before <= _UNSEEN_S * rate_hz:
+        return frames
+    near = np.round(np.append(before, frames)).astype(int)[:, None] + np.arange(3)
+    loud = power[np.clip(near, 0, len(power) - 1)].max(axis=1)
+    if loud[0] < _SOUNDING * np.median(loud[1:]):
+        return frames
+    at_once = power[0] >= _SOUNDING * np.median(loud[1:])
+    return np.append(_LAG_S * rate_hz if at_once else max(before, _LAG_S * rate_hz), frames)
 
 
 def _clearest(frames: int, clarity: Floats, rate_hz: float) -> tuple[int, int]:
@@ -201,17 +239,19 @@ def _even_step(frames: Floats, period: float, *, drifting: bool) -> float:
 def low_rise(bands_db: NDArray[Any], frames: Floats) -> Floats:
     """By how many dB the low end rises at each beat beyond what is above it; the least is 0.
 
-    A kick's does. A snare's rises, too, and everything else with it.
+    A kick's does. A snare's rises, too, and everything else with it. Where nothing lies before a
+    beat nobody can tell: ``nan``.
     """
     low, high = bands_db[:, 0], bands_db[:, _HIGH_BAND:].mean(axis=1)
     rise = _rise_at(low.astype(np.float64), frames) - _rise_at(high.astype(np.float64), frames)
-    return np.asarray(rise - rise.min(initial=0.0))
+    rise[np.round(frames) < _BEFORE] = np.nan
+    return np.asarray(rise - np.fmin.reduce(rise, initial=0.0))
 
 
 def _rise_at(level_db: Floats, frames: Floats) -> Floats:
     at = np.clip(np.round(frames).astype(int), 0, len(level_db) - 1)
     after = level_db[np.minimum(at[:, None] + np.arange(3), len(level_db) - 1)].max(axis=1)
-    return np.asarray(np.maximum(after - level_db[np.maximum(at - 3, 0)], 0.0))
+    return np.asarray(np.maximum(after - level_db[np.maximum(at - _BEFORE, 0)], 0.0))
 
 
 def _tempi() -> Floats:

@@ -81,6 +81,28 @@ def test_bars_begin_where_they_do_whatever_beat_comes_first(
     assert downbeat_f(truth, heard(truth), per_bar) > 0.9
 
 
+@pytest.mark.parametrize("bpm", [60, 100])
+@pytest.mark.parametrize("tail_s", [0.0, 3.0])
+def test_a_recording_that_begins_on_a_beat_has_that_beat(bpm: float, tail_s: float) -> None:
+    """Nothing rises there, for nothing lies before; without it bars began on the three."""
+    whole = synth.groove(synth.ROCK, bpm)
+    first = round(whole.beats_s[0] * whole.rate_hz)
+    samples = np.append(whole.samples[first:], np.zeros(round(tail_s * whole.rate_hz)))
+    truth = synth.Truth(samples.astype(np.float32), whole.rate_hz, np.zeros(0), whole.beats_s)
+    (section,) = heard(truth)
+    assert section.beats_s[:4] == pytest.approx(np.arange(4) * 60 / bpm, abs=0.03)
+    assert section.phase == 0
+
+
+def test_a_recording_that_begins_between_beats_has_none_there() -> None:
+    whole = synth.groove(synth.ROCK, 100)
+    first = round((whole.beats_s[0] + 0.35) * whole.rate_hz)
+    beats_s = whole.beats_s[1:] - first / whole.rate_hz
+    truth = synth.Truth(whole.samples[first:], whole.rate_hz, np.zeros(0), beats_s)
+    (section,) = heard(truth)
+    assert section.beats_s[0] == pytest.approx(beats_s[0], abs=0.03)
+
+
 def test_of_two_beats_alike_the_earlier_begins_the_bar() -> None:
     """A kick on the one and the three; what stands before it is a voice's end."""
     assert bar_phase(np.tile([0.0, 50, 20, 52], 6)) == 1
