@@ -27,8 +27,9 @@ from shared.contracts.edit_list import EditList, sample_at
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_parts import AudioClip, Marker, Track
 from shared.editing.time_map import time_map
-from shared.errors import MissingDependency, ValidationError
+from shared.errors import MissingDependency
 from shared.interchange.edl import to_edl
+from shared.interchange.media_clock import begins_at
 from shared.interchange.timecode import DROPPED_IN, FRAME_RATES, Frames
 
 _SOUND_ALONE_FPS = 25
@@ -56,14 +57,7 @@ class CutMedia:
 
     def begins(self, rate: Fraction) -> int:
         """Where its own clock stands at its beginning, in units of ``rate`` a second; without one, 0."""
-        if self.media.video:
-            try:
-                return round(self.frames.frame(self.media.timecode or "") * rate / self.frames.rate)
-            except ValidationError:  # there is none, or it counts frames of another rate
-                return 0
-        return round(
-            Fraction(self.media.time_reference or 0, self.media.heard.sample_rate_hz) * rate
-        )
+        return begins_at(self.media, self.frames, rate)
 
 
 @dataclass(frozen=True)

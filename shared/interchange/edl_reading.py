@@ -2,17 +2,20 @@
 
 Sound events are read; of a list that has none, the picture's. An event on two channels (``AA``) is one
 clip, for a clip plays all channels of its recording. An EDL says neither its frame rate nor where its
-media's timecode begins: the rate is given, and source times count from the recording's start.
+media's timecode begins: the rate is given, and source times before the recording's own clock begins, or of
+one without a clock, count from its start.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
+from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
 from shared.interchange.otio import Imported, Resolve
@@ -52,8 +55,15 @@ class _Event:
         return self.reel in _BLACK
 
 
+Begins = Callable[[SourceRef, Frames], int]
+"""The frame at which a recording's own clock begins."""
+
+
 def from_edl(
-    text: str, frame_rate: float | str = 25, resolve: Resolve = lambda file, name: None
+    text: str,
+    frame_rate: float | str = 25,
+    resolve: Resolve = lambda file, name: None,
+    begins: Begins = lambda ref, frames: 0,
 ) -> Imported:
     """Read an EDL of that frame rate. ``resolve``: source file and clip's name -> what it is here.
 
@@ -62,7 +72,7 @@ def from_edl(
     """
     if len(text) > MAX_EDL_BYTES:
         raise ValidationError("edl", f"is longer than {MAX_EDL_BYTES:,} characters")
-    reader = _Reader(Frames.called(frame_rate), resolve)
+    reader = _Reader(Frames.called(frame_rate), resolve, begins)
     try:
         timeline = Timeline.model_validate(reader.content(text))
     except PydanticError as error:
@@ -72,9 +82,12 @@ def from_edl(
 
 
 class _Reader:
-    def __init__(self, frames: Frames, resolve: Resolve) -> None:
+    def __init__(self, frames: Frames, resolve: Resolve, begins: Begins) -> None:
         self._frames = frames
         self._resolve = resolve
+        self._begins = begins
+        self._first: dict[str, int] = {}
+        """What is placed -> the frame that its source times count from."""
         self._tracks: dict[str, list[dict[str, Any]]] = {}
         self._leaving: dict[str, _Event] = {}
         """Per track the line without length that says what a dissolve comes from."""
@@ -157,8 +170,8 @@ class _Reader:
         leaving = self._leaving.get(event.track)
         if leaving and leaving.is_black:
             return False
-        from_ms = self._frames.ms(leaving.source[0]) if leaving else None
         before = clips[-1] if clips else None
+        from_ms = self._from_ms(leaving, before)
         end_ms = before["start_ms"] + _length_ms(before) if before else -1.0
         frame_ms = self._frames.ms(1)
         same = from_ms is None or (before and abs(before["source_end_ms"] - from_ms) < frame_ms)
@@ -174,6 +187,13 @@ class _Reader:
         if event.is_black:
             clips[-1]["fade_out_ms"] = fade_ms
         return True
+
+    def _from_ms(self, leaving: _Event | None, before: dict[str, Any] | None) -> float | None:
+        """Where a dissolve leaves its source, should that be what plays before it."""
+        if leaving is None:
+            return None
+        known = (before or {}).get("asset_id") or (before or {}).get("artifact_id") or ""
+        return self._frames.ms(leaving.source[0] - self._first.get(known, 0))
 
     def _source_frames(self, event: _Event, where: str) -> tuple[int, float]:
         """First frame of the source, and how many of them are played."""
@@ -197,7 +217,9 @@ class _Reader:
         ref = self._resolve(file, name or event.reel)
         if ref is None:
             raise ValidationError(where, f"{file or name or event.reel} is not known here")
-        start_ms = self._frames.ms(window[0])
+        begins = self._begins(ref, self._frames)
+        self._first[ref.identifier] = begins = begins if window[0] >= begins else 0
+        start_ms = self._frames.ms(window[0] - begins)
         kind = "artifact_id" if ref.artifact_id else "asset_id"
         return {
             kind: ref.identifier,

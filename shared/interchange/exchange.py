@@ -7,6 +7,7 @@ Timeline        -> write_otio, write_edl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +19,9 @@ from shared.errors import ValidationError
 from shared.homes.home import Home
 from shared.interchange.edl import to_edl
 from shared.interchange.edl_reading import from_edl
+from shared.interchange.media_clock import begins_at
 from shared.interchange.otio import Imported, Resolve, from_otio, to_otio
+from shared.interchange.timecode import Frames
 from shared.runs.views import list_assets
 from shared.steps.preparing import load_asset
 from shared.steps.storing import load_artifact
@@ -35,9 +38,18 @@ def read_otio(home: Home, ctx: RequestContext, text: str) -> Imported:
 def read_edl(home: Home, ctx: RequestContext, text: str, frame_rate: float | str = 25) -> Imported:
     """Read an EDL. Media are found by source file, or by the clip's name, as with ``read_otio``.
 
+    Source times are those of a recording's own clock, where it has one.
+
     Raises ``ValidationError``.
     """
-    return from_edl(text, frame_rate, _resolver(home, ctx, "edl"))
+    return from_edl(text, frame_rate, _resolver(home, ctx, "edl"), partial(_begins, home, ctx))
+
+
+def _begins(home: Home, ctx: RequestContext, ref: SourceRef, frames: Frames) -> int:
+    """The frame at which a recording's own clock begins; what was made of one has none."""
+    if ref.asset_id is None:
+        return 0
+    return begins_at(load_asset(home, ctx, ref.asset_id).media, frames, frames.rate)
 
 
 def _resolver(home: Home, ctx: RequestContext, format: str) -> Resolve:
@@ -65,8 +77,13 @@ def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:
 def write_edl(
     home: Home, ctx: RequestContext, timeline: Timeline, frame_rate: float | str = 25
 ) -> str:
-    """Cuts and markers as an EDL. Raises ``ValidationError`` and ``NotFound``."""
-    return to_edl(timeline, lengths_ms(home, ctx, timeline), frame_rate)
+    """Cuts and markers as an EDL, source times by each recording's own clock.
+
+    Raises ``ValidationError`` and ``NotFound``.
+    """
+    frames = Frames.called(frame_rate)
+    begins = {ref.identifier: _begins(home, ctx, ref, frames) for ref in timeline.sources}
+    return to_edl(timeline, lengths_ms(home, ctx, timeline), frame_rate, begins=begins)
 
 
 def lengths_ms(home: Home, ctx: RequestContext, timeline: Timeline) -> Mapping[str, float]:

@@ -50,6 +50,31 @@ def test_what_we_wrote_comes_back() -> None:
     assert clips(read(*text.splitlines())) == clips(Imported(timeline))
 
 
+def test_source_times_are_those_of_the_medias_own_clock() -> None:
+    """A camera's begins at ten, another recording has none; what lies before ten counts from the start."""
+    content = [
+        {"asset_id": "a", "source_start_ms": 1_000, "source_end_ms": 3_000},
+        {"asset_id": "b", "start_ms": 1_000, "source_end_ms": 4_000, "crossfade_in_ms": 1_000},
+        {"asset_id": "a", "start_ms": 4_000, "source_end_ms": 4_000, "crossfade_in_ms": 1_000},
+    ]
+    timeline = Timeline.model_validate({"tracks": [{"clips": content}]})
+    begins = {"a": 10 * 3600 * 25, "b": 0}
+    text = to_edl(timeline, dict.fromkeys("ab", 9_000.0), begins=begins)
+    assert " 10:00:01:00 10:00:02:00 " in text
+
+    def read_by(begins: dict[str, int], text: str) -> Imported:
+        return from_edl(
+            text,
+            25,
+            lambda file, name: SourceRef(asset_id=file),
+            lambda ref, _: begins[ref.identifier],
+        )
+
+    assert clips(read_by(begins, text)) == clips(Imported(timeline))
+    from_0 = to_edl(timeline, dict.fromkeys("ab", 9_000.0))
+    assert clips(read_by(begins, from_0)) == clips(Imported(timeline))
+
+
 def test_sound_is_taken_once_and_pictures_where_there_is_no_sound() -> None:
     both = (CUT, CUT.replace("  A  ", "  A2  "), CUT.replace("  A  ", "  V  "))
     imported = read(*both)
