@@ -220,7 +220,6 @@ def write_across_a_fork(documents: EmbeddedDocuments) -> list[str]:
     return [found.id for found in documents.list(ASSETS)]
 
 
-@pytest.mark.heavy
 def test_a_fork_may_go_on(embedded: EmbeddedDocuments) -> None:
     # In a process of its own: forking this one would take other tests' threads along.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:

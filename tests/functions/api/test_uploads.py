@@ -40,8 +40,7 @@ def arrived(desk: Desk, session: dict[str, Any]) -> bytes:
     return desk.client.get(f"/assets/{run['asset_id']}/media").content
 
 
-@pytest.mark.heavy
-@settings(shared_home, max_examples=20)
+@settings(shared_home, max_examples=settings().max_examples // 5)
 @given(data=st.binary(min_size=1, max_size=300), cuts=st.sets(st.integers(1, 299), max_size=5))
 def test_any_pieces_make_the_whole(desk: Desk, data: bytes, cuts: set[int]) -> None:
     session = begin(desk, len(data), name=f"{next(NAMES)}.wav")
@@ -103,7 +102,6 @@ def test_more_or_other_than_said_is_refused(desk: Desk, span: str | None, data: 
     assert foreign.status_code == 422
 
 
-@pytest.mark.heavy
 def test_the_size_limit_holds_before_and_while_it_streams(desk_of: Callable[..., Desk]) -> None:
     desk = desk_of(max_input_bytes=1000)
     refused = desk.client.post("/uploads", json={"name": "a.wav", "size_bytes": 1001})

@@ -288,7 +288,6 @@ def test_a_message_nobody_understands_is_kept_for_the_operator(home: Home, toy: 
         redrive(home, CTX, letter)
 
 
-@pytest.mark.heavy
 def test_the_same_file_many_times_at_once_is_a_run_each_and_one_asset(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ from tests import toy as toys
 from tests.shared.runs.witness import Fate, Killed, Mortal, Witness, die
 from tests.toy import CTX
 
-EXAMPLES = int(os.environ.get("RUSHES_MACHINE_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("RUSHES_MACHINE_EXAMPLES", settings().max_examples // 10))
 STEPS = 30
 LEASE_S = 20.0
 PARTS_AT_ONCE = 2
@@ -353,4 +353,4 @@ Uploads.TestCase.settings = settings(
     derandomize=True,
     phases=(Phase.generate,),  # shrinking takes minutes, and the steps read well as they are
 )
-TestUploads = pytest.mark.heavy(Uploads.TestCase)
+TestUploads = Uploads.TestCase

@@ -86,7 +86,6 @@ def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
     assert not wanted(state="done").alive(document)
 
 
-@pytest.mark.heavy
 def test_an_owner_renews_well_before_its_lease_lapses(documents: EmbeddedDocuments) -> None:
     lease = take(documents, lease_s=3.0)
     path = claim_path(CTX, "k")

@@ -130,7 +130,6 @@ def test_a_redelivery_to_a_running_step_comes_back_later_and_is_no_attempt(
     assert list(dead_letters(home.documents, CTX)) == []
 
 
-@pytest.mark.heavy
 def test_a_worker_told_to_stop_gives_its_claim_back(toy: Toy, tmp_path: Path) -> None:
     home = embedded_home(tmp_path / "data", lease_s=1.0)
     stopping = iter([True])

@@ -77,7 +77,6 @@ def test_a_tenant_with_much_leaves_room_for_another(home: Home, toy: Toy, tmp_pa
     assert rows(home, OTHER) == [2]
 
 
-@pytest.mark.heavy
 def test_all_that_waits_has_its_turn_and_nothing_is_left(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:
