@@ -44,7 +44,7 @@ def handle_request(message: Message, home: Home, function: str) -> None:
         return
     run = undamaged_run(found.pop(path))
     records = [record for _, record in readable(found.values(), StepRecord)]
-    settled = settled_so(home, ctx, records[0]) if records else None
+    settled = settled_so(records[0]) if records else None
     if settled is not None and request.part is not None:  # a late one
         PartFiles(home, ctx, request.asset_id, digest(request.part.of)).forget(request.part)
         return
@@ -53,7 +53,8 @@ def handle_request(message: Message, home: Home, function: str) -> None:
     if settled is None:
         return
     with trace.span("publish"), sent_together(home) as held:
-        publish_settled(held, ctx, run.run_id, settled.record, settled.made)
+        told = settled.record, settled.made, settled.told_before
+        publish_settled(held, ctx, run.run_id, *told)
         planning.advance(held, ctx, run, row.name)
 
 

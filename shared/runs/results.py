@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.step import StepRecord, StepState
 from shared.contracts.topics import FOR_WEBHOOKS, RESULTS_TOPIC
+from shared.errors import NotFound
+from shared.homes.documents import Document
 from shared.homes.home import Home
+from shared.steps.storing import artifact_path
 
 _TOLD = {"artifact_id", "kind", "uri", "content_type", "sha256", "bytes"}
 """What is told of an artifact: of thousands, a message would not hold the meta."""
@@ -21,19 +25,28 @@ def webhook_path(ctx: RequestContext) -> str:
 
 
 def publish_settled(
-    home: Home, ctx: RequestContext, run_id: str, record: StepRecord, made: Iterable[Artifact] = ()
+    home: Home,
+    ctx: RequestContext,
+    run_id: str,
+    record: StepRecord,
+    made: Iterable[Artifact] = (),
+    told_before: Sequence[str] = (),
 ) -> None:
     """Publish ``step.finished`` or ``step.failed``, with the artifacts that are new: one message a step.
 
-    The event id derives from what happened, so a repeated delivery repeats the id.
+    ``told_before``: the ids of those that may have been told already, which are read. The event id derives
+    from what happened, so a repeated delivery repeats the id. Raises ``NotFound`` for one that is gone.
     """
+    named = [artifact_path(ctx, identifier) for identifier in told_before]
+    found = home.documents.get_all([webhook_path(ctx), *named], fields=_TOLD)
+    again = [_told_again(found, path) for path in named]
     event = {
         "type": "step.failed" if record.state is StepState.FAILED else "step.finished",
         "tenant_id": ctx.tenant_id,
         "env": ctx.env,
         "run_id": run_id,
         **record.model_dump(mode="json", exclude={"spent_s"}),
-        "artifacts": [artifact.model_dump(mode="json", include=_TOLD) for artifact in made],
+        "artifacts": [*(one.model_dump(mode="json", include=_TOLD) for one in made), *again],
     }
     attributes = {
         "tenant": ctx.tenant_id,
@@ -42,9 +55,16 @@ def publish_settled(
         "type": event["type"],
         "event_id": digest(event)[:32],
     }
-    if home.documents.get(webhook_path(ctx)) is not None:
+    if webhook_path(ctx) in found:
         attributes[FOR_WEBHOOKS] = "1"
     home.bus.publish(RESULTS_TOPIC, canonical_json(event).encode(), attributes)
+
+
+def _told_again(found: Mapping[str, Document], path: str) -> dict[str, Any]:
+    if path not in found:
+        raise NotFound("artifact", path.rsplit("/", 1)[-1])
+    data = found[path].data
+    return {name: data[name] for name in _TOLD}
 
 
 def created_event_id(run_id: str, step: str, artifact_id: str) -> str:

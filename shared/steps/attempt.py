@@ -58,7 +58,6 @@ from shared.steps.step_records import load_records, write_record
 from shared.steps.storing import (
     ArtifactWriter,
     describe_backend,
-    load_artifacts,
     remove_unfinished,
 )
 from shared.watch import trace
@@ -74,25 +73,26 @@ class Settled:
     record: StepRecord
     made: tuple[Artifact, ...] = ()
     """What is new by it; nothing where a result was there already."""
+    told_before: tuple[str, ...] = ()
+    """The ids of what its run made earlier, which counts as new once more: whoever settled it may have
+    died before telling. Another run's were told by that run."""
 
 
-def settled_so(home: Home, ctx: RequestContext, standing: StepRecord) -> Settled | None:
+def settled_so(standing: StepRecord) -> Settled | None:
     """How the step whose record this is has settled, if it has: that is final, whatever comes again.
 
     A duplicate would otherwise be done by whatever version of the code it finds, or with what has
-    been made since. What the run made counts as new once more: whoever settled it may have died
-    before telling.
+    been made since.
     """
     if not standing.state.settled:
         return None
-    return Settled(standing, _own_artifacts(home, ctx, standing))
+    return Settled(standing, told_before=_own_artifacts(standing))
 
 
-def _own_artifacts(home: Home, ctx: RequestContext, record: StepRecord) -> tuple[Artifact, ...]:
-    """What the run itself made. Another run's were told by that run."""
-    if record.state not in (StepState.DONE, StepState.DEGRADED):
-        return ()
-    return tuple(load_artifacts(home.documents, ctx, record.artifact_ids))
+def _own_artifacts(record: StepRecord) -> tuple[str, ...]:
+    """The ids of what the run itself made."""
+    made = record.state in (StepState.DONE, StepState.DEGRADED)
+    return record.artifact_ids if made else ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Attempt:
             self._parts_of(claim).remove()
         record = self._settled_by(claim, cached=not own).record
         log.info("step.result_taken", step=self.row.name, own=own, outcome=record.state.value)
-        return Settled(record, _own_artifacts(self.home, self.ctx, record) if own else ())
+        return Settled(record, told_before=_own_artifacts(record) if own else ())
 
     # -- the claim is ours -------------------------------------------------------------------
 
@@ -375,7 +375,7 @@ class Attempt:
         if not write_record(self.home.documents, self.ctx, self.run_id, record):
             found = load_records(self.home.documents, self.ctx, self.run_id, (self.row.name,))
             standing = found.get(self.row.name)  # what people see is told, not what came too late
-            known = settled_so(self.home, self.ctx, standing) if standing else None
+            known = settled_so(standing) if standing else None
             return known or Settled(record)
         return Settled(record, tuple(made or ()))
 

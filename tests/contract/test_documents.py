@@ -58,6 +58,18 @@ def test_many_are_read_at_once(documents: Documents) -> None:
     documents.update(paths[3], {"number": -1}, version=version)
 
 
+def test_some_fields_of_many_are_read(documents: Documents) -> None:
+    folder = PATH.rsplit("/", 1)[0]
+    made = {"kind": "hit", "bytes": 3, "meta": {"kind": 1}}
+    documents.put(PATH, made)
+    documents.put(f"{folder}/ast_2", {"other": True})
+    paths = [PATH, f"{folder}/ast_2", f"{folder}/ast_3"]
+    found = documents.get_all(paths, fields=("kind", "bytes", "a b"))
+    assert list(found) == paths[:2], "one that has none of them is there all the same"
+    assert found[PATH].data.items() >= {"kind": "hit", "bytes": 3}.items()
+    documents.update(PATH, {"kind": "loop"}, version=found[PATH].version)
+
+
 def test_of_many_creators_one_wins(documents: Documents) -> None:
     assert race(lambda racer: documents.create(PATH, {"racer": racer})) == 1
 

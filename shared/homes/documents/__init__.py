@@ -7,7 +7,7 @@ A collection is a path with an odd number of parts: ``tenants/t1/envs/dev/assets
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -56,8 +56,11 @@ class Documents(Protocol):
     def get(self, path: str) -> Document | None:
         """The document, or ``None``."""
 
-    def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
-        """Path -> document, of those that exist: one call for as many as a run or a page has."""
+    def get_all(self, paths: Sequence[str], *, fields: Collection[str] = ()) -> dict[str, Document]:
+        """Path -> document, of those that exist: one call for as many as a run or a page has.
+
+        ``fields``: the top-level ones that are wanted of each, where not all are; it may have others, too.
+        """
 
     def create(self, path: str, data: Mapping[str, Any]) -> Document:
         """Write a new document; raises ``Conflict`` if there is one. Of many racers, one wins."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,9 @@ class EmbeddedDocuments:
         with self._database.read() as connection:
             return _read(connection, collection, name)
 
-    def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
+    def get_all(self, paths: Sequence[str], *, fields: Collection[str] = ()) -> dict[str, Document]:
         """Path -> document, of those that exist."""
+        del fields  # a whole one is read as soon
         wanted: dict[str, dict[str, str]] = {}
         for path in paths:
             collection, name = split_path(path)

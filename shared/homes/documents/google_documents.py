@@ -17,7 +17,7 @@ each field of ``where``.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +51,7 @@ from shared.homes.documents.document_checks import (
     parsed,
     split_path,
 )
+from shared.homes.documents.firestore_client import firestore_client
 from shared.homes.google_errors import google_errors
 
 SERVICE = "Firestore"
@@ -72,21 +73,24 @@ class GoogleDocuments:
 
     def __init__(self, project: str) -> None:
         with google_errors(SERVICE):
-            self._client = firestore.Client(project=project)
+            self._client = firestore_client(project)
 
     def get(self, path: str) -> Document | None:
         """The document, or ``None``."""
         return self.get_all([path]).get(path)
 
-    def get_all(self, paths: Sequence[str]) -> dict[str, Document]:
+    def get_all(self, paths: Sequence[str], *, fields: Collection[str] = ()) -> dict[str, Document]:
         """Path -> document, of those that exist: a call for every few hundred."""
         for path in paths:
             split_path(path)
         database = self._client._database_string
         names = [f"{database}/documents/{path}" for path in dict.fromkeys(paths)]
+        mask = {"mask": {"field_paths": sorted(map(firestore.Client.field_path, fields))}}
         found: dict[str, Document] = {}
         for start in range(0, len(names), PAGE):
             request = {"database": database, "documents": names[start : start + PAGE]}
+            if fields:
+                request |= mask
             with google_errors(SERVICE):
                 answers = self._client._firestore_api.batch_get_documents(
                     request=request,
@@ -284,7 +288,7 @@ def _plain(answer: Any) -> Document | None:
         text=canonical_json(data),
         version=updated.rfc3339(),
         updated_at=updated.timestamp(),
-        read_at=_moment(message.read_time).timestamp(),
+        read_at=message.read_time.seconds + message.read_time.nanos / 1e9,
     )
     document.data = data
     return document

@@ -11,14 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from infra.capacity.tables import part_operations
+from shared.contracts.message import Message
 from shared.homes.home import Home
 from shared.homes.objects import embedded_objects
 from shared.homes.objects.index import Index
 from shared.homes.sqlite import Database
+from shared.messages.requests import handle_request
+from shared.pipeline import step_named
+from shared.runs.planning import request_for
+from shared.runs.records import load_run
 from shared.runs.stored_json import public_run
 from shared.steps import progress_told
 from tests.toy import CTX, Toy, embedded_home, install, run_file
@@ -209,3 +215,19 @@ def test_each_part_of_a_long_step_costs_what_the_calculator_takes(
     for shown, unit in (("document reads", "document_reads"), ("messages", "messages_requests")):
         priced = part_operations(unit, 8) - part_operations(unit, 4)
         assert many[shown] - few[shown] == priced
+
+
+def test_a_message_that_comes_again_is_two_reads_of_the_store(
+    home: Home, calls: Counter[str], tmp_path: Path
+) -> None:
+    """However many artifacts it tells of."""
+    params = {"toy.one": {"number": 50}}
+    made = run_file(home, tmp_path, steps=("toy.one",), params=params)
+    run = load_run(home.documents, CTX, made["run_id"])
+    request = request_for(run, step_named("toy.one"))
+    asked = Mock(wraps=home.documents)
+    again = Message("again", request.model_dump_json().encode(), request.attributes)
+    cost = spent(calls, lambda: handle_request(again, replace(home, documents=asked), "toy"))
+    assert [name for name, args, _ in asked.method_calls if args[0]] == ["get_all", "get_all"]
+    nothing = dict.fromkeys(FRESH, 0)
+    assert cost == {**nothing, "document reads": 2 + 1 + 50, "messages": 1}

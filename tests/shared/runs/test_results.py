@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from shared.contracts.step import StepRecord, StepState
+from shared.errors import NotFound
 from shared.homes.home import Home
 from shared.runs.results import publish_settled
+from shared.steps.storing import artifact_path
 from tests.shared.runs.made import artifact
 from tests.toy import CTX
 
@@ -39,6 +41,18 @@ def test_a_steps_artifacts_are_told_with_it_in_one_message(home: Home) -> None:
     assert all("meta" not in one for one in event["artifacts"]), "of thousands it would not fit"
     ((again, _),) = told(home, DONE, made)
     assert again["event_id"] == attributes["event_id"]
+
+
+def test_what_a_step_made_is_told_again_as_it_was(home: Home) -> None:
+    made = [artifact("audio_hits", "hit 1"), artifact("audio_hits", "hit 2")]
+    first = told(home, DONE, made)
+    contents = {artifact_path(CTX, one.artifact_id): one.model_dump(mode="json") for one in made}
+    home.documents.create_all(contents)
+    names = [one.artifact_id for one in made]
+    assert told(home, DONE, (), names) == first
+    home.documents.delete(artifact_path(CTX, names[1]))
+    with pytest.raises(NotFound, match=names[1]):
+        told(home, DONE, (), names)
 
 
 @pytest.mark.parametrize(
