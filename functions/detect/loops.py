@@ -213,7 +213,8 @@ def _lasting_s(pulse: Pulse, first: int, bars: int) -> float:
     begin = pulse.phase + first * pulse.beats_per_bar
     low, high = max(0, begin - pulse.beats_per_bar), begin + count + pulse.beats_per_bar + 1
     around_s = pulse.beats_s[low:high]
-    return count * float(np.polyfit(np.arange(len(around_s)), around_s, 1)[0])
+    number = np.arange(len(around_s)) - (len(around_s) - 1) / 2
+    return count * float(number @ around_s / (number @ number))
 
 
 def repeats(tracks: Spectra, start: int, stop: int) -> float:
@@ -270,12 +271,14 @@ def _turned_alike(tracks: Spectra, inner: Candidate, outer: Candidate, times: in
         return 0.0
     again = np.concatenate([short] * times)[: len(long)]
     long = long[: len(again)]
-    beats = inner.bars * inner.beats_per_bar
-    turns = (round(len(short) * beat / beats) + by for beat in range(beats) for by in (-1, 0, 1))
     scale = float(np.sqrt(np.square(again).sum() * np.square(long).sum()))
     if scale < 1e-6:
         return 0.0
-    return max(float((np.roll(again, turn, axis=0) * long).sum()) for turn in turns) / scale
+    spectra = np.conj(np.fft.rfft(again, axis=0)) * np.fft.rfft(long, axis=0)
+    turned = np.fft.irfft(spectra.sum(axis=1), len(long))  # at every turn at once
+    beats = inner.bars * inner.beats_per_bar
+    turns = np.round(len(short) * np.arange(beats) / beats).astype(int)[:, None] + [-1, 0, 1]
+    return float(turned[turns % len(long)].max()) / scale
 
 
 def _spectra(tracks: Spectra, loop: Candidate) -> NDArray[np.float32]:
