@@ -8,6 +8,7 @@ before; from there it goes back to the foot of the rise.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,11 @@ _BACK_STEPS, _ON_STEPS = STEPS_PER_S // 16, STEPS_PER_S // 40
 """The attack is sought 62 ms before its frame and 25 ms after."""
 _APART_STEPS = STEPS_PER_S // 33
 """Two attacks are 30 ms apart, or one."""
+_MOVED_DB, _SUDDEN_DB = 2.0, 6.0
+"""What stands out less from where sound was before, and rises less within 10 ms, may be a vibrato."""
+_FAINTEST = 1e-12
+_ROW_STEPS = STEPS_PER_S // 4
+"""A vibrato of 4 Hz and more comes and comes again; a slow note in another's place comes alone."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,30 @@ def find_onsets(tracks: Tracks, slope: NDArray[np.floating]) -> list[Onset]:
         if step is not None:
             insort(taken, step)
             found.append(Onset(frame, step, -negative_db, sharp_db))
-    return sorted(found, key=lambda onset: onset.step)
+    return _without_vibrato(sorted(found, key=lambda onset: onset.step), tracks, slope)
+
+
+def _without_vibrato(
+    onsets: Sequence[Onset], tracks: Tracks, slope: NDArray[np.floating]
+) -> list[Onset]:
+    """Without rows of what only moves: neither new where it is, nor sudden."""
+    moving = [
+        onset.step
+        for onset in onsets
+        if tracks.fine_unmoved_db[onset.frame] < _MOVED_DB
+        and rise_db(slope, onset.step) < _SUDDEN_DB
+    ]
+    near = np.diff(moving) <= _ROW_STEPS
+    in_row = np.append(near, False) | np.append(False, near) if moving else ()
+    rows = {step for step, row in zip(moving, in_row, strict=True) if row}
+    return [onset for onset in onsets if onset.step not in rows]
+
+
+def rise_db(slope: NDArray[np.floating], step: int) -> float:
+    """How far the strongest 5 ms of the 9 from ``step`` on stand above the strongest 5 of the 20 before."""
+    after = [slope[step + late :][:10].mean() for late in (0, 4, 8) if step + late < len(slope)]
+    before = [slope[step - 10 * back :][:10].mean() for back in range(1, 5) if 10 * back <= step]
+    return float(10 * np.log10((max(after) + _FAINTEST) / (max(before, default=0.0) + _FAINTEST)))
 
 
 def _free_step(slope: NDArray[np.floating], coarse: int, taken: list[int]) -> int | None:

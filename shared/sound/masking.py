@@ -7,6 +7,11 @@ takes that for an attack.
 Each band masks those above it by 5 dB less a Bark, which is what a loud tone does, and those below it
 by 15 (Terhardt, "Calculating Virtual Pitch", Hearing Research 1, 1979, equation 6: 24 + 230 / f - 0.2 L
 upwards, 27 downwards; mel bands are a Bark wide at the low end, and smear that).
+
+A partial that moves sideways begins nothing either, and what only comes back does not. So each frame is
+also told how far it stands out from what was there just before within a vibrato's reach (Böck and
+Widmer, "Maximum Filter Vibrato Suppression for Onset Detection", DAFx 2013, whose filter is a band wide
+at each side: too narrow for a semitone up and down), or in the same place within a vibrato's period.
 """
 
 from __future__ import annotations
@@ -24,11 +29,20 @@ _DEEPEST_DB = 60.0
 """What falls off further masks nothing."""
 _BEFORE, _AFTER = (-4, -2), (2, 10)
 """Frames on whose mean, and on whose highest, what is new is told by: 12 ms each, from the onset's."""
-_CONTEXT = _AFTER[1] - _BEFORE[0]
+_LATELY, _PERIOD = -5, -24
+"""A partial that moves was elsewhere in the frames from the one on, and here from the other on: 280 ms."""
+_REACH_SEMITONES, _SAME_SEMITONES = 3.0, 0.3
+"""So far it moves, and so near it comes back; a band at least, each."""
+_LOUDER = 1.5
+"""So much louder than there, in power, is more than moving."""
+_CONTEXT = _AFTER[1] - _PERIOD
 
 
 class NewSound:
-    """Takes the power of each band, frame by frame, and tells how far what is new stands out."""
+    """Takes the power of each band, frame by frame, and tells how far what is new stands out.
+
+    Two rows: from what masks it, and by how much of it that did not move there (see above).
+    """
 
     def __init__(self, edges_hz: NDArray[np.float64], floor_power: float) -> None:
         """``edges_hz``: ``(bands + 2,)``, where each band begins, peaks and ends.
@@ -45,39 +59,73 @@ class NewSound:
         masks = np.where(falls_db < _DEEPEST_DB, 10 ** (-falls_db / 10), 0.0)
         # Sparse: a dense product of this size wakes BLAS's threads, which wait longer than they work.
         self._masks = scipy.sparse.csr_matrix(masks.astype(np.float32))
+        self._reach = _around(edges_hz[1:-1], _REACH_SEMITONES)
+        self._same = _around(edges_hz[1:-1], _SAME_SEMITONES)
         self._held: Floats | None = None
 
     def process(self, power: Floats) -> Floats:
-        """``(frames, bands)`` in, the decibels of the frames that are decided by then out.
+        """``(frames, bands)`` in, ``(2, frames)`` out: the decibels of the frames that are decided by then.
 
         The first four, before which too little is known, stand out by any measure.
         """
-        first = np.zeros(0, np.float32)
+        first = np.zeros((2, 0), np.float32)
         if self._held is None:
-            first = np.full(-_BEFORE[0], np.inf, np.float32)
-            self._held = power[:0]
+            first = np.full((2, -_BEFORE[0]), np.inf, np.float32)
+            self._held = np.zeros((_BEFORE[0] - _PERIOD, power.shape[1]), np.float32)
         held = np.concatenate([self._held, power])
         count = max(0, len(held) - _CONTEXT)
         self._held = held[count:]
-        return np.concatenate([first, self._standing_out_db(held, count)])
+        return np.concatenate([first, self._standing_out_db(held, count)], axis=1)
 
     def finish(self) -> Floats:
         """Of the frames that are left: nothing follows them."""
         if self._held is None:
-            return np.zeros(0, np.float32)
+            return np.zeros((2, 0), np.float32)
         return self.process(self._held[-1:].repeat(_AFTER[1], axis=0))
 
     def _standing_out_db(self, held: Floats, count: int) -> Floats:
         """Of ``count`` frames; ``held`` begins with what comes before the first of them."""
+        if not count:
+            return np.zeros((2, 0), np.float32)
         heard = np.maximum(held, self._floor) * self._width
-        past = range(0, _BEFORE[1] - _BEFORE[0] + 1)
+
+        def highest(values: Floats, first: int, last: int) -> Floats:
+            return _highest(values[first - _PERIOD :], count, last - first + 1)
+
+        past = range(_BEFORE[0] - _PERIOD, _BEFORE[1] - _PERIOD + 1)
         before = sum(heard[at : at + count] for at in past) / np.float32(len(past))
-        after = heard[_AFTER[0] - _BEFORE[0] :][:count]
-        for at in range(_AFTER[0] + 1, _AFTER[1] + 1):
-            after = np.maximum(after, heard[at - _BEFORE[0] :][:count])
+        after = highest(heard, *_AFTER)
         masked = (self._masks @ before.T).T + self._floor * self._width
-        beside = ((after - before) / masked).max(axis=1, initial=1e-12)
+        lately = highest(_spread(heard, self._reach), _LATELY, _BEFORE[1])
+        here = highest(_spread(heard, self._same), _PERIOD, _BEFORE[1])
+        moved = _LOUDER * np.minimum(lately, here)
+        beside = [
+            ((after - known) / masked).max(axis=1, initial=1e-12) for known in (before, moved)
+        ]
         return np.asarray(10 * np.log10(beside), np.float32)
+
+
+def _highest(values: Floats, count: int, frames: int) -> Floats:
+    """Of each ``frames`` from the first ``count`` on."""
+    wide, size = values[: count + frames - 1], 1
+    while 2 * size <= frames:
+        wide, size = np.maximum(wide[:-size], wide[size:]), 2 * size
+    return np.maximum(wide[:count], wide[frames - size :][:count])
+
+
+def _spread(values: Floats, around: NDArray[np.int64]) -> Floats:
+    """Each band's highest neighbour; ``around`` as ``np.maximum.reduceat`` takes it."""
+    padded = np.pad(values, ((0, 0), (0, 1)))  # an end may be one behind the last band
+    return np.asarray(np.maximum.reduceat(padded, around, axis=1)[:, ::2], np.float32)
+
+
+def _around(centres_hz: NDArray[np.float64], semitones: float) -> NDArray[np.int64]:
+    """The first band and the one behind the last, so near to each in turn; its neighbours at least."""
+    by, number = 2 ** (semitones / 12), np.arange(len(centres_hz))
+    first = np.minimum(np.searchsorted(centres_hz, centres_hz / by), np.maximum(number - 1, 0))
+    behind = np.searchsorted(centres_hz, centres_hz * by, side="right")
+    behind = np.maximum(behind, np.minimum(number + 2, len(number)))
+    return np.stack([first, behind], axis=1).ravel()
 
 
 def _bark(hz: NDArray[np.float64]) -> NDArray[np.float64]:

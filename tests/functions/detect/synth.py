@@ -182,6 +182,26 @@ def swell(
     return np.pad(0.12 * wave * shape, rate_hz // 2).astype(np.float32)
 
 
+def swaying(
+    pitches_hz: Sequence[float],
+    seconds: float,
+    *,
+    vibrato_hz: float,
+    cents: float,
+    partials: int = 8,
+    rate_hz: int = 44_100,
+) -> Mono:
+    """A chord with a vibrato so far up and down, half a second of silence before and after."""
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    moving = 2 ** (cents / 1200 * np.sin(2 * np.pi * vibrato_hz * t))
+    wave = np.zeros(t.size)
+    for hertz in pitches_hz:
+        phase = 2 * np.pi * np.cumsum(hertz * moving) / rate_hz
+        wave += sum(np.sin(k * phase + k) / k for k in range(1, partials + 1))
+    shape = np.minimum(np.minimum(t, seconds - t) / 0.8, 1.0)
+    return np.pad(0.06 * wave * shape, rate_hz // 2).astype(np.float32)
+
+
 def choir(pitches_hz: Sequence[float], seconds: float = 4.0, rate_hz: int = 44_100) -> Mono:
     """Four voices a note that swell for a second, each with a vibrato of its own, singing "ah"."""
     t, rng = np.arange(round(rate_hz * seconds)) / rate_hz, np.random.default_rng(0)

@@ -1,8 +1,9 @@
-"""What is masked begins nothing: chords that swell, and the noise that a coder puts beneath them."""
+"""What is masked begins nothing, nor what moves: chords that swell or sway, and a coder's noise beneath."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,42 @@ def test_a_choir_begins_once_at_most() -> None:
 
 
 @pytest.mark.first_is_quick
+@pytest.mark.parametrize(
+    ("vibrato_hz", "cents", "pitches_hz"),
+    [(5.5, 100, (220.0, 277.2, 329.6)), (6.5, 150, (659.0,)), (5.0, 80, (147.0, 220.0, 294.0))],
+)
+def test_a_wide_vibrato_begins_nothing_once_it_sways(
+    vibrato_hz: float, cents: float, pitches_hz: Sequence[float]
+) -> None:
+    """Each swing began a hit, sometimes two: up to thirteen a second."""
+    found_s = begun_s(synth.swaying(pitches_hz, 4.0, vibrato_hz=vibrato_hz, cents=cents))
+    assert len([at_s for at_s in found_s if at_s > 1.6]) <= 2
+    assert len(found_s) <= 12
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("level", [1.0, 0.15])
+def test_drums_over_a_wide_vibrato_begin(level: float) -> None:
+    truth = synth.groove(synth.ROCK, 110, bars=3, seed=60)
+    seconds = truth.samples.size / RATE_HZ
+    pad = synth.swaying(A_MINOR, seconds, vibrato_hz=5.7, cents=100)[RATE_HZ // 2 :]
+    found_s = np.array(begun_s(level * truth.samples + pad[: truth.samples.size]))
+    assert (np.abs(truth.onsets_s[:, None] - found_s).min(axis=1) < 0.05).all()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("attack_s", [0.005, 0.03, 0.06])
+def test_one_note_played_again_and_again_begins_each_time(attack_s: float) -> None:
+    """Four times a second, as often as a vibrato sways, in the same place, and not suddenly."""
+    starts_s = 0.5 + 0.25 * np.arange(24)
+    sound = np.zeros(7 * RATE_HZ, np.float32)
+    for start_s in starts_s:
+        synth.place(sound, synth.note(RATE_HZ, 220.0, attack_s=attack_s), round(RATE_HZ * start_s))
+    found_s = np.array(begun_s(synth.noise_floor(sound, -60)))
+    assert (np.abs(starts_s[:, None] - found_s).min(axis=1) < 0.08).all()
+
+
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("seed", [0, 1])
 def test_bowed_notes_begin(seed: int) -> None:
     """An attack of 60 ms under the note before is heard: seven of ten to 80 ms, as without masking."""
@@ -91,7 +128,8 @@ def test_masks_its_neighbours_and_not_what_lies_far_off(beside_hz: float, heard:
     wide = np.diff(edges_hz)[np.searchsorted(edges_hz, [330.0, beside_hz])]
     power[25:, np.searchsorted(edges_hz, beside_hz) - 1] = 10**-2.5 * wide[0] / wide[1]
     new = NewSound(edges_hz, FLOOR_POWER)
-    told_db = np.concatenate([new.process(power[:30]), new.process(power[30:]), new.finish()])
+    parts = [new.process(power[:30]), new.process(power[30:]), new.finish()]
+    told_db = np.concatenate(parts, axis=1)[0]
     assert len(told_db) == len(power)
     assert (told_db[4:15] < HIDDEN_DB).all()
     assert (told_db[25] >= HIDDEN_DB) == heard
@@ -100,5 +138,6 @@ def test_masks_its_neighbours_and_not_what_lies_far_off(beside_hz: float, heard:
 @pytest.mark.parametrize("frames", [1, 4, 13, 14, 15, 80])
 def test_every_frame_is_told_of(frames: int) -> None:
     new = NewSound(mel_edges_hz(RATE_HZ), FLOOR_POWER)
-    told_db = np.concatenate([new.process(np.ones((frames, 128), np.float32)), new.finish()])
-    assert len(told_db) == max(frames, 4)
+    parts = [new.process(np.ones((frames, 128), np.float32)), new.finish()]
+    told_db = np.concatenate(parts, axis=1)
+    assert told_db.shape == (2, max(frames, 4))
