@@ -59,6 +59,7 @@ def test_finds_the_onsets(play: Callable[[], synth.Truth], floor: float, tmp_pat
     assert f_measure(truth, hits_of(truth, tmp_path)) >= floor
 
 
+@pytest.mark.first_is_quick
 @pytest.mark.parametrize("seed", range(4))
 def test_a_recording_that_begins_on_its_only_sound_has_that_hit(seed: int, tmp_path: Path) -> None:
     """A trimmed knock: what flickers in its noise soon after is no beginning that hides the first."""

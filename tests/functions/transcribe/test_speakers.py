@@ -79,6 +79,7 @@ def test_a_word_is_the_speakers_in_whose_turn_it_lies_most() -> None:
     assert whose(said, []) == said
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("words_model")
 def test_without_the_weights_nobody_is_told_apart_and_it_says_why(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", spoken(FIVE), silence(1), spoken(FOUR))

@@ -7,6 +7,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from infra.local.emulators import free_port
 from infra.local.stack import Stack, environment_file, start_function, stop_function
 from shared.settings import Settings
@@ -19,6 +21,7 @@ def answers(address: str) -> bool:
     return False
 
 
+@pytest.mark.heavy
 def test_a_function_that_was_killed_is_served_again_at_its_address(tmp_path: Path) -> None:
     logs, port = tmp_path / "logs", free_port()
     logs.mkdir()
