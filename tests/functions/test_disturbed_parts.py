@@ -1,0 +1,179 @@
+"""Parts of real steps on an embedded home: a killed worker, lost messages and duplicates change no byte."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from functions.sweep.lost import recall_lapsed
+from infra.local.worker import settle
+from shared.contracts.step import StepRequest
+from shared.homes.bus import Delivery
+from shared.homes.home import Home, consumed_topics
+from shared.pipeline import step_named
+from shared.runs.intake import Wishes
+from shared.runs.records import upload_run_id
+from shared.runs.uploading import upload
+from shared.runs.views import run_object
+from shared.settings import settings
+from tests.functions import video
+from tests.functions.render.clockwork import clock
+from tests.functions.stopping_worker import HALFWAY
+from tests.functions.transcribe.harness import MODEL
+from tests.functions.transcribe.sounds import FIVE, FOUR, TWO, silence, spoken, write
+from tests.shared.steps.test_parts import lapse, left
+from tests.toy import CTX, embedded_home
+
+
+def filmed(folder: Path) -> Path:
+    return clock(folder / "clock.mp4", 4, 25, "-strict", "-2", "-bf", "2", "-g", "20")
+
+
+def faces(folder: Path) -> Path:
+    return video.shortened(folder / "faces.mp4", 2.4)
+
+
+def talk(folder: Path) -> Path:
+    said = [spoken(text) for text in (FIVE, FOUR, TWO, FIVE, FOUR)]
+    write(folder / "talk.wav", np.concatenate([one for text in said for one in (silence(1), text)]))
+    return folder / "talk.wav"
+
+
+@dataclass(frozen=True)
+class Case:
+    source: Callable[[Path], Path]
+    part_ms: int
+    params: dict[str, Any] = field(default_factory=dict)
+    border: str = "PART_MS"
+    """What the step's module calls the length of a part."""
+
+
+CASES = {
+    "render.video": Case(filmed, 1_000, {"render.video": {"faces": "original"}}),
+    "detect.visual_meta": Case(filmed, 1_000),
+    "detect.regions": Case(faces, 800, {"detect.regions": dict(video.QUICK)}),
+    "anonymise.faces": Case(faces, 800, {"detect.regions": dict(video.QUICK)}),
+    "transcribe.words": Case(
+        talk, 2_000, {"transcribe.words": {"language": "en"}}, "PART_SPEECH_MS"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def words_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """``tiny`` is the model of twenty words, also for the worker that is killed."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny").symlink_to(MODEL)
+    monkeypatch.setenv("RUSHES_MODELS", str(tmp_path / "models"))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step of an uploaded recording, in an embedded home of its own with two parts at a time."""
+
+    home: Home
+    step: str
+    run_id: str
+
+    @classmethod
+    def of(cls, folder: Path, source: Path, step: str) -> Asked:
+        home = embedded_home(folder, parts_at_once=2)
+        wishes = Wishes(steps=(step,), params=CASES[step].params)
+        return cls(home, step, upload_run_id(upload(home, CTX, source, wishes)))
+
+    def pulled(self) -> list[Delivery]:
+        return list(self.home.bus.pull(list(consumed_topics()), limit=10, wait_s=0))
+
+    def do(self, delivery: Delivery) -> None:
+        settle(self.home, delivery, consumed_topics()[delivery.subscription])
+
+    def part_of(self, delivery: Delivery) -> int | None:
+        """Which part of the step it asks for, if it does."""
+        if delivery.subscription != f"steps-{step_named(self.step).function}":
+            return None
+        request = StepRequest.model_validate_json(delivery.message.data)
+        return request.part.number if request.part and request.step == self.step else None
+
+    def first_parts(self) -> list[Delivery]:
+        """Do all that comes before them."""
+        asked: list[Delivery] = []
+        while deliveries := self.pulled():
+            for delivery in deliveries:
+                if self.part_of(delivery) is None:
+                    self.do(delivery)
+                else:
+                    asked.append(delivery)
+        return asked
+
+    def drained(self) -> None:
+        while deliveries := self.pulled():
+            for delivery in deliveries:
+                self.do(delivery)
+
+    def made(self) -> dict[str, str]:
+        """Artifact -> digest of its bytes, of the step, which must have been done in parts."""
+        run = run_object(self.home, CTX, self.run_id)
+        (step,) = (one for one in run["steps"] if one["step"] == self.step)
+        assert step["state"] == "done" and step["parts"] == step["parts_done"] >= 3, step
+        assert left(self.home) == []
+        return {one["artifact_id"]: one["sha256"] for one in step["artifacts"]}
+
+
+def killed_halfway(asked: Asked, delivery: Delivery) -> None:
+    """A worker process takes the message, and is killed in the middle of its part."""
+    command = [sys.executable, "-m", "tests.functions.stopping_worker"]
+    case = CASES[asked.step]
+    words = [str(asked.home.settings.data), asked.step, case.border, str(case.part_ms)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([*command, *words], **pipes, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(delivery.message.data)
+        process.stdin.close()
+        assert HALFWAY in process.stdout, "it stops in the middle"  # behind what it logs
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive, "ffmpeg goes with its caller"
+    asked.home.bus.nack(delivery)  # it comes again
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("step", CASES)
+def test_no_byte_depends_on_who_died_or_what_was_lost_or_said_twice(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[step]
+    monkeypatch.setattr(import_module(f"functions.{step}"), case.border, case.part_ms)
+    source = case.source(tmp_path)
+    calm = Asked.of(tmp_path / "calm", source, step)
+    calm.drained()
+    expected = calm.made()
+
+    asked = Asked.of(tmp_path / "disturbed", source, step)
+    first, second = asked.first_parts()
+    killed_halfway(asked, first)
+    asked.home.bus.ack(second)  # lost
+    lapse(asked.home)
+    dice, seen = random.Random(step), [first, second]
+    for _round in range(2):
+        while deliveries := asked.pulled():
+            for delivery in deliveries:
+                seen.append(delivery)
+                asked.do(delivery)
+                asked.do(dice.choice(seen))
+        recall_lapsed(asked.home, parts_grace_s=0.0)
+    assert asked.made() == expected
