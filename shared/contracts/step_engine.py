@@ -229,6 +229,9 @@ class Parts:
     """Do one part: the file, below ``job.workdir``. Progress is the part's own."""
     join: Callable[[Job, Any, Backend, Sequence[Path]], Result]
     """Make the result of all parts' files, in their order."""
+    read_recording: Callable[[Mapping[str, Sequence[InputFile]], Any], bool] | None = None
+    """Does a part read the recording itself? ``None``: each does. For one that does not it is not fetched,
+    so that at ``Job.source`` there is nothing."""
 
     def run(self, job: Job, params: Any, backend: Backend) -> Result:
         """All parts, one after the other: an engine's ``run``, also for what is one part."""

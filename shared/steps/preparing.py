@@ -155,7 +155,7 @@ class Work:
         """Fetch the rest into ``folder`` and hand everything over. Raises what ``fetch_object`` does."""
         workdir = folder / "work"
         workdir.mkdir()
-        source = self._source(folder)
+        source = self._source(folder, fetched=self._reads_recording(inputs))
         return Job(
             source=source,
             media=self._chosen(self._media(source)),
@@ -200,11 +200,19 @@ class Work:
         path = self._fetch(artifact, folder / name)
         return InputFile(artifact.artifact_id, artifact.kind, path, artifact.meta)
 
-    def _source(self, folder: Path) -> Path:
+    def _reads_recording(self, inputs: Mapping[str, Sequence[InputFile]]) -> bool:
+        """All work does, but for parts whose engine says otherwise."""
+        parts = self.engine.parts
+        if self.request.part is None or parts is None or parts.read_recording is None:
+            return True
+        return parts.read_recording(inputs, self.params)
+
+    def _source(self, folder: Path, *, fetched: bool) -> Path:
         found: Asset | Artifact = self.asset
         if self.request.artifact_id:
             found = load_artifact(self.home.documents, self.ctx, self.request.artifact_id)
-        return self._fetch(found, folder / f"source{_suffix(found.key)}")
+        path = folder / f"source{_suffix(found.key)}"
+        return self._fetch(found, path) if fetched else path
 
     def _chosen(self, media: MediaInfo) -> MediaInfo:
         """With the sound stream that the params ask for."""

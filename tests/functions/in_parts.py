@@ -26,10 +26,11 @@ def done_in_parts(
     assert engine.parts is not None
     parts = engine.parts.split(job.media, job.inputs, asked)
     assert parts, "it is not split"
-    files = {}
+    reads, files = engine.parts.read_recording, {}
+    there = source if reads is None or reads(job.inputs, asked) else folder / "not fetched"
     for number, part in reversed(list(enumerate(parts))):
         workdir = folder / f"of_{number}"
         workdir.mkdir(parents=True)
-        made = engine.parts.part(replace(job, workdir=workdir), asked, backend, part)
+        made = engine.parts.part(replace(job, source=there, workdir=workdir), asked, backend, part)
         files[number] = made.rename(folder / f"kept_{number}")
     return engine.parts.join(job, asked, backend, [files[n] for n in sorted(files)]), len(parts)

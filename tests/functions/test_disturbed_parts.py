@@ -20,12 +20,15 @@ from infra.local.worker import settle
 from shared.contracts.step import StepRequest
 from shared.homes.bus import Delivery
 from shared.homes.home import Home, consumed_topics
+from shared.homes.objects import Objects
+from shared.homes.objects.fetch import Fetched, fetch_object
 from shared.pipeline import step_named
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
-from shared.runs.views import run_object
+from shared.runs.views import list_assets, run_object
 from shared.settings import settings
+from shared.steps import preparing
 from tests.functions import video
 from tests.functions.render.clockwork import clock
 from tests.functions.stopping_worker import HALFWAY
@@ -40,7 +43,8 @@ def filmed(folder: Path) -> Path:
 
 
 def faces(folder: Path) -> Path:
-    return video.shortened(folder / "faces.mp4", 2.4)
+    clip = video.moving(folder / "faces.mp4", video.MOTIONS["swaying"], 2.4, "-g", "10", "-bf", "2")
+    return clip.path
 
 
 def talk(folder: Path) -> Path:
@@ -51,6 +55,7 @@ def talk(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Case:
+    step: str
     source: Callable[[Path], Path]
     part_ms: int
     params: dict[str, Any] = field(default_factory=dict)
@@ -58,15 +63,18 @@ class Case:
     """What the step's module calls the length of a part."""
 
 
-CASES = {
-    "render.video": Case(filmed, 1_000, {"render.video": {"faces": "original"}}),
-    "detect.visual_meta": Case(filmed, 1_000),
-    "detect.regions": Case(faces, 800, {"detect.regions": dict(video.QUICK)}),
-    "anonymise.faces": Case(faces, 800, {"detect.regions": dict(video.QUICK)}),
-    "transcribe.words": Case(
-        talk, 2_000, {"transcribe.words": {"language": "en"}}, "PART_SPEECH_MS"
+QUICK = {"detect.regions": dict(video.QUICK)}
+COVERED = Case("render.video", faces, 800, QUICK)
+CASES = (
+    Case("render.video", filmed, 1_000, {"render.video": {"faces": "original"}}),
+    COVERED,
+    Case("detect.visual_meta", filmed, 1_000),
+    Case("detect.regions", faces, 800, QUICK),
+    Case("anonymise.faces", faces, 800, QUICK),
+    Case(
+        "transcribe.words", talk, 2_000, {"transcribe.words": {"language": "en"}}, "PART_SPEECH_MS"
     ),
-}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -85,14 +93,14 @@ class Asked:
     """A step of an uploaded recording, in an embedded home of its own with two parts at a time."""
 
     home: Home
-    step: str
+    case: Case
     run_id: str
 
     @classmethod
-    def of(cls, folder: Path, source: Path, step: str) -> Asked:
+    def of(cls, folder: Path, source: Path, case: Case) -> Asked:
         home = embedded_home(folder, parts_at_once=2)
-        wishes = Wishes(steps=(step,), params=CASES[step].params)
-        return cls(home, step, upload_run_id(upload(home, CTX, source, wishes)))
+        wishes = Wishes(steps=(case.step,), params=case.params)
+        return cls(home, case, upload_run_id(upload(home, CTX, source, wishes)))
 
     def pulled(self) -> list[Delivery]:
         return list(self.home.bus.pull(list(consumed_topics()), limit=10, wait_s=0))
@@ -102,10 +110,10 @@ class Asked:
 
     def part_of(self, delivery: Delivery) -> int | None:
         """Which part of the step it asks for, if it does."""
-        if delivery.subscription != f"steps-{step_named(self.step).function}":
+        if delivery.subscription != f"steps-{step_named(self.case.step).function}":
             return None
         request = StepRequest.model_validate_json(delivery.message.data)
-        return request.part.number if request.part and request.step == self.step else None
+        return request.part.number if request.part and request.step == self.case.step else None
 
     def first_parts(self) -> list[Delivery]:
         """Do all that comes before them."""
@@ -126,7 +134,7 @@ class Asked:
     def made(self) -> dict[str, str]:
         """Artifact -> digest of its bytes, of the step, which must have been done in parts."""
         run = run_object(self.home, CTX, self.run_id)
-        (step,) = (one for one in run["steps"] if one["step"] == self.step)
+        (step,) = (one for one in run["steps"] if one["step"] == self.case.step)
         assert step["state"] == "done" and step["parts"] == step["parts_done"] >= 3, step
         assert left(self.home) == []
         return {one["artifact_id"]: one["sha256"] for one in step["artifacts"]}
@@ -135,8 +143,8 @@ class Asked:
 def killed_halfway(asked: Asked, delivery: Delivery) -> None:
     """A worker process takes the message, and is killed in the middle of its part."""
     command = [sys.executable, "-m", "tests.functions.stopping_worker"]
-    case = CASES[asked.step]
-    words = [str(asked.home.settings.data), asked.step, case.border, str(case.part_ms)]
+    case = asked.case
+    words = [str(asked.home.settings.data), case.step, case.border, str(case.part_ms)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([*command, *words], **pipes, stderr=subprocess.DEVNULL) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -152,23 +160,22 @@ def killed_halfway(asked: Asked, delivery: Delivery) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("step", CASES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.step} of {case.source.__name__}")
 def test_no_byte_depends_on_who_died_or_what_was_lost_or_said_twice(
-    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = CASES[step]
-    monkeypatch.setattr(import_module(f"functions.{step}"), case.border, case.part_ms)
+    monkeypatch.setattr(import_module(f"functions.{case.step}"), case.border, case.part_ms)
     source = case.source(tmp_path)
-    calm = Asked.of(tmp_path / "calm", source, step)
+    calm = Asked.of(tmp_path / "calm", source, case)
     calm.drained()
     expected = calm.made()
 
-    asked = Asked.of(tmp_path / "disturbed", source, step)
+    asked = Asked.of(tmp_path / "disturbed", source, case)
     first, second = asked.first_parts()
     killed_halfway(asked, first)
     asked.home.bus.ack(second)  # lost
     lapse(asked.home)
-    dice, seen = random.Random(step), [first, second]
+    dice, seen = random.Random(case.step), [first, second]
     for _round in range(2):
         while deliveries := asked.pulled():
             for delivery in deliveries:
@@ -177,3 +184,24 @@ def test_no_byte_depends_on_who_died_or_what_was_lost_or_said_twice(
                 asked.do(dice.choice(seen))
         recall_lapsed(asked.home, parts_grace_s=0.0)
     assert asked.made() == expected
+
+
+@pytest.mark.heavy
+def test_what_shows_the_covered_picture_fetches_the_recording_for_its_sound_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module(f"functions.{COVERED.step}"), "PART_MS", COVERED.part_ms)
+    asked = Asked.of(tmp_path / "data", COVERED.source(tmp_path), COVERED)
+    waiting, fetched = asked.first_parts(), list[str]()
+
+    def fetching(objects: Objects, key: str, to: Path, **how: Any) -> Fetched:
+        fetched.append(key)
+        return fetch_object(objects, key, to, **how)
+
+    monkeypatch.setattr(preparing, "fetch_object", fetching)
+    for delivery in waiting:
+        asked.do(delivery)
+    asked.drained()
+    assert asked.made()
+    (recording,) = list_assets(asked.home.documents, CTX)
+    assert fetched.count(recording.key) == 1, "by the join"

@@ -76,14 +76,22 @@ def split(
 
     They are stretches of what is rendered; with an edit list, which is not read here, of the recording.
     """
-    covered = params.faces == "anonymised" and inputs.get(FACES_STEP)
-    if params.dry_run or not (covered or can_begin_at(media)):
+    if params.dry_run or not (_covered(inputs, params) or can_begin_at(media)):
         return []
     if params.edit_list is None:
         duration_ms = round(make_windows(media, params.cuts)[-1].end_ms)
     else:
         duration_ms = (media.duration_ms or 0) if _cut_in_parts(media, params) else 0
     return even_parts(duration_ms, PART_MS, MOST_PARTS)
+
+
+def _covered(inputs: Mapping[str, Sequence[InputFile]], params: VideoRenderParams) -> bool:
+    return params.faces == "anonymised" and bool(inputs.get(FACES_STEP))
+
+
+def read_recording(inputs: Mapping[str, Sequence[InputFile]], params: VideoRenderParams) -> bool:
+    """A part takes its pictures from the covered video, if there is one; sound is for the join."""
+    return not _covered(inputs, params)
 
 
 def _cut_in_parts(media: MediaInfo, params: VideoRenderParams) -> bool:
@@ -119,7 +127,7 @@ def sources(params: VideoRenderParams) -> Sequence[SourceRef]:
     )
 
 
-PARTS = Parts(split, render_part, join_parts)
+PARTS = Parts(split, render_part, join_parts, read_recording)
 
 
 def cache_key(
