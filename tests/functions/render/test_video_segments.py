@@ -149,7 +149,7 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
 
 
 @pytest.fixture(scope="module")
-def face_clip() -> MediaInfo:
+def face_media() -> MediaInfo:
     return probe(video.FACE_CLIP)
 
 
@@ -168,11 +168,11 @@ def test_who_is_split(
     container: str,
     params: dict[str, Any],
     split: bool,
-    face_clip: MediaInfo,
+    face_media: MediaInfo,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An edit list is, where nothing of the recording can be copied."""
     monkeypatch.setattr(rendering, "PART_MS", 500)
-    media = face_clip.model_copy(update={"container": container})
+    media = face_media.model_copy(update={"container": container})
     asked = ENGINE.params(faces="original", **params)
     assert bool(rendering.split(media, {}, asked)) == split
