@@ -31,7 +31,7 @@ BOUNDS_S: Mapping[str, float] = {
     "api": 150,
     "media": 90,
     "run": 300,
-    "detect": 400,
+    "detect": 500,
     "transcribe": 240,
     "transform": 240,
     "video": 600,

@@ -3,9 +3,11 @@
     python -m tests.bench detect
 
 Each measurement is a process of its own: wall time, CPU time with its children's (ffmpeg), and the
-memory of the largest of them. Bare librosa loads the whole file and calls onset_detect, or onset_detect and
-beat_track; it cuts and writes nothing. "Cold" begins with an empty numba cache, as a new container
-does. BENCH_AUBIO names a Python that has aubio, to measure its onset and tempo tools too.
+memory of the largest of them. "And nothing else" is what activity calls for onsets (to half a
+millisecond, either channel, masking) and beats, without speech, levels, kinds of sound and cutting.
+Bare librosa loads the whole file and calls onset_detect, or onset_detect and beat_track; it cuts and
+writes nothing. "Cold" begins with an empty numba cache, as a new container does. BENCH_AUBIO names a
+Python that has aubio, to measure its onset and tempo tools too.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ from tests.bench.report import Row
 from tests.functions.detect import synth
 
 RATE_HZ = 44_100
-HEARS_MORE = "activity hears speech, levels and kinds of sound, too"
+HEARS_MORE = (
+    "activity hears speech, levels and kinds of sound, too; hits and loops are cut and written"
+)
+FINER = "twice the frames, each channel, at the recording's own rate; what masks them"
 
 OURS = """
 import json, sys
@@ -45,6 +50,28 @@ for step in steps:
     result = engine.run(job, engine.params(), backend)
     assert result.state == "done", result.reason
     made[step] = [InputFile(o.name, o.kind, o.path, o.meta) for o in result.outputs]
+"""
+ALONE = """
+import sys
+from pathlib import Path
+import numpy as np
+from shared.media.decode import audio_blocks
+from shared.media.probe import probe
+from shared.sound.attacks import STEPS_PER_S, find_onsets, slope_energy
+from shared.sound.beats import hear_beats
+from shared.sound.onsets import OnsetStrength
+source = Path(sys.argv[1])
+media, slopes = probe(source), []
+rate = media.heard.sample_rate_hz
+with audio_blocks(source, media, block_frames=3_000 * (rate // STEPS_PER_S)) as blocks:
+    strength = OnsetStrength(rate)
+    for block in blocks:
+        strength.process(block)
+        slopes.append(slope_energy(block, rate).astype(np.float32))
+tracks = strength.finish()
+assert find_onsets(tracks, np.concatenate(slopes))
+if "beats" in sys.argv[3]:
+    assert hear_beats(tracks)
 """
 LIBROSA = """
 import sys
@@ -89,9 +116,18 @@ class Work:
 HITS = Work(OURS, "detect.activity,detect.hits")
 RHYTHM = Work(OURS, "detect.activity,detect.hits,detect.loops")
 PHRASES = Work(OURS, "detect.activity,detect.phrases")
+ONSETS_ALONE = Work(ALONE, "onsets")
+BEATS_ALONE = Work(ALONE, "onsets,beats")
 ONSETS = Work(LIBROSA, "onsets")
 BEATS = Work(LIBROSA, "onsets,beats")
 VOICE = Work(SILERO, "voice activity")
+BESIDE = (
+    (ONSETS_ALONE, ONSETS),
+    (BEATS_ALONE, BEATS),
+    (HITS, ONSETS),
+    (RHYTHM, BEATS),
+)
+"""What is compared: what both do, then all that our steps do."""
 
 
 def recording(seconds: int, folder: Path) -> Path:
@@ -126,13 +162,14 @@ def beside(
     rounds: int = 1,
 ) -> list[Row]:
     """Processor and memory."""
+    why = FINER if ours.script is ALONE else HEARS_MORE
     mine, theirs = cheapest(
         lambda: cost(ours, source, numba_cache),
         lambda: cost(bare, source, numba_cache),
         rounds=rounds,
     )
     return [
-        Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", goals[0], HEARS_MORE),
+        Row(f"{what}: processor", mine.cpu_s, theirs.cpu_s, "s", goals[0], why),
         Row(f"{what}: memory", mine.peak_mib, theirs.peak_mib, "MiB", goals[1]),
     ]
 
@@ -166,9 +203,11 @@ def beside_librosa(lengths_s: Mapping[str, int]) -> Iterator[Row]:
         cost(BEATS, sources["60 s"], warm)
         for length, source in sources.items():
             rounds = 2 if length == "60 s" else 1
-            for ours, bare in ((HITS, ONSETS), (RHYTHM, BEATS)):
+            for ours, bare in BESIDE:
                 made = ours.what.replace("detect.", "").replace(",", ", ")
-                what = f"{made} of {length}, beside librosa's {bare.what.replace(',', ' and ')}"
+                alone = " and nothing else" if ours.script is ALONE else ""
+                asked = bare.what.replace(",", " and ")
+                what = f"{made}{alone} of {length}, beside librosa's {asked}"
                 goals = "ratio <= 1.0", "" if length == "60 s" else "ratio <= 1.0"
                 yield from beside(what, ours, bare, source, warm, goals=goals, rounds=rounds)
         what = "phrases of 60 s, beside Silero alone"
