@@ -81,8 +81,9 @@ class Blurrer:
             return
         part = plane[top:bottom, left:right]
         drawn = np.full_like(part, black) if self.preset.cells == 0 else self._celled(part)
-        away = _away(self.shape, box, (left, top, right, bottom))
+        away = _away_squared(self.shape, box, (left, top, right, bottom))
         if self.soft_edge:
+            np.sqrt(away, out=away)
             band = (away > 1) & (away < 1 + self.soft_edge)
             share = (1 + self.soft_edge - away[band]) / self.soft_edge
             share *= share * (3 - 2 * share)  # level where it begins and where it ends
@@ -100,16 +101,17 @@ class Blurrer:
         return np.asarray(cv2.resize(small, (wide, high), interpolation=how))
 
 
-def _away(
+def _away_squared(
     shape: Shape, box: NDArray[np.float64], within: tuple[int, int, int, int]
 ) -> NDArray[np.float64]:
-    """How far the pixels of ``within`` are from the box's middle; up to 1 they touch the shape in it."""
+    """How far the pixels of ``within`` are from the box's middle; up to 1 they touch the shape in it.
+
+    Squared: the roots take five times as long, and a hard edge needs none.
+    """
     left, top, right, bottom = within
     x, y = (box[:2] + box[2:]) / 2
     # Half a pixel's diagonal more, so that each pixel is in that the shape only touches.
     a, b = np.maximum((box[2:] - box[:2]) / 2, 0.5) + 0.71
-    across = (np.arange(left, right) + 0.5 - x) / a
-    down = (np.arange(top, bottom) + 0.5 - y) / b
-    if shape == "box":
-        return np.asarray(np.maximum(np.abs(across)[None, :], np.abs(down)[:, None]))
-    return np.asarray(np.hypot(across[None, :], down[:, None]))
+    across = np.square((np.arange(left, right) + 0.5 - x) / a)[None, :]
+    down = np.square((np.arange(top, bottom) + 0.5 - y) / b)[:, None]
+    return np.asarray(np.maximum(across, down) if shape == "box" else across + down)

@@ -39,7 +39,7 @@ from shared.media.frames import (
 from shared.media.remux import place_for
 from shared.watch.health import dependency, require
 
-REVISION = 6
+REVISION = 7
 PART_MS, MOST_PARTS = 120_000, 128
 SUMMARY_STEP = "detect.regions"
 
