@@ -13,16 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from functions.transform.groups import Group, fed_group, groups_of, side_by_side
-from functions.transform.sound import (
-    NO_NUMBERS,
-    WINDOW_FRAMES,
-    Opened,
-    Sound,
-    Windows,
-    Written,
-    as_windows,
-    written,
-)
+from functions.transform.reading_back import WINDOW_FRAMES, Windows, as_windows
+from functions.transform.sound import NO_NUMBERS, Opened, Sound, Written, written
 from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia
 from shared.media.ffmpeg import run

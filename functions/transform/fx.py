@@ -48,7 +48,7 @@ class FxParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("fx-5")
+    return ffmpeg_backend("fx-6")
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:

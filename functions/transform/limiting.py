@@ -4,7 +4,8 @@
                                                                        '--> shared.sound's meter
 
 It is decoded once to be noted, millisecond by millisecond (``shared.audio.loudnorm``), which tells
-the gain, and once more for each try. Samples are limited in single precision.
+the gain, and once more for each try. Samples are limited in single precision. Gain alone is ffmpeg's own
+where ffmpeg may open the recording.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from shared.sound.true_peak import Signal
 Progress = Callable[[float], None]
 
 
-def noted(sound: Sound, levels: Levels | None, progress: Progress) -> Notes:
-    """What finding the gain needs to know of the recording."""
-    notes = Notes(sound.sample_rate_hz, sound.channels, sound.layout)
+def noted(path: Path, sound: Sound, levels: Levels | None, progress: Progress) -> Notes:
+    """What finding the gain needs to know of the recording, in files beside ``path``."""
+    notes = Notes(path, sound.sample_rate_hz, sound.channels, sound.layout)
     duration_frames = (sound.duration_ms or 0) * sound.sample_rate_hz / 1000
     with sound.blocks("float32") as blocks:
         for block in levelled(sound, all_numbers(blocks), levels):
@@ -49,15 +50,43 @@ class Gain:
     levels: Levels | None = None
     """What comes before it."""
 
-    def write(self, sound: Sound, path: Path, progress: Progress) -> FullMeter:
+    def measured(self, sound: Sound, path: Path, progress: Progress) -> FullMeter:
         """Write the recording so; returns what measured the result."""
         meter = FullMeter(sound.sample_rate_hz, sound.channels, sound.layout)
+        self._write(sound, path, progress, meter.add)
+        return meter
+
+    def write(self, sound: Sound, path: Path, progress: Progress) -> None:
+        """Write the recording so, and measure nothing."""
+        if self.threshold_dbtp is not None or self.levels is not None or not sound.plain:
+            self._write(sound, path, progress, lambda block: None)
+            return
+        precision = {"float32": "float", "float64": "double"}[sound.sample_type]
+        volume = f"volume={self._factor!r}:precision={precision}"
+        with sound.fed() as opened:
+            run_ffmpeg(
+                [
+                    *("-y", *opened.words),
+                    *("-filter_complex", f"{opened.head}{volume}[out]"),
+                    *("-map", "[out]", "-c:a", sound.codec, *sound.wav_args),
+                    path,
+                ],
+                timeout_s=sound.timeout_s,
+                duration_ms=sound.duration_ms,
+                progress=progress,
+            )
+
+    def _write(
+        self, sound: Sound, path: Path, progress: Progress, heard: Callable[[Samples], None]
+    ) -> None:
         expected = max(1.0, (sound.duration_ms or 0) * sound.sample_rate_hz / 1000)
 
         def made(blocks: Iterable[Samples]) -> Iterator[Samples]:
+            frames = 0
             for block in self._applied(blocks, sound.sample_rate_hz):
-                meter.add(block)
-                progress(min(1.0, meter.loudness_meter.frames / expected))
+                heard(block)
+                frames += len(block)
+                progress(min(1.0, frames / expected))
                 yield block.astype(sound.sample_type, copy=False)
 
         sample_type = sound.sample_type if self.threshold_dbtp is None else "float32"
@@ -70,10 +99,13 @@ class Gain:
                 timeout_s=3 * sound.timeout_s,
                 pass_fds=opened.fds,
             )
-        return meter
+
+    @property
+    def _factor(self) -> float:
+        return float(10.0 ** (self.gain_db / 20.0))
 
     def _applied(self, blocks: Iterable[Samples], rate_hz: int) -> Iterator[Samples]:
-        factor = 10.0 ** (self.gain_db / 20.0)
+        factor = self._factor
         if self.threshold_dbtp is None:
             for block in blocks:
                 yield block * block.dtype.type(factor) if self.gain_db else block

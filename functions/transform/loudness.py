@@ -6,7 +6,6 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from functions.transform.sound import Sound, all_numbers, levelled, open_sound
-from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step_engine import (
     Backend,
     Dependency,
@@ -41,14 +40,14 @@ def meter_backend(revision: str) -> Backend:
 
 def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:
     """Measure what is worked on."""
-    measured = measure(open_sound(job), job.progress)
+    measured = measure(open_sound(job), job.progress).result()
     path = job.workdir / "loudness.json"
     measured.write(path)
     meta = measured.content()
     return Result([Output("audio_loudness", "loudness", path, "application/json", meta)])
 
 
-def measure(sound: Sound, progress: Progress, levels: Levels | None = None) -> Loudness:
+def measure(sound: Sound, progress: Progress, levels: Levels | None = None) -> FullMeter:
     """One pass over the whole recording, or over it as it is levelled.
 
     Raises ``UnsupportedMedia`` for samples that are not numbers, and what decoding raises.
@@ -59,7 +58,7 @@ def measure(sound: Sound, progress: Progress, levels: Levels | None = None) -> L
         for block in levelled(sound, all_numbers(blocks), levels):
             meter.add(block)
             progress(min(1.0, blocks.frames / expected))
-    return meter.result()
+    return meter
 
 
 ENGINE = Engine(params=LoudnessParams, backend=backend, run=run)

@@ -29,7 +29,7 @@ class MacroParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("macro-5")
+    return ffmpeg_backend("macro-6")
 
 
 def run(job: Job, params: MacroParams, backend: Backend) -> Result:

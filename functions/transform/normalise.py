@@ -6,19 +6,20 @@
          peaks stay under the ceiling:  linear
          they would not, "limit":       gain, then a true-peak limiter
          they would not, "stop_short":  only as much gain as the ceiling allows
-      -> the result is measured, and made once more with a better gain, at most 5 times, until it is
-         within 0.05 LU: gain alone moves blocks over the gates, and a limiter takes some away
+      -> what comes of it is known from that measurement if it was made here, and gain alone does it;
+         otherwise the result is measured, and made once more with a better gain, at most 5 times, until it
+         is within 0.05 LU: gain alone moves blocks over the gates, and a limiter takes some away
 
 Dynamics are never levelled unasked: what is not a peak over the ceiling keeps its place. ``norm_stats``
 says what was done, and how far it went; ``delivery`` holds the result against the rules of the place it is
-for. All that they say of the result was measured on the result. One that misses its target by more than
+for. One that misses its target by more than
 0.1 LU, or a rule, is ``degraded``, whatever the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ import numpy as np
 
 from functions.transform.limiting import Gain, noted
 from functions.transform.loudness import measure, meter_backend
+from functions.transform.normalised import Mode, Normalised, Settled, norm_stats, what_lacks
 from functions.transform.sound import SAMPLE_FORMATS, Clamps, Sound, open_sound
 from shared.audio.loudnorm import find_gain_db
 from shared.contracts.audio_activity import AudioActivity
@@ -37,16 +39,13 @@ from shared.errors import BackendFailed, ValidationError
 from shared.sound.delivery_targets import (
     DELIVERY_TARGETS,
     Measured,
-    Span,
     TargetName,
     check_delivery,
     enough_dialogue,
     what_fails,
 )
 from shared.sound.leveller import STEP_MS, Levels, Turn, level_speech
-from shared.sound.loudness_meter import GATE_LUFS, FullMeter
-
-Mode = Literal["linear", "limited", "stopped_short"]
+from shared.sound.loudness_meter import FullMeter
 
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)
@@ -62,8 +61,6 @@ _NOTING = 0.3
 """So much of the progress is measuring and finding the gain."""
 _SPEECH_RANGE_LU = 30.0
 """Of steps of speech that are softer than its loudest by more, none is speech."""
-_ROUNDING_DB = 0.005
-"""True peaks are told to 0.01 dB."""
 
 
 class NormaliseParams(SoundParams):
@@ -81,63 +78,9 @@ class NormaliseParams(SoundParams):
     """Where gain alone would go over the ceiling: limit those peaks, or take less gain."""
 
 
-@dataclass(frozen=True)
-class Settled:
-    """The params within their ranges, the recording's numbers, and what follows from both."""
-
-    target_lufs: float
-    ceiling_dbtp: float
-    before: Loudness
-    levels: Levels | None = None
-    dialogue: Sequence[Span] = ()
-    """The target is the loudness of speech, which is here."""
-    dialogue_lufs: float = 0.0
-    """About how loud that is before."""
-
-    @property
-    def wanted_db(self) -> float:
-        """The gain that reaches the target, but for what a limiter and the standard's gates do to it."""
-        assert self.before.integrated_lufs is not None
-        return self.target_lufs - (
-            self.dialogue_lufs if self.dialogue else self.before.integrated_lufs
-        )
-
-    @property
-    def most_db(self) -> float:
-        """The gain that brings the highest peak up to the ceiling."""
-        peak_dbtp = self.before.true_peak_dbtp
-        assert peak_dbtp is not None
-        return self.ceiling_dbtp - peak_dbtp - _ROUNDING_DB
-
-    @property
-    def excess_db(self) -> float:
-        """By how much that gain would lift peaks over the ceiling; 0 if it doesn't."""
-        return max(0.0, self.wanted_db - self.most_db)
-
-
-@dataclass(frozen=True)
-class Normalised:
-    """What came out."""
-
-    mode: Mode
-    gain_db: float
-    after: Loudness
-    """Measured on the result."""
-    meter: FullMeter
-    """What measured it."""
-    rounds: int
-
-    def missing_lu(self, settled: Settled) -> float:
-        """How much louder it would have to be; below 0: quieter."""
-        after_lufs = self.after.integrated_lufs
-        if settled.dialogue:
-            after_lufs = self.meter.loudness_meter.lufs_within(settled.dialogue)
-        return settled.target_lufs - (GATE_LUFS if after_lufs is None else after_lufs)
-
-
 def backend() -> Backend:
     """Our meter and a limiter of our own; raises ``MissingDependency``."""
-    return meter_backend("normalise-5")
+    return meter_backend("normalise-6")
 
 
 def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
@@ -145,14 +88,15 @@ def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
     job = replace(job, progress=_rising(job.progress))
     sound = open_sound(job)
     turns = turns_of(job)
-    before = earlier_measurement(job, sound) or measure(sound, partial(_tell_measuring, job))
+    before, heard = _measured_before(job, sound)
     if before.undefined:
         reason = f"{before.undefined} recording: it has no loudness to set"
         return Result((), StepState.SKIPPED, reason)
     levels = _levels(job, turns) if params.level_speech else None
-    heard = measure(sound, partial(_tell_measuring, job), levels) if levels else before
+    if levels:
+        heard = measure(sound, partial(_tell_measuring, job), levels)
     clamps = Clamps()
-    settled = _settled(params, clamps, heard, levels)
+    settled = _settled(params, clamps, heard.result() if heard else before, heard, levels)
     if DELIVERY_TARGETS[params.target].dialogue and params.target_lufs is None:
         settled = _for_dialogue(job, settled, turns)
     path = job.workdir / "normalised.wav"
@@ -173,7 +117,7 @@ def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
     }
     output = Output("audio_normalised", "normalised", path, "audio/wav", meta)
     missing_lu = made.missing_lu(settled)
-    why = _why(made.mode, missing_lu) if abs(missing_lu) > SHORT_FROM_LU else None
+    why = what_lacks(made.mode, missing_lu) if abs(missing_lu) > SHORT_FROM_LU else None
     reasons = [reason for reason in (why, delivery and what_fails(delivery)) if reason]
     return Result(
         [output], StepState.DEGRADED if reasons else StepState.DONE, "; ".join(reasons) or None
@@ -193,7 +137,11 @@ def _rising(progress: Progress) -> Progress:
 
 
 def _settled(
-    params: NormaliseParams, clamps: Clamps, heard: Loudness, levels: Levels | None
+    params: NormaliseParams,
+    clamps: Clamps,
+    before: Loudness,
+    heard: FullMeter | None,
+    levels: Levels | None,
 ) -> Settled:
     target = DELIVERY_TARGETS[params.target]
     lufs = target.lufs if params.target_lufs is None else params.target_lufs
@@ -201,6 +149,7 @@ def _settled(
     return Settled(
         clamps.take("target_lufs", lufs, *TARGET_RANGE_LUFS),
         clamps.take("ceiling_dbtp", ceiling_dbtp, *CEILING_RANGE_DBTP),
+        before,
         heard,
         levels,
     )
@@ -287,28 +236,12 @@ def _level_stats(
     }
 
 
-def _why(mode: str, missing_lu: float) -> str:
-    if missing_lu < 0:
-        return f"{-missing_lu:.2f} LU louder than the target: no gain comes nearer"
-    of = {
-        "limited": "more would need heavier limiting",
-        "stopped_short": "more would lift peaks over the ceiling",
-    }
-    return f"{missing_lu:.2f} LU short of the target: {of.get(mode, 'no gain comes nearer')}"
-
-
-def norm_stats(settled: Settled, before: Loudness, made: Normalised) -> dict[str, Any]:
-    """What was done, in numbers."""
-    return {
-        "before": before.content(without={"undefined"}),
-        "after": made.after.content(without={"undefined"}),
-        "after_is": "measured",
-        "mode": made.mode,
-        "gain_db": round(made.gain_db, 2),
-        "limited_by_db": round(settled.excess_db, 2) if made.mode == "limited" else 0.0,
-        "short_by_lu": round(max(0.0, made.missing_lu(settled)), 2),
-        "rounds": made.rounds,
-    }
+def _measured_before(job: Job, sound: Sound) -> tuple[Loudness, FullMeter | None]:
+    """The recording's numbers, and what measured them if that was here."""
+    if earlier := earlier_measurement(job, sound):
+        return earlier, None
+    meter = measure(sound, partial(_tell_measuring, job))
+    return meter.result(), meter
 
 
 def earlier_measurement(job: Job, sound: Sound) -> Loudness | None:
@@ -332,26 +265,32 @@ def _make(
         stopped = gain_db > most_db
         gain_db = min(gain_db, most_db)
         gain = Gain(gain_db, levels=settled.levels)
-        meter = gain.write(sound, path, partial(_tell, job, rounds))
         mode: Mode = "stopped_short" if stopped else "linear"
-        made = Normalised(mode, gain_db, meter.result(), meter, rounds)
+        if settled.heard:
+            meter = settled.heard.louder(gain_db)
+            made = Normalised(mode, gain_db, meter.result(), meter, rounds, "reckoned")
+        else:
+            meter = gain.measured(sound, path, partial(_tell, job, rounds))
+            made = Normalised(mode, gain_db, meter.result(), meter, rounds)
         missing_lu = made.missing_lu(settled)
         if abs(missing_lu) <= CLOSE_ENOUGH_LU or (stopped and missing_lu > 0):
             break
         gain_db += missing_lu
+    if settled.heard:
+        gain.write(sound, path, partial(_tell, job, MOST_ROUNDS))
     return made
 
 
 def _limited(job: Job, sound: Sound, settled: Settled, path: Path) -> Normalised:
     """Gain and limiter, measured and corrected. Raises ``BackendFailed`` if peaks stay too high."""
-    notes = noted(sound, settled.levels, lambda part: job.progress(_NOTING * part))
+    notes = noted(path, sound, settled.levels, lambda part: job.progress(_NOTING * part))
     aim_lufs, gain_db = settled.target_lufs, settled.wanted_db
     threshold_dbtp = settled.ceiling_dbtp - LIMITER_ROOM_DB
     for rounds in range(1, MOST_ROUNDS + 1):
         if not settled.dialogue:
             gain_db = find_gain_db(notes, aim_lufs, threshold_dbtp)
         gain = Gain(gain_db, threshold_dbtp, settled.levels)
-        meter = gain.write(sound, path, partial(_tell, job, rounds))
+        meter = gain.measured(sound, path, partial(_tell, job, rounds))
         made = Normalised("limited", gain_db, meter.result(), meter, rounds)
         peak_dbtp = made.after.true_peak_dbtp
         over_db = (

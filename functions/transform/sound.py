@@ -19,9 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from functions.transform.reading_back import WINDOW_FRAMES, Windows, read_back
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Backend, Job
 from shared.errors import BackendFailed, UnsupportedMedia, ValidationError
@@ -31,12 +29,10 @@ from shared.media.ffmpeg import timeout_for
 from shared.sound.leveller import Levels
 from shared.watch.health import dependency, require
 
-WINDOW_FRAMES = 4096
 EXCERPT_MS = 10_000
 """So much of a recording is enough to hear what an effect does."""
 _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
-_BLOCK_FRAMES = 16 * WINDOW_FRAMES
 
 _WAV_ARGS = (
     *("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
@@ -51,7 +47,6 @@ SAMPLE_FORMATS = {
 }
 """ffmpeg's encoder -> how meta calls what it writes."""
 
-_SUBTYPES = {"PCM_24": "int24", "PCM_32": "int32", "FLOAT": "float32", "DOUBLE": "float64"}
 _BEYOND = {
     "pcm_s24le": (1 - 2.0**-23, "pcm_f32le"),
     "pcm_s32le": (1 - 2.0**-31, "pcm_f64le"),
@@ -60,9 +55,6 @@ _BEYOND = {
 _SILENT_DBFS = -300.0
 _ROUNDED_MS = 0.5
 NO_NUMBERS = "its sound holds values that are not numbers"
-
-Windows = NDArray[np.float32]
-"""``(windows, WINDOW_FRAMES, channels)``."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,9 @@ class Sound:
     def fed(self) -> Iterator[Opened]:
         """Opened by itself, or at the end of a pipe that gives it."""
         if track := self.plain:
-            yield Opened(track.opening, f"[0:{track.stream.index}]{track.chain},")
+            # Into the form that is worked in at once: its samples lie channel by channel.
+            chain = track.chain_into(f"{self.working_format}|{self.exact_format}")
+            yield Opened(track.opening, f"[0:{track.stream.index}]{chain},")
             return
         with self.blocks() as blocks, self.fed_with(self.worked_on(blocks)) as opened:
             yield opened
@@ -289,47 +283,24 @@ def written(
     for samples that are not numbers, and what ``write`` raises.
     """
     write(sound.codec, path)
-    result = _read_back(path, sound)
+    result = _read_back(path, sound, sound.codec)
     full, float_codec = _BEYOND.get(sound.codec, (math.inf, ""))
     if copied or result.peak < full:
         return result
     beyond = path.with_suffix(".float.wav")
     write(float_codec, beyond)
-    result_beyond = _read_back(beyond, sound)
+    result_beyond = _read_back(beyond, sound, float_codec)
     if result_beyond.peak <= 1:
         beyond.unlink()
         return result
     return replace(result_beyond, path=beyond.replace(path))
 
 
-def _read_back(path: Path, sound: Sound) -> Written:
-    import soundfile
-
-    peak, kept, seen = 0.0, [], 0
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise BackendFailed("ffmpeg", f"it wrote no WAV ({error.error_string})") from None
-    with file:
-        dtype = "float64" if file.subtype in ("PCM_32", "DOUBLE") else "float32"
-        for block in file.blocks(_BLOCK_FRAMES, dtype=dtype, always_2d=True):
-            peak = float(np.max([peak, block.max(), -block.min()]))
-            windows = as_windows(block.astype(np.float32, copy=False))
-            kept.append(windows[-seen % sound.window_step :: sound.window_step].copy())
-            seen += len(windows)
-    if not kept:
-        raise BackendFailed("ffmpeg", "no sound came out of it")
+def _read_back(path: Path, sound: Sound, codec: str) -> Written:
+    peak, windows = read_back(path, codec, sound.channels, sound.window_step)
     if not math.isfinite(peak):
         raise UnsupportedMedia(NO_NUMBERS)
-    return Written(path, _SUBTYPES[file.subtype], peak, np.concatenate(kept))
-
-
-def as_windows(samples: NDArray[np.float32]) -> Windows:
-    """Whole windows of ``(samples, channels)``; what is shorter than one is filled up to one."""
-    if len(samples) < WINDOW_FRAMES:
-        samples = np.pad(samples, ((0, WINDOW_FRAMES - len(samples)), (0, 0)))
-    whole = samples[: len(samples) - len(samples) % WINDOW_FRAMES]
-    return whole.reshape(-1, WINDOW_FRAMES, samples.shape[1])
+    return Written(path, SAMPLE_FORMATS[codec], peak, windows)
 
 
 def frame_count(sound: Sound) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.transform.effect import Rendered
-from functions.transform.sound import Windows
+from functions.transform.reading_back import Windows
 from shared.contracts.step_engine import Job, Output
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ RANGE_DB = 84.0
 
 _WIDTH, _HEIGHT = 1200, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 1184, 40, 388
+_RUN_LENGTHS = 3
+"""zlib's strategy for flat colours: a third larger than by its usual one, in half the time."""
 _BEFORE, _AFTER, _GRID, _TEXT = "#9a9a9a", "#c8401e", "#e4e4e4", "#444444"
 
 
@@ -34,9 +36,11 @@ def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
     hann = np.hanning(size + 1)[:-1].astype(np.float32)
     power = np.zeros(size // 2 + 1)
     for first in range(0, len(windows), 16):
-        spectra = np.fft.rfft(windows[first : first + 16].transpose(0, 2, 1) * hann)
-        power += np.square(np.abs(spectra)).mean(axis=1, dtype=np.float64).sum(axis=0)
-    power *= 16 / (6 * size * max(size * len(windows), 1))
+        # Side by side in memory, each window is transformed in half the time.
+        sound = np.ascontiguousarray(windows[first : first + 16].transpose(0, 2, 1)) * hann
+        spectra = np.fft.rfft(sound).reshape(-1, size // 2 + 1)
+        power += (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=0, dtype=np.float64)
+    power *= 16 / (6 * size * max(windows.size, 1))
     total = np.concatenate([[0.0], np.cumsum(power)])
     places = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1) * size / sample_rate_hz
     # Between bins the sum is read off a straight line, so that narrow low bands are not empty.
@@ -72,7 +76,7 @@ def draw_spectra(path: Path, curves_db: Sequence[NDArray[np.float64]], title: st
     draw.text((_LEFT, 10), title, fill="#222222", font_size=16)
     draw.text((_RIGHT - 60, 12), "before", fill=_BEFORE, font_size=14, anchor="ra")
     draw.text((_RIGHT, 12), "after", fill=_AFTER, font_size=14, anchor="ra")
-    image.save(path, format="PNG")
+    image.save(path, format="PNG", compress_type=_RUN_LENGTHS)
 
 
 def _points(curve_db: NDArray[np.float64], top_db: float) -> list[tuple[float, float]]:

@@ -1,13 +1,14 @@
 """Which gain brings a sound to a loudness, when a limiter stands behind it.
 
-While the sound goes by, its K-weighted energy and its peaks are noted for every millisecond. On those
-few numbers the limiter is worked out again and again, a minute at a time, until the gain is found; the
-sound itself then goes through once.
+While the sound goes by, its K-weighted energy and its peaks are noted for every millisecond, on disk: three
+hours of them are 130 MB. On those few numbers the limiter is worked out again and again, a minute at a time,
+until the gain is found; the sound itself then goes through once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,23 +37,25 @@ _TRIES = 12
 
 
 class Notes:
-    """What is noted of a sound that comes in blocks."""
+    """What is noted of a sound that comes in blocks, in files beside ``path`` that stay where they are."""
 
-    def __init__(self, rate: int, channels: int, layout: str | None = None) -> None:
+    def __init__(self, path: Path, rate: int, channels: int, layout: str | None = None) -> None:
         self.meter = LoudnessMeter(rate, channels, layout)
         self.frames = 0
         self._step = max(1, round(rate / _STEPS_PER_S))
         self._rest = np.zeros((2, 0))
         self.steps = 0
         """Whole milliseconds so far."""
-        self._energies = _Minutes(np.float64)
-        self._peaks = _Minutes(np.float32)
+        self._energies = _Minutes(path.with_suffix(".energies"), np.float64)
+        self._peaks = _Minutes(path.with_suffix(".peaks"), np.float32)
+        self._peak = 0.0
 
     def add(self, signal: Signal) -> None:
         """The next block, ``(channels, frames)``."""
         self.frames += signal.shape[1]
-        energy = self.meter.add(signal.T)
-        notes = np.concatenate([self._rest, [energy, np.abs(signal).max(axis=0)]], axis=1)
+        energy, peaks = self.meter.add(signal.T), np.abs(signal).max(axis=0)
+        self._peak = max(self._peak, float(peaks.max(initial=0.0)))
+        notes = np.concatenate([self._rest, [energy, peaks]], axis=1)
         whole = notes.shape[1] // self._step * self._step
         steps = notes[:, :whole].reshape(2, -1, self._step)
         self._energies.add(steps[0].mean(axis=1))
@@ -63,17 +66,18 @@ class Notes:
     def minutes(self, ahead: int) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
         """The K-weighted mean square of each whole millisecond of a minute, and the highest sample of
         these and the ``ahead`` ones after (zero where there are none)."""
-        energies, peaks = self._energies.all(), self._peaks.all()
-        for energy, peak, after in zip(energies, peaks, [*peaks[1:], np.zeros(0)], strict=True):
+        energies, peaks = iter(self._energies), iter(self._peaks)
+        peak = next(peaks)
+        for energy in energies:
+            after = next(peaks, np.zeros(0))
             beyond = after[:ahead]
             yield energy, np.concatenate([peak, beyond, np.zeros(ahead - len(beyond))])
+            peak = after
 
     @property
     def peak_dbfs(self) -> float:
         """The highest sample of all; ``-inf`` for silence."""
-        peaks = [*self._peaks.all(), self._rest[1]]
-        peak = max(float(part.max(initial=0.0)) for part in peaks)
-        return float(20.0 * np.log10(peak)) if peak else -np.inf
+        return float(20.0 * np.log10(self._peak)) if self._peak else -np.inf
 
     def most_gain_db(self, threshold_dbtp: float) -> float:
         """More would be too much."""
@@ -81,21 +85,27 @@ class Notes:
 
 
 class _Minutes:
-    """Numbers that come a few at a time, kept in pieces of ``_STEPS_TOGETHER``."""
+    """Numbers that come a few at a time, kept in a file, ``_STEPS_TOGETHER`` a piece."""
 
-    def __init__(self, kept_as: type[np.floating]) -> None:
-        self._whole: list[NDArray[np.floating]] = []
+    def __init__(self, path: Path, kept_as: type[np.floating]) -> None:
+        self._path = path
         self._last: NDArray[np.floating] = np.zeros(0, kept_as)
+        self._whole = 0
+        path.unlink(missing_ok=True)
 
     def add(self, values: Floats) -> None:
         self._last = np.concatenate([self._last, values.astype(self._last.dtype)])
         while len(self._last) > _STEPS_TOGETHER:
-            self._whole.append(self._last[:_STEPS_TOGETHER].copy())
+            with self._path.open("ab") as file:
+                self._last[:_STEPS_TOGETHER].tofile(file)
+            self._whole += 1
             self._last = self._last[_STEPS_TOGETHER:]
 
-    def all(self) -> list[NDArray[np.floating]]:
-        """The last one is shorter."""
-        return [*self._whole, self._last]
+    def __iter__(self) -> Iterator[NDArray[np.floating]]:
+        size = _STEPS_TOGETHER * self._last.itemsize
+        for number in range(self._whole):
+            yield np.fromfile(self._path, self._last.dtype, _STEPS_TOGETHER, offset=number * size)
+        yield self._last
 
 
 def find_gain_db(notes: Notes, target_lufs: float, threshold_dbtp: float) -> float:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from shared.contracts.asset import AudioStream, HeardSound, MediaInfo
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, started, timeout_for
+from shared.media.formats import STAMPED
 from shared.media.layouts import even_mono, layout_words, stereo_of
 from shared.media.placing import Clock, Placing, clock_of
 from shared.media.stamps import STAMPING, Stamps
@@ -81,7 +82,7 @@ class Track:
         raw = _RAW[self.sample_type][1]
         kept = ["-channel_layout", words] if words else ["-ac", str(self.stream.channels)]
         out = [*kept, "-c:a", f"pcm_{raw}", "-f", raw, "pipe:1"]
-        chain = f"{self.chain},{STAMPING}"
+        chain = self.chain if self._steady else f"{self.chain},{STAMPING}"
         heard = ["-map", f"0:{self.stream.index}", "-af", chain]
         return [*Stamps.WORDS, *self.opening, *heard, *out]
 
@@ -98,11 +99,14 @@ class Track:
     @property
     def chain(self) -> str:
         """The filters that keep one form, whatever comes."""
+        return self.chain_into(_RAW[self.sample_type][0])
+
+    def chain_into(self, samples: str) -> str:
+        """The same, into ffmpeg's sample formats ``samples``."""
         words = layout_words(self.stream.channel_layout, self.stream.channels)
         layouts = f":channel_layouts={words}" if words else ""
         # Where stereo follows mono, both sides are as loud as their mean; floats cannot clip.
         even = ":rematrix_maxval=1" if self.stream.channels == 1 else ""
-        samples = _RAW[self.sample_type][0]
         return f"aresample={self.sample_rate_hz}{even},aformat=sample_fmts={samples}{layouts}"
 
     @property
@@ -110,6 +114,11 @@ class Track:
         """Does ffmpeg alone give what ``AudioBlocks`` gives? Integers in a file without time stamps have
         nothing to be put in its place, mixed, or found to be no number, and cannot be damaged."""
         return self.clock is None and self.matrix is None and bool(_PLAIN.match(self.stream.codec))
+
+    @property
+    def _steady(self) -> bool:
+        """Has it neither time stamps nor a form that could change? Stamping adds up a sum of all samples."""
+        return self.demuxer not in STAMPED and bool(_PLAIN.match(self.stream.codec))
 
 
 class AudioBlocks:
@@ -238,7 +247,8 @@ class _Reader:
         if not frames:
             return
         size = frames * self._frame_bytes
-        block: Any = np.frombuffer(bytes(pending[:size]), dtype=self._track.sample_type)
+        with memoryview(pending) as view, view[:size] as taken:
+            block: Any = np.frombuffer(bytes(taken), dtype=self._track.sample_type)
         del pending[:size]
         block = block.reshape(-1, self._track.stream.channels)[: self._left(frames)]
         if not len(block):

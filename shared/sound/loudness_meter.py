@@ -16,7 +16,8 @@ end: sound far above full scale has its loudness, too. Silence is ``-inf``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from copy import copy
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +122,13 @@ class LoudnessMeter:
         lufs = gated_lufs(energies) if len(energies) >= _BLOCK_HOPS else -np.inf
         return float(lufs) if np.isfinite(lufs) else None
 
+    def louder(self, gain_db: float) -> Self:
+        """A meter that stands as this one would, had all been so much louder; it takes no more pieces."""
+        power, moved = 10.0 ** (gain_db / 10.0), copy(self)
+        moved._energies = (power * np.array(self._energies)).tolist()
+        moved._rest = power * self._rest
+        return moved
+
     @property
     def has_block(self) -> bool:
         """Did a whole gating block go by?"""
@@ -146,6 +154,13 @@ class FullMeter:
         """The next piece."""
         self.loudness_meter.add(audio)
         self._peaks.add(np.ascontiguousarray(_wide(audio).T, np.float32))
+
+    def louder(self, gain_db: float) -> Self:
+        """A meter that stands as this one would, had all been so much louder; it takes no more pieces."""
+        moved = copy(self)
+        moved.loudness_meter = self.loudness_meter.louder(gain_db)
+        moved._peaks = self._peaks.louder(gain_db)
+        return moved
 
     def result(self) -> Loudness:
         """Of all pieces so far."""

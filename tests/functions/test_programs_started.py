@@ -77,7 +77,7 @@ def test_probing_starts_one_for_each_question(
         (loudness.ENGINE, {}, 1),
         (fx.ENGINE, {"preset_id": "bus_glue"}, 1),
         (resample.ENGINE, {"tempo": 1.25, "quality": "draft"}, 2),
-        (normalise.ENGINE, {"target_lufs": -23}, 3),
+        (normalise.ENGINE, {"target_lufs": -23}, 2),
     ],
     ids=["loudness", "fx", "resample", "normalise"],
 )

@@ -34,7 +34,7 @@ class MixFile:
     def __init__(self, path: Path, rate: int, channels: int) -> None:
         self._file = path.open("w+b")
         self.rate, self.channels = rate, channels
-        self.notes = Notes(rate, channels)
+        self.notes = Notes(path, rate, channels)
 
     @property
     def frames(self) -> int:

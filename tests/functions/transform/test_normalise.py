@@ -111,6 +111,19 @@ def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_32", "FLOAT"])
+def test_what_is_reckoned_of_the_result_is_what_measuring_it_says(
+    subtype: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, loud_and_quiet(4), subtype)
+    result = run(normalise.ENGINE, path, tmp_path, target_lufs=-33)
+    stats = result.outputs[0].meta["norm_stats"]
+    measured = run(loudness.ENGINE, result.outputs[0].path, tmp_path).outputs[0].meta
+    assert stats["after_is"] == "reckoned"
+    assert stats["after"] == {name: measured[name] for name in stats["after"]}
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", [1, 3, 5])
 @pytest.mark.parametrize("engine", [loudness.ENGINE, normalise.ENGINE])
 def test_digital_silence_behind_loud_sound_is_silence(
