@@ -6,13 +6,14 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer
 from functions.api.identity import Caller
 from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
+from shared.contracts.model import Model
 from shared.errors import Conflict, NotFound
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
@@ -24,7 +25,7 @@ MOST = 1000
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class NewComment(BaseModel):
+class NewComment(Model):
     """Words at a time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer, etag_of, tagged
 from functions.api.identity import Caller
@@ -15,6 +15,7 @@ from functions.api.media import saved_as
 from shared.contracts.context import RequestContext
 from shared.contracts.edit_list import EditList
 from shared.contracts.ids import NAME_PATTERN, Name
+from shared.contracts.model import Model
 from shared.editing.edit_lists import ListChange
 from shared.editing.list_versions import (
     KeptList,
@@ -44,7 +45,7 @@ Version = Annotated[
 _EXPECTED = "The version that is to be changed: another one's standing is 409."
 
 
-class ListToKeep(BaseModel):
+class ListToKeep(Model):
     """Which list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,7 @@ class Change(ListChange):
     version: int = Field(ge=1, description=_EXPECTED)
 
 
-class Undo(BaseModel):
+class Undo(Model):
     """Back to what stood before."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,7 +67,7 @@ class Undo(BaseModel):
     version: int = Field(ge=1, description=_EXPECTED)
 
 
-class EditListAnswer(BaseModel):
+class EditListAnswer(Model):
     """A version of an edit list."""
 
     edit_list_id: str

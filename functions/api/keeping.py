@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from functions.api.answers import Paged, PreconditionFailed, answer, etag_of, if_match, merged
@@ -15,6 +15,7 @@ from functions.api.once import OneTime
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, StepName
+from shared.contracts.model import Model
 from shared.editing.clips import register_clip
 from shared.editing.timelines import (
     StoredTimeline,
@@ -47,7 +48,7 @@ TimelineBody = Annotated[dict[str, Any], Body(title="Timeline")]
 """Checked when it is stored, whole; the OpenAPI document shows ``Timeline``."""
 
 
-class PipelineSettings(BaseModel):
+class PipelineSettings(Model):
     """What runs on every upload of the tenant and env, and how."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +57,7 @@ class PipelineSettings(BaseModel):
     params: dict[StepName, dict[str, Any]] = Field(default_factory=dict)
 
 
-class WebhookWish(BaseModel):
+class WebhookWish(Model):
     """Where to tell what."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -21,13 +21,14 @@ from typing import Annotated, Any
 import jwt
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer
 from functions.api.identity import Caller
 from functions.api.media import bytes_answer
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN
+from shared.contracts.model import Model
 from shared.errors import MissingDependency, NotFound, Unauthenticated, ValidationError
 from shared.homes.home import Home
 from shared.runs.downloads import StoredFile
@@ -53,7 +54,7 @@ _PAGE = {
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class NewLink(BaseModel):
+class NewLink(Model):
     """How long it opens the recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,13 +11,14 @@ from functions.api.comments import Comment
 from functions.api.cutting import EditListAnswer
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
+from shared.contracts.model import Model
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.step import StepState
 from shared.messages.webhooks import Delivery
 from shared.runs.listing import RecordingRow
 
 
-class _Open(BaseModel):
+class _Open(Model):
     """More fields may come."""
 
     model_config = ConfigDict(extra="allow")
@@ -33,7 +34,7 @@ class ErrorObject(_Open):
     details: dict[str, Any] | None = None
 
 
-class ErrorAnswer(BaseModel):
+class ErrorAnswer(Model):
     """Every answer that is none of the expected ones."""
 
     error: ErrorObject
@@ -86,7 +87,7 @@ class StepAnswer(RunAnswer):
     result: dict[str, Any] | None
 
 
-class PartShown(BaseModel):
+class PartShown(Model):
     """One part of a step, as far as is known of it."""
 
     number: int
@@ -103,7 +104,7 @@ class PartShown(BaseModel):
     error: ErrorObject | None
 
 
-class PartsAnswer(BaseModel):
+class PartsAnswer(Model):
     """A page of a step's parts."""
 
     step: str
@@ -116,7 +117,7 @@ class PartsAnswer(BaseModel):
     next: str | None
 
 
-class UploadAnswer(BaseModel):
+class UploadAnswer(Model):
     """An upload, open or complete."""
 
     upload_id: str
@@ -129,21 +130,21 @@ class UploadAnswer(BaseModel):
     links: dict[str, str | None]
 
 
-class AssetsAnswer(BaseModel):
+class AssetsAnswer(Model):
     """A page of recordings."""
 
     assets: list[AssetAnswer]
     next: str | None
 
 
-class RecordingsAnswer(BaseModel):
+class RecordingsAnswer(Model):
     """A page of the list of recordings."""
 
     recordings: list[RecordingRow]
     next: str | None
 
 
-class LevelsAnswer(BaseModel):
+class LevelsAnswer(Model):
     """A recording's outline."""
 
     asset_id: str
@@ -151,13 +152,13 @@ class LevelsAnswer(BaseModel):
     """The highest sample of each equal part of its length, full scale 1."""
 
 
-class CommentsAnswer(BaseModel):
+class CommentsAnswer(Model):
     """What people said of a recording."""
 
     comments: list[Comment]
 
 
-class LinkAnswer(BaseModel):
+class LinkAnswer(Model):
     """A link to one recording."""
 
     url: str
@@ -165,21 +166,21 @@ class LinkAnswer(BaseModel):
     """Unix seconds."""
 
 
-class ArtifactsAnswer(BaseModel):
+class ArtifactsAnswer(Model):
     """A page of artifacts."""
 
     artifacts: list[ArtifactAnswer]
     next: str | None
 
 
-class RunsAnswer(BaseModel):
+class RunsAnswer(Model):
     """A page of runs."""
 
     runs: list[RunAnswer]
     next: str | None
 
 
-class ClipSemanticsAnswer(BaseModel):
+class ClipSemanticsAnswer(Model):
     """A clip's part of its recording's newest semantic timeline."""
 
     clip_id: str
@@ -190,7 +191,7 @@ class ClipSemanticsAnswer(BaseModel):
     """In the clip's own time."""
 
 
-class DeliveriesAnswer(BaseModel):
+class DeliveriesAnswer(Model):
     """A page of what webhooks were told."""
 
     deliveries: list[Delivery]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Body, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from functions.api.answers import answer
@@ -23,6 +23,7 @@ from functions.api.once import Once, OneTime
 from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.contracts.row import Step
 from shared.contracts.shot_list import ShotList
 from shared.contracts.step import StepRequest, StepState
@@ -43,7 +44,7 @@ _LARGEST_CONTENT = 1_000_000
 Params = Annotated[dict[str, Any], Body()]
 
 
-class Asked(BaseModel):
+class Asked(Model):
     """What stands beside the params."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -22,13 +22,14 @@ from typing import Annotated, Any, BinaryIO, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer
 from functions.api.identity import Caller, check_claimed
 from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
+from shared.contracts.model import Model
 from shared.contracts.upload import Upload
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
 from shared.homes.home import Home
@@ -47,7 +48,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class _Wished(BaseModel):
+class _Wished(Model):
     """What is to be done with a recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +79,7 @@ class FromBucket(_Wished):
     uri: str = Field(max_length=2000, description="`s3://bucket/key` or `gs://bucket/key`.")
 
 
-class Session(BaseModel):
+class Session(Model):
     """An upload as its document keeps it."""
 
     model_config = ConfigDict(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as PydanticError
 
 from shared.audio.families import InstrumentFamily
@@ -28,6 +28,7 @@ from shared.audio.score import (
 )
 from shared.audio.tempo import TempoChange, TempoMap, TimeSignature
 from shared.contracts.ids import NAME_PATTERN
+from shared.contracts.model import Model
 from shared.errors import ValidationError
 
 MAX_INSTRUMENTS, MAX_LANES, MAX_ROWS = 32, 64, 4_096
@@ -49,7 +50,7 @@ Rows = (
 )
 
 
-class _Part(BaseModel):
+class _Part(Model):
     """A part of the file. Unknown names are errors: mostly they are mistyped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

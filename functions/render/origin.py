@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.contracts.shot_list import ShotList, ShotListMeta, ShotMeta, VideoShot
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, StepParams
@@ -26,7 +27,7 @@ VERSION = "origin-1"
 MOST_CLIPS = 10_000
 
 
-class OriginClip(BaseModel):
+class OriginClip(Model):
     """One clip of the edit; milliseconds of its asset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

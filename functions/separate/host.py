@@ -24,9 +24,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from functions.separate.models import missing
+from shared.contracts.model import Model
 from shared.errors import (
     BackendFailed,
     MissingDependency,
@@ -45,7 +46,7 @@ _TICK_S = 1.0
 _ENDING_S = 5.0
 
 
-class Loaded(BaseModel):
+class Loaded(Model):
     """The model that is ready, and on what."""
 
     model_config = ConfigDict(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from functions.transcribe.backends import stub_backend, whisper_backend
 from functions.transcribe.caption_files import ShownParams, document, layout_for, with_files
@@ -16,6 +16,7 @@ from functions.transcribe.cue_shape import join_cues, split_cue
 from functions.transcribe.transcript import edit_cue, make_transcript
 from functions.transcribe.words import nobody_listened, words_given
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.model import Model
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Result
 from shared.errors import ValidationError
@@ -26,7 +27,7 @@ BACKEND_VERSION = "captions_whisper_v6"
 STUB_VERSION = "captions_stub_v2"
 
 
-class CueEdit(BaseModel):
+class CueEdit(Model):
     """One cue's new text, or its parting, or its joining with the next one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

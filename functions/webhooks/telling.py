@@ -18,12 +18,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
-
 from functions.webhooks.sending import Unreachable, send
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
 from shared.contracts.message import Message
+from shared.contracts.model import Model
 from shared.contracts.step import Run
 from shared.errors import Conflict, NotFound, Unavailable, ValidationError
 from shared.homes.home import Home
@@ -172,7 +171,7 @@ def _pause_after_s(failures: int) -> float:
     return float(min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)) if failures else 0.0
 
 
-class _Receiver(BaseModel):
+class _Receiver(Model):
     """How a tenant's receiver has been of late: one that fails is tried by one worker at a time."""
 
     failures: int = 0

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.errors import ValidationError
 
 COMMON_META = ("backend", "backend_type", "backend_version", "cache_key", "backend_info")
@@ -30,7 +31,7 @@ class Kind:
     """Its folder in the bucket, where that isn't its name."""
 
 
-class Artifact(BaseModel):
+class Artifact(Model):
     """One file that a step made, with what is needed to judge it and to make it again."""
 
     model_config = ConfigDict(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.errors import ValidationError
 
 PATTERN_CONTAINERS = ("pattern", "midi")
 
 
-class AudioStream(BaseModel):
+class AudioStream(Model):
     """One sound stream. Times are of presentation."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +48,7 @@ class AudioStream(BaseModel):
     """Each channel's, in the part that probing decoded, a constant offset aside."""
 
 
-class HeardSound(BaseModel):
+class HeardSound(Model):
     """What of a recording's sound every step works on, and why; see ``shared.media.streams``."""
 
     model_config = ConfigDict(frozen=True)
@@ -74,7 +75,7 @@ class HeardSound(BaseModel):
         }
 
 
-class VideoStream(BaseModel):
+class VideoStream(Model):
     """One moving picture, upright: ``width`` and ``height`` after rotation."""
 
     model_config = ConfigDict(frozen=True)
@@ -123,7 +124,7 @@ class VideoStream(BaseModel):
         return round(self.width * max(shape, 1.0)), round(self.height / min(shape, 1.0))
 
 
-class MediaInfo(BaseModel):
+class MediaInfo(Model):
     """What probing read from a file's header and its first decoded blocks."""
 
     model_config = ConfigDict(frozen=True)
@@ -197,7 +198,7 @@ class MediaInfo(BaseModel):
         return bool(self.video)
 
 
-class Probed(BaseModel):
+class Probed(Model):
     """What probing says of a file."""
 
     model_config = ConfigDict(frozen=True)
@@ -211,7 +212,7 @@ MOST_SOURCES = 20
 """So many uploads of the same bytes stand in the asset itself: a document has its limits."""
 
 
-class Source(BaseModel):
+class Source(Model):
     """Where an asset's bytes were uploaded."""
 
     model_config = ConfigDict(frozen=True)
@@ -222,7 +223,7 @@ class Source(BaseModel):
     """The file's name as people know it."""
 
 
-class Asset(BaseModel):
+class Asset(Model):
     """A recording of one tenant and env. Its id derives from its bytes."""
 
     model_config = ConfigDict(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 
 
-class Clip(BaseModel):
+class Clip(Model):
     """Milliseconds of the recording, ``[start_ms, end_ms)``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

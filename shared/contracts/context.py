@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.errors import CrossTenant, ValidationError
 
 UNKNOWN_TENANT = "t_unknown"
 
 
-class RequestContext(BaseModel):
+class RequestContext(Model):
     """Tenant, env and, where known, user. Comes from a verified identity or a trusted message."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from shared.contracts.model import Model
 from shared.contracts.spoken_word import SpokenWord
 
 
-class Recognised(BaseModel):
+class Recognised(Model):
     """What was recognised in a stretch, before its times are moved to the sound's."""
 
     model_config = ConfigDict(frozen=True)

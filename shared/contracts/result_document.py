@@ -16,9 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic import ValidationError as PydanticError
 
+from shared.contracts.model import Model
 from shared.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
-class Part(BaseModel):
+class Part(Model):
     """A document, or a row in one. Fields that nobody set are not written."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)

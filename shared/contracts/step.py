@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName
+from shared.contracts.model import Model
 
 
 class StepState(StrEnum):
@@ -54,7 +55,7 @@ NOT_MADE = "not made yet"
 """Why a dry run skips a step."""
 
 
-class PartAsked(BaseModel):
+class PartAsked(Model):
     """Which part of a step's work a request is for."""
 
     model_config = ConfigDict(frozen=True)
@@ -65,7 +66,7 @@ class PartAsked(BaseModel):
     """The cache key of the work that was split."""
 
 
-class StepRequest(BaseModel):
+class StepRequest(Model):
     """The one message that drives everything."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -107,7 +108,7 @@ class StepRequest(BaseModel):
         return {"tenant": self.tenant_id, "env": self.env, "step": self.step}
 
 
-class StepRecord(BaseModel):
+class StepRecord(Model):
     """One step of one run, as its document keeps it."""
 
     model_config = ConfigDict(frozen=True)
@@ -134,7 +135,7 @@ class StepRecord(BaseModel):
         return self.model_copy(update={"state": state, "progress": 1.0, **changes})
 
 
-class Run(BaseModel):
+class Run(Model):
     """One cause (an upload, a reprocess message) and the steps planned for it."""
 
     model_config = ConfigDict(frozen=True)

@@ -13,15 +13,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.contracts.asset import MediaInfo
 from shared.contracts.context import RequestContext
+from shared.contracts.model import Model
 from shared.contracts.step import StepState
 from shared.errors import ValidationError
 
 
-class StepParams(BaseModel):
+class StepParams(Model):
     """Base of every ``<Step>Params``. Unknown names are errors; defaults are the engine's.
 
     A param that only clamps (rather than refuses) does so in its validator and the engine reports

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, ConfigDict, field_validator
 
 from shared.contracts.curve_names import Curve
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.contracts.step_engine import SourceRef
 
 FadeCurve = Literal["linear", "exponential", "log", "s_curve", "equal_power"]
@@ -27,7 +28,7 @@ Number = Annotated[float, AfterValidator(partial(round, ndigits=6))]
 """Six decimals are kept: a time to the nanosecond. So every JSON writer gives it back as it was."""
 
 
-class Part(BaseModel):
+class Part(Model):
     """Base of all parts of a timeline: frozen, no unknown fields, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

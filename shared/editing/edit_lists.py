@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.edit_list import (
@@ -23,6 +23,7 @@ from shared.contracts.edit_list import (
     sample_at,
 )
 from shared.contracts.ids import Name
+from shared.contracts.model import Model
 from shared.contracts.visual import VisualMeta
 from shared.editing.time_map import derived_keeps, new_samples, time_map
 from shared.errors import NotFound, ValidationError
@@ -109,7 +110,7 @@ def list_meta(edits: EditList) -> dict[str, Any]:
     }
 
 
-class NewEdit(BaseModel):
+class NewEdit(Model):
     """An edit that a person makes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -123,7 +124,7 @@ class NewEdit(BaseModel):
     text: str | None = Field(None, max_length=2000, description="What is said there.")
 
 
-class ListChange(BaseModel):
+class ListChange(Model):
     """How an edit list is to be changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

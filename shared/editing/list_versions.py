@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.artifact import Artifact, artifact_key
 from shared.contracts.context import RequestContext
 from shared.contracts.edit_list import EditList
 from shared.contracts.ids import Name, artifact_id, checked_name
+from shared.contracts.model import Model
 from shared.editing.edit_lists import ListChange, changed_list, list_meta, next_version
 from shared.errors import Conflict, NotFound, ValidationError
 from shared.homes.documents import Document
@@ -31,7 +32,7 @@ MOST_VERSIONS = 5000
 """A document has its limits; who needs more begins anew with the list that stands."""
 
 
-class ListVersion(BaseModel):
+class ListVersion(Model):
     """One version of a list."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -41,7 +42,7 @@ class ListVersion(BaseModel):
     """The version that an undo brings back, from 1."""
 
 
-class KeptList(BaseModel):
+class KeptList(Model):
     """A list and its versions."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

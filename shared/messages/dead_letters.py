@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.message import Message
+from shared.contracts.model import Model
 from shared.contracts.step import StepRecord
 from shared.contracts.topics import UPLOADS_TOPIC, steps_topic
 from shared.errors import NotFound, Permanent, ValidationError
@@ -44,7 +45,7 @@ TOO_LARGE = {"code": "undeliverable", "message": "the message is too large to be
 _FORWARDED = "CloudPubSubDeadLetter"
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(Model):
     """One message that was given up."""
 
     model_config = ConfigDict(frozen=True)

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name, StepName, checked_name
+from shared.contracts.model import Model
 from shared.contracts.topics import FOR_WEBHOOKS, RESULTS_TOPIC
 from shared.errors import NotFound, Unavailable, ValidationError
 from shared.homes.bus import Bus
@@ -39,7 +40,7 @@ REPLAY = "webhook.replay"
 """The type of the message that asks for one more delivery."""
 
 
-class Webhook(BaseModel):
+class Webhook(Model):
     """A tenant's and env's wish to be told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +54,7 @@ class Webhook(BaseModel):
     """What deliveries are signed with: ``whsec_`` and 24 to 64 bytes in base64."""
 
 
-class Delivery(BaseModel):
+class Delivery(Model):
     """One event, told or to be told."""
 
     model_config = ConfigDict(frozen=True)

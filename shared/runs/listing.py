@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
+from shared.contracts.model import Model
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.homes.documents import Documents
 from shared.pipeline import PROBE
@@ -23,7 +24,7 @@ Kind = Literal["video", "audio", "pattern", "other"]
 State = Literal["running", "done", "degraded", "failed"]
 
 
-class RecordingRow(BaseModel):
+class RecordingRow(Model):
     """One recording in a list. What it has none of is left out."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)

@@ -29,10 +29,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, digest
+from shared.contracts.model import Model
 from shared.contracts.step_engine import Part
 from shared.errors import Conflict, LeaseHeld, LeaseLost, RushesError, Transient
 from shared.homes.documents import Document, Documents
@@ -67,7 +68,7 @@ def common_cache_key(
     return "|".join(parts)
 
 
-class Recall(BaseModel):
+class Recall(Model):
     """The message that would have a claim's work done again; the sweep publishes it."""
 
     model_config = ConfigDict(frozen=True)
@@ -77,7 +78,7 @@ class Recall(BaseModel):
     attributes: dict[str, str]
 
 
-class Claim(BaseModel):
+class Claim(Model):
     """A claim as its document keeps it."""
 
     model_config = ConfigDict(frozen=True)

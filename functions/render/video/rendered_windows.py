@@ -11,16 +11,17 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import EditList, ms_at
+from shared.contracts.model import Model
 from shared.editing.time_map import time_map
 from shared.errors import ValidationError
 from shared.media.frames import first_video
 
 
-class Cut(BaseModel):
+class Cut(Model):
     """A part of the recording that stays, ``[start_ms, end_ms)``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,11 @@
+"""The model that all of ours are made from."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """Its checks are built when it is first used: most of those that a process loads it never uses."""
+
+    model_config = ConfigDict(defer_build=True)

@@ -1,0 +1,50 @@
+"""The model that all of ours are made from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.contracts.model import Model
+
+ROOT = Path(__file__).parents[3]
+_BUILT = """
+import functions.api.shapes
+from shared.contracts.model import Model
+def below(kind): return [one for each in kind.__subclasses__() for one in (each, *below(each))]
+print(len(below(Model)), sum(one.__pydantic_complete__ for one in below(Model)))
+"""
+
+
+def test_checks_are_built_when_they_are_first_used_and_hold_then() -> None:
+    class Late(Model):
+        number: int
+
+    assert not Late.__pydantic_complete__
+    with pytest.raises(ValidationError, match="number"):
+        Late.model_validate({"number": "one"})
+    assert Late(number=1).model_dump_json() == '{"number":1}'
+
+
+def test_loading_models_builds_only_those_of_which_one_is_a_default() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _BUILT], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded, built = map(int, told.stdout.split())
+    assert loaded > 30 and built <= 3
+
+
+def test_every_model_is_one_of_these() -> None:
+    others = {"shared/settings.py", "shared/contracts/model.py"}
+    """Settings are read by every process."""
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("shared", "functions", "infra")
+        for path in (ROOT / folder).rglob("*.py")
+        if "(BaseModel)" in path.read_text()
+    }
+    assert found == others
