@@ -6,7 +6,9 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -297,15 +299,22 @@ class Rendering:
         return Tile(picture, f"{time}, {why[0]}"[:44], marks)
 
 
+_LAST_FEW = 12
+"""Pictures by which it is told how long the last one is shown."""
+
+
 def _end_s(job: Job, summary: RegionSummary) -> Fraction:
     """When the last picture is no longer shown.
 
     That is as long after its time as that is after the one before, unless the recording says that
-    it stands longer. (The recording's own word is good to the millisecond only.)
+    it stands longer. (The recording's own word is good to the millisecond only.) Where pictures lack before
+    it, as at the end of what was cut without coding it again, it is as long as most are.
     """
     stream = first_video(job.media)
-    *_, before_ms, last_ms = [0.0, *(row.time_ms for row in summary.frames)]
-    spacing_ms = last_ms - before_ms if len(summary.frames) > 1 else 0.0
+    times_ms = [row.time_ms for row in summary.frames[-_LAST_FEW:]]
+    spacings_ms = [after - before for before, after in pairwise(times_ms)] or [0.0]
+    spacing_ms, usual_ms, last_ms = spacings_ms[-1], median(spacings_ms), times_ms[-1]
+    spacing_ms = usual_ms if spacing_ms > 1.5 * usual_ms else spacing_ms
     told_ms = stream.start_ms + (stream.duration_ms or 0) - last_ms
     lasting_ms = told_ms if told_ms > 1.5 * spacing_ms else spacing_ms
     return Fraction(round(1000 * (last_ms + (lasting_ms or _ONE_MS))), 1_000_000)

@@ -179,9 +179,25 @@ def test_a_last_picture_that_stands_long_does_so_again(tmp_path: Path) -> None:
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
     assert packet_times_ms(path) == packet_times_ms(source)
-    words = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
-    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    assert float(told) == pytest.approx((probed(source).duration_ms or 0) / 1000, abs=0.002)
+    assert length_s(path) == pytest.approx((probed(source).duration_ms or 0) / 1000, abs=0.002)
+
+
+@pytest.mark.heavy
+def test_what_was_cut_without_coding_it_again_ends_where_it_did(tmp_path: Path) -> None:
+    """Its last pictures lack some between them: the last one is shown no longer than others."""
+    source = video.shortened(tmp_path / "in.mp4", 2.4)
+    *_, before_ms, last_ms = packet_times_ms(source)
+    assert last_ms - before_ms > 100
+    summary = regions_of(source, tmp_path / "regions", **video.QUICK)
+    path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
+    assert packet_times_ms(path) == packet_times_ms(source)
+    assert length_s(path) == pytest.approx(length_s(source), abs=0.002)
+
+
+def length_s(path: Path) -> float:
+    words = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
+    told = subprocess.run([*words, str(path)], check=True, capture_output=True, text=True)
+    return float(told.stdout)
 
 
 @pytest.mark.heavy

@@ -13,6 +13,7 @@ from shared.media.decode import audio_blocks
 from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.test_video import render, shown
+from tests.shared.media.test_frames import packet_times_ms
 
 
 @pytest.mark.real_case("render.video")
@@ -139,3 +140,14 @@ def test_wide_pixels_are_rendered_in_their_shown_shape(aspect: str, tmp_path: Pa
             pytest.approx(expected, rel=0.02),
             pytest.approx(expected, rel=0.02),
         )
+
+
+@pytest.mark.heavy
+def test_what_was_cut_without_coding_it_again_is_rendered(tmp_path: Path) -> None:
+    """Its last pictures lack some between them, so what its header adds up is shorter than it is shown."""
+    source = video.shortened(tmp_path / "in.mp4", 2.4)
+    *_, before_ms, last_ms = packet_times_ms(source)
+    assert last_ms - before_ms > 100
+    (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
+    assert packet_times_ms(output.path) == packet_times_ms(source)
+    assert output.meta["duration_ms"] == 2600
