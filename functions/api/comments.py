@@ -13,7 +13,7 @@ from functions.api.identity import Caller
 from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
-from shared.contracts.model import Model
+from shared.contracts.model import RequestBody
 from shared.errors import Conflict, NotFound
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
@@ -25,7 +25,7 @@ MOST = 1000
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class NewComment(Model):
+class NewComment(RequestBody):
     """Words at a time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

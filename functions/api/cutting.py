@@ -15,7 +15,7 @@ from functions.api.media import saved_as
 from shared.contracts.context import RequestContext
 from shared.contracts.edit_list import EditList
 from shared.contracts.ids import NAME_PATTERN, Name
-from shared.contracts.model import Model
+from shared.contracts.model import Model, RequestBody
 from shared.editing.edit_lists import ListChange
 from shared.editing.list_versions import (
     KeptList,
@@ -45,7 +45,7 @@ Version = Annotated[
 _EXPECTED = "The version that is to be changed: another one's standing is 409."
 
 
-class ListToKeep(Model):
+class ListToKeep(RequestBody):
     """Which list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,13 +53,13 @@ class ListToKeep(Model):
     artifact_id: Name = Field(description="An edit list that `edit.cut` made.")
 
 
-class Change(ListChange):
+class Change(ListChange, RequestBody):
     """A change of the version that stands."""
 
     version: int = Field(ge=1, description=_EXPECTED)
 
 
-class Undo(Model):
+class Undo(RequestBody):
     """Back to what stood before."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -15,7 +15,7 @@ from functions.api.once import OneTime
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, StepName
-from shared.contracts.model import Model
+from shared.contracts.model import RequestBody
 from shared.editing.clips import register_clip
 from shared.editing.timelines import (
     StoredTimeline,
@@ -48,7 +48,7 @@ TimelineBody = Annotated[dict[str, Any], Body(title="Timeline")]
 """Checked when it is stored, whole; the OpenAPI document shows ``Timeline``."""
 
 
-class PipelineSettings(Model):
+class PipelineSettings(RequestBody):
     """What runs on every upload of the tenant and env, and how."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class PipelineSettings(Model):
     params: dict[StepName, dict[str, Any]] = Field(default_factory=dict)
 
 
-class WebhookWish(Model):
+class WebhookWish(RequestBody):
     """Where to tell what."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

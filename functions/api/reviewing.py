@@ -28,7 +28,7 @@ from functions.api.identity import Caller
 from functions.api.media import bytes_answer
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN
-from shared.contracts.model import Model
+from shared.contracts.model import RequestBody
 from shared.errors import MissingDependency, NotFound, Unauthenticated, ValidationError
 from shared.homes.home import Home
 from shared.runs.downloads import StoredFile
@@ -54,7 +54,7 @@ _PAGE = {
 Id = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class NewLink(Model):
+class NewLink(RequestBody):
     """How long it opens the recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -23,7 +23,7 @@ from functions.api.once import Once, OneTime
 from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
-from shared.contracts.model import Model
+from shared.contracts.model import RequestBody
 from shared.contracts.row import Step
 from shared.contracts.shot_list import ShotList
 from shared.contracts.step import StepRequest, StepState
@@ -44,7 +44,7 @@ _LARGEST_CONTENT = 1_000_000
 Params = Annotated[dict[str, Any], Body()]
 
 
-class Asked(Model):
+class Asked(RequestBody):
     """What stands beside the params."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

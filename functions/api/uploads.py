@@ -29,7 +29,7 @@ from functions.api.identity import Caller, check_claimed
 from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
-from shared.contracts.model import Model
+from shared.contracts.model import Model, RequestBody
 from shared.contracts.upload import Upload
 from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
 from shared.homes.home import Home
@@ -48,7 +48,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class _Wished(Model):
+class _Wished(RequestBody):
     """What is to be done with a recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -7,10 +7,10 @@ from typing import Self
 from pydantic import ConfigDict, Field, model_validator
 
 from shared.contracts.ids import Name
-from shared.contracts.model import Model
+from shared.contracts.model import RequestBody
 
 
-class Clip(Model):
+class Clip(RequestBody):
     """Milliseconds of the recording, ``[start_ms, end_ms)``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

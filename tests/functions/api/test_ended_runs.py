@@ -19,9 +19,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     get_all = EmbeddedDocuments.get_all
 
-    def counted(self: EmbeddedDocuments, wanted: Any) -> Any:
+    def counted(self: EmbeddedDocuments, wanted: Any, **which: Any) -> Any:
         paths.extend(wanted)
-        return get_all(self, wanted)
+        return get_all(self, wanted, **which)
 
     monkeypatch.setattr(EmbeddedDocuments, "get_all", counted)
     return paths
