@@ -6,12 +6,11 @@ code, workers whose clocks disagree. And the calm in which all is counted.
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -306,33 +305,33 @@ class Storm:
                 continue
 
     def _await_calm(self, stuck_after_s: float) -> None:
-        """Until nothing is under way; it is stuck where for so long no less was under way than before.
+        """Until nothing is under way; it is stuck where for so long no step of any run has come further.
 
-        How long it takes may grow with the uploads: where a message for a part was lost, its tenant's other
-        parts wait for a minute behind it.
+        How long it takes grows with the uploads: requests wait in one line, those for parts again and again.
         """
-        least, ends = math.inf, time.monotonic() + stuck_after_s
+        furthest, ends = -1.0, time.monotonic() + stuck_after_s
         left: dict[str, int] = {}
         while (now := time.monotonic()) < ends:
             with suppress(RushesError):
-                left = self._restless()
+                runs = self.runs()
+                left = self._restless(runs)
                 if not left:
                     return
-                if sum(left.values()) < least:
-                    least, ends = sum(left.values()), now + stuck_after_s
+                if (far := _how_far(runs)) > furthest:
+                    furthest, ends = far, now + stuck_after_s
             self.over.wait(max(1.0, 2 * (time.monotonic() - now)))  # looking costs them time, too
         raise AssertionError(f"it did not come to rest: {left}")
 
-    def _restless(self) -> dict[str, int]:
+    def _restless(self, runs: Mapping[str, dict[str, Any] | None]) -> dict[str, int]:
         """What is still under way: runs, claims, erasures."""
         documents = self.stage.home.documents
-        states = [run["state"] for run in self.runs().values() if run]
+        states = [run["state"] for run in runs.values() if run]
         claims = [one for ctx in TENANTS for one in claims_of(documents, ctx)]
         found = {
             "runs": sum(state not in SETTLED for state in states),
             "claims": sum(claim.state not in ("done", "failed") for claim in claims),
             "erasures": sum(a.erasing for ctx in TENANTS for a in list_assets(documents, ctx)),
-            "unknown": sum(self.lost(n, run) for n, run in enumerate(self.runs().values())),
+            "unknown": sum(self.lost(n, run) for n, run in enumerate(runs.values())),
         }
         return {what: count for what, count in found.items() if count}
 
@@ -340,6 +339,13 @@ class Storm:
         """Is an upload without its run, though nobody has erased it since?"""
         sent = self.sent[number]
         return run is None and number >= self.erased.get((sent.ctx.tenant_id, sent.content), 0)
+
+
+def _how_far(runs: Mapping[str, dict[str, Any] | None]) -> float:
+    """Steps that have settled, and what is done of those in parts."""
+    steps = [step for run in runs.values() if run for step in run["steps"]]
+    settled = (*SETTLED, "cached", "skipped")
+    return sum(1.0 if step["state"] in settled else step["progress"] for step in steps)
 
 
 def claims_of(documents: Documents, ctx: RequestContext) -> list[Claim]:

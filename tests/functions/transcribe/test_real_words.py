@@ -70,9 +70,17 @@ def test_a_slow_reader_loses_no_first_words(model: str) -> None:
     assert ours.total <= theirs.total + 1 and ours.lost <= theirs.lost
 
 
+_GERMAN = (
+    "Guten Morgen, meine Damen und Herren. Ich freue mich sehr, dass Sie heute zu uns gekommen sind. Wir"
+    " wollen über die Geschichte unserer Stadt sprechen, und danach gehen wir zusammen in den Garten."
+)
+
+
 def test_a_language_is_detected_and_translated() -> None:
-    """German, by espeak-ng; encoded once for both."""
-    sound = spoken("Guten Morgen, meine Damen und Herren. Wir gehen in den Garten.", "de")
+    """German, by espeak-ng; encoded once for both. Of a single sentence of its voice each processor's
+    kernels think otherwise (0.24 German, 0.24 English, 0.23 Thai); of these they are sure (0.985).
+    """
+    sound = spoken(_GERMAN, "de")
     model = load_model(find_model("base"), "cpu")
     phrases = find_voiced([sound], len(sound) * 1000 // RATE_HZ, 300, lambda done: None)
     with patch.object(model, "encode", side_effect=model.encode) as encode:
