@@ -73,7 +73,7 @@ def cold_imports() -> Iterator[Row]:
     ours = cpu_s(*(lambda words=words: _python(f"import {words}") for words in [*loads, CLIENTS]))
     for name, taken in zip(LIGHT, ours, strict=False):
         what = f"cold import of {name}, beside functions-framework with Google's clients"
-        yield Row(what, taken, ours[-1], "s", "ratio <= 1.2", "pydantic builds the models")
+        yield Row(what, taken, ours[-1], "s", "ratio <= 1.2", "pydantic makes the models")
 
 
 def _python(code: str) -> None:

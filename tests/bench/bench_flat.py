@@ -192,4 +192,4 @@ def _starts(folder: Path) -> Iterator[Row]:
     for command, names in (("--help", "click"), ("assets", "click, pydantic")):
         taken = cpu_s(run(*rushes, command), run("-c", f"import {names}"))
         what = f"rushes {command}, beside python that imports {names}"
-        yield Row(what, *taken, "s", "ours <= 0.25", "pydantic builds the models")
+        yield Row(what, *taken, "s", "ours <= 0.25", "pydantic makes the models")
