@@ -155,7 +155,7 @@ class WorkerPool:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log_file:
             return subprocess.Popen(
-                [*tied_to_caller(), sys.executable, "-m", "infra.local.worker"],
+                [*tied_to_caller(), sys.executable, "-P", "-m", "infra.local.worker"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stderr=log_file,
