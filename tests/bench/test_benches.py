@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.bench import __main__ as benches
 from tests.bench import report
 from tests.bench.report import DOCS, KEPT, Row, loaded, quoted, rows_of
+from tests.toy import wait_until
 
 FOUND = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
 
@@ -56,6 +58,15 @@ def test_a_row_without_a_number_met_nothing() -> None:
     assert Row("x", 3.0, None, "s", "ratio <= 3").met is None
 
 
+class Started(subprocess.Popen[bytes]):
+    """Is waited for from its first row on: a bound of half a second holds no interpreter's start."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        told = Path(self.args[-1])  # type: ignore[arg-type]
+        wait_until(lambda: self.poll() is not None or (told.exists() and told.read_text()))
+        return super().wait(timeout)
+
+
 @pytest.mark.parametrize(
     ("code", "bound_s", "why"),
     [
@@ -75,6 +86,7 @@ def test_a_bench_that_breaks_is_a_row_beside_what_it_told(
     monkeypatch.setattr(benches, "OUT", tmp_path)
     monkeypatch.setattr(benches, "BOUNDS_S", {"toy": bound_s})
     monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setattr(subprocess, "Popen", Started)
     first, rest = benches.run("toy")["rows"]
     assert (first["what"], first["ratio"]) == ("first", 0.5)
     assert rest["ours"] is None and rest["why"].startswith(why)
