@@ -2,7 +2,8 @@
 
 refuse_unreadable(path)   before anything decodes it: what is known by its first bytes, what is
                           encrypted (it would decode to noise), pictures that ffmpeg can't take
-explained(path)           after nothing could be decoded: cut off before its index, only zeros, text
+explained(path)           after nothing could be decoded: cut off before its index, only zeros, text,
+                          a WAV's chunk without its fill byte
 cut_off, falls_short      of what can be read nevertheless: how much of the file is missing
 """
 
@@ -18,6 +19,7 @@ from shared.media.ebml import EBML, SEGMENT, elements
 from shared.media.locked import HEAD_BYTES, locked
 from shared.media.strangers import RECORDING, Stranger, text_of, zip_of
 from shared.media.strangers import stranger as stranger_of
+from shared.media.wav_headers import unfilled_chunk
 
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1", b"heif"}
@@ -71,6 +73,12 @@ def explained(path: Path) -> str | None:
         if top and (why := _without_index(top, size)):
             return why
         raw = _camera_raw(file, top)
+    if chunk := unfilled_chunk(path):
+        return (
+            f"it is a WAV file whose chunk {chunk!r} has an odd length and no fill byte behind it, so that "
+            "the sound is not where it should be: open it in a program that reads it nevertheless "
+            "(Reaper), save it as a new WAV file and upload that"
+        )
     if raw:
         return (
             f"it is {raw}, which is not read: export it as ProRes, DNxHR or H.264 and upload that"

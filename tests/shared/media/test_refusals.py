@@ -317,6 +317,19 @@ def test_a_wav_whose_writer_was_switched_off_is_whole(tmp_path: Path) -> None:
     assert cut_off(path) is None
 
 
+@pytest.mark.parametrize(("fill", "told"), [(b"", "'LIST' has an odd length"), (b"\0", None)])
+def test_a_wav_chunk_without_its_fill_byte_is_named(
+    fill: bytes, told: str | None, tmp_path: Path
+) -> None:
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8_000, 16_000, 2, 16)
+    odd = b"LIST" + struct.pack("<I", 5) + b"INFO." + fill
+    body = b"WAVE" + form + odd + b"data" + struct.pack("<I", 1_600) + bytes(1_600)
+    path = tmp_path / "odd.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    said = explained(path)
+    assert said is None if told is None else (said and told in said and "save it as a new" in said)
+
+
 def test_a_file_of_zeros_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(bytes(3_000_000))
     assert "nothing but zeros" in why_refused(tmp_path / "a.wav")
