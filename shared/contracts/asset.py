@@ -46,6 +46,17 @@ class AudioStream(Model):
     """Nothing in the part that probing decoded rises above -60 dBFS, a constant offset aside."""
     channel_peaks_dbfs: tuple[float | None, ...] = ()
     """Each channel's, in the part that probing decoded, a constant offset aside."""
+    offsets: tuple[float, ...] = ()
+    """What each channel's samples stand on from end to end (DC), full scale 1: decoding takes it away.
+    Empty: on nothing."""
+
+    @property
+    def offset_notices(self) -> tuple[str, ...]:
+        """What is taken away, in words."""
+        told = [f"{offset:+.4f} (channel {place})" for place, offset in enumerate(self.offsets, 1)]
+        if not told:
+            return ()
+        return (f"taken away: a constant offset (DC) of {', '.join(told)} of full scale",)
 
 
 class HeardSound(Model):
@@ -189,7 +200,7 @@ class MediaInfo(Model):
             sample_rate_hz=chosen.sample_rate_hz,
             channels=chosen.channels,
             channel_layout=chosen.channel_layout,
-            notices=said,
+            notices=(*said, *chosen.offset_notices),
         )
 
     @property

@@ -12,6 +12,7 @@ Sample ``n`` is what is heard at ``n / sample_rate_hz`` seconds of presentation 
   clock starts anywhere (``TIMED_FROM_ZERO`` names the others) begin with their first stream.
 - Channels or rate that change in mid-stream are brought to those that the stream began with.
 - WAV, FLAC and the like come out sample by sample, first and last included.
+- What a channel stands on from end to end (``AudioStream.offsets``) is taken away.
 
 Which stream is read, or which tracks together, says ``MediaInfo.sound`` (``shared.media.streams``).
 A damaged recording gives what can be decoded. ``AudioBlocks.damage`` then says so, once the blocks
@@ -113,7 +114,8 @@ class Track:
     def plain(self) -> bool:
         """Does ffmpeg alone give what ``AudioBlocks`` gives? Integers in a file without time stamps have
         nothing to be put in its place, mixed, or found to be no number, and cannot be damaged."""
-        return self.clock is None and self.matrix is None and bool(_PLAIN.match(self.stream.codec))
+        untouched = self.clock is None and self.matrix is None and not self.stream.offsets
+        return untouched and bool(_PLAIN.match(self.stream.codec))
 
     @property
     def _steady(self) -> bool:
@@ -257,6 +259,8 @@ class _Reader:
         if wrong.any():
             self.replaced += int(wrong.sum())
             block = np.where(wrong, block.dtype.type(0), block)
+        if self._track.stream.offsets:
+            block = block - np.asarray(self._track.stream.offsets, block.dtype)
         if self._track.matrix is not None:
             block = (block @ self._track.matrix).astype(self._track.sample_type, copy=False)
         self._given += len(block)

@@ -1,8 +1,8 @@
 """The sound part of probing: each stream listened to, and what is worked on chosen.
 
-A beginning of 30 s tells most. Where it leaves a doubt (a silent channel or stream, channels that
-cancel each other, time stamps that begin again, a header that its packets belie), the whole stream is
-decoded: it then also says its length.
+A beginning of 30 s tells most. Where it leaves a doubt (a silent channel or stream, an offset, channels
+that cancel each other, time stamps that begin again, a header that its packets belie), the whole stream
+is decoded: it then also says its length.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Listening:
                 "peak_dbfs": in_dbfs(ear.peak),
                 "silent": all(map(is_silent, ear.peaks)),
                 "channel_peaks_dbfs": ear.peaks_dbfs,
+                "offsets": ear.offsets,
                 "duration_ms": self._duration_ms(header),
             }
         )

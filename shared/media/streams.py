@@ -7,6 +7,10 @@
 
 What was left out stands in the notices. Nothing is left out as silent that was not listened to from
 end to end; loudness here is of what moves: a constant offset is no sound.
+
+Such an offset (DC: cheap converters add one) is told by what stretches of 4,096 samples stand on, loud
+ones and pauses alike. Drums whose beats swing more to one side have a mean, too, but not in their
+pauses; to take that away would put those on an offset.
 """
 
 from __future__ import annotations
@@ -27,6 +31,11 @@ _FAINT_DBFS = -45.0
 """A beginning this quiet does not tell yet what cancels what."""
 _CANCELS = -0.9
 """Two channels this alike, but for their sign, all but cancel each other."""
+_STRETCH, _FEWEST_STRETCHES = 4096, 8
+"""Samples; so many stretches tell whether it is one offset."""
+_LEAST_OFFSET = 10 ** (SILENCE_DBFS / 20)
+_EVENLY = 0.5
+"""Nine of ten stretches stand on at least so much of their median."""
 
 
 class Ear:
@@ -42,6 +51,7 @@ class Ear:
         self._high = np.full(channels, -np.inf)
         self._sum = np.zeros(channels)
         self._products = np.zeros((channels, channels))
+        self._means: list[NDArray[np.float64]] = []
 
     def add(self, block: NDArray[np.float32]) -> None:
         """The next block, ``(samples, channels)``."""
@@ -56,6 +66,10 @@ class Ear:
         self.peak = float(max(self.peak, -self._low.min(), self._high.max()))
         self._sum += wide.sum(axis=0)
         self._products += wide.T @ wide
+        whole = wide[: len(wide) - len(wide) % _STRETCH]
+        # Hann's window, for a period that a stretch's border cuts in two has a mean of its own.
+        weights = np.hanning(_STRETCH) / np.hanning(_STRETCH).sum()
+        self._means.append(weights @ whole.reshape(-1, _STRETCH, len(self._sum)))
 
     @property
     def peaks(self) -> list[float]:
@@ -66,6 +80,20 @@ class Ear:
             return [0.0] * len(self._sum)
         mean = self._sum / self.frames
         return [float(peak) for peak in np.maximum(self._high - mean, mean - self._low)]
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """What each channel stands on from end to end, to 0.00001; empty where none stands on anything."""
+        import numpy as np
+
+        means = np.concatenate([np.zeros((0, len(self._sum))), *self._means])
+        if len(means) < _FEWEST_STRETCHES:
+            return ()
+        middle = np.median(means, axis=0)
+        least = np.quantile(means * np.sign(middle), 0.1, axis=0)
+        constant = (abs(middle) >= _LEAST_OFFSET) & (least >= _EVENLY * abs(middle))
+        found = np.where(constant, middle, 0.0).round(5)
+        return tuple(map(float, found)) if found.any() else ()
 
     @property
     def covariance(self) -> NDArray[np.float64]:
@@ -82,10 +110,11 @@ class Ear:
 
     @property
     def doubtful(self) -> bool:
-        """Would more listening perhaps tell another story: a silent channel, a faint beginning?"""
+        """Would more listening perhaps tell another story: a silent channel, an offset, a faint beginning?"""
         levels = self.covariance.diagonal()
         faint = float(levels.max(initial=0.0)) < 10 ** (_FAINT_DBFS / 10)
-        return faint or bool(silent_channels(self)) or len(set(not_cancelling(self))) < len(levels)
+        cancelling = len(set(not_cancelling(self))) < len(levels)
+        return faint or cancelling or bool(silent_channels(self)) or bool(self.offsets)
 
 
 def in_dbfs(peak: float) -> float | None:
@@ -136,6 +165,7 @@ def choose(audio: Sequence[AudioStream], ears: Mapping[int, Ear]) -> HeardSound 
     else:
         mono, told = _mono_channels(first, ears[first.index])
         notices += told
+    notices += [word for place in places for word in audio[place].offset_notices]
     return HeardSound(
         streams=tuple(places),
         sample_rate_hz=first.sample_rate_hz,

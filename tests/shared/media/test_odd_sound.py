@@ -11,7 +11,7 @@ import soundfile
 
 from shared.contracts.asset import MediaInfo
 from shared.errors import ValidationError
-from shared.media.decode import audio_blocks
+from shared.media.decode import audio_blocks, plain_track
 from shared.media.probe import probe
 from tests.shared.media.odd_sound import (
     RATE,
@@ -191,6 +191,27 @@ def test_a_constant_offset_is_silence(tmp_path: Path) -> None:
     sound = np.stack([np.full(RATE, 0.25), bursts(1.0)], axis=1)
     media = probe(write_raw_wav(tmp_path / "dc.wav", sound))
     assert media.audio[0].channel_peaks_dbfs[0] is None and media.heard.mono_channels == (1,)
+
+
+@pytest.mark.heavy
+def test_a_constant_offset_is_taken_away_and_told(tmp_path: Path) -> None:
+    sound = np.stack([bursts(3.0), bursts(3.0, hz=300.0)], axis=1)
+    path = write_raw_wav(tmp_path / "dc.wav", sound + np.array([0.1, -0.05]))
+    media = probe(path)
+    np.testing.assert_allclose(heard(path, media=media), sound, atol=2e-4)
+    (told,) = media.every_notice
+    assert told.startswith("taken away: ") and "+0.1000 (channel 1), -0.0500 (channel 2)" in told
+    assert plain_track(path, media, "float32") is None
+
+
+@pytest.mark.heavy
+def test_what_is_no_offset_of_all_of_it_stays(tmp_path: Path) -> None:
+    rate = 1_000
+    sound = bursts(64.0, hz=100.0, rate=rate)
+    path = write_raw_wav(
+        tmp_path / "half.wav", sound + 0.1 * (np.arange(len(sound)) < 32 * rate), rate
+    )
+    assert heard(path).mean() > 0.04
 
 
 def tracks_in(path: Path, *tracks: Samples, words: tuple[str, ...] = ()) -> Path:
