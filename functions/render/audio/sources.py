@@ -24,12 +24,15 @@ from shared.media.decode import audio_blocks
 from shared.media.feed import Samples, fed, raw_input
 from shared.media.ffmpeg import started, timeout_for
 from shared.media.probe import probe
+from shared.media.sound_probe import LISTEN_S
+from shared.media.streams import Ear
 from shared.media.stretch import stretch_filters, timed
 from shared.media.wav_headers import misread_form
 
 _KEPT_S = 20.0
 _KEPT_BYTES = 64 << 20
 _CHUNK_FRAMES = 1 << 14
+_LISTENED_FRAMES = 1 << 16
 _PCM = frozenset({"PCM_16", "PCM_24", "PCM_32", "FLOAT"})
 _DIRECT = (b"RIFF", b"RF64")
 
@@ -69,7 +72,7 @@ def inspect(path: Path) -> Source:
 
 
 def _inspect_wav(path: Path) -> Source | None:
-    """PCM in WAV with one or two channels, known by its header alone."""
+    """PCM in WAV with one or two channels that can be read as it lies."""
     import soundfile
 
     with path.open("rb") as file:
@@ -82,12 +85,27 @@ def _inspect_wav(path: Path) -> Source | None:
         return None
     if info.subtype not in _PCM or info.channels > 2 or not info.frames or misread_form(path):
         return None
+    if _begins_on_an_offset(path, info.channels, info.samplerate):
+        return None
     stream = AudioStream(
         index=0, codec="pcm", sample_rate_hz=info.samplerate, channels=info.channels
     )
     length_ms = 1000.0 * info.frames / info.samplerate
     media = MediaInfo(container="wav", duration_ms=round(length_ms), audio=(stream,))
     return Source(path, media, length_ms, pcm_wav=True)
+
+
+def _begins_on_an_offset(path: Path, channels: int, rate: int) -> bool:
+    """Does its beginning stand on a constant (DC)? Probing then tells whether all of it does."""
+    import soundfile
+
+    ear = Ear(channels)
+    listened = round(LISTEN_S * rate)
+    for block in soundfile.blocks(
+        path, _LISTENED_FRAMES, frames=listened, dtype="float32", always_2d=True
+    ):
+        ear.add(np.nan_to_num(block, posinf=0.0, neginf=0.0))
+    return bool(ear.offsets)
 
 
 class Reader(Protocol):

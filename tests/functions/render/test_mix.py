@@ -87,6 +87,14 @@ def test_everything_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+def test_a_clip_of_a_recording_on_an_offset_begins_at_zero(tmp_path: Path) -> None:
+    sound = tone(2.0)
+    sources = {"a": write(tmp_path, sound + 0.1)}
+    heard = premix(tmp_path, sources, one_track({"asset_id": "a"}))
+    np.testing.assert_allclose(heard[:, :1], sound, atol=1e-3)
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("block_frames", [1_000, 4_097, 1 << 15])
 def test_blocks_of_any_size_give_the_same(tmp_path: Path, block_frames: int) -> None:
     sources = {name: write(tmp_path, noise(1.0, seed=n)) for n, name in enumerate("ab")}
