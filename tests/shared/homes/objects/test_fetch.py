@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import os
+import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
@@ -107,6 +109,26 @@ def test_a_large_object_is_not_even_begun(folder: Path) -> None:
         fetch(store, folder, max_bytes=499)
     assert caught.value.fields == {"max_bytes": 499, "received_bytes": 500}
     assert store.reads == 0
+
+
+class Packed(Flaky):
+    """The same, labelled as gzip."""
+
+    def stat(self, key: str) -> ObjectInfo:
+        return replace(super().stat(key), content_encoding="gzip")
+
+
+def test_a_packed_object_is_not_begun_where_no_packing_makes_so_much_of_so_little(
+    folder: Path,
+) -> None:
+    most = 20_000
+    store = Packed(DATA, size=most + 2_000)
+    with pytest.raises(InputTooLarge):
+        fetch(store, folder, max_bytes=most)
+    assert store.reads == 0
+    noise = random.Random(1).randbytes(most)
+    whole = Packed(gzip.compress(noise, 1))
+    assert len(whole.data) > most and fetch(whole, folder, max_bytes=most).bytes == most
 
 
 def test_a_store_that_lies_is_stopped_while_streaming(folder: Path) -> None:
