@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.detect.hit_kinds import kind_of
+from functions.detect.hit_kinds import kind_of, numbers, power_of
 from functions.detect.segments import Samples
 from shared.sound.pitch import note_name, pitch_of
 
@@ -60,9 +60,10 @@ class HitSounds:
 
 def brightness_hz(sound: Samples, sample_rate_hz: int) -> float:
     """The spectrum's centre in the first 200 ms, each frequency by its magnitude."""
-    sound = np.nan_to_num(sound[: round(_PRINTED_S * sample_rate_hz)])
-    power = _mean_power(sound, max(2, len(sound)))
-    hz = np.fft.rfftfreq(max(2, len(sound)), 1 / sample_rate_hz)
+    channels = numbers(sound[: round(_PRINTED_S * sample_rate_hz)].T)
+    size = max(2, len(sound[: round(_PRINTED_S * sample_rate_hz)]))
+    power = _mean_power(channels, size)
+    hz = np.fft.rfftfreq(size, 1 / sample_rate_hz)
     magnitude = np.sqrt(power)
     return float((hz * magnitude).sum() / max(float(magnitude.sum()), 1e-12))
 
@@ -72,20 +73,21 @@ def fingerprint(sound: Samples, sample_rate_hz: int) -> NDArray[np.float32]:
 
     They tell one drum from another, not how hard it was struck.
     """
-    sound = np.nan_to_num(sound[: round(_PRINTED_S * sample_rate_hz)])
+    channels = numbers(sound[: round(_PRINTED_S * sample_rate_hz)].T)
     size = 1 << max(6, (round(_PRINTED_S * sample_rate_hz) - 1).bit_length())
     hz = np.arange(size // 2 + 1) * (sample_rate_hz / size)
     edges = np.searchsorted(hz, np.geomspace(50.0, min(11_025.0, sample_rate_hz / 2), _BANDS + 1))
-    parts = np.split(sound, [round(_ATTACK_S * sample_rate_hz)])
+    parts = np.split(channels, [round(_ATTACK_S * sample_rate_hz)], axis=1)
     power = np.stack([_mean_power(part, size) for part in parts])
     level_db = 10.0 * np.log10(np.maximum(np.add.reduceat(power, edges[:-1], axis=1), 1e-14))
     deep = np.maximum(level_db - level_db.max(), _DEEPEST_DB)
     return np.asarray(deep, np.float32).ravel()
 
 
-def _mean_power(part: Samples, size: int) -> NDArray[np.float64]:
-    """Of a sample: a part that is cut short is not the quieter for it."""
-    if not len(part):
+def _mean_power(part: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    """Of a sample of ``(channels, samples)``: a part that is cut short is not the quieter for it."""
+    count = part.shape[1]
+    if not count:
         return np.zeros(size // 2 + 1)
-    spectra = np.fft.rfft((part - part.mean(axis=0)).T, n=size)
-    return np.asarray(np.square(np.abs(spectra)).mean(axis=0) / len(part), np.float64)
+    spectra = np.fft.rfft(part - part.mean(axis=1, keepdims=True), n=size)
+    return np.asarray(power_of(spectra).mean(axis=0) / count, np.float64)

@@ -64,6 +64,8 @@ def pitch_of(sound: Samples, sample_rate_hz: int) -> Pitch | None:
     if len(frames) < _FEWEST_FRAMES:
         return None
     found_hz = _frequencies(frames, sample_rate_hz)
+    if found_hz is None:
+        return None
     voiced_hz = found_hz[found_hz > 0]
     if not voiced_hz.size:
         return None
@@ -93,18 +95,28 @@ def _longest(sample_rate_hz: int) -> int:
     return int(sample_rate_hz / LOWEST_HZ) + 1
 
 
-def _frequencies(frames: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
-    """In Hz for each frame; 0 where no period stands out."""
-    difference = normalised_difference(frames, _longest(sample_rate_hz))
+def _frequencies(frames: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64] | None:
+    """In Hz for each frame, 0 where no period stands out; ``None`` once too few can have one.
+
+    Most one-shots have no pitch, and a third of their frames says so.
+    """
     shortest = max(2, int(sample_rate_hz / HIGHEST_HZ))
-    periods = [_period(row, shortest) for row in difference]
-    return np.array([sample_rate_hz / period if period else 0.0 for period in periods])
+    most_without = int((1 - _STEADY_SHARE) * len(frames)) + 1
+    found_hz: list[float] = []
+    for first in range(0, len(frames), most_without):
+        part = frames[first : first + most_without]
+        for row in normalised_difference(part, _longest(sample_rate_hz)):
+            period = _period(row, shortest)
+            found_hz.append(sample_rate_hz / period if period else 0.0)
+        if found_hz.count(0.0) >= most_without:
+            return None
+    return np.array(found_hz)
 
 
 def normalised_difference(frames: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
     """d'(lag) for lags 0 to ``longest`` (equation 8), ``(frames, longest + 1)``."""
     window = frames.shape[1] - longest
-    size = 1 << (frames.shape[1] - 1).bit_length()
+    size = quick_size(frames.shape[1])
     spectrum = np.fft.rfft(frames, size)
     head = np.fft.rfft(frames[:, :window], size)
     alike = np.fft.irfft(spectrum * head.conj(), size)[:, : longest + 1]
@@ -114,6 +126,12 @@ def normalised_difference(frames: NDArray[np.float64], longest: int) -> NDArray[
     mean = np.cumsum(difference[:, 1:], axis=1) / np.arange(1, longest + 1)
     ones = np.ones((len(frames), 1))
     return np.hstack([ones, difference[:, 1:] / np.maximum(mean, 1e-20)])
+
+
+def quick_size(least: int) -> int:
+    """The next power of two at or above, or three quarters of it: an FFT so long is quick."""
+    size = 1 << max(2, (least - 1).bit_length())
+    return 3 * size // 4 if 3 * size // 4 >= least else size
 
 
 def _period(difference: NDArray[np.float64], shortest: int) -> float | None:
