@@ -1,6 +1,7 @@
 """Sound out of any recording, in blocks: float, ``(samples, channels)``. The one way to read it.
 
-    ffmpeg      decodes a stream with its own channels, at one rate, and says each run's time stamp
+    stored      plain PCM in a WAV is read as it lies there, unless its rate is to be another
+    ffmpeg      decodes any other stream with its own channels, at one rate, and says each run's time stamp
     placing     late starts and gaps become silence; joined files and chained links follow each other
     mixing      to as many channels as are wanted, by the layout where one is named, evenly otherwise
 
@@ -36,6 +37,7 @@ from shared.media.formats import STAMPED
 from shared.media.layouts import even_mono, layout_words, stereo_of
 from shared.media.placing import Clock, Placing, clock_of
 from shared.media.stamps import STAMPING, Stamps
+from shared.media.stored import Stored, stored_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,6 +120,13 @@ class Track:
         return untouched and bool(_PLAIN.match(self.stream.codec))
 
     @property
+    def stored(self) -> Stored | None:
+        """Where its samples lie as they are, if nothing is to be decoded."""
+        kept = self.demuxer == "wav" and self.sample_rate_hz == self.stream.sample_rate_hz
+        whole = not self.seek_s and self.seconds is None
+        return stored_samples(self.path, self.stream) if kept and whole else None
+
+    @property
     def _steady(self) -> bool:
         """Has it neither time stamps nor a form that could change? Stamping adds up a sum of all samples."""
         return self.demuxer not in STAMPED and bool(_PLAIN.match(self.stream.codec))
@@ -194,6 +203,10 @@ class _Reader:
 
     def runs(self) -> Generator[Samples, None, None]:
         """Samples in order, of any length."""
+        if as_stored := self._track.stored:
+            for block in as_stored.blocks(BLOCK_FRAMES, self._track.sample_type):
+                yield self._mixed(block)
+            return
         pending = bytearray()
         with started(
             self._track.args(), timeout_s=self._timeout_s, heeding=self.stamps.heed
@@ -259,12 +272,18 @@ class _Reader:
         if wrong.any():
             self.replaced += int(wrong.sum())
             block = np.where(wrong, block.dtype.type(0), block)
+        yield self._mixed(block)
+
+    def _mixed(self, block: Any) -> Any:
+        """The block on zero, with as many channels as are wanted."""
+        import numpy as np
+
         if self._track.stream.offsets:
             block = block - np.asarray(self._track.stream.offsets, block.dtype)
         if self._track.matrix is not None:
             block = (block @ self._track.matrix).astype(self._track.sample_type, copy=False)
         self._given += len(block)
-        yield block
+        return block
 
     def _left(self, frames: int) -> int:
         promised = self._track.stream.frames

@@ -74,10 +74,10 @@ def test_probing_starts_one_for_each_question(
 @pytest.mark.parametrize(
     ("engine", "params", "programs"),
     [
-        (loudness.ENGINE, {}, 1),
+        (loudness.ENGINE, {}, 0),
         (fx.ENGINE, {"preset_id": "bus_glue"}, 1),
         (resample.ENGINE, {"tempo": 1.25, "quality": "draft"}, 2),
-        (normalise.ENGINE, {"target_lufs": -23}, 2),
+        (normalise.ENGINE, {"target_lufs": -23}, 1),
     ],
     ids=["loudness", "fx", "resample", "normalise"],
 )
