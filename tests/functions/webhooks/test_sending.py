@@ -74,6 +74,8 @@ def test_private_addresses_are_refused_as_text_and_as_a_names(
         "https://localhost/",
         "https://a.localhost/",
         "https://exa mple.com/",
+        "https://example.com/a\r\nX-A: b",
+        "https://example.com/\x1b[2J",
         "https://example.com:99999/",
         "https://[::1/",
         "example.com",

@@ -90,6 +90,17 @@ def _cut_short(home: Home, asset_id: str, monkeypatch: pytest.MonkeyPatch) -> No
             erase_asset(home, CTX, asset_id)
 
 
+@pytest.mark.parametrize("young", [0, 1])
+def test_an_erasure_that_is_on_its_way_holds_up_no_other(
+    young: int, home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, text in enumerate("ab"):
+        asset_id = run_file(home, tmp_path, text=text, steps=("toy.one",))["asset_id"]
+        with at_time(time.time() - (0 if place == young else 3_600)):
+            _cut_short(home, asset_id, monkeypatch)
+    assert resume_erasures(home) == 1
+
+
 def test_an_erasure_that_was_cut_short_is_finished_by_the_sweep_and_uploads_wait_for_it(
     home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,6 +251,17 @@ def test_s3_objects_are_fetched(s3: Any, folder: Path) -> None:
     assert names_in(folder) == []
 
 
+def test_another_version_of_an_s3_object_is_not_taken_for_the_one_that_was_announced(
+    s3: Any,
+) -> None:
+    store, key = S3Objects("recordings"), "a/é #.wav"
+    info = store.stat(key)
+    assert info and info.generation == info.updated_at * 1_000_000
+    assert b"".join(store.read(key, generation=info.generation)) == DATA
+    with pytest.raises(NotFound):
+        store.read(key, generation=info.generation - 1_000_000)
+
+
 def test_s3_objects_that_are_stored_as_gzip_are_decoded(s3: Any, folder: Path) -> None:
     stored = {"Body": gzip.compress(DATA), "ContentEncoding": "gzip"}
     s3.put_object(Bucket="recordings", Key="packed.wav", **stored)
