@@ -1,8 +1,8 @@
 """Mutates the core, a seeded sample of each module, and counts what its own tests notice.
 
-``python -m tests.mutants [MODULE ...]``: cosmic-ray's operators, each mutant in a copy of the tree,
-two at a time, tried by the tests that mirror its module and no others. Writes build/mutants.json with a
-diff of each survivor, and exits with 1 where fewer than ``LEAST_KILLED`` were killed.
+``python -m tests.mutants [--seed N] [MODULE ...]``: cosmic-ray's operators, each mutant in a copy of the
+tree, two at a time, tried by the tests that mirror its module and no others. Writes build/mutants.json with
+a diff of each survivor, and exits with 1 where fewer than ``LEAST_KILLED`` were killed.
 
 Left out: adapters that only the emulators can test, and mutants that mean the same (in annotations and
 Protocols; ``is`` for ``==``) or do not compile.
@@ -10,6 +10,7 @@ Protocols; ``is`` for ``==``) or do not compile.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import os
@@ -106,10 +107,10 @@ def tests_of(module: str) -> list[str]:
     return list(dict.fromkeys(f"tests/{name}" for name in known))
 
 
-def sampled(module: str) -> list[Mutant]:
-    """``PER_MODULE`` mutants that mean something else, each on a line of its own; the same each time."""
+def sampled(module: str, seed: int) -> list[Mutant]:
+    """``PER_MODULE`` mutants that mean something else, each on a line of its own; the same for a seed."""
     everything = list(_all(module))
-    random.Random(f"{SEED} {module}").shuffle(everything)
+    random.Random(f"{seed} {module}").shuffle(everything)
     code = (ROOT / module).read_text()
     telling: dict[int, Mutant] = {}
     for mutant in everything:
@@ -201,11 +202,15 @@ def _try(mutant: Mutant) -> Tried:
     return Tried(mutant, outcome is not TestOutcome.SURVIVED, diff)
 
 
-def main(named: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Try the sample; the exit code."""
     started = time.monotonic()
-    chosen = modules(named)
-    mutants = [mutant for module in chosen for mutant in sampled(module)]
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="all of the core unless named")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"another sample than {SEED}'s")
+    asked = parser.parse_args(words)
+    chosen = modules(asked.modules)
+    mutants = [mutant for module in chosen for mutant in sampled(module, asked.seed)]
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(AT_ONCE, initializer=_in_a_copy, initargs=(folder,)) as pool,
@@ -233,7 +238,9 @@ def main(named: Sequence[str]) -> int:
         json.dumps([asdict(result) for result in tried if not result.killed], indent=2)
     )
     took_s = time.monotonic() - started
-    print(f"{killed} of {len(tried)} mutants killed ({share:.0%}) in {took_s:.0f} s; seed {SEED}")
+    print(
+        f"{killed} of {len(tried)} mutants killed ({share:.0%}) in {took_s:.0f} s; seed {asked.seed}"
+    )
     return 0 if share >= LEAST_KILLED else 1
 
 
