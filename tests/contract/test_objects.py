@@ -191,12 +191,16 @@ def test_large_files_arrive_whole_in_blocks(objects: Objects, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1025, "é" * 513, "a\0b", ".", "..", "\ud800"])
-def test_impossible_keys_are_refused(objects: Objects, key: str) -> None:
+def test_impossible_keys_are_refused(objects: Objects, key: str, tmp_path: Path) -> None:
     for call in (objects.stat, objects.delete, objects.read, objects.uri):
         with pytest.raises(ValidationError):
             call(key)
     with pytest.raises(ValidationError):
         put(objects, key, b"")
+    made = tmp_path / "made"
+    made.touch()
+    with pytest.raises(ValidationError):
+        objects.create_all([NewObject(key, made, "audio/wav")])
 
 
 @pytest.mark.heavy
