@@ -22,3 +22,10 @@ def test_ordinary_names_stay_readable() -> None:
     assert str(relative_path("tenants/t1/dev/uploads/Été & 漢字 (3).wav")) == (
         "tenants/t1/dev/uploads/Été & 漢字 (3).wav"
     )
+
+
+def test_a_name_stays_where_earlier_versions_put_it() -> None:
+    stem = "x" * 196
+    assert str(relative_path(f"{stem}.wav")) == f"{stem}.wav"
+    shortened = f"{'x' * 150}%~3efbe1a32ff61bdbaa6404b9724ea110.wav"
+    assert str(relative_path(f"{stem}x.wav")) == shortened
