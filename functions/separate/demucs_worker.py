@@ -71,7 +71,7 @@ class Separator:
         return self._facts
 
     def separate(self, job: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
-        """The weighted sums of a piece, into a file: ``(frames, stems, channels)``, float32."""
+        """The weighted sums of a piece, behind what is in a file: ``(frames, stems, channels)``, float32."""
         grid = Grid(job["frames"] + job["lead"], self._facts["segment_frames"])
         piece = range(*job["piece"])
         first, last = grid.span(piece)
@@ -83,7 +83,8 @@ class Separator:
             found = self._one(window, start - base, grid.segment_frames)
             sums[start - first : start - first + len(found)] += triangle[: len(found)] * found
             _send(connection, {"segments": number})
-        sums.tofile(job["out"])
+        with Path(job["out"]).open("ab") as file:
+            sums.tofile(file)
         return {"frames": len(sums)}
 
     def _one(self, window: Any, at: int, segment_frames: int) -> Any:
@@ -121,10 +122,10 @@ def separator() -> Separator:
 
 def _window(job: dict[str, Any], window: tuple[int, int]) -> Any:
     """The piece's samples, normalised as demucs does: ``(channels, frames)``, zeros before the start."""
-    shape = (job["frames"], job["source_channels"])
-    source = np.memmap(job["mix"], dtype="<f4", mode="r", shape=shape)
-    begin, end = (max(0, at - job["lead"]) for at in window)
-    found = source[begin:end, job["columns"]].T
+    flat = np.memmap(job["mix"], dtype="<f4", mode="r")
+    stretch = flat.reshape(-1, job["source_channels"])  # from the recording's frame `mix_first` on
+    begin, end = (max(0, at - job["lead"]) - job["mix_first"] for at in window)
+    found = stretch[begin:end, job["columns"]].T
     samples = np.zeros((len(job["columns"]), window[1] - window[0]), np.float32)
     samples[:, samples.shape[1] - found.shape[1] :] = (found - job["mean"]) / job["deviation"]
     return samples

@@ -56,9 +56,11 @@ class Grid:
         """Where segments begin."""
         return range(0, self.frames, self.stride_frames)
 
-    def pieces(self, segments: int) -> list[range]:
-        """The starts, so many in each piece."""
-        return [self.starts[at : at + segments] for at in range(0, len(self.starts), segments)]
+    def pieces(self, segments: int, first: int = 0, last: int | None = None) -> list[range]:
+        """The starts in ``[first, last)``, so many in each piece; without ``last`` all from ``first`` on."""
+        at, end = (-(-frame // self.stride_frames) for frame in (first, last or 0))
+        starts = self.starts[at : None if last is None else end]
+        return [starts[at : at + segments] for at in range(0, len(starts), segments)]
 
     def span(self, piece: Sequence[int]) -> tuple[int, int]:
         """The samples that a piece's sums cover, half-open."""

@@ -67,6 +67,11 @@ class Loaded(Model):
     torch: str
     demucs: str
 
+    @property
+    def weights(self) -> tuple[Any, ...]:
+        """Alike for all whose sums may be added, wherever they were made."""
+        return self.sha256, self.stems, self.sample_rate_hz, self.segment_frames, self.models
+
 
 class Worker:
     """One worker process. ``lock`` it around all that belongs to one recording."""
@@ -131,7 +136,8 @@ class Worker:
         self._stack.enter_context(ours)
         with theirs:
             command = [
-                *(sys.executable, "-P", "-m"),
+                sys.executable,
+                "-m",
                 "functions.separate.demucs_worker",
                 str(theirs.fileno()),
             ]

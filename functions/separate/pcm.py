@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia, ValidationError
-from shared.media.decode import audio_blocks
+from shared.media.decode import AudioBlocks, audio_blocks
 
 Samples = NDArray[np.float32]
 SampleFormat = Literal["int24", "float32"]
@@ -48,46 +49,45 @@ class Plain:
                 yield block.reshape(-1, self.channels)
 
 
-def decode(job: Job) -> Plain:
-    """The recording at its own rate, with its own channels; more than eight are mixed to one.
+@contextmanager
+def opened(job: Job) -> Iterator[AudioBlocks]:
+    """The recording at its own rate, with its own channels; more than eight are mixed to one."""
+    many = job.media.has_audio and job.media.heard.channels > MOST_CHANNELS
+    with audio_blocks(job.source, job.media, channels=1 if many else None) as blocks:
+        yield blocks
+
+
+def heard(job: Job, blocks: AudioBlocks) -> Iterator[Samples]:
+    """All of it, ``(frames, channels)`` at a time.
 
     Raises ``UnsupportedMedia`` where there is no sound, ``ValidationError`` for
     one that is too long, and what decoding raises.
     """
-    path = job.workdir / "source.f32"
-    many = job.media.has_audio and job.media.heard.channels > MOST_CHANNELS
-    channels = 1 if many else None
-    with audio_blocks(job.source, job.media, channels=channels) as blocks, path.open("wb") as file:
-        most = longest_frames(blocks.sample_rate_hz, blocks.channels)
-        for block in blocks:
-            if blocks.frames > most:
-                limit_ms = 1000 * most // blocks.sample_rate_hz
-                raise ValidationError(
-                    "duration_ms", f"exceeds the maximum allowed, {limit_ms:,} ms, for separation"
-                )
-            file.write(block.tobytes())
-            job.progress(0.0)
+    most = longest_frames(blocks.sample_rate_hz, blocks.channels)
+    for block in blocks:
+        if blocks.frames > most:
+            limit_ms = 1000 * most // blocks.sample_rate_hz
+            raise ValidationError(
+                "duration_ms", f"exceeds the maximum allowed, {limit_ms:,} ms, for separation"
+            )
+        job.progress(0.0)
+        yield block
     if not blocks.frames:
         raise UnsupportedMedia("it holds no sound")
+
+
+def decode(job: Job) -> Plain:
+    """The recording as plain samples. Raises as ``heard`` does."""
+    path = job.workdir / "source.f32"
+    with opened(job) as blocks, path.open("wb") as file:
+        for block in heard(job, blocks):
+            file.write(block.tobytes())
     return Plain(path, blocks.frames, blocks.channels, blocks.sample_rate_hz)
 
 
 def longest_frames(rate_hz: int, channels: int) -> int:
     """How long a recording may be: three hours, and no stem larger than a WAV file can be."""
     return min(LONGEST_S * rate_hz, _WAV_BYTES // (4 * channels))
-
-
-def at_rate(source: Plain, rate_hz: int, path: Path) -> Plain:
-    """The same sound at another rate; the very file where that is its own."""
-    if rate_hz == source.rate_hz:
-        return source
-    frames = 0
-    with path.open("wb") as file:
-        resampler = Resampler(source.rate_hz, rate_hz, source.channels)
-        for block in resampled(source.blocks(), resampler):
-            frames += len(block)
-            file.write(block.tobytes())
-    return Plain(path, frames, source.channels, rate_hz)
 
 
 class Resampler:
@@ -118,17 +118,33 @@ def resampled(blocks: Iterator[Samples], resampler: Resampler) -> Iterator[Sampl
     yield resampler.feed(np.zeros((0, channels), np.float32), last=True)
 
 
-def level(source: Plain, columns: Sequence[int]) -> tuple[float, float]:
-    """Mean and standard deviation of the columns' mean: by these demucs normalises a recording."""
-    count, total = 0, 0.0
-    for block in source.blocks():
-        count += len(block)
-        total += float(block[:, columns].mean(axis=1, dtype=np.float64).sum())
-    mean, squares = total / max(1, count), 0.0
-    for block in source.blocks():
-        centred = block[:, columns].mean(axis=1, dtype=np.float64) - mean
-        squares += float(np.square(centred).sum())
-    return mean, float(np.sqrt(squares / max(1, count - 1)))
+class Level:
+    """Mean and standard deviation of two columns' mean, block by block: by these demucs normalises.
+
+    T. Chan, G. Golub and R. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances", Stanford STAN-CS-79-773, 1979, equation 2.1.
+    """
+
+    def __init__(self, columns: Sequence[int]) -> None:
+        self._columns = list(columns)
+        self._count, self.mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, block: Samples) -> None:
+        """More of the recording, ``(frames, channels)``."""
+        mono = block[:, self._columns].mean(axis=1, dtype=np.float64)
+        if not len(mono):
+            return
+        mean, count = float(mono.mean()), self._count + len(mono)
+        apart = mean - self.mean
+        self._squares += float(np.square(mono - mean).sum())
+        self._squares += apart * apart * self._count * len(mono) / count
+        self.mean += apart * len(mono) / count
+        self._count = count
+
+    @property
+    def deviation(self) -> float:
+        """Of a sample."""
+        return float(np.sqrt(self._squares / max(1, self._count - 1)))
 
 
 @dataclass(frozen=True)

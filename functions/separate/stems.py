@@ -1,67 +1,58 @@
 """``separate.stems``: drums, bass, other and vocals (and what else a model knows) by demucs.
 
-    the recording -> plain samples -> the model's rate -> pieces of some segments each
-         each piece is one job of the warm worker, 300 s at most, kept in ``job.scratch``
-      -> overlapping sums joined -> back to the recording's rate, channels and length -> WAV
+    the recording -> parts of some minutes: weighted sums of the model's segments   (``part_sums``)
+                  -> joined where they overlap, back at the recording's rate        (``joining``)
+                  -> WAV
 
 What does the numbers is demucs' own code with its own overlap and weights; only the cutting is done
-here, so that memory is bounded, progress is told, a killed job resumes behind its last piece, and
-nothing is drawn at random. Sums, not samples, are cut: the pieces show nowhere.
+here, so that memory is bounded, progress is told, parts are done side by side and once, and
+nothing is drawn at random. Sums, not samples, are cut: the parts show nowhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
-from functions.separate.grid import OVERLAP, Grid, Joiner
-from functions.separate.host import Loaded, Worker, warm_worker
-from functions.separate.models import (
-    DEFAULT_MODEL,
-    MODELS,
-    check_name,
-    find_weights,
-    normalise_stem,
-)
-from functions.separate.pairs import Braid, Lane, lanes_of
-from functions.separate.pcm import Plain, Resampler, at_rate, decode, level, write_wav
-from shared.contracts.ids import digest
+from functions.separate.grid import OVERLAP
+from functions.separate.host import warm_worker
+from functions.separate.joining import Joined
+from functions.separate.models import DEFAULT_MODEL, MODELS, check_name, find_weights
+from functions.separate.pairs import lanes_of
+from functions.separate.part_sums import separate_part
+from functions.separate.pcm import Plain, decode, write_wav
+from shared.contracts.asset import MediaInfo
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
     Backend,
     Dependency,
     Engine,
+    InputFile,
     Job,
     Output,
+    Part,
+    Parts,
     Result,
     SoundParams,
     check_range,
+    even_parts,
 )
 from shared.errors import BackendFailed, MissingDependency
 from shared.watch.health import report
 
-REVISION = "stems-2"
+REVISION = "stems-3"
 STUB_VERSION = "stems-stub-1"
-PIECE_S = 45.0
-"""Of sound through one model: some 45 s of work for the default model on two cores of a CPU."""
+PART_MS, LEAST_PART_MS, MOST_PARTS = 300_000, 30_000, 128
+"""Of sound through one model once: a part pays for fetching and decoding the whole recording."""
 TOLERANCE = 1e-4
 """By so much of full scale a sample may differ where the same is computed elsewhere: with another
 number of threads, another version, another device. With all these equal it does not differ."""
-_LEAST_DEVIATION = 1e-8
-_WRITING = 0.04
-"""Of the progress."""
-
-Samples = NDArray[np.float32]
 
 
 class StemsParams(SoundParams):
@@ -102,26 +93,51 @@ def backend() -> Backend:
     )
 
 
-def run(job: Job, params: StemsParams, backend: Backend) -> Result:
-    """Separate; raises ``MissingDependency`` naming a model whose weights are not here."""
+def split(
+    media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], params: StemsParams
+) -> list[Part]:
+    """Parts of five minutes through the default model; the more models and passes, the shorter."""
+    if not media.has_audio:
+        return []
+    row = MODELS.get(params.model)
+    models = len(row.files) if row else 1
+    passes = models * len(lanes_of(media.heard.channels, params.shifts, 1))
+    part_ms = max(PART_MS // passes, min(PART_MS, LEAST_PART_MS))
+    return even_parts(media.duration_ms or 0, part_ms, MOST_PARTS)
+
+
+def separate_stretch(job: Job, params: StemsParams, backend: Backend, part: Part) -> Path:
+    """The weighted sums of the part's segments; raises ``MissingDependency`` naming a model whose weights
+    are not here.
+    """
     if backend.stub:
-        return _stand_ins(job, params)
+        path = job.workdir / "nothing"
+        path.touch()
+        return path
     worker, folder = warm_worker(), find_weights(params.model)
-    source = decode(job)
     with worker.lock:
         loaded = worker.load(params.model, folder, lambda: job.progress(0.0))
         if loaded.channels != 2:
             raise BackendFailed("demucs", f"{params.model} is not a stereo model")
-        stems = _Separation(job, params, source, worker, loaded).made()
+        return separate_part(job, params.shifts, part, worker, loaded)
+
+
+def join_stems(job: Job, params: StemsParams, backend: Backend, files: Sequence[Path]) -> Result:
+    """Each stem of all parts' sums, and what they lack of the recording."""
+    if backend.stub:
+        return _stand_ins(job, params)
+    source = decode(job)
+    joined = Joined(job, source, params.shifts, files)
+    loaded, everywhere = joined.loaded, [head.loaded for head in joined.heads]
     facts = {
         "model_used": params.model,
         "model_sha256": loaded.sha256,
-        "device": loaded.device,
+        "device": _told(one.device for one in everywhere),
         "runtime": {
             "demucs": loaded.demucs,
             "torch": loaded.torch,
-            "device_name": loaded.device_name,
-            "threads": loaded.threads,
+            "device_name": _told(one.device_name for one in everywhere),
+            "threads": _told(one.threads for one in everywhere),
             "models": loaded.models,
             "segment_s": round(loaded.segment_frames / loaded.sample_rate_hz, 3),
             "overlap": OVERLAP,
@@ -129,143 +145,13 @@ def run(job: Job, params: StemsParams, backend: Backend) -> Result:
             "model_rate_hz": loaded.sample_rate_hz,
         },
     }
-    return Result(_outputs(job, source, stems, facts))
+    return Result(_outputs(job, source, joined.stems(), facts))
 
 
-@dataclass(frozen=True)
-class _Separation:
-    """One recording through one model."""
-
-    job: Job
-    params: StemsParams
-    source: Plain
-    worker: Worker
-    loaded: Loaded
-
-    @cached_property
-    def lanes(self) -> list[Lane]:
-        return lanes_of(self.source.channels, self.params.shifts, self.loaded.sample_rate_hz)
-
-    @cached_property
-    def mix(self) -> Plain:
-        """The recording at the model's rate."""
-        return at_rate(self.source, self.loaded.sample_rate_hz, self.job.workdir / "mix.f32")
-
-    @cached_property
-    def levels(self) -> dict[tuple[int, int], tuple[float, float]]:
-        """Mean and deviation of each pair of channels."""
-        found = {}
-        for lane in self.lanes:
-            if lane.columns not in found:
-                mean, deviation = level(self.mix, lane.columns)
-                found[lane.columns] = mean, deviation + _LEAST_DEVIATION
-        return found
-
-    @cached_property
-    def grids(self) -> list[Grid]:
-        """Each lane's."""
-        segment = self.loaded.segment_frames
-        return [Grid(self.mix.frames + lane.lead_frames, segment) for lane in self.lanes]
-
-    @cached_property
-    def pieces(self) -> list[tuple[int, range]]:
-        """Lane and segments of each piece, in the order of time."""
-        stride_s = self.grids[0].stride_frames / self.loaded.sample_rate_hz
-        segments = max(1, int(PIECE_S / (stride_s * self.loaded.models * len(self.lanes))))
-        numbered = [
-            (number, lane, piece)
-            for lane, grid in enumerate(self.grids)
-            for number, piece in enumerate(grid.pieces(segments))
-        ]
-        return [(lane, piece) for _, lane, piece in sorted(numbered, key=lambda one: one[:2])]
-
-    @cached_property
-    def likeness(self) -> str:
-        """What a kept piece depends on beside the cache key: where it was made, and with what."""
-        return digest({**self.loaded.model_dump(mode="json"), "piece_s": PIECE_S})[:12]
-
-    def made(self) -> dict[str, Plain]:
-        """Each stem at the recording's rate, with its channels and its length."""
-        names = [normalise_stem(stem) for stem in self.loaded.stems]
-        if len(set(names)) < len(names):
-            raise BackendFailed("demucs", f"two stems of the model are called alike: {names}")
-        source = self.source
-        plain = [self.job.workdir / f"{name}.f32" for name in names]
-        left = source.frames
-        with ExitStack() as stack:
-            files = [stack.enter_context(path.open("wb")) for path in plain]
-            for block in self._at_source_rate(len(names)):
-                kept = block[:left]
-                left -= len(kept)
-                for stem, file in enumerate(files):
-                    file.write(kept[:, stem].tobytes())
-            for file in files:  # the last sample or two may have got lost between the rates
-                file.write(bytes(4 * left * source.channels))
-        return {
-            name: Plain(path, source.frames, source.channels, source.rate_hz)
-            for name, path in zip(names, plain, strict=True)
-        }
-
-    def _at_source_rate(self, stems: int) -> Iterator[Samples]:
-        channels = self.source.channels
-        resampler = Resampler(self.mix.rate_hz, self.source.rate_hz, stems * channels)
-        for block in self._joined():
-            made = resampler.feed(block.reshape(len(block), -1))
-            yield made.reshape(-1, stems, channels)
-        rest = resampler.feed(np.zeros((0, stems * channels), np.float32), last=True)
-        yield rest.reshape(-1, stems, channels)
-
-    def _joined(self) -> Iterator[Samples]:
-        """``(frames, stems, channels)`` at the model's rate, as soon as all lanes have them."""
-        joiners = [Joiner(grid) for grid in self.grids]
-        braid = Braid(self.lanes, self.source.channels)
-        for lane, sums in self._sums():
-            piece, found = sums
-            mean, deviation = self.levels[self.lanes[lane].columns]
-            samples = joiners[lane].add(piece, found) * np.float32(deviation)
-            # Demucs gives each stem the mean of all; here the stems still add up.
-            samples += np.float32(mean / len(self.loaded.stems))
-            braid.add(lane, samples)
-            yield from braid.ready()
-
-    def _sums(self) -> Iterator[tuple[int, tuple[range, Samples]]]:
-        """Each piece's sums, as kept or as the worker makes them."""
-        total = sum(len(piece) for _, piece in self.pieces)
-        done = reached = 0
-        path = self.job.workdir / "piece.f32"
-
-        def tell(segments: int = 0) -> None:
-            nonlocal reached
-            reached = max(reached, done + segments)
-            self.job.progress((1 - _WRITING) * reached / total)
-
-        for lane, piece in self.pieces:
-            name = f"{self.likeness}-{lane:02d}-{piece[0]:010d}"
-            scratch = self.job.scratch
-            if scratch is None or not scratch.get(name, path):
-                self.worker.separate(self._task(lane, piece, path), tell, tell)
-                if scratch is not None:
-                    scratch.put(name, path)
-            first, last = self.grids[lane].span(piece)
-            sums = np.fromfile(path, "<f4").reshape(last - first, len(self.loaded.stems), 2)
-            yield lane, (piece, sums)
-            done += len(piece)
-            tell()
-
-    def _task(self, lane: int, piece: range, out: Path) -> dict[str, Any]:
-        columns = self.lanes[lane].columns
-        mean, deviation = self.levels[columns]
-        return {
-            "mix": str(self.mix.path),
-            "source_channels": self.mix.channels,
-            "frames": self.mix.frames,
-            "lead": self.lanes[lane].lead_frames,
-            "columns": list(columns),
-            "mean": mean,
-            "deviation": deviation,
-            "piece": [piece.start, piece.stop, piece.step],
-            "out": str(out),
-        }
+def _told(found: Iterable[Any]) -> Any:
+    """What is so for all parts; where they differ, each of it."""
+    said = list(dict.fromkeys(found))
+    return said[0] if len(said) == 1 else ", ".join(sorted(map(str, said)))
 
 
 def _outputs(
@@ -290,7 +176,7 @@ def _outputs(
             "tolerance": TOLERANCE,
         }
         outputs.append(Output("audio_stem", name, written.path, "audio/wav", meta))
-        job.progress(1 - _WRITING * (1 - number / len(stems)))
+        job.progress(0.5 + 0.5 * number / len(stems))
     return outputs
 
 
@@ -322,4 +208,5 @@ def _stand_ins(job: Job, params: StemsParams) -> Result:
     return Result(_outputs(job, source, stems, facts), StepState.DEGRADED, reason)
 
 
-ENGINE = Engine(params=StemsParams, backend=backend, run=run)
+PARTS = Parts(split, separate_stretch, join_stems)
+ENGINE = Engine(params=StemsParams, backend=backend, run=PARTS.run, parts=PARTS)

@@ -18,9 +18,9 @@ from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
 from shared.steps.claims import Claim, Lease
+from shared.steps.part_files import SUFFIX, PartFiles
 from shared.steps.part_rows import waits_for_rows
-from shared.steps.parts import PartFiles, part_claims
-from shared.steps.scratch import SUFFIX
+from shared.steps.parts import part_claims
 from shared.steps.step_records import load_records, record_path
 from shared.steps.storing import remove_unfinished
 

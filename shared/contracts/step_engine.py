@@ -106,19 +106,6 @@ class Progress(Protocol):
         """Report; ``fraction`` never falls."""
 
 
-class Scratch(Protocol):
-    """Keeps parts of long work, for whoever takes it up after a crash. All is gone once it settles.
-
-    A part is written once it is whole, and depends on the cache key and its name alone.
-    """
-
-    def get(self, name: str, to: Path, /) -> bool:
-        """Fetch a part that was kept; ``False`` where there is none."""
-
-    def put(self, name: str, part: Path, /) -> None:
-        """Keep a part. ``name`` is letters, digits, ``-`` and ``_``."""
-
-
 @dataclass(frozen=True)
 class Job:
     """Everything an engine may know."""
@@ -143,8 +130,6 @@ class Job:
     cache_key: str = ""
     """What the work is called outside: to be repeated in a result whose documents demand it, and
     for nothing else."""
-    scratch: Scratch | None = None
-    """``None``: nobody will take this work up again."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +172,8 @@ class Share:
 
     def __call__(self, fraction: float, /) -> None:
         """See ``Progress``."""
-        self.progress(self.before + self.share * min(max(fraction, 0.0), 1.0))
+        told = self.before + self.share * min(max(fraction, 0.0), 1.0)
+        self.progress(round(told, 9))  # where one share ends the next begins, to the last bit
 
 
 @dataclass(frozen=True)
@@ -273,8 +259,7 @@ class Engine:
 
     params: type[StepParams]
     backend: Callable[[], Backend]
-    """Choose the backend for this machine, by what ``shared.watch.surroundings`` shows alone; raises
-    ``MissingDependency`` where there is no stub."""
+    """Choose the backend for this machine; raises ``MissingDependency`` where there is no stub."""
     run: Callable[[Job, Any, Backend], Result]
     """Do the work. Raises ``shared.errors``; anything else is reported as ``backend_failed``."""
     cache_key: CacheKeyFormula | None = None

@@ -19,7 +19,7 @@ from shared.runs.records import undamaged_run
 from shared.runs.results import publish_settled
 from shared.steps.attempt import Attempt, Settled, settled_so
 from shared.steps.part_attempt import PartAttempt
-from shared.steps.parts import PartFiles
+from shared.steps.part_files import PartFiles
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import record_path, run_path, write_record
 from shared.watch import trace

@@ -40,13 +40,12 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
 from shared.spent import spent_s
-from shared.steps.asked import Asked
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
+from shared.steps.part_files import PartFiles
 from shared.steps.part_rows import take_rows
 from shared.steps.parts import (
-    PartFiles,
     PartsStanding,
     all_parts,
     ask_for_next,
@@ -134,24 +133,21 @@ class Attempt:
             return self._take_over_result(taken)
         config = self.home.settings
         if taken.worn_out(config.max_attempts, config.patience_s):
-            return self._give_up(taken, work)
+            return self._give_up(taken)
         return self._work_under(taken, work)
 
     def _wanted(self, work: Work) -> Claim:
         return work.claim()
 
     def take_known(self) -> Settled | None:
-        """Take the result, if there is one: without the step's engine, where nothing has changed."""
-        asked = Asked.of(self.home, self.row, self.request)
-        claim = asked.known(self.home)
-        if claim is None:
-            try:
-                work = Work.prepare(self.home, self.row, self.request, self.asset, asked)
-                claim = known_result(
-                    self.home.documents, self.ctx, work.claim(), force=self.request.force
-                )
-            except RushesError:  # for whoever does the step to say: here may lack what it leans on
-                return None
+        """Take the result, if there is one."""
+        try:
+            work = Work.prepare(self.home, self.row, self.request, self.asset)
+            claim = known_result(
+                self.home.documents, self.ctx, work.claim(), force=self.request.force
+            )
+        except RushesError:  # for whoever does the step to say: here may lack what it leans on
+            return None
         return self._take_over_result(claim) if claim is not None else None
 
     # -- the claim is settled already --------------------------------------------------------
@@ -186,7 +182,7 @@ class Attempt:
                 claim, made = self._compute(lease, work)
         except LeaseLost:
             if lease.erased():
-                self._forget_kept(work)
+                self._forget_kept()
             raise
         except Transient as error:
             self._turn_back(lease, error)
@@ -202,7 +198,7 @@ class Attempt:
         if claim.state == "parted":
             log.info("step.parted", parts=len(claim.parts), at_once=claim.parts_at_once)
             return None
-        self._clear_up(claim, work)
+        self._clear_up(claim)
         log.info(
             "part.settled" if self.request.part else "step.settled",
             outcome=claim.outcome or claim.state,
@@ -229,7 +225,7 @@ class Attempt:
                 if len(standing.settled) < len(planned):
                     return self._give_to_parts(lease, planned, standing), []
             with trace.span("fetch"):
-                job = work.job(folder, inputs, self._progress(lease), work.scratch)
+                job = work.job(folder, inputs, self._progress(lease))
             with trace.span("engine"):
                 result = self._result(lease, work, job, planned)
             writer = ArtifactWriter(
@@ -320,11 +316,11 @@ class Attempt:
         )
         write_record(self.home.documents, self.ctx, self.run_id, record)
 
-    def _give_up(self, lease: Lease, work: Work) -> Settled | None:
+    def _give_up(self, lease: Lease) -> Settled | None:
         last = dict(lease.claim.error) if lease.claim.error else None
         error = AttemptsExhausted(lease.claim.attempts - 1, last, service=self.row.name)
         claim = self._fail(lease, error)
-        self._clear_up(claim, work)
+        self._clear_up(claim)
         return self._finish(claim, [])
 
     def _fail(self, lease: Lease, error: Permanent) -> Claim:
@@ -335,17 +331,13 @@ class Attempt:
         log.warning("step.failed", code=error.code, generation=lease.claim.generation)
         return lease.settle_failed(error)
 
-    def _clear_up(self, claim: Claim, work: Work) -> None:
+    def _clear_up(self, claim: Claim) -> None:
         """Nobody needs what was kept of the work on its way."""
         if claim.parts:
             self._parts_of(claim).remove()
-        if work.scratch.used or claim.attempts > 1:
-            work.scratch.erase()
 
-    def _forget_kept(self, work: Work) -> None:
-        """The claim is gone: so is whoever would have taken up what was kept."""
-        if work.scratch.used:
-            work.scratch.erase()
+    def _forget_kept(self) -> None:
+        """The claim is gone. A step keeps nothing before it is stored."""
 
     def _settled_by(
         self, claim: Claim, made: list[Artifact] | None = None, *, cached: bool = False

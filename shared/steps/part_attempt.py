@@ -14,7 +14,8 @@ from shared.lazy_log import get_logger
 from shared.steps.attempt import Attempt, Settled
 from shared.steps.claims import Claim, Lease, load_claim
 from shared.steps.guarding import one_of_ours
-from shared.steps.parts import PartFiles, ask_for_next, part_key, standing_parts
+from shared.steps.part_files import PartFiles
+from shared.steps.parts import ask_for_next, part_key, standing_parts
 from shared.steps.preparing import Work, load_asset, publish_request
 from shared.steps.step_records import load_records, write_record
 from shared.watch import trace
@@ -142,10 +143,10 @@ class PartAttempt(Attempt):
         log.warning("part.failed", code=error.code, generation=lease.claim.generation)
         return lease.settle_failed(error)
 
-    def _clear_up(self, claim: Claim, work: Work) -> None:
+    def _clear_up(self, claim: Claim) -> None:
         """What it left is needed for the join."""
 
-    def _forget_kept(self, work: Work) -> None:
+    def _forget_kept(self) -> None:
         self._files.forget(self.asked)
 
 

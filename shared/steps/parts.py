@@ -15,22 +15,17 @@ nobody asks for any more, because a message was lost, is asked for by the sweep,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import PartAsked, StepRequest
 from shared.contracts.step_engine import InputFile, Part
-from shared.errors import Conflict, Unavailable
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
-from shared.steps.claims import Claim, claim_path
-from shared.steps.part_rows import give_rows_back
+from shared.steps.claims import Claim
 from shared.steps.preparing import Work, publish_request
-from shared.steps.scratch import ObjectScratch
 
 
 def split(work: Work, inputs: Mapping[str, Sequence[InputFile]]) -> tuple[Part, ...]:
@@ -101,49 +96,3 @@ def ask_for_next(
         asked = next((one for one in row if one.number not in standing.settled), None)
         if asked is not None and asked.number not in standing.at_work:
             publish_request(home, request.model_copy(update={"part": asked}))
-
-
-class PartFiles:
-    """What the parts of one step's work left, until it settles."""
-
-    def __init__(self, home: Home, ctx: RequestContext, asset_id: str, work: str) -> None:
-        """``work``: the digest of its cache key."""
-        self._home, self._ctx, self._work = home, ctx, work
-        self._kept = ObjectScratch(home.objects, ctx, asset_id, work)
-
-    def keep(self, asked: PartAsked, file: Path) -> None:
-        """Keep a part's file; one that is there already is as good."""
-        self._kept.put(_name(asked), file)
-
-    def fetch(self, parts: Iterable[PartAsked], folder: Path) -> list[Path]:
-        """Their files, in order. Raises ``Unavailable`` where one is gone: that part is done again."""
-        return [self._fetched(asked, folder / _name(asked)) for asked in parts]
-
-    def _fetched(self, asked: PartAsked, to: Path) -> Path:
-        if not self._kept.get(_name(asked), to):
-            self._home.documents.delete(claim_path(self._ctx, part_key(asked)))
-            raise Unavailable("a part of the work", "what it left is gone, and is made again")
-        return to
-
-    def forget(self, asked: PartAsked) -> None:
-        """Remove one part, unless somebody is on it."""
-        document = self._home.documents.get(claim_path(self._ctx, part_key(asked)))
-        if document is not None:
-            if Claim.model_validate(document.data).alive(document):
-                return
-            with suppress(Conflict):
-                self._home.documents.delete(document.path, version=document.version)
-        self._kept.remove(_name(asked))
-
-    def remove(self) -> None:
-        """Remove all parts: the claims first, so that none speaks of a file that is gone; others get their
-        rows.
-        """
-        for document, _ in part_claims(self._home, self._ctx, self._work):
-            self._home.documents.delete(document.path)
-        self._kept.erase()
-        give_rows_back(self._home, self._ctx, self._work)
-
-
-def _name(asked: PartAsked) -> str:
-    return f"{asked.number:05d}-of-{asked.count:05d}"

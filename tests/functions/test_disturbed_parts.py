@@ -31,6 +31,9 @@ from shared.settings import settings
 from shared.steps import preparing
 from tests.functions import video
 from tests.functions.render.clockwork import clock
+from tests.functions.separate.rig import MODEL as BAND
+from tests.functions.separate.rig import WEIGHTS, song
+from tests.functions.separate.rig import write as write_song
 from tests.functions.stopping_worker import HALFWAY
 from tests.functions.transcribe.harness import MODEL
 from tests.functions.transcribe.sounds import FIVE, FOUR, TWO, silence, spoken, write
@@ -51,6 +54,10 @@ def talk(folder: Path) -> Path:
     said = [spoken(text) for text in (FIVE, FOUR, TWO, FIVE, FOUR)]
     write(folder / "talk.wav", np.concatenate([one for text in said for one in (silence(1), text)]))
     return folder / "talk.wav"
+
+
+def sung(folder: Path) -> Path:
+    return write_song(folder / "song.wav", song(7)[1])
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ CASES = (
     Case(
         "transcribe.words", talk, 2_000, {"transcribe.words": {"language": "en"}}, "PART_SPEECH_MS"
     ),
+    Case("separate.stems", sung, 2_000, {"separate.stems": {"model": BAND}}),
 )
 
 
@@ -82,6 +90,7 @@ def words_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     """``tiny`` is the model of twenty words, also for the worker that is killed."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tiny").symlink_to(MODEL)
+    (tmp_path / "models" / BAND).symlink_to(WEIGHTS)
     monkeypatch.setenv("RUSHES_MODELS", str(tmp_path / "models"))
     settings.cache_clear()
     yield

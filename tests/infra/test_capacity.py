@@ -144,6 +144,7 @@ def test_long_recordings_are_split_as_the_engines_do() -> None:
     from functions.anonymise import faces
     from functions.detect import regions, visual_meta
     from functions.render import video
+    from functions.separate import stems
     from functions.transcribe import words
 
     stated = {step: (row["part_s"], row["most"]) for step, row in rates()["parts"]["steps"].items()}
@@ -152,6 +153,7 @@ def test_long_recordings_are_split_as_the_engines_do() -> None:
         "detect.visual_meta": (visual_meta.PART_MS / 1000, visual_meta.MOST_PARTS),
         "anonymise.faces": (faces.PART_MS / 1000, faces.MOST_PARTS),
         "render.video": (video.PART_MS / 1000, video.MOST_PARTS),
+        "separate.stems": (stems.PART_MS / 1000, stems.MOST_PARTS),
         "transcribe.words": (words.PART_SPEECH_MS / 1000, words.MOST_PARTS),
     }
 

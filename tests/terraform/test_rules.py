@@ -140,7 +140,7 @@ def test_the_bucket_is_closed_and_tells_of_uploads() -> None:
 
 
 def test_of_the_bucket_only_parts_of_work_are_removed_by_age() -> None:
-    from shared.steps.scratch import SUFFIX
+    from shared.steps.part_files import SUFFIX
 
     rules = only("google_storage_bucket").body["lifecycle_rule"]
     deletes = [rule for rule in rules if rule["action"][0]["type"] == "Delete"]

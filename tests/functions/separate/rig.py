@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +14,15 @@ import soundfile
 
 from functions.separate.stems import ENGINE
 from shared.contracts.asset import MediaInfo
-from shared.contracts.step_engine import Backend, Job, Result, Scratch
+from shared.contracts.step_engine import Backend, Job, Result
+from shared.media.probe import probe
 from shared.pipeline import KINDS
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, mixed, play
-from tests.shared.media.recordings import probed
 
 MODEL = "tiny_band"
 WEIGHTS = Path(__file__).parents[2] / "fixtures" / MODEL
 SEED = 20_001
 """Of a song that the model never heard."""
-
-
-@dataclass
-class Kept:
-    """A scratch that a test can look into."""
-
-    parts: dict[str, bytes] = field(default_factory=dict)
-    fetched: int = 0
-
-    def get(self, name: str, to: Path) -> bool:
-        if name not in self.parts:
-            return False
-        self.fetched += 1
-        to.write_bytes(self.parts[name])
-        return True
-
-    def put(self, name: str, part: Path) -> None:
-        self.parts[name] = part.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,6 @@ def separate(
     source: Path,
     folder: Path,
     *,
-    scratch: Scratch | None = None,
     progress: Callable[[float], None] | None = None,
     backend: Backend | None = None,
     media: MediaInfo | None = None,
@@ -95,11 +76,11 @@ def separate(
             progress(fraction)
 
     workdir = Path(tempfile.mkdtemp(dir=folder))
-    job = Job(source, media or probed(source), workdir, tell, asset_id="ast_1", scratch=scratch)
+    job = Job(source, media or probe(source), workdir, tell, asset_id="ast_1")
     settled = ENGINE.params.model_validate({"model": MODEL, **params})
     result = ENGINE.run(job, settled, backend or ENGINE.backend())
     assert told == sorted(told) and told[-1] == 1.0
-    left = {path.name for path in workdir.iterdir()} - {"source.f32", "mix.f32", "piece.f32"}
+    left = {path.name for path in workdir.rglob("*") if path.is_file()} - {"source.f32"}
     assert left == {output.path.name for output in result.outputs}
     for output in result.outputs:
         assert set(KINDS["audio_stem"].demands) <= set(output.meta)
@@ -107,4 +88,4 @@ def separate(
     return Separated(result, told)
 
 
-__all__ = ["MODEL", "RATE_HZ", "SEED", "STEMS", "WEIGHTS", "Kept", "Separated", "Sound"]
+__all__ = ["MODEL", "RATE_HZ", "SEED", "STEMS", "WEIGHTS", "Separated", "Sound"]

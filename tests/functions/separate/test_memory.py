@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.separate import stems
+from functions.separate import part_sums
 from functions.separate.host import warm_worker
 from tests.functions.separate.rig import separate, song, write
 
@@ -36,7 +36,7 @@ def peaks(source: Path, folder: Path) -> tuple[int, int]:
 def test_four_times_the_length_takes_little_more(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stems, "PIECE_S", 10.0)
+    monkeypatch.setattr(part_sums, "PIECE_S", 10.0)
     mix = song(20)[1]
     short = write(tmp_path / "short.wav", mix)
     long = write(tmp_path / "long.wav", mix.repeat(4, axis=0))

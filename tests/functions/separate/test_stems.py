@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from functions.separate import stems
+from functions.separate import part_sums
 from shared.contracts.step import StepState
 from shared.errors import UnsupportedMedia, ValidationError
+from shared.media.probe import probe
 from shared.watch import health
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, sdr_db
-from tests.functions.separate.rig import Kept, Separated, separate, song, write
-from tests.shared.media.recordings import probed
+from tests.functions.separate.rig import Separated, separate, song, write
 
 SECONDS = 10.0
 
@@ -93,10 +93,8 @@ def test_the_same_samples_again_and_in_one_piece(
 ) -> None:
     again = separate(sung.source, sung.folder)
     assert again.metas == sung.separated.metas
-    monkeypatch.setattr(stems, "PIECE_S", 0.1)
-    kept = Kept()
-    in_pieces = separate(sung.source, sung.folder, scratch=kept)
-    assert len(kept.parts) == 7, "one segment of 2 s each, every 1.5 s"
+    monkeypatch.setattr(part_sums, "PIECE_S", 0.1)
+    in_pieces = separate(sung.source, sung.folder)
     assert in_pieces.hashes == sung.separated.hashes, "no seam, not even in the last bit"
 
 
@@ -212,7 +210,7 @@ def test_what_is_too_long_is_refused(sung: Sung, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.heavy
 def test_corrupt_sound_is_an_error_and_the_next_job_is_not_harmed(sung: Sung) -> None:
     flac = write(sung.folder / "song.flac", sung.mix[: 3 * RATE_HZ])
-    whole, media = flac.read_bytes(), probed(flac)
+    whole, media = flac.read_bytes(), probe(flac)
     flac.write_bytes(whole[: len(whole) // 2])
     cut = separate(flac, sung.folder, media=media)
     assert 0 < cut.metas[0]["frames"] < 3 * RATE_HZ

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from functions.separate import host, stems
+from functions.separate import host, joining, part_sums, stems
 from functions.separate.host import warm_worker
 from functions.separate.slot import slot
 from functions.wiring import engine_of
-from infra.local.worker import settle, worker_environment
+from infra.local.worker import settle
 from shared.contracts.context import RequestContext
 from shared.errors import TimedOut, Unavailable
 from shared.homes.home import Home, consumed_topics, open_home
@@ -57,60 +51,6 @@ def deliver_all(home: Home) -> None:
 def step_of(home: Home, run_id: str) -> dict[str, Any]:
     steps = run_object(home, CTX, run_id)["steps"]
     return next(step for step in steps if step["step"] == STEP)
-
-
-def parts(home: Home) -> list[str]:
-    """What is kept of unfinished work."""
-    listed = home.objects.list(f"{CTX.object_prefix}media_v2/")
-    return [info.key for info in listed if "/scratch/" in info.key]
-
-
-@contextmanager
-def worker_process(home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, **worker_environment(home.settings)}
-    command = [sys.executable, "-m", "infra.local.worker"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.mark.heavy
-@pytest.mark.timeout(900)
-def test_a_killed_worker_s_pieces_are_not_made_again(
-    home: Home, models: Path, tmp_path: Path
-) -> None:
-    """Two pieces: 30 segments of 1.5 s, then 17."""
-    source = write(tmp_path / "song.wav", song(70)[1])
-    run_id = ask(home, source)
-    with worker_process(home) as first:
-        wait_until(lambda: parts(home), at_most_s=200)
-        children = psutil.Process(first.pid).children(recursive=True)
-        assert any(
-            "functions.separate.demucs_worker" in " ".join(one.cmdline()) for one in children
-        )
-        first.kill()
-        first.wait()
-        _, alive = psutil.wait_procs(children, timeout=60)
-        assert not alive, "demucs goes with its caller"
-    assert len(parts(home)) == 1
-    told: list[float] = []
-
-    def done() -> bool:
-        step = step_of(home, run_id)
-        if step["state"] == "running" and step["progress"] != progress_then:
-            told.append(step["progress"])
-        return bool(step["state"] == "done")
-
-    progress_then = step_of(home, run_id)["progress"]
-    with worker_process(home):
-        wait_until(done, at_most_s=280)
-    assert told and not [one for one in told if 0 < one < 0.96 * 30 / 47 - 1e-6], "begins behind it"
-    assert parts(home) == []
-    found = {a["meta"]["stem"]: a["meta"]["pcm_sha256"] for a in step_of(home, run_id)["artifacts"]}
-    whole = separate(source, tmp_path)
-    assert found == {meta["stem"]: meta["pcm_sha256"] for meta in whole.metas}
 
 
 @pytest.mark.heavy
@@ -158,7 +98,9 @@ def test_samples_that_differ_on_the_same_machine_break_the_promise(
     run_id = ask(home, write(tmp_path / "song.wav", song(3)[1]))
     deliver_all(home)
     artifact_id = step_of(home, run_id)["artifacts"][0]["artifact_id"]
-    monkeypatch.setattr(stems.Resampler, "feed", lambda _, block, last=False: block * (1 + 2**-16))
+    monkeypatch.setattr(
+        joining.Resampler, "feed", lambda _, block, last=False: block * (1 + 2**-16)
+    )
     found = verify_artifact(home, CTX, artifact_id)
     assert not found["identical"] and not found["as_promised"]
     assert 0 < found["largest_deviation"] < 1e-4
@@ -193,7 +135,7 @@ def test_what_is_too_long_for_one_job_is_done_in_several(
 ) -> None:
     """A limit of which the whole would need four, as a long recording on a CPU needs of 300 s."""
     source = write(tmp_path / "song.wav", song(24)[1])
-    monkeypatch.setattr(stems, "PIECE_S", 1000.0)
+    monkeypatch.setattr(part_sums, "PIECE_S", 1000.0)
     separate(source, tmp_path)  # the model is warm now
     began = time.monotonic()
     whole = separate(source, tmp_path)
@@ -204,7 +146,7 @@ def test_what_is_too_long_for_one_job_is_done_in_several(
     monkeypatch.setattr(host, "JOB_TIMEOUT_S", 300.0)
     separate(write(tmp_path / "short.wav", song(1)[1]), tmp_path)  # warm again
     monkeypatch.setattr(host, "JOB_TIMEOUT_S", limit_s)
-    monkeypatch.setattr(stems, "PIECE_S", 0.1)
+    monkeypatch.setattr(part_sums, "PIECE_S", 0.1)
     jobs = separate(source, tmp_path)
     assert jobs.hashes == whole.hashes
     assert jobs.metas[0]["frames"] == 24 * RATE_HZ
