@@ -19,7 +19,7 @@ from shared.pipeline import PROBE
 from shared.runs.records import load_run, upload_run_id
 from shared.steps.claims import Claim, Lease
 from shared.steps.part_files import SUFFIX, PartFiles
-from shared.steps.part_rows import waits_for_rows
+from shared.steps.part_rows import RowsSeen
 from shared.steps.parts import part_claims
 from shared.steps.step_records import load_records, record_path
 from shared.steps.storing import remove_unfinished
@@ -45,10 +45,11 @@ def recall_lapsed(home: Home, *, parts_grace_s: float = PARTS_GRACE_S) -> int:
     with the reason: it would be recalled for ever.
     """
     recalled = closed = 0
+    rows = RowsSeen(home)
     for state in ("running", "released", "parted"):
         found = home.documents.list_group("cache", where={"state": state})
         for document, claim in readable(found, Claim):
-            if claim.recall is None or not _lapsed(home, document, claim, parts_grace_s):
+            if claim.recall is None or not _lapsed(rows, document, claim, parts_grace_s):
                 continue
             why_not = _nobody_waits(home, document, claim)
             if why_not:
@@ -62,14 +63,15 @@ def recall_lapsed(home: Home, *, parts_grace_s: float = PARTS_GRACE_S) -> int:
     return recalled
 
 
-def _lapsed(home: Home, document: Document, claim: Claim, parts_grace_s: float) -> bool:
+def _lapsed(rows: RowsSeen, document: Document, claim: Claim, parts_grace_s: float) -> bool:
+    """What costs no read is asked first: a tenant may have thousands that wait."""
     if claim.state != "parted":
         return claim.seconds_left(document) <= -claim.lease_s
-    parts = part_claims(home, _context(document), digest(claim.cache_key))
-    moved_at = max([document.updated_at, *(part.updated_at for part, _ in parts)])
-    if document.read_at - moved_at < parts_grace_s:
+    ctx, moved_after = _context(document), document.read_at - parts_grace_s
+    if document.updated_at > moved_after or rows.waits(ctx, claim):
         return False
-    return not waits_for_rows(home, _context(document), claim)
+    parts = part_claims(rows.home, ctx, digest(claim.cache_key))
+    return all(part.updated_at <= moved_after for part, _ in parts)
 
 
 def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:

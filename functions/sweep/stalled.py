@@ -12,15 +12,17 @@ from datetime import UTC, datetime
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
-from shared.contracts.step import StepRecord, StepState
+from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import BackendFailed, NotFound
 from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
+from shared.pipeline import BY_NAME, PROBE
 from shared.runs import planning
 from shared.runs.records import load_run
+from shared.steps.claims import load_claim
 from shared.steps.preparing import load_asset
-from shared.steps.step_records import write_record
+from shared.steps.step_records import load_records, write_record
 
 log = get_logger()
 
@@ -32,7 +34,8 @@ a message more for each, which finds the work claimed or done."""
 def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
     """Ask again for what the runs with long-queued steps wait for; returns how many such runs.
 
-    A run of which any queued step was written of late is left alone.
+    A run of which any queued step was written of late is left alone, and so is one whose queued steps
+    wait for steps that somebody works on: those are found by their claims.
     """
     newest: dict[str, Document] = {}
     for document in home.documents.list_group("steps", where={"state": StepState.QUEUED.value}):
@@ -52,6 +55,8 @@ def _resume(home: Home, document: Document) -> bool:
         record = StepRecord.model_validate(document.data)
         run = load_run(home.documents, ctx, run_id)
         asset = load_asset(home, ctx, run.asset_id or "")
+        if not _is_lost(home, ctx, run):
+            return False
     except NotFound:  # erased meanwhile
         return False
     except (BackendFailed, PydanticError):  # damaged, which the log says: the others go on
@@ -62,3 +67,19 @@ def _resume(home: Home, document: Document) -> bool:
     write_record(home.documents, ctx, run_id, record.model_copy(update={"reason": asked}))
     planning.start(home, ctx, run, asset)
     return True
+
+
+def _is_lost(home: Home, ctx: RequestContext, run: Run) -> bool:
+    """Is a step that could begin not begun, or one that has begun without a claim that is still open?"""
+    records = load_records(home.documents, ctx, run.run_id)
+    for row in (BY_NAME[name] for name in run.planned if name != PROBE):
+        record = records.get(row.name, StepRecord(step=row.name))
+        if record.state is StepState.RUNNING:
+            claim = load_claim(home.documents, ctx, record.cache_key) if record.cache_key else None
+            if claim is None or claim.state in ("done", "failed"):
+                return True
+        elif not record.state.settled:
+            before = (records.get(name) for name in planning.awaited(row, run))
+            if all(one is not None and one.state.settled for one in before):
+                return True
+    return False

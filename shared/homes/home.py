@@ -31,8 +31,6 @@ class Home:
     bus: Bus
     engine_of: Callable[[Step], Engine]
     """What does a step's work, imported when it is asked for; raises ``ImportError``."""
-    surroundings: Callable[[], str] | None = None
-    """What engines' versions follow from in this process; ``None``: only engines themselves can say."""
 
 
 def consumed_topics() -> dict[str, str]:
@@ -41,15 +39,8 @@ def consumed_topics() -> dict[str, str]:
     return {UPLOADS_TOPIC: "probe", **steps, RESULTS_TOPIC: "webhooks", DEAD_TOPIC: "sweep"}
 
 
-def open_home(
-    config: Settings,
-    engine_of: Callable[[Step], Engine],
-    surroundings: Callable[[], str] | None = None,
-) -> Home:
-    """Connect the adapters that the settings name. Imports only what this home needs.
-
-    ``surroundings``: for a home all of whose processes share one machine; others are of many images.
-    """
+def open_home(config: Settings, engine_of: Callable[[Step], Engine]) -> Home:
+    """Connect the adapters that the settings name. Imports only what this home needs."""
     if config.home == "google":
         from shared.homes.bus.google_bus import GoogleBus
         from shared.homes.documents.google_documents import GoogleDocuments
@@ -77,5 +68,4 @@ def open_home(
         EmbeddedDocuments(config.data / "documents.sqlite3"),
         bus,
         engine_of,
-        surroundings,
     )

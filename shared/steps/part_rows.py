@@ -12,7 +12,9 @@ has split: as soon as this one does its work, that may never end. What nobody as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
@@ -49,18 +51,34 @@ def take_rows(home: Home, ctx: RequestContext, whole: Claim, count: int) -> int:
         return own
 
 
-def waits_for_rows(home: Home, ctx: RequestContext, whole: Claim) -> bool:
-    """Has the step no rows, and would it get none, because the tenant's others have them all?
+@dataclass
+class RowsSeen:
+    """The tenants' free rows as one round of the sweep sees them: looked at once, however many wait."""
 
-    Each of those ends, or is found by the sweep, and then asks for this one.
-    """
-    if whole.parts_at_once:
-        return False
-    document = home.documents.get(_path(ctx))
-    try:
-        return _shared_out(home, ctx, whole, len(whole.parts), document)[1] == 0
-    except ValidationError:  # of the tenant's settings: for the step to say
-        return False
+    home: Home
+    _free: dict[tuple[str, str, str | None], float] = field(default_factory=dict)
+
+    def waits(self, ctx: RequestContext, whole: Claim) -> bool:
+        """Has the step no rows, and would it get none, because the tenant's others have them all?
+
+        Each of those ends, or is found by the sweep, and then asks for this one. Who does not wait is
+        to be asked for, and counts as having a row: for one that is free not a thousand are asked for.
+        """
+        if whole.parts_at_once:
+            return False
+        alike = ctx.document_prefix, whole.step, whole.backend_version
+        if alike not in self._free:
+            self._free[alike] = self._free_for(ctx, whole)
+        self._free[alike] -= 1
+        return self._free[alike] < 0
+
+    def _free_for(self, ctx: RequestContext, whole: Claim) -> float:
+        document = self.home.documents.get(_path(ctx))
+        try:
+            rows, own = _shared_out(self.home, ctx, whole, len(whole.parts), document)
+            return STEPS_AT_ONCE * parts_at_once(self.home, ctx) - sum(rows.values()) + own
+        except ValidationError:  # of the tenant's settings: for the steps to say
+            return math.inf
 
 
 def _shared_out(

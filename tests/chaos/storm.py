@@ -103,7 +103,7 @@ class Storm:
             feeding.join()
             self.stage.objects.trouble = 0.0
             (self.stage.folder / CALM).touch()
-            self._await_calm(stuck_after_s=300)
+            self._await_calm(stuck_after_s=600)
         finally:
             self.over.set()
             for thread in (feeding, *threads):
@@ -298,7 +298,9 @@ class Storm:
                 missed = announce_missed(self.stage.home, now=now, last=last, grace_s=15)
                 last = now
                 self.told["uploads found by the sweep"] += missed
-                resumed = resume_stalled(self.stage.home, grace_s=60)
+                # As six hours do to people's backlogs: less than the line is long would lengthen it.
+                patience_s = max(60.0, len(self.sent) / 2)
+                resumed = resume_stalled(self.stage.home, grace_s=patience_s)
                 self.told["runs resumed by the sweep"] += resumed
                 self.told["erasures finished by the sweep"] += resume_erasures(self.stage.home)
             except RushesError:

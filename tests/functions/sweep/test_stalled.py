@@ -72,3 +72,14 @@ def test_a_run_is_left_alone_for_as_long_again(home: Home, toy: Toy, tmp_path: P
     with at_time(time.time() + 61):
         assert resume_stalled(home, grace_s=60) == 1
         assert resume_stalled(home, grace_s=60) == 0
+
+
+def test_what_waits_for_work_that_is_under_way_is_left_alone(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    """A step of hours: its claim says that somebody has it, so no message was lost."""
+    asked: list[int] = []
+    toy.during = lambda _job: asked.append(resume_stalled(home, grace_s=0))
+    run = run_file(home, tmp_path, steps=("toy.one", "toy.two"))
+    assert states(run)["toy.two"] == "done"
+    assert asked[0] == 0, "toy.two waits for what is being done"

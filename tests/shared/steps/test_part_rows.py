@@ -150,3 +150,17 @@ def test_the_sweep_asks_for_nothing_that_would_only_wait_again(home: Home, tmp_p
     assert recall_lapsed(home, parts_grace_s=0.0) == 5, (
         "settings that are none are told by the step"
     )
+
+
+def test_for_one_free_row_one_of_many_is_asked_for(home: Home, tmp_path: Path) -> None:
+    """A thousand that wait would otherwise be planned anew, each round, to find that they wait."""
+    for number in range(7):
+        begin(home, tmp_path, f"long {number}", parts=3)
+    assert rows(home) == [2, 1, 1], "four wait"
+    path = f"{CTX.document_prefix}part_rows/all"
+    document = home.documents.get(path)
+    assert document is not None
+    *kept, (_gone, freed) = sorted(document.data["rows"].items(), key=lambda one: -one[1])
+    home.documents.put(path, {"rows": dict(kept)})  # its worker died before it asked for others
+    assert freed == 1
+    assert recall_lapsed(home, parts_grace_s=0.0) == 3 + 1, "those that have rows, and one"
