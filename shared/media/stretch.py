@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BackendFailed, MissingDependency
+from shared.media.feed import fed, raw_input
 from shared.media.ffmpeg import MINIMUM_VERSION, timeout_for
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg_filters import check_filters, joined, known_filters, number
@@ -90,15 +91,13 @@ def late_samples(filters: str, tempo: float, sample_rate_hz: int) -> int:
     """How many samples of what the filters give come before the sound's first: heard by bursts."""
     every = round(_BURST_EVERY_S * sample_rate_hz)
     count = round((_BURSTS + 1) * every / tempo + 0.5 * sample_rate_hz)
-    graph = (
-        f"aevalsrc='{_bursts(every, sample_rate_hz)}':s={sample_rate_hz},"
-        f"atrim=end_sample={_BURSTS * every},{_led(filters, sample_rate_hz)},"
-        f"atrim=end_sample={count}[out]"
-    )
-    done = run_ffmpeg(
-        ["-filter_complex", graph, "-map", "[out]", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"],
-        timeout_s=timeout_for(0),
-    )
+    graph = f"[0:0]{_led(filters, sample_rate_hz)},atrim=end_sample={count}[out]"
+    out = ["-map", "[out]", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+    with fed(iter([_bursts(every, sample_rate_hz)])) as fd:
+        heard_by = raw_input(fd, (sample_rate_hz, 1), "mono", "float64")
+        done = run_ffmpeg(
+            [*heard_by, "-filter_complex", graph, *out], timeout_s=timeout_for(0), pass_fds=(fd,)
+        )
     energy = np.square(np.frombuffer(done.stdout, "<f4"), dtype=np.float64)
     places = [(every // 2 + burst * every) / tempo for burst in range(_BURSTS)]
     lead = _LEAD_S * sample_rate_hz / tempo
@@ -106,12 +105,16 @@ def late_samples(filters: str, tempo: float, sample_rate_hz: int) -> int:
     return max(0, round(float(np.median(heard))))
 
 
-def _bursts(every: int, sample_rate_hz: int) -> str:
-    """A soft burst of 1 kHz in the middle of every so many samples, as ffmpeg's expression."""
+def _bursts(every: int, sample_rate_hz: int) -> NDArray[np.float64]:
+    """``(samples, 1)``: a soft burst of 1 kHz in the middle of every so many samples.
+
+    Made here: ffmpeg, reading it as an expression, takes longer for that than it takes to start.
+    """
     length = round(_BURST_S * sample_rate_hz)
-    away = f"(mod(n\\,{every})-{every // 2})"
-    inside = f"lt(abs({away})\\,{length // 2})"
-    return f"0.5*{inside}*pow(cos(PI*{away}/{length})\\,2)*sin(2*PI*1000*n/{sample_rate_hz})"
+    at = np.arange(_BURSTS * every)
+    away = at % every - every // 2
+    soft = np.square(np.cos(np.pi * away / length)) * (np.abs(away) < length // 2)
+    return (0.5 * soft * np.sin(2 * np.pi * 1000 * at / sample_rate_hz))[:, None]
 
 
 def _centre(energy: NDArray[np.float64], about: float, width: float) -> float:
