@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from structlog.testing import capture_logs
 
 from shared.errors import (
+    BackendFailed,
     InputTooLarge,
     MissingDependency,
     NotFound,
@@ -303,6 +304,25 @@ class Wire(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(500, Unavailable), (503, Unavailable), (429, Unavailable), (403, BackendFailed)],
+)
+def test_what_passes_at_s3_is_told_from_what_stays(
+    status: int, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(Wire):
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "test")
+    with listening(Refusing) as address, pytest.raises(error):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        S3Objects("recordings").stat("a.wav")
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
