@@ -44,7 +44,10 @@ STEPS = ("shared/steps/test_attempt.py", "shared/steps/test_coming_again.py")
 MACHINE = ("shared/runs/test_machine.py",)
 CONTRACTS = {
     "bus": ("contract/test_bus.py",),
-    "documents": ("contract/test_documents.py", "contract/test_document_lists.py"),
+    "documents": (
+        *("contract/test_documents.py", "contract/test_document_lists.py"),
+        "contract/test_document_content.py",
+    ),
     "objects": ("contract/test_objects.py", "shared/homes/objects/test_embedded_objects.py"),
 }
 MIRRORS: dict[str, tuple[str, ...]] = {
