@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -114,7 +115,7 @@ def _assets(router: APIRouter, home: Home) -> None:
         load_asset(home, ctx, asset_id)
         where = {"asset_id": asset_id, "kind": kind}
         found = page.of(home, f"{ctx.document_prefix}artifacts", where)
-        return stored_page(request, "artifacts", found, _artifact_shown)
+        return stored_page(request, "artifacts", found, partial(artifact_json, asset_id=asset_id))
 
     @router.delete("/assets/{asset_id}", tags=["assets"])
     def erase(request: Request, ctx: Caller, asset_id: Id) -> Response:

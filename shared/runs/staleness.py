@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import Field
+
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, run_id
-from shared.contracts.step import Run, StepRequest
+from shared.contracts.model import Model
+from shared.contracts.step import Run
 from shared.errors import MissingDependency, NotFound
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
@@ -25,13 +28,35 @@ from shared.runs import planning
 from shared.runs.opening import agreed_params, base_params, planned_steps
 from shared.runs.records import finished, open_run
 from shared.runs.views import list_runs
-from shared.steps.claims import Claim
 from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 from shared.steps.storing import artifact_path, load_artifact
 
 Subject = tuple[str, str | None]
 """Asset id, and the id of its artifact where the step worked on that."""
+
+
+class _Recall(Model):
+    data: str
+
+
+class _Made(Model):
+    """What is looked at of a claim: of all that it holds, a third of the time to read."""
+
+    cache_key: str
+    step: str
+    inputs: tuple[str, ...] = ()
+    artifact_ids: tuple[str, ...] = ()
+    backend_version: str | None = None
+    recall: _Recall | None = None
+
+
+class _Request(Model):
+    """What is looked at of the request that a claim recalls, which was checked before it was made."""
+
+    asset_id: str
+    artifact_id: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,11 +113,11 @@ class _Look:
         self._fresh: dict[str, bool] = {}
 
     @cached_property
-    def claims(self) -> dict[str, Claim]:
+    def claims(self) -> dict[str, _Made]:
         """Cache key -> the claim of work that is done, also where there was nothing to make."""
         collection = f"{self.ctx.document_prefix}cache"
         found = self.home.documents.list(collection, where={"state": "done"})
-        claims = (claim for _, claim in readable(found, Claim))
+        claims = (claim for _, claim in readable(found, _Made))
         return {
             claim.cache_key: claim
             for claim in claims
@@ -108,11 +133,11 @@ class _Look:
 
     def survey(self, steps: Collection[str] | None) -> Survey:
         told = Survey(self.ctx)
-        groups: dict[tuple[str, Subject, str], list[Claim]] = defaultdict(list)
+        groups: dict[tuple[str, Subject, str], list[_Made]] = defaultdict(list)
         for claim in self.claims.values():
             request = _request(claim)
             subject = (request.asset_id, request.artifact_id)
-            groups[(claim.step, subject, canonical_json(dict(request.params)))].append(claim)
+            groups[(claim.step, subject, canonical_json(request.params))].append(claim)
         for (step, subject, _), claims in sorted(groups.items(), key=lambda item: str(item[0])):
             if steps is not None and step not in steps:
                 continue
@@ -123,7 +148,7 @@ class _Look:
                 told.stale.append(self._stale(step, subject, claims, version))
         return told
 
-    def _stale(self, step: str, subject: Subject, claims: list[Claim], version: str) -> Stale:
+    def _stale(self, step: str, subject: Subject, claims: list[_Made], version: str) -> Stale:
         made_by = sorted({self._made_by(claim) for claim in claims})
         artifacts = sum(len(claim.artifact_ids) for claim in claims)
         params = _request(claims[0]).params
@@ -140,7 +165,7 @@ class _Look:
             )
         return self._fresh[cache_key]
 
-    def _made_by(self, claim: Claim) -> str:
+    def _made_by(self, claim: _Made) -> str:
         if claim.backend_version is not None:
             return claim.backend_version
         document = self.home.documents.get(artifact_path(self.ctx, claim.artifact_ids[0]))
@@ -152,9 +177,9 @@ class _Look:
         return self._versions[step]
 
 
-def _request(claim: Claim) -> StepRequest:
+def _request(claim: _Made) -> _Request:
     assert claim.recall is not None
-    return StepRequest.model_validate_json(claim.recall.data)
+    return _Request.model_validate_json(claim.recall.data)
 
 
 def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:

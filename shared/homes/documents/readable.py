@@ -19,7 +19,7 @@ def readable(documents: Iterable[Document], model: type[Model]) -> Iterator[tupl
     """Each document with its content; those that are no ``model`` are logged and left out."""
     for document in documents:
         try:
-            content = model.model_validate(document.data)
+            content = model.model_validate_json(document.text)
         except ValidationError as error:
             fields = sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]})
             log.error("document.damaged", model=model.__name__, fields=fields)
