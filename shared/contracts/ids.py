@@ -41,7 +41,12 @@ def canonical_json(value: Any) -> str:
 
 def digest(*parts: Any) -> str:
     """SHA-256 in hex over the canonical JSON of ``parts``."""
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+    return digest_of_json(*map(canonical_json, parts))
+
+
+def digest_of_json(*texts: str) -> str:
+    """``digest`` of parts whose canonical JSON is at hand."""
+    return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()
 
 
 def asset_id(tenant_id: str, env: str, sha256: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
-from shared.contracts.ids import canonical_json, digest
+from shared.contracts.ids import canonical_json, digest, digest_of_json
 from shared.contracts.step import StepRecord, StepState
 from shared.contracts.topics import FOR_WEBHOOKS, RESULTS_TOPIC
 from shared.errors import NotFound
@@ -48,16 +48,17 @@ def publish_settled(
         **record.model_dump(mode="json", exclude={"spent_s"}),
         "artifacts": [*(one.model_dump(mode="json", include=_TOLD) for one in made), *again],
     }
+    told = canonical_json(event)
     attributes = {
         "tenant": ctx.tenant_id,
         "env": ctx.env,
         "step": record.step,
         "type": event["type"],
-        "event_id": digest(event)[:32],
+        "event_id": digest_of_json(told)[:32],
     }
     if webhook_path(ctx) in found:
         attributes[FOR_WEBHOOKS] = "1"
-    home.bus.publish(RESULTS_TOPIC, canonical_json(event).encode(), attributes)
+    home.bus.publish(RESULTS_TOPIC, told.encode(), attributes)
 
 
 def _told_again(found: Mapping[str, Document], path: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
@@ -35,6 +36,7 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.contracts.ids import canonical_json
 from shared.errors import Conflict, Unavailable
@@ -277,7 +279,7 @@ def _plain(answer: Any) -> Document | None:
     if not message.HasField("found"):
         return None
     found = message.found
-    updated = _moment(found.update_time)
+    seconds, nanos = found.update_time.seconds, found.update_time.nanos
     data = {
         name: _from_message(value)
         for name, value in found.fields.items()
@@ -286,12 +288,19 @@ def _plain(answer: Any) -> Document | None:
     document = Document(
         path=found.name.split("/documents/", 1)[1],
         text=canonical_json(data),
-        version=updated.rfc3339(),
-        updated_at=updated.timestamp(),
+        version=_version(seconds, nanos),
+        updated_at=(seconds * 1_000_000 + nanos // 1000) / 1e6,
         read_at=message.read_time.seconds + message.read_time.nanos / 1e9,
     )
     document.data = data
     return document
+
+
+@lru_cache(maxsize=64)
+def _version(seconds: int, nanos: int) -> str:
+    """What was written together was written at once: of tens of artifacts it is put into words once."""
+    moment = DatetimeWithNanoseconds.from_timestamp_pb(Timestamp(seconds=seconds, nanos=nanos))  # type: ignore[no-untyped-call]
+    return str(moment.rfc3339())
 
 
 def _from_message(value: Any) -> Any:
