@@ -9,10 +9,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from infra.local.emulators import Emulators, google_emulators
 from shared.errors import MissingDependency
@@ -23,6 +25,7 @@ from shared.watch.log import configure
 from shared.weights import WEIGHTS, installed_state
 
 _PROJECTS = itertools.count(1)
+_CONSOLE = "tests/functions/console/"
 
 # librosa compiles at its first touch, and keeps that beside itself: workers that read what another is
 # writing have crashed. Each has a folder of its own, read when numba is first imported, and begins it with
@@ -88,6 +91,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if name in seen:
                 item.add_marker(pytest.mark.heavy)
             seen.add(name)
+
+
+class _Rooms(LoadFileScheduling):  # type: ignore[misc]
+    """Deals files out, but those of the console together: what they look at is a whole run of the demo."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _CONSOLE if file.startswith(_CONSOLE) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _Rooms(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -136,8 +136,7 @@ class Worker:
         self._stack.enter_context(ours)
         with theirs:
             command = [
-                sys.executable,
-                "-m",
+                *(sys.executable, "-P", "-m"),
                 "functions.separate.demucs_worker",
                 str(theirs.fileno()),
             ]

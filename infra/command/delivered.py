@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from infra.command.desk import Desk
 from infra.command.export import folder_lines
 from infra.command.results_on_disk import Left, leave
@@ -55,6 +53,8 @@ class Delivered:
 
     def lines(self) -> Iterator[str]:
         """For people."""
+        from rich.markup import escape  # not before structlog, which would take more of rich along
+
         if self._results.heard:
             yield f"  {'heard':<22}{escape(', '.join(self._results.heard))}"
         if self._results.said:

@@ -18,6 +18,7 @@ from shared.contracts.context import RequestContext
 from shared.homes.home import Home, open_home
 from shared.lazy_log import before_first
 from shared.settings import Settings, settings
+from shared.watch.surroundings import surroundings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,7 +58,7 @@ class Desk:
     @functools.cached_property
     def home(self) -> Home:
         """The home, opened when a command first needs it."""
-        return open_home(self.settings, engine_of)
+        return open_home(self.settings, engine_of, surroundings)
 
     def show(self, content: Any, people: Callable[[], Any]) -> None:
         """Print ``content`` as one JSON object, or what ``people()`` makes of it."""
@@ -88,6 +89,7 @@ def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         before_first(_silence)  # people read the command's own words; workers log to a file
         ctx = RequestContext.of(config.tenant, config.env, config.user)
+        gc.freeze()  # modules stay to the end
         gc.enable()
         return command(Desk(config, ctx, as_json), **rest)
 

@@ -7,16 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.live import Live
-from rich.markup import escape
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from infra.command.delivered import Delivered, check_writable, counted
-from infra.command.desk import Desk, at_desk, parse_params, stderr, table
+from infra.command.desk import Desk, at_desk, parse_params, table
 from infra.command.profile import profile_lines, profile_of
 from infra.command.strain import Strain
 from infra.command.wishes import checked_params
@@ -33,6 +29,9 @@ from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
 from shared.steps.preparing import asset_path
 from shared.steps.step_records import load_records
+
+if TYPE_CHECKING:  # nowhere above: structlog, loaded after rich, takes all of it along
+    from rich.table import Table
 
 _POLL_S = 0.1
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -152,6 +151,12 @@ def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> No
     Where little is to be done, one worker has done it before another would have started; work that is seen
     twice is worth one more.
     """
+    from rich.live import (
+        Live,
+    )  # here and below: not before structlog, which would take more of it along
+
+    from infra.command.desk import stderr
+
     waiting = set(run_ids)
     busy: set[tuple[str, str]] = set()
     board: dict[str, tuple[Run, dict[str, StepRecord]]] = {}
@@ -188,6 +193,8 @@ def _looked_up(desk: Desk, run_id: str) -> dict[str, tuple[Run, dict[str, StepRe
 
 
 def _board(runs: Iterable[tuple[Run, Mapping[str, StepRecord]]]) -> Table:
+    from rich.progress_bar import ProgressBar
+
     shown_table = table("recording", "step", "state", "")
     for run, records in runs:
         for name in run.planned:
@@ -221,6 +228,8 @@ def _failed(run: Mapping[str, Any]) -> bool:
 
 def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[str]:
     """What came out, as lines: paths are never broken, so that they can be copied."""
+    from rich.markup import escape
+
     yield f"\n[bold]{escape(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
     if "error" in run:
         yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
@@ -235,6 +244,8 @@ def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[st
 
 
 def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
+    from rich.markup import escape
+
     style = _STYLE[StepState(step["state"])]
     why = (
         f"{step['error']['message']}{where_failed(step['error'])}"

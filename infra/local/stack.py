@@ -139,7 +139,7 @@ def start_function(
     """
     source = source or ROOT / "functions" / name / "main.py"
     command = [
-        *(*tied_to_caller(), sys.executable, "-m", "functions_framework"),
+        *(*tied_to_caller(), sys.executable, "-P", "-m", "functions_framework"),
         *("--target", "main", "--source", str(source)),
         *("--host", "127.0.0.1", "--port", str(port)),
     ]

@@ -29,6 +29,7 @@ from shared.messages.delivery import deliver
 from shared.processes import tied_to_caller
 from shared.settings import Settings, settings, variable
 from shared.watch.log import configure
+from shared.watch.surroundings import surroundings
 
 log = get_logger()
 
@@ -180,7 +181,8 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop_now)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work(open_home(settings(), engine_of))
+    surroundings()  # as they are before anything of them is imported
+    work(open_home(settings(), engine_of, surroundings))
 
 
 if __name__ == "__main__":

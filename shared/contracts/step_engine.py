@@ -259,7 +259,8 @@ class Engine:
 
     params: type[StepParams]
     backend: Callable[[], Backend]
-    """Choose the backend for this machine; raises ``MissingDependency`` where there is no stub."""
+    """Choose the backend for this machine, by what ``shared.watch.surroundings`` shows alone; raises
+    ``MissingDependency`` where there is no stub."""
     run: Callable[[Job, Any, Backend], Result]
     """Do the work. Raises ``shared.errors``; anything else is reported as ``backend_failed``."""
     cache_key: CacheKeyFormula | None = None

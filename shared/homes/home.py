@@ -31,6 +31,8 @@ class Home:
     bus: Bus
     engine_of: Callable[[Step], Engine]
     """What does a step's work, imported when it is asked for; raises ``ImportError``."""
+    surroundings: Callable[[], str] | None = None
+    """What engines' versions follow from in this process; ``None``: only engines themselves can say."""
 
 
 def consumed_topics() -> dict[str, str]:
@@ -39,8 +41,15 @@ def consumed_topics() -> dict[str, str]:
     return {UPLOADS_TOPIC: "probe", **steps, RESULTS_TOPIC: "webhooks", DEAD_TOPIC: "sweep"}
 
 
-def open_home(config: Settings, engine_of: Callable[[Step], Engine]) -> Home:
-    """Connect the adapters that the settings name. Imports only what this home needs."""
+def open_home(
+    config: Settings,
+    engine_of: Callable[[Step], Engine],
+    surroundings: Callable[[], str] | None = None,
+) -> Home:
+    """Connect the adapters that the settings name. Imports only what this home needs.
+
+    ``surroundings``: for a home all of whose processes share one machine; others are of many images.
+    """
     if config.home == "google":
         from shared.homes.bus.google_bus import GoogleBus
         from shared.homes.documents.google_documents import GoogleDocuments
@@ -68,4 +77,5 @@ def open_home(config: Settings, engine_of: Callable[[Step], Engine]) -> Home:
         EmbeddedDocuments(config.data / "documents.sqlite3"),
         bus,
         engine_of,
+        surroundings,
     )

@@ -40,6 +40,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.lazy_log import get_logger
 from shared.spent import spent_s
+from shared.steps.asked import Asked
 from shared.steps.burying import bury
 from shared.steps.claims import Claim, Lease, known_result
 from shared.steps.guarding import one_of_ours
@@ -140,14 +141,17 @@ class Attempt:
         return work.claim()
 
     def take_known(self) -> Settled | None:
-        """Take the result, if there is one."""
-        try:
-            work = Work.prepare(self.home, self.row, self.request, self.asset)
-            claim = known_result(
-                self.home.documents, self.ctx, work.claim(), force=self.request.force
-            )
-        except RushesError:  # for whoever does the step to say: here may lack what it leans on
-            return None
+        """Take the result, if there is one: without the step's engine, where nothing has changed."""
+        asked = Asked.of(self.home, self.row, self.request)
+        claim = asked.known(self.home)
+        if claim is None:
+            try:
+                work = Work.prepare(self.home, self.row, self.request, self.asset, asked)
+                claim = known_result(
+                    self.home.documents, self.ctx, work.claim(), force=self.request.force
+                )
+            except RushesError:  # for whoever does the step to say: here may lack what it leans on
+                return None
         return self._take_over_result(claim) if claim is not None else None
 
     # -- the claim is settled already --------------------------------------------------------

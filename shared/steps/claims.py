@@ -118,6 +118,9 @@ class Claim(Model):
     otherwise than by settling it."""
     backend_version: str | None = None
     """Of what does it; ``None`` in claims from before this was kept."""
+    asked: str | None = None
+    """What was asked for, and in which surroundings (``shared.steps.asked``); ``None``: to be told by its
+    cache key alone."""
     processor: str | None = None
     """The kind of processor of the machine that does it; ``None`` in claims from before this was kept."""
     outcome: str | None = None
@@ -180,10 +183,20 @@ def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
 def known_result(
     documents: Documents, ctx: RequestContext, wanted: Claim, *, force: bool
 ) -> Claim | None:
-    """The claim that settles what ``wanted`` asks for, if its work is done; nothing is claimed."""
-    found = load_claim(documents, ctx, wanted.cache_key)
-    if found is None or found.state != "done" or not found.answers(wanted, force=force):
+    """The claim that settles what ``wanted`` asks for, if its work is done; nothing is claimed.
+
+    Where it was asked for in other surroundings, these are noted: next time nobody need look as closely.
+    """
+    document = documents.get(claim_path(ctx, wanted.cache_key))
+    found = Claim.model_validate(document.data) if document else None
+    if document is None or found is None or found.state != "done":
         return None
+    if not found.answers(wanted, force=force):
+        return None
+    if wanted.asked not in (None, found.asked):
+        noted = found.model_copy(update={"asked": wanted.asked})
+        with suppress(Conflict):  # another has been quicker
+            documents.update(document.path, noted.model_dump(mode="json"), version=document.version)
     return found
 
 

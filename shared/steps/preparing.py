@@ -14,7 +14,7 @@ from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
 from shared.contracts.row import Step
-from shared.contracts.step import StepRecord, StepRequest
+from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import (
     Backend,
     Engine,
@@ -31,8 +31,8 @@ from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
 from shared.homes.tenant_limits import most_bytes
 from shared.pipeline import step_named
+from shared.steps.asked import Asked
 from shared.steps.claims import Claim, Recall, common_cache_key
-from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact, load_artifacts
 from shared.watch.processor import processor_kind
 
@@ -62,40 +62,35 @@ class Work:
     engine: Engine
     params: StepParams
     backend: Backend
-    records: Mapping[str, StepRecord]
-    """How the steps whose artifacts it reads stand in its run."""
+    asked: Asked
     sources: Mapping[str, Asset | Artifact]
     """What else of the tenant's the params name, by id."""
 
     @classmethod
-    def prepare(cls, home: Home, row: Step, request: StepRequest, asset: Asset) -> Work:
+    def prepare(
+        cls,
+        home: Home,
+        row: Step,
+        request: StepRequest,
+        asset: Asset,
+        asked: Asked | None = None,
+    ) -> Work:
         """Check the params, choose the backend, find what is read. Raises ``Permanent``."""
-        ctx = request.context
+        asked = asked or Asked.of(home, row, request)  # the surroundings before the engine
         engine = _engine(home, row)
         params = _checked_params(engine, request.params)
-        records = load_records(home.documents, ctx, request.run_id or "", row.reads)
         sources = _found_sources(home, request, engine, params)
-        return cls(home, row, request, asset, engine, params, engine.backend(), records, sources)
+        return cls(home, row, request, asset, engine, params, engine.backend(), asked, sources)
 
     @property
     def ctx(self) -> RequestContext:
         """Whose work it is."""
         return self.request.context
 
-    @property
-    def _read_steps(self) -> tuple[str, ...]:
-        """What it needs, but for what its run does not have, and what it wants and got."""
-        return (*self._needed, *(name for name in self.row.wants if self._ids(name)))
-
-    @property
-    def _needed(self) -> tuple[str, ...]:
-        """Work on a document has no need of what made it."""
-        return tuple(name for name in self.row.needs if name in self.records)
-
     @cached_property
     def cache_key(self) -> str:
         """The engine's own formula, or the common one."""
-        upstream = {name: self.records[name].cache_key or "" for name in self._read_steps}
+        upstream = self.asked.upstream
         upstream |= {f"source {name}": found.sha256 for name, found in self.sources.items()}
         asset_id, artifact_id = self.asset.asset_id, self.request.artifact_id
         version = self.backend.version
@@ -115,9 +110,10 @@ class Work:
             asset_id=self.asset.asset_id,
             run_id=self.request.run_id or "",
             lease_s=self.home.settings.lease_s,
-            inputs=tuple(identifier for name in self._read_steps for identifier in self._ids(name)),
+            inputs=self.asked.inputs,
             missing=tuple(sorted(missing)),
             backend_version=self.backend.version,
+            asked=None if self.sources else self.asked.digest,
             processor=processor_kind(),
             recall=Recall(
                 topic=steps_topic(self.row.function),
@@ -133,7 +129,7 @@ class Work:
 
     def inputs(self, folder: Path) -> dict[str, list[InputFile]]:
         """Fetch what earlier steps made into ``folder``: step -> files. Raises what ``fetch_object`` does."""
-        return {name: self._inputs(name, folder) for name in self._read_steps}
+        return {name: self._inputs(name, folder) for name in self.asked.read_steps}
 
     def job(
         self, folder: Path, inputs: Mapping[str, Sequence[InputFile]], progress: Progress
@@ -142,6 +138,7 @@ class Work:
         workdir = folder / "work"
         workdir.mkdir()
         source = self._source(folder, fetched=self._reads_recording(inputs))
+        standing = self.asked.records
         return Job(
             source=source,
             media=self._chosen(self._media(source)),
@@ -149,9 +146,9 @@ class Work:
             progress=progress,
             inputs=inputs,
             failed={
-                name: self.records[name].error or {"reason": self.records[name].reason}
-                for name in self._needed
-                if not self.records[name].state.delivered
+                name: standing[name].error or {"reason": standing[name].reason}
+                for name in self.asked.needed
+                if not standing[name].state.delivered
             },
             sources={
                 name: self._fetch(found, folder / f"{name}{_suffix(found.key)}")
@@ -167,16 +164,12 @@ class Work:
         names = self.engine.references(source) if self.engine.references else ()
         return {name: load_artifact(self.home.documents, self.ctx, name) for name in names}
 
-    def _ids(self, step: str) -> tuple[str, ...]:
-        record = self.records.get(step)
-        return record.artifact_ids if record is not None and record.state.delivered else ()
-
     def _inputs(self, step: str, folder: Path) -> list[InputFile]:
         """The artifacts of an earlier step whose kinds the pipeline table names."""
         return [self._input(artifact, folder) for artifact in self._wanted(step)]
 
     def _wanted(self, step: str) -> Iterator[Artifact]:
-        for artifact in load_artifacts(self.home.documents, self.ctx, self._ids(step)):
+        for artifact in load_artifacts(self.home.documents, self.ctx, self.asked.ids(step)):
             if artifact.kind in self.row.reads[step]:
                 yield artifact
 

@@ -37,11 +37,12 @@ def keep(name: str, distribution: str | None, asked: str, version: str) -> None:
 
 def _place(name: str, distribution: str | None, asked: str) -> Path:
     """The file of this answer. Raises ``OSError`` and ``PackageNotFoundError`` for what is not here."""
-    about = _of_package(distribution) if distribution else _of_tool(name)
+    about = _of_package(distribution) if distribution else state_of_tool(name)
     return user_cache() / "rushes" / "probes" / f"{name}-{digest(*about, asked)[:32]}"
 
 
-def _of_tool(name: str) -> tuple[str, ...]:
+def state_of_tool(name: str) -> tuple[str, ...]:
+    """Which file a tool is, its bytes and its time; raises ``OSError`` for what is not here."""
     found = shutil.which(name)
     if found is None:
         raise FileNotFoundError(name)

@@ -38,7 +38,7 @@ from shared.runs.views import list_artifacts, newest_runs, run_object
 from shared.settings import Settings
 from shared.steps.storing import artifact_path
 from tests.bench import bare_function, bare_teller
-from tests.bench.measuring import cpu_s, wall_s
+from tests.bench.measuring import INSTALLED, cpu_s, wall_s
 from tests.bench.report import Row
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def cold_imports() -> Iterator[Row]:
 
 
 def _python(code: str) -> None:
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=INSTALLED)
 
 
 def cached_again() -> Iterator[Row]:
@@ -87,7 +87,7 @@ def cached_again() -> Iterator[Row]:
 
         def process() -> None:
             command = [*rushes, "process", str(DEMO), "--data", folder]
-            subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+            subprocess.run(command, check=True, cwd=ROOT, env=INSTALLED, stdout=subprocess.DEVNULL)
 
         (fresh_s,) = cpu_s(process, rounds=1)
         (cached_s,) = cpu_s(process)

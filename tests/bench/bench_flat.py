@@ -37,7 +37,7 @@ from shared.runs.views import list_artifacts, list_runs, newest_runs
 from shared.settings import Settings
 from shared.watch.log import configure
 from tests.bench.large_home import DOCUMENTS_EACH, fill
-from tests.bench.measuring import cpu_s
+from tests.bench.measuring import INSTALLED, cpu_s
 from tests.bench.report import Row
 
 ROOT = Path(__file__).parents[2]
@@ -187,7 +187,7 @@ def _starts(folder: Path) -> Iterator[Row]:
             stdout=subprocess.DEVNULL,
         )
 
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**INSTALLED, "PYTHONPATH": str(ROOT)}
     rushes = ("-m", "infra.command.main")
     for command, names in (("--help", "click"), ("assets", "click, pydantic")):
         taken = cpu_s(run(*rushes, command), run("-c", f"import {names}"))

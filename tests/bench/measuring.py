@@ -17,6 +17,9 @@ ROUNDS = 3
 TOOLS = Path(os.environ.get("BENCH_TOOLS", ROOT / "build" / "bench" / "tools"))
 """Tools that nothing of ours leans on: `make bench` installs them there."""
 
+INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""The environment in which our modules are compiled once, as an installation's are and others' are here."""
+
 # A slim interpreter between: what a large caller holds would count as the memory of what it starts.
 _MEASURED = """
 import json, resource, subprocess, sys, time

@@ -38,9 +38,10 @@ def seen_face(tmp_path_factory: pytest.TempPathFactory) -> video.Ran:
     return video.run(visual_meta.ENGINE, video.FACE_CLIP, tmp_path_factory.mktemp("seen"))
 
 
-@pytest.fixture
-def short_clip(tmp_path: Path) -> tuple[Path, InputFile]:
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, InputFile]:
     """A second of the face clip, and its regions."""
-    path = video.shortened(tmp_path / "short.mp4", 1.0)
-    ran = video.run(regions.ENGINE, path, tmp_path / "regions", **video.QUICK)
+    folder = tmp_path_factory.mktemp("short")
+    path = video.shortened(folder / "short.mp4", 1.0)
+    ran = video.run(regions.ENGINE, path, folder / "regions", **video.QUICK)
     return path, ran.as_input("video_region_summary")

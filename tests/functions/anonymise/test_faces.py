@@ -20,8 +20,8 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, InputFile
 from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import Frame, Wanted
-from shared.media.probe import probe
 from tests.functions import video
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms, read
 
 STUB = Backend("stub", "regions-stub-1", stub=True)
@@ -45,7 +45,7 @@ def anonymised(source: Path, summary: InputFile, folder: Path, **params: Any) ->
 
 
 def pictures(path: Path) -> tuple[list[Frame], tuple[int, int]]:
-    stream = probe(path).video[0]
+    stream = probed(path).video[0]
     found, _ = read(path, Wanted(stream.width, stream.height))
     return found, (stream.height, stream.width)
 
@@ -113,7 +113,7 @@ def test_times_length_and_sound_are_kept(hidden_face: video.Ran) -> None:
     path = hidden_face.of("video_anonymised")[0].path
     assert packet_times_ms(path) == packet_times_ms(video.FACE_CLIP)
     assert sound_of(path) == sound_of(video.FACE_CLIP)
-    assert probe(path).duration_ms == probe(video.FACE_CLIP).duration_ms
+    assert probed(path).duration_ms == probed(video.FACE_CLIP).duration_ms
 
 
 def sound_of(path: Path) -> list[str]:

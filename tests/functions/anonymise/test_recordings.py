@@ -11,7 +11,6 @@ import pytest
 from functions.detect import regions
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.step_engine import InputFile
-from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg, pictures, regions_of
 from tests.shared.media.recordings import probed
@@ -48,7 +47,7 @@ def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> Non
         return
     summary = found.as_input("video_region_summary")
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
-    before, after = probed(source), probe(path)
+    before, after = probed(source), probed(path)
     start_ms = packet_times_ms(source)[0] if extension == "ts" else 0
     expected = [time_ms - start_ms for time_ms in packet_times_ms(source)]
     late_ms = packet_times_ms(path)[0] if extension == "ts" else 0
@@ -100,7 +99,7 @@ def test_a_photograph_stays_one(name: str, kind: str, tmp_path: Path) -> None:
     (output,) = ran.of("video_anonymised")
     assert output.meta["frames_covered"] == 1
     assert (output.content_type, output.path.suffix) == (kind, source.suffix)
-    media = probe(output.path)
+    media = probed(output.path)
     assert (media.video[0].width, media.video[0].height) == (319, 239)
     assert media.duration_ms is None
     box = RegionSummary.read(summary.path).frames[0].regions[0]
@@ -117,7 +116,7 @@ def test_a_param_keeps_the_recordings_own_pixels(name: str, tmp_path: Path) -> N
     ffmpeg("-i", video.FACE_CLIP, "-t", "0.4", *words, source)
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     ran = anonymised(source, summary, tmp_path / "out", pixels="source")
-    old, new = probed(source).video[0], probe(ran.of("video_anonymised")[0].path).video[0]
+    old, new = probed(source).video[0], probed(ran.of("video_anonymised")[0].path).video[0]
     assert (new.width, new.height, new.pixel_format) == (old.width, old.height, old.pixel_format)
 
 
@@ -155,7 +154,7 @@ def test_what_leaves_plays_everywhere(name: str, tmp_path: Path) -> None:
     summary = regions_of(source, tmp_path / "regions", **video.QUICK)
     (output,) = anonymised(source, summary, tmp_path / "out").of("video_anonymised")
     assert output.path.suffix in (".mp4", ".mov")
-    media = probe(output.path)
+    media = probed(output.path)
     stream = media.video[0]
     assert (stream.codec, stream.pixel_format) == ("h264", "yuv420p")
     assert stream.color_transfer not in ("smpte2084", "arib-std-b67")
@@ -212,7 +211,7 @@ def test_cover_art_and_tags_are_left_out(
     ffmpeg("-i", clip, "-i", art, *words, "-metadata", "title=Eileen", source)
     assert probed(source).cover_art
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
-    assert not probe(path).cover_art
+    assert not probed(path).cover_art
     assert b"Eileen" not in path.read_bytes()
 
 

@@ -10,11 +10,11 @@ import pytest
 from functions.anonymise import faces
 from functions.detect import regions
 from shared.contracts.step_engine import InputFile
-from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg
 from tests.functions.anonymise.test_recordings import INPUTS
 from tests.functions.in_parts import done_in_parts
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
 WHOLE = ("stream", "uneven", "vorbis", "odd", "one pixel", "one frame")
@@ -82,7 +82,7 @@ def test_unusual_recordings_are_split_alike(
     assert count > 1
     assert packet_times_ms(joined) == packet_times_ms(whole)
     assert decoded(joined) == decoded(whole)
-    before, after = probe(whole), probe(joined)
+    before, after = probed(whole), probed(joined)
     assert after.duration_ms == pytest.approx(before.duration_ms, abs=4)
     assert after.audio == before.audio
     # ffmpeg reckons the mean rate by the last packet stored, which a second and a half notices.

@@ -16,10 +16,10 @@ from functions.detect.centerface import FaceDetector
 from functions.detect.regions import ENGINE, RegionsParams
 from shared.contracts.step_engine import Backend, Dependency
 from shared.errors import MissingDependency, Unavailable, ValidationError
-from shared.media.probe import probe
 from shared.settings import settings
 from shared.watch import health
 from tests.functions import video
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
 STUB = Backend("stub", "regions-stub-1", stub=True)
@@ -139,7 +139,7 @@ def test_boxes_are_in_the_upright_picture(tmp_path: Path, face_clip: video.Ran) 
     path = next(
         path
         for path in marked_as_turned(side, tmp_path)
-        if probe(path).video[0].rotation_deg == 270
+        if probed(path).video[0].rotation_deg == 270
     )
     summary = video.run(ENGINE, path, tmp_path / "out").summary
     assert (summary.width, summary.height) == (320, 240)

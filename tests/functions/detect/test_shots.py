@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from functions.detect.shots import SIZE, ShotDetector, find_cuts
-from shared.media.probe import probe
 from tests.fixtures.video_clips.make_clips import BROLL_CUTS
 from tests.functions import video
+from tests.shared.media.recordings import probed
 
 Picture = NDArray[np.uint8]
 NAMES = ("rocket", "coffee", "chelsea", "brick", "grass", "moon", "camera", "coins")
@@ -113,7 +113,7 @@ def test_a_cut_near_either_end_is_found() -> None:
 
 @pytest.mark.heavy
 def test_the_broll_clip() -> None:
-    cuts, ticks = find_cuts(video.BROLL_CLIP, probe(video.BROLL_CLIP))
+    cuts, ticks = find_cuts(video.BROLL_CLIP, probed(video.BROLL_CLIP))
     assert (cuts, len(ticks)) == (list(BROLL_CUTS), 140)
 
 
@@ -126,6 +126,6 @@ def test_real_recordings(name: str, cuts: list[int]) -> None:
     path: Path = video.REAL / "shots" / f"{name}.mp4"
     if not path.exists():
         pytest.skip("the shared recordings are not beside the repository")
-    found, _ = find_cuts(path, probe(path))
+    found, _ = find_cuts(path, probed(path))
     assert len(found) == len(cuts)
     assert all(abs(one - other) <= 1 for one, other in zip(found, cuts, strict=True))

@@ -27,9 +27,9 @@ from shared.contracts.audio_words import AudioWords
 from shared.contracts.edit_list import Edit, EditList
 from shared.contracts.spoken_word import SpokenWord
 from shared.contracts.step_engine import InputFile, Job, Result
-from shared.media.probe import probe
 from tests.functions.transcribe.sounds import RATE_HZ, Samples, noise, silence, spoken
 from tests.functions.transcribe.timed import SENTENCES, readings, sounding
+from tests.shared.media.recordings import probed
 
 Kind = Literal["word", "filler", "hum", "breath", "silence", "repeat", "name"]
 """``filler``: a word that the recogniser wrote; ``hum``: voice that it passed over."""
@@ -185,7 +185,7 @@ def saved(talk: Talk, folder: Path, rate_hz: int = RATE_HZ) -> Path:
 def listened(source: Path, folder: Path) -> InputFile:
     """The recording's activity."""
     folder.mkdir(parents=True)
-    job = Job(source, probe(source), folder, lambda done: None)
+    job = Job(source, probed(source), folder, lambda done: None)
     made = activity.ENGINE.run(job, activity.ENGINE.params(), activity.ENGINE.backend()).outputs[0]
     assert AudioActivity.kind == made.kind
     return InputFile("art_activity", made.kind, made.path, made.meta)
@@ -195,7 +195,7 @@ def heard_as(source: Path, folder: Path, heard: InputFile, words: AudioWords) ->
     """What edit.cut goes by."""
     activity_heard = AudioActivity.read(heard.path)
     folder.mkdir(parents=True)
-    job = Job(source, probe(source), folder, lambda done: None)
+    job = Job(source, probed(source), folder, lambda done: None)
     sound = decoded(job, activity_heard.duration_ms, lambda done: None)
     return cut.Heard(activity_heard, words, None, sound)
 
@@ -211,7 +211,7 @@ def cut_list(
         "transcribe.words": [InputFile("art_words", "audio_words", folder / "words.json", {})],
     }
     progress: list[float] = []
-    job = Job(source, probe(source), folder, progress.append, inputs=inputs)
+    job = Job(source, probed(source), folder, progress.append, inputs=inputs)
     result = cut.ENGINE.run(job, CutParams(**params), cut.ENGINE.backend())
     assert progress == sorted(progress) and progress[-1] == 1
     return EditList.read(result.outputs[0].path), result

@@ -16,7 +16,6 @@ from functions.transcribe import words
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.edit_list import Edit, EditList
 from shared.contracts.step_engine import InputFile, Job
-from shared.media.probe import probe
 from tests.functions.edit.composites import (
     Kind,
     Piece,
@@ -30,6 +29,7 @@ from tests.functions.edit.composites import (
     wrongly_cut,
 )
 from tests.functions.transcribe.harness import REAL_MEDIA
+from tests.shared.media.recordings import probed
 
 RULES: dict[str, Any] = {"silence_ms": 600, "fillers": True, "repeats": True, "breaths": True}
 REASONS: dict[Kind, tuple[str, ...]] = {
@@ -103,7 +103,7 @@ def judged(talk: Talk, folder: Path, heard_words: AudioWords | None = None) -> J
 def recognised(source: Path, activity: InputFile, folder: Path) -> AudioWords:
     folder.mkdir(parents=True)
     inputs = {"detect.activity": [activity]}
-    job = Job(source, probe(source), folder, lambda done: None, inputs=inputs)
+    job = Job(source, probed(source), folder, lambda done: None, inputs=inputs)
     params = words.ENGINE.params(language="en")
     made = words.ENGINE.run(job, params, words.ENGINE.backend())
     return AudioWords.read(made.outputs[0].path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from functions.render.cut.sounding import CutSound, write_cut
 from shared.contracts.edit_list import Edit, EditList, edit_id_of, ms_at
 from shared.editing.time_map import derived_keeps, new_samples
-from shared.media.probe import probe
+from tests.shared.media.recordings import probed
 
 RATE = 48_000
 Sound = NDArray[np.float64]
@@ -46,7 +46,7 @@ def cut(
     """What is heard, ``(frames, channels)``."""
     folder = source.parent / f"{source.stem}_cut"
     folder.mkdir(exist_ok=True)
-    made = write_cut(folder / "cut.f32", source, probe(source), edits, (rate, channels))
+    made = write_cut(folder / "cut.f32", source, probed(source), edits, (rate, channels))
     sound = np.fromfile(folder / "cut.f32", "<f4").reshape(-1, channels)
     assert [path.name for path in folder.iterdir()] == ["cut.f32"], "no scratch is left"
     return sound.astype(np.float64), made

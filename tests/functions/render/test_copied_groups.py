@@ -27,11 +27,11 @@ from shared.media.coded_pictures import (
 from shared.media.encode import Planes
 from shared.media.frames import VideoFrames, Wanted
 from shared.media.least_mp4 import decoded_at
-from shared.media.probe import probe
 from tests.functions.console.browser import chromium
 from tests.functions.render.clockwork import BLOCK, HIGH, RATE, WIDE, clock, numbers
 from tests.functions.render.cutting import edit, edit_list
 from tests.functions.render.test_cut_video import check_together, rendered
+from tests.shared.media.recordings import probed
 
 SECONDS = 6
 CUTS = ((700, 1_130), (3_210, 3_300), (4_000, 5_000))
@@ -42,7 +42,7 @@ Pictures = list[tuple[float, Any]]
 def pictures(path: Path) -> Pictures:
     """Times in ms, and all planes."""
     wanted = Wanted(WIDE, HIGH, "yuv420p", Planes(WIDE, HIGH, "yuv420p").size_bytes)
-    with VideoFrames(path, probe(path), wanted) as frames:
+    with VideoFrames(path, probed(path), wanted) as frames:
         return [(frames.ms(frame.ticks), frame.data) for frame in frames]
 
 

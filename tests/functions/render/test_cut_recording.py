@@ -15,7 +15,6 @@ from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Backend, Job, Output, Result
 from shared.errors import ValidationError
 from shared.homes.home import Home
-from shared.media.probe import probe
 from shared.pipeline import KINDS
 from shared.runs.downloads import stored_file
 from shared.runs.views import list_artifacts
@@ -23,6 +22,7 @@ from shared.steps.claims import Claim, Lease
 from shared.steps.storing import ArtifactWriter, describe_backend
 from tests.functions.render.cutting import RATE, edit, edit_list, noise
 from tests.functions.render.test_audio_step import MINE, asset, rendered_of
+from tests.shared.media.recordings import probed
 from tests.toy import embedded_home
 
 BACKEND = Backend("rushes_mix", "mix-test")
@@ -40,7 +40,7 @@ def rendered(folder: Path, source: Path, edits: EditList, **params: Any) -> Resu
     edits.write(listed)
     workdir.mkdir()
     told: list[float] = []
-    job = Job(source, probe(source), workdir, told.append, sources={"art_list": listed})
+    job = Job(source, probed(source), workdir, told.append, sources={"art_list": listed})
     checked = ENGINE.params.model_validate({"edit_list": "art_list", **params})
     result = ENGINE.run(job, checked, BACKEND)
     assert told == sorted(told) and told[-1] == 1.0
@@ -73,7 +73,7 @@ def test_the_recording_is_cut_and_otherwise_left_to_the_bit(tmp_path: Path) -> N
 def test_other_formats_last_as_long(format: str, tmp_path: Path) -> None:
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
     output = only(rendered(tmp_path, talk(tmp_path), edits, format=format))
-    assert probe(output.path).duration_ms == pytest.approx(2_500, abs=30)
+    assert probed(output.path).duration_ms == pytest.approx(2_500, abs=30)
 
 
 @pytest.mark.heavy

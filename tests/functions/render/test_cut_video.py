@@ -20,7 +20,6 @@ from shared.contracts.step_engine import Job, Output
 from shared.editing.time_map import time_map
 from shared.media.encode import Planes
 from shared.media.frames import VideoFrames, Wanted
-from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.clockwork import RATE, clicks, clock, numbers
 from tests.functions.render.cutting import edit, edit_list
@@ -224,7 +223,7 @@ def test_a_rendering_is_punched_in_behind_its_first_jump(tmp_path: Path) -> None
 
 
 def _pictures(path: Path) -> list[tuple[float, Any]]:
-    media = probe(path)
+    media = probed(path)
     wide, high = media.video[0].shown_size
     wanted = Wanted(wide, high, "yuv420p", Planes(wide, high, "yuv420p").size_bytes)
     with VideoFrames(path, media, wanted) as frames:

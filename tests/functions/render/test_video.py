@@ -21,8 +21,8 @@ from shared.contracts.step_engine import InputFile, Job
 from shared.errors import BackendFailed, MissingDependency, ValidationError
 from shared.media.decode import audio_blocks
 from shared.media.frames import Wanted
-from shared.media.probe import probe
 from tests.functions import video
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms, read
 
 Inputs = Mapping[str, list[InputFile]]
@@ -69,7 +69,7 @@ def render(
 
 
 def shown(path: Path) -> list[NDArray[np.uint8]]:
-    stream = probe(path).video[0]
+    stream = probed(path).video[0]
     found, _ = read(path, Wanted(stream.width, stream.height))
     return [frame.data.reshape(stream.height, stream.width, 3) for frame in found]
 
@@ -170,7 +170,7 @@ def in_source(time_ms: float, cuts: list[tuple[float, float]]) -> float:
 
 
 def sound_length_ms(path: Path) -> float:
-    with audio_blocks(path, probe(path)) as blocks:
+    with audio_blocks(path, probed(path)) as blocks:
         return 1000 * sum(len(block) for block in blocks) / blocks.sample_rate_hz
 
 
@@ -188,7 +188,7 @@ def test_picture_and_sound_stay_together(tmp_path: Path) -> None:
     result = ran.of("video_render")[0].path
     bright = [frame.mean() > 100 for frame in shown(result)]
     flashes_ms = [at for at, lit in zip(packet_times_ms(result), bright, strict=True) if lit]
-    with audio_blocks(result, probe(result), channels=1) as blocks:
+    with audio_blocks(result, probed(result), channels=1) as blocks:
         loud = np.abs(np.concatenate(list(blocks))[:, 0]) > 0.3
     onsets_ms = 1000 * np.flatnonzero(loud[1:] & ~loud[:-1]) / 48_000
     first_ms = [onsets_ms[onsets_ms > after][0] for after in (0, 687)]
@@ -319,7 +319,7 @@ def test_the_same_plan_gives_the_same_bytes_on_any_number_of_cores(
 def test_a_height_is_kept_to(inputs: Inputs, tmp_path: Path) -> None:
     cuts = [{"start_ms": 0, "end_ms": 500}]
     (output,) = render(tmp_path, inputs, height=120, cuts=cuts).of("video_render")
-    stream = probe(output.path).video[0]
+    stream = probed(output.path).video[0]
     assert (stream.width, stream.height) == (160, 120)
 
 
@@ -350,7 +350,7 @@ def test_a_file_that_is_not_as_planned_fails_with_a_code(
 
     heard = {} if sound is None else {**AS_HEARD, **sound}
     monkeypatch.setattr(checks, "_streams", lambda path: ({**AS_PLANNED, **picture}, heard))
-    job = Job(video.FACE_CLIP, probe(video.FACE_CLIP), tmp_path, lambda fraction: None)
+    job = Job(video.FACE_CLIP, probed(video.FACE_CLIP), tmp_path, lambda fraction: None)
     cuts = [{"start_ms": 0, "end_ms": 400}]
     plan = make_plan(job, VideoRenderParams.model_validate({"faces": "original", "cuts": cuts}))
     with pytest.raises(BackendFailed, match=f"{check} is not what was planned") as failed:

@@ -10,9 +10,9 @@ import pytest
 
 from functions.detect import visual_meta
 from shared.media.decode import audio_blocks
-from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.render.test_video import render, shown
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
 
@@ -45,7 +45,7 @@ def test_another_sound_stream_is_rendered_where_it_is_asked_for(tmp_path: Path) 
     for stream, hz in ((None, 400), (1, 1000)):
         ran = render(tmp_path / f"{stream}", {}, source, faces="original", stream=stream)
         (output,) = ran.of("video_render")
-        with audio_blocks(output.path, probe(output.path), channels=1) as blocks:
+        with audio_blocks(output.path, probed(output.path), channels=1) as blocks:
             sound = np.concatenate(list(blocks))[:, 0]
         loudest = np.argmax(np.abs(np.fft.rfft(sound)))
         assert loudest * blocks.sample_rate_hz / len(sound) == pytest.approx(hz, abs=2)
@@ -77,13 +77,13 @@ def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "1", *words, source]
     subprocess.run(list(map(str, command)), check=True)
     (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
-    stream = probe(output.path).video[0]
+    stream = probed(output.path).video[0]
     assert (stream.width, stream.height) == size
     assert not stream.interlaced
     assert (stream.codec, stream.pixel_format) == ("h264", "yuv420p")
     # Some containers do not tell how long the last picture stands: then as long as the others.
     untold_ms = 40 if name in ("uneven", "stream") else 0
-    told_ms = probe(source).duration_ms
+    told_ms = probed(source).duration_ms
     assert told_ms is not None
     assert told_ms - 1 <= output.meta["duration_ms"] <= told_ms + untold_ms + 1
 
@@ -128,7 +128,7 @@ def test_wide_pixels_are_rendered_in_their_shown_shape(aspect: str, tmp_path: Pa
     inputs = {"detect.visual_meta": [seen]}
     ran = render(tmp_path / "out", inputs, source, faces="original", aspect=aspect)
     (output,) = ran.of("video_render")
-    stream = probe(output.path).video[0]
+    stream = probed(output.path).video[0]
     assert (stream.width, stream.height, stream.pixel_aspect) == (*SHAPES[aspect], "1:1")
     lit = shown(output.path)[2].max(axis=2) > 128
     wide, high = int(lit.any(axis=0).sum()), int(lit.any(axis=1).sum())

@@ -15,12 +15,12 @@ from shared.contracts.asset import MediaInfo
 from shared.contracts.edit_list import EditList
 from shared.contracts.step_engine import Job, Output
 from shared.media.formats import MOV
-from shared.media.probe import probe
 from tests.functions import video
 from tests.functions.in_parts import done_in_parts
 from tests.functions.render.clockwork import RATE, clock, numbers
 from tests.functions.render.cutting import edit, edit_list
 from tests.functions.render.test_video import Inputs, inputs, shown
+from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
 __all__ = ["inputs"]
@@ -46,7 +46,7 @@ def both(
         params["faces"] = "original"
     workdir = folder / "whole"
     workdir.mkdir()
-    job = Job(source, probe(source), workdir, lambda _: None, inputs or {}, sources=sources)
+    job = Job(source, probed(source), workdir, lambda _: None, inputs or {}, sources=sources)
     (whole,) = ENGINE.run(job, ENGINE.params(**params), ENGINE.backend()).outputs
     monkeypatch.setattr(rendering, "PART_MS", part_ms)
     parts = folder / "parts"
@@ -141,7 +141,7 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
     workdir = tmp_path / "alone"
     workdir.mkdir()
     told: list[float] = []
-    job = Job(source, probe(source), workdir, told.append)
+    job = Job(source, probed(source), workdir, told.append)
     asked = ENGINE.params(faces="original")
     (alone,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
     assert alone.path.read_bytes() == joined.path.read_bytes()
@@ -150,7 +150,7 @@ def test_what_is_split_has_the_same_bytes_in_one_go(
 
 @pytest.fixture(scope="module")
 def face_media() -> MediaInfo:
-    return probe(video.FACE_CLIP)
+    return probed(video.FACE_CLIP)
 
 
 @pytest.mark.parametrize(

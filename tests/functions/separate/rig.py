@@ -15,9 +15,9 @@ import soundfile
 from functions.separate.stems import ENGINE
 from shared.contracts.asset import MediaInfo
 from shared.contracts.step_engine import Backend, Job, Result
-from shared.media.probe import probe
 from shared.pipeline import KINDS
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, mixed, play
+from tests.shared.media.recordings import probed
 
 MODEL = "tiny_band"
 WEIGHTS = Path(__file__).parents[2] / "fixtures" / MODEL
@@ -76,7 +76,7 @@ def separate(
             progress(fraction)
 
     workdir = Path(tempfile.mkdtemp(dir=folder))
-    job = Job(source, media or probe(source), workdir, tell, asset_id="ast_1")
+    job = Job(source, media or probed(source), workdir, tell, asset_id="ast_1")
     settled = ENGINE.params.model_validate({"model": MODEL, **params})
     result = ENGINE.run(job, settled, backend or ENGINE.backend())
     assert told == sorted(told) and told[-1] == 1.0

@@ -73,8 +73,13 @@ def test_the_model_is_loaded_once(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_it_outlives_the_thread_that_asked(models: Path) -> None:
-    """The kernel ends a child with the thread that started it."""
+def test_it_outlives_the_thread_that_asked(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel ends a child with the thread that started it. Nor is it a matter of whose folder it is."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
     with closing(Worker()) as worker:
         asking = threading.Thread(target=load, args=(worker,))
         asking.start()

@@ -12,10 +12,10 @@ import soundfile
 from functions.separate import part_sums
 from shared.contracts.step import StepState
 from shared.errors import UnsupportedMedia, ValidationError
-from shared.media.probe import probe
 from shared.watch import health
 from tests.functions.separate.band import RATE_HZ, STEMS, Sound, sdr_db
 from tests.functions.separate.rig import Separated, separate, song, write
+from tests.shared.media.recordings import probed
 
 SECONDS = 10.0
 
@@ -210,7 +210,7 @@ def test_what_is_too_long_is_refused(sung: Sung, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.heavy
 def test_corrupt_sound_is_an_error_and_the_next_job_is_not_harmed(sung: Sung) -> None:
     flac = write(sung.folder / "song.flac", sung.mix[: 3 * RATE_HZ])
-    whole, media = flac.read_bytes(), probe(flac)
+    whole, media = flac.read_bytes(), probed(flac)
     flac.write_bytes(whole[: len(whole) // 2])
     cut = separate(flac, sung.folder, media=media)
     assert 0 < cut.metas[0]["frames"] < 3 * RATE_HZ

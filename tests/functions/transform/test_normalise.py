@@ -20,7 +20,6 @@ from shared.contracts.step_engine import Engine, InputFile
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.ffmpeg import input_args
 from shared.media.ffmpeg import run as run_ffmpeg
-from shared.media.probe import probe
 from shared.pipeline import KINDS
 from shared.sound.loudness_meter import loudness_range_lu
 from tests.functions.transform.support import (
@@ -37,6 +36,7 @@ from tests.functions.transform.support import (
     tone,
     write,
 )
+from tests.shared.media.recordings import probed
 
 REAL = [
     "loudness/sine_1000.wav",
@@ -286,6 +286,6 @@ def test_a_recorders_time_of_day_is_kept(
     sound, bwf = write(tmp_path, loud_and_quiet(1)), tmp_path / "t01.wav"
     stamped = ["-metadata", "time_reference=1382400000", "-write_bext", "1", bwf]
     run_ffmpeg(["-y", *input_args(sound, "wav"), *stamped], timeout_s=30)
-    job = replace(job_of(sound, tmp_path), source=bwf, media=probe(bwf))
+    job = replace(job_of(sound, tmp_path), source=bwf, media=probed(bwf))
     result = engine.run(job, engine.params.model_validate(params), engine.backend())
-    assert probe(result.outputs[0].path).time_reference == 1_382_400_000
+    assert probed(result.outputs[0].path).time_reference == 1_382_400_000

@@ -22,7 +22,13 @@ def answers(address: str) -> bool:
 
 
 @pytest.mark.heavy
-def test_a_function_that_was_killed_is_served_again_at_its_address(tmp_path: Path) -> None:
+def test_a_function_that_was_killed_is_served_again_at_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From wherever the stack was started: where a folder is called as one of ours, too."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
     logs, port = tmp_path / "logs", free_port()
     logs.mkdir()
     address = f"http://127.0.0.1:{port}"

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from shared.contracts.asset import MediaInfo
 from shared.errors import UnsupportedMedia
 from shared.media.decode import audio_blocks
-from shared.media.probe import probe
-from tests.shared.media.recordings import clip, ffmpeg, noise, real, sound, write_noise
+from tests.shared.media.recordings import clip, ffmpeg, noise, probed, real, sound, write_noise
 from tests.shared.media.test_ffmpeg import running
 
 
@@ -24,7 +23,7 @@ def test_lossless_files_come_out_sample_by_sample(
     extension: str, rate: int, channels: int, tmp_path: Path
 ) -> None:
     path = write_noise(tmp_path / f"a.{extension}", frames=rate + 7, channels=channels, rate=rate)
-    blocks = audio_blocks(path, probe(path))
+    blocks = audio_blocks(path, probed(path))
     decoded = np.concatenate(list(blocks))
     assert decoded.dtype == np.float32
     assert np.array_equal(decoded, noise(rate + 7, channels))
@@ -70,7 +69,7 @@ def test_a_late_stream_is_heard_at_its_time(tmp_path: Path) -> None:
     ffmpeg("-i", write_noise(tmp_path / "a.wav"), "-c:a", "pcm_s24le", tmp_path / "a.mov")
     late = tmp_path / "late.mov"
     ffmpeg("-itsoffset", "0.8", "-i", tmp_path / "a.mov", "-c", "copy", late)
-    media = probe(late)
+    media = probed(late)
     assert media.audio[0].start_ms == 800
     assert media.duration_ms == 900
     decoded = np.concatenate(list(audio_blocks(late, media)))
@@ -86,7 +85,7 @@ def test_encoder_delay_is_cut_away(extension: str, tmp_path: Path) -> None:
     encoded = tmp_path / f"a.{extension}"
     codec = {"mka": ["-c:a", "libopus"], "ogg": ["-c:a", "libvorbis"]}.get(extension, [])
     ffmpeg("-i", tmp_path / "a.wav", *codec, encoded)
-    decoded = np.concatenate(list(audio_blocks(encoded, probe(encoded))))
+    decoded = np.concatenate(list(audio_blocks(encoded, probed(encoded))))
     assert abs(int(np.abs(decoded).argmax()) - 24000) <= 2
 
 
@@ -94,7 +93,7 @@ def test_encoder_delay_is_cut_away(extension: str, tmp_path: Path) -> None:
 def test_a_gap_in_the_time_stamps_is_silence(tmp_path: Path) -> None:
     gap = "aselect='not(between(t,0.5,1))'"
     ffmpeg("-f", "lavfi", "-i", "sine=440:r=48000:d=2", "-af", gap, tmp_path / "a.mka")
-    decoded = np.concatenate(list(audio_blocks(tmp_path / "a.mka", probe(tmp_path / "a.mka"))))
+    decoded = np.concatenate(list(audio_blocks(tmp_path / "a.mka", probed(tmp_path / "a.mka"))))
     assert abs(len(decoded) - 96000) < 2000
     assert np.abs(decoded[30000:45000]).max() < 0.01 < np.abs(decoded[60000:90000]).max()
 
@@ -127,7 +126,7 @@ def test_the_second_stream_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "two.mka"
     first, second = write_noise(tmp_path / "1.wav"), write_noise(tmp_path / "2.wav", channels=1)
     ffmpeg("-i", first, "-i", second, "-map", "0", "-map", "1", "-c:a", "pcm_s24le", path)
-    decoded = np.concatenate(list(audio_blocks(path, probe(path).with_stream(1))))
+    decoded = np.concatenate(list(audio_blocks(path, probed(path).with_stream(1))))
     assert np.array_equal(decoded, noise(4800, 1))
 
 
@@ -159,7 +158,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
 )
 def test_real_recordings_are_as_long_as_libsndfile_says(name: str) -> None:
     path = real(name)
-    blocks = audio_blocks(path, probe(path))
+    blocks = audio_blocks(path, probed(path))
     decoded = np.concatenate(list(blocks))
     expected, rate = soundfile.read(path, dtype="float32", always_2d=True)
     assert blocks.sample_rate_hz == rate
@@ -183,6 +182,6 @@ def test_sound_of_a_clip_keeps_time_with_its_picture(tmp_path: Path) -> None:
         "1:a",
     ]
     ffmpeg(*offset, "-c", "copy", late)
-    decoded = np.concatenate(list(audio_blocks(late, probe(late))))
+    decoded = np.concatenate(list(audio_blocks(late, probed(late))))
     loud = np.flatnonzero(np.abs(decoded[:, 0]) > 0.03)
     assert abs(int(loud[0]) - 24000) < 1200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import subprocess
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,14 +18,19 @@ from PIL.PngImagePlugin import PngInfo
 from shared.contracts.asset import MediaInfo
 from shared.errors import UnsupportedMedia
 from shared.media.frames import Frame, VideoFrames, Wanted, first_video
-from shared.media.probe import probe
-from tests.shared.media.recordings import ffmpeg
+from tests.shared.media.recordings import ffmpeg, probed
 
 FAST = ("-c:v", "libx264", "-preset", "ultrafast")
 
 
 def packet_times_ms(path: Path) -> list[float]:
-    """An independent look at the file: presentation times in order."""
+    """An independent look at the file: presentation times in order. Asked once of a file."""
+    told = path.stat()
+    return [*_packet_times_ms(path, told.st_mtime_ns, told.st_size)]
+
+
+@lru_cache(64)
+def _packet_times_ms(path: Path, _written_ns: int, _size: int) -> list[float]:
     entries = ["-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0"]
     printed = subprocess.run(
         ["ffprobe", "-v", "error", *entries, path], check=True, capture_output=True, text=True
@@ -33,7 +39,7 @@ def packet_times_ms(path: Path) -> list[float]:
 
 
 def read(path: Path, wanted: Wanted | None = None) -> tuple[list[Frame], VideoFrames]:
-    media = probe(path)
+    media = probed(path)
     stream = first_video(media)
     frames = VideoFrames(path, media, wanted or Wanted(stream.width, stream.height))
     with frames:
@@ -86,7 +92,7 @@ def test_transport_streams_begin_with_their_first_stream(late_s: float, tmp_path
     ffmpeg(*sound, *source, "-map", "0", "-map", "1", *FAST, "-bf", "0", path)
     found, frames = read(path)
     assert frames.ms(found[0].ticks) == pytest.approx(1000 * late_s, abs=50)
-    assert frames.ms(found[0].ticks) == pytest.approx(probe(path).video[0].start_ms, abs=1)
+    assert frames.ms(found[0].ticks) == pytest.approx(probed(path).video[0].start_ms, abs=1)
 
 
 @pytest.mark.heavy
@@ -133,9 +139,9 @@ def test_pictures_are_upright(degrees: int, tmp_path: Path) -> None:
     plain = picture(tmp_path / "plain.mp4", half, *FAST)
     turned = tmp_path / "turned.mp4"
     ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v", f"rotate={360 - degrees}", turned)
-    if not probe(turned).video[0].rotation_deg:  # newer ones have an option of the input for it
+    if not probed(turned).video[0].rotation_deg:  # newer ones have an option of the input for it
         ffmpeg("-display_rotation", str(-degrees), "-i", plain, "-c", "copy", turned)
-    stream = first_video(probe(turned))
+    stream = first_video(probed(turned))
     found, _ = read(turned)
     shown = found[0].data.reshape(stream.height, stream.width, 3).mean(axis=2)
     expected = np.rot90(
@@ -235,7 +241,7 @@ def test_hdr_is_mapped_to_a_screen(tmp_path: Path) -> None:
 @pytest.mark.heavy
 def test_leaving_early_stops_ffmpeg(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mp4", "testsrc=s=640x480:r=25:d=8", *FAST)
-    media = probe(path)
+    media = probed(path)
     with VideoFrames(path, media, Wanted(640, 480)) as frames:
         next(iter(frames))
         assert [child.name() for child in psutil.Process().children(recursive=True)]
@@ -246,7 +252,7 @@ def test_leaving_early_stops_ffmpeg(tmp_path: Path) -> None:
 def test_memory_is_bounded_at_4k(tmp_path: Path) -> None:
     """Looking at 4K pictures one by one holds a few of them, of 25 MB each."""
     path = picture(tmp_path / "a.mp4", "testsrc=s=3840x2160:r=10:d=2", *FAST)
-    media = probe(path)
+    media = probed(path)
     gc.collect()
     before = psutil.Process().memory_info().rss
     most = before
@@ -261,14 +267,14 @@ def test_memory_is_bounded_at_4k(tmp_path: Path) -> None:
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.wav", "sine=d=0.1")
     with pytest.raises(UnsupportedMedia, match="no moving picture"):
-        VideoFrames(path, probe(path), Wanted(1, 1))
+        VideoFrames(path, probed(path), Wanted(1, 1))
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("part", ["samples", "all"])
 def test_what_cannot_be_decoded_is_refused(part: str, tmp_path: Path) -> None:
     path = picture(tmp_path / "a.mp4", "testsrc=s=64x48:r=25:d=1", *FAST)
-    media: MediaInfo = probe(path)
+    media: MediaInfo = probed(path)
     data = path.read_bytes()
     start = data.index(b"mdat") + 4
     stop = data.index(b"moov") - 4 if part == "samples" else len(data)

@@ -14,8 +14,7 @@ from PIL import Image, ImageOps
 from shared.contracts.asset import VideoStream
 from shared.media.frames import Wanted, first_video
 from shared.media.looks import Look, exif_orientation, matrix_orientation, pixel_aspect, shown
-from shared.media.probe import probe
-from tests.shared.media.recordings import ffmpeg
+from tests.shared.media.recordings import ffmpeg, probed
 from tests.shared.media.test_frames import FAST, picture, read
 
 Picture = NDArray[np.uint8]
@@ -29,7 +28,7 @@ def quarters() -> Picture:
 
 
 def first(path: Path) -> Picture:
-    stream = first_video(probe(path))
+    stream = first_video(probed(path))
     found, _ = read(path, Wanted(stream.width, stream.height))
     return found[0].data.reshape(stream.height, stream.width, 3)
 
@@ -108,7 +107,7 @@ def test_an_sei_turns_every_picture(degrees: int, tmp_path: Path) -> None:
     ffmpeg("-loop", "1", "-i", tmp_path / "a.png", "-t", "0.4", *FAST, "-pix_fmt", "yuv420p", plain)
     said = f"h264_metadata=display_orientation=insert:rotate={degrees}"
     ffmpeg("-i", plain, "-c", "copy", "-bsf:v", said, path)
-    stream = first_video(probe(path))
+    stream = first_video(probed(path))
     found, _ = read(path)
     assert len(found) == 10
     for frame in found:
@@ -137,7 +136,7 @@ def test_a_size_that_changes_is_fitted_and_told(
     sizes: list[str], codec: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = changing(tmp_path / "a.ts", sizes, *codec, "-pix_fmt", "yuv420p")
-    stream = first_video(probe(path))
+    stream = first_video(probed(path))
     largest = max(tuple(map(int, size.split("x"))) for size in sizes)
     assert (stream.width, stream.height) == largest
     assert "size changes on the way" in stream.notices[0]
@@ -171,7 +170,7 @@ def test_a_turned_phone_in_vp8_and_vp9(tmp_path: Path) -> None:
         again = "setts=ts=N*40*TB_OUT/TB_OUT"
         path = tmp_path / f"{codec}.webm"
         ffmpeg("-f", "ivf", "-i", joined, "-c", "copy", "-bsf:v", again, path)
-        stream = first_video(probe(path))
+        stream = first_video(probed(path))
         assert (stream.width, stream.height) == (90, 160)
         assert stream.other_sizes == ((160, 90),)
         found, _ = read(path)
@@ -188,7 +187,7 @@ def test_pixels_that_change_their_shape_on_the_way(tmp_path: Path) -> None:
     ]
     path = tmp_path / "a.ts"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    stream = first_video(probe(path))
+    stream = first_video(probed(path))
     assert (stream.pixel_aspect, stream.shown_size) == ("64:45", (1024, 576))
     assert "pixels 16:15" in stream.notices[0]
     found, _ = read(path)
@@ -210,7 +209,7 @@ def test_partly_tagged_hdr_is_completed(
         *("-f", "lavfi", "-i", "color=gray:s=64x48:r=5:d=1,format=yuv420p10le", "-c:v", "libx265"),
         *("-color_trc", transfer, *tagged, "-x265-params", "log-level=none", path),
     )
-    assert "BT.2020 is assumed" in first_video(probe(path)).notices[0]
+    assert "BT.2020 is assumed" in first_video(probed(path)).notices[0]
     found, frames = read(path)
     assert len(found) == 5
     assert frames.format.color_space == "bt2020nc"
@@ -226,7 +225,7 @@ def test_a_thumbnail_is_no_film(tmp_path: Path) -> None:
     ffmpeg(*small, *film, "-map", "0", "-map", "1", *codecs, "-disposition:v:0", "0", one)
     ffmpeg(*film, *small, "-map", "0", "-map", "1", "-c:v", "libx264", two)
     for path, index in ((one, 1), (two, 0)):
-        media = probe(path)
+        media = probed(path)
         assert [(stream.index, stream.width) for stream in media.video] == [(index, 320)]
         assert media.cover_art
         assert f"stream {index} is worked on" in media.video[0].notices[-1]
@@ -247,7 +246,7 @@ def test_the_default_flag_chooses_among_films(tmp_path: Path) -> None:
     maps = ("-map", "0", "-map", "1", "-c:v", "libx264", "-disposition:v:0", "0")
     path = tmp_path / "a.mkv"
     ffmpeg(*sources, *maps, "-disposition:v:1", "default", path)
-    media = probe(path)
+    media = probed(path)
     assert [stream.width for stream in media.video] == [96, 64]
     assert "other picture 0 left out" in media.video[0].notices[0]
 
@@ -280,7 +279,7 @@ def test_joined_streams_are_read_to_their_end(
         parts.append(part.read_bytes())
     path = tmp_path / f"a.{extension}"
     path.write_bytes(b"".join(parts))
-    media = probe(path)
+    media = probed(path)
     assert media.duration_ms == pytest.approx(1000 * len(parts), abs=60 * len(parts))
     found, frames = read(path)
     assert len(found) == counted(path) >= 25 * len(parts) - 1
