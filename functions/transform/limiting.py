@@ -19,6 +19,7 @@ import numpy as np
 from functions.transform.sound import Sound, all_numbers, levelled
 from shared.audio.limiter import Limiter
 from shared.audio.loudnorm import Notes
+from shared.errors import BackendFailed
 from shared.media.decode import BLOCK_FRAMES
 from shared.media.feed import Samples
 from shared.media.ffmpeg import run as run_ffmpeg
@@ -57,7 +58,7 @@ class Gain:
         return meter
 
     def write(self, sound: Sound, path: Path, progress: Progress) -> None:
-        """Write the recording so, and measure nothing."""
+        """Write the recording so, and measure nothing. Raises ``BackendFailed``."""
         if self.threshold_dbtp is not None or self.levels is not None or not sound.plain:
             self._write(sound, path, progress, lambda block: None)
             return
@@ -75,6 +76,8 @@ class Gain:
                 duration_ms=sound.duration_ms,
                 progress=progress,
             )
+        if not path.exists():
+            raise BackendFailed("ffmpeg", "it wrote no WAV")
 
     def _write(
         self, sound: Sound, path: Path, progress: Progress, heard: Callable[[Samples], None]

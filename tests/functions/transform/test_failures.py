@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from functions.transform import fx, loudness, normalise, resample, sound
 from shared.contracts.step_engine import Backend, Engine, Job
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, UnsupportedMedia
 from shared.media import decode, ffmpeg_filters, stretch
 from shared.watch import health
-from tests.functions.transform.support import job_of, noise, write
+from tests.functions.transform.support import RATE, job_of, noise, write
 
 ALL: list[tuple[Engine, dict[str, Any]]] = [
     (fx.ENGINE, {"preset_id": "radio"}),
@@ -29,7 +30,9 @@ engines = pytest.mark.parametrize(
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     ffmpeg_filters.known_filters()  # asked of the real one
-    return job_of(write(tmp_path, noise(1)), tmp_path)
+    path = tmp_path / "source.aiff"  # which ffmpeg reads, where a WAV is read without it
+    soundfile.write(path, noise(1), RATE, subtype="PCM_24")
+    return job_of(path, tmp_path)
 
 
 def make(engine: Engine, params: dict[str, Any], job: Job) -> None:
@@ -126,6 +129,15 @@ def test_ffmpeg_that_says_nothing_useful_is_no_success(
     replace_ffmpeg(tmp_path, monkeypatch, "echo 'Peak level dB: oops' >&2")
     with pytest.raises(BackendFailed):
         make(engine, params, job)
+
+
+def test_a_wav_that_was_heard_but_not_written_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(write(tmp_path, noise(1)), tmp_path)
+    replace_ffmpeg(tmp_path, monkeypatch, "true")
+    with pytest.raises(BackendFailed, match="wrote no WAV"):
+        make(normalise.ENGINE, {}, job)
 
 
 @engines
