@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,21 @@ from shared.contracts.region_summary import RegionSummary
 from tests.functions import video
 from tests.functions.in_parts import done_in_parts
 
+Looked = tuple[Path, RegionSummary]
+"""A recording, and what was found in it as a whole."""
 
-def both(
+
+def in_parts(
     source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, part_ms: int, **params: Any
-) -> tuple[RegionSummary, RegionSummary]:
-    """Whole, and in parts."""
-    whole = video.run(regions.ENGINE, source, folder / "whole", **params).summary
+) -> RegionSummary:
+    """As strangers do it, which is what the same split is in one go."""
     monkeypatch.setattr(regions, "PART_MS", part_ms)
     result, count = done_in_parts(regions.ENGINE, source, folder / "parts", **params)
     assert count > 1
     again = video.run(regions.ENGINE, source, folder / "again", **params)
     for one, other in zip(again.result.outputs, result.outputs, strict=True):
         assert one.path.read_bytes() == other.path.read_bytes(), "the same split in one go"
-    return whole, RegionSummary.read(result.outputs[0].path)
+    return RegionSummary.read(result.outputs[0].path)
 
 
 def check_alike(whole: RegionSummary, split: RegionSummary) -> None:
@@ -39,18 +43,35 @@ def test_a_face_is_one_track_across_the_border(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = video.moving(tmp_path / "in.mp4", video.MOTIONS["swaying"], 1.2, "-g", "10", "-bf", "2")
-    whole, split = both(clip.path, tmp_path, monkeypatch, 600, detection_side=320)
+    whole = video.run(regions.ENGINE, clip.path, tmp_path / "whole", detection_side=320).summary
+    split = in_parts(clip.path, tmp_path, monkeypatch, 600, detection_side=320)
     assert len(whole.tracks) == 1
     check_alike(whole, split)
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Looked]:
+    """Films a motion and looks at the whole of it, once."""
+
+    @cache
+    def look(motion: str) -> Looked:
+        folder = tmp_path_factory.mktemp("whole")
+        clip = video.moving(folder / "in.mp4", video.MOTIONS[motion], 2.0, "-g", "50")
+        return clip.path, video.run(regions.ENGINE, clip.path, folder / "out").summary
+
+    return look
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("motion", ["cut away", "crossing", "dark"])
 @pytest.mark.parametrize("part_ms", [700, 960])
 def test_tracks_and_cuts_are_those_of_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, motion: str, part_ms: int
+    looked_at: Callable[[str], Looked],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    motion: str,
+    part_ms: int,
 ) -> None:
     """At 960 ms a part begins with a cut."""
-    clip = video.moving(tmp_path / "in.mp4", video.MOTIONS[motion], 2.0, "-g", "50")
-    whole, split = both(clip.path, tmp_path, monkeypatch, part_ms)
-    check_alike(whole, split)
+    source, whole = looked_at(motion)
+    check_alike(whole, in_parts(source, tmp_path, monkeypatch, part_ms))
