@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shared.sound.masking import HIDDEN_DB
 from shared.sound.onsets import FINE, LOUDEST, Samples, Tracks, local_mean, pick_peaks
+from shared.sound.tremolo import swing_rate_hz, unchanged
 
 STEPS_PER_S = 2000
 WEAKEST_DB = 0.5
@@ -73,7 +74,18 @@ def find_onsets(tracks: Tracks, slope: NDArray[np.floating]) -> list[Onset]:
         if step is not None:
             insort(taken, step)
             found.append(Onset(frame, step, -negative_db, sharp_db))
-    return _without_vibrato(sorted(found, key=lambda onset: onset.step), tracks, slope)
+    found = _without_vibrato(sorted(found, key=lambda onset: onset.step), tracks, slope)
+    return [onset for onset in found if not _only_swings(onset, tracks, slope)]
+
+
+def _only_swings(onset: Onset, tracks: Tracks, slope: NDArray[np.floating]) -> bool:
+    """Is it a swing of a tremolo: neither sudden, nor with another spectrum than the one before?"""
+    if rise_db(slope, onset.step) >= _SUDDEN_DB:
+        return False
+    rate_hz = swing_rate_hz(slope, onset.step, STEPS_PER_S)
+    if rate_hz is None:
+        return False
+    return unchanged(tracks.bands_db, onset.frame // FINE, round(tracks.frames_per_s / rate_hz))
 
 
 def _without_vibrato(

@@ -202,6 +202,27 @@ def swaying(
     return np.pad(0.06 * wave * shape, rate_hz // 2).astype(np.float32)
 
 
+def trembling(
+    pitches_hz: Sequence[float],
+    seconds: float,
+    *,
+    tremolo_hz: float,
+    lowest: float,
+    partials: int = 12,
+    rate_hz: int = 44_100,
+) -> Mono:
+    """A chord whose level falls to ``lowest`` of its highest and comes back; silence before and after."""
+    t = np.arange(round(rate_hz * seconds)) / rate_hz
+    wave = sum(
+        np.sin(2 * np.pi * hertz * k * t + k) / k
+        for hertz in pitches_hz
+        for k in range(1, partials + 1)
+    )
+    swing = lowest + (1 - lowest) * (0.5 + 0.5 * np.sin(2 * np.pi * tremolo_hz * t))
+    shape = np.minimum(np.minimum(t / 0.3, (seconds - t) / 0.5), 1.0)
+    return np.pad(0.06 * wave * swing * shape, rate_hz // 2).astype(np.float32)
+
+
 def choir(pitches_hz: Sequence[float], seconds: float = 4.0, rate_hz: int = 44_100) -> Mono:
     """Four voices a note that swell for a second, each with a vibrato of its own, singing "ah"."""
     t, rng = np.arange(round(rate_hz * seconds)) / rate_hz, np.random.default_rng(0)

@@ -78,6 +78,32 @@ def test_a_wide_vibrato_begins_nothing_once_it_sways(
     assert len(found_s) <= 12
 
 
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize(
+    ("tremolo_hz", "lowest", "pitches_hz"),
+    [(5.5, 0.33, A_MINOR), (7.0, 0.18, (440.0,))],
+)
+def test_a_deep_tremolo_hardly_begins_anything_once_it_swings(
+    tremolo_hz: float, lowest: float, pitches_hz: Sequence[float]
+) -> None:
+    """Each swing began a hit: 18 and 16 of them."""
+    sound = synth.trembling(pitches_hz, 4.0, tremolo_hz=tremolo_hz, lowest=lowest)
+    found_s = begun_s(synth.noise_floor(sound, -60))
+    assert len([at_s for at_s in found_s if at_s > 1.2]) <= 4
+
+
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize("rate_hz", [8.0, 5.0])
+def test_a_roll_begins_with_each_stroke(rate_hz: float) -> None:
+    """As even and as often as a tremolo, but struck."""
+    starts_s = 0.5 + np.arange(round(3 * rate_hz)) / rate_hz
+    sound = np.zeros(5 * RATE_HZ, np.float32)
+    for start_s in starts_s:
+        synth.place(sound, synth.snare(RATE_HZ), round(RATE_HZ * start_s))
+    found_s = np.array(begun_s(synth.noise_floor(sound, -60)))
+    assert (np.abs(starts_s[:, None] - found_s).min(axis=1) < 0.03).all()
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("level", [1.0, 0.15])
 def test_drums_over_a_wide_vibrato_begin(level: float) -> None:
