@@ -99,6 +99,7 @@ def test_steps_read_documents_through_their_models_alone() -> None:
         "functions/detect/hit_kinds.py",
         "functions/separate/host.py",
         "functions/separate/demucs_worker.py",
+        "functions/separate/part_sums.py",
         "functions/webhooks/telling.py",
         "functions/api/steps.py",
         "functions/api/identity.py",
