@@ -95,6 +95,14 @@ def hear_beats(tracks: Tracks, beats_per_bar: int | None = None) -> list[Section
     return found
 
 
+def widest_pulse(tracks: Tracks) -> tuple[Tracks, float]:
+    """The clearest part of what is all one stretch, and its period in frames, some multiple of a beat's."""
+    rate_hz = tracks.frames_per_s
+    found = _repetition(tracks.flux_db, rate_hz)
+    base = 60.0 * rate_hz / float(np.median(_tempo_path(found)))
+    return tracks.part(*_clearest(len(tracks.flux_db), found.max(axis=1), rate_hz)), base
+
+
 def pulse_clarity(flux: NDArray[np.floating], frames_per_s: float) -> Floats:
     """How far onsets repeat at the best tempo, a value a second of ``flux``, 0 to 1."""
     return np.asarray(_repetition(flux, frames_per_s).max(axis=1, initial=0.0))
@@ -161,7 +169,9 @@ def _section(
         return None
     base = 60.0 * rate_hz / float(np.median(tempi))
     clear = _clearest(len(flux), clarity, rate_hz)
-    level = choose_level(tracks.part(*clear), base, rate_hz)
+    drifting = float(np.ptp(np.log(tempi))) > _DRIFT
+    judged = _evened(tracks, tempi, clear, rate_hz) if drifting else tracks.part(*clear)
+    level = choose_level(judged, base, rate_hz)
     periods = 60.0 * rate_hz / tempi * (level.period / base)
     frames = beat_frames(_strength(tracks), periods, rate_hz)
     if opens:
@@ -171,7 +181,6 @@ def _section(
     per_bar = beats_per_bar or level.metre
     phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
     told = frames[(frames >= clear[0]) & (frames < clear[1])]
-    drifting = float(np.ptp(np.log(tempi))) > _DRIFT
     bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=drifting)
     sure = float(np.median(clarity))
     return Section(frames / rate_hz, bpm, per_bar, phase, sure, level.repetition)
@@ -202,6 +211,26 @@ def _clearest(frames: int, clarity: Floats, rate_hz: float) -> tuple[int, int]:
     if last - first < _JUDGED_S:
         return 0, frames
     return round(first * rate_hz), frames if last == len(clarity) else round(last * rate_hz)
+
+
+def _evened(tracks: Tracks, tempi: Floats, frames: tuple[int, int], rate_hz: float) -> Tracks:
+    """These frames as if they went at the median tempo: what a level is chosen by, and nothing else, is so.
+
+    Beats that come sooner and sooner lie on no grid, on which all that tells a beat is looked for.
+    """
+    first, last = frames
+    at_s = np.arange(first, last) / rate_hz
+    speed = np.interp(at_s, np.arange(len(tempi)), tempi) / np.median(tempi)
+    passed = np.cumsum(speed) - speed[0]
+    even = np.interp(np.arange(int(passed[-1]) + 1), passed, np.arange(first, last))
+    taken = np.round(even).astype(int)
+    return replace(
+        tracks,
+        samples=len(taken) * tracks.hop,
+        flux_db=tracks.flux_db[taken],
+        power=tracks.power[taken],
+        bands_db=tracks.bands_db[taken],
+    )
 
 
 def _moved(section: Section, by_s: float) -> Section:

@@ -1,46 +1,46 @@
-"""Which multiple of a pulse is the beat: told by what repeats, and by what is accented.
+"""Which multiple of a pulse is the beat: told by what repeats, what is accented, and how a kit is played.
 
-Onset strength alone can't tell 80 from 160 bpm, and on short loops takes 4/3 of a tempo for it.
-What the recording itself repeats can: a backbeat makes the spectrum alike after two beats and not
-after one; at 4/3 of the tempo nothing repeats. Four things speak for a period, multiplied:
+Onset strength alone can't tell 90 from 180 bpm, and on short loops takes 4/3 of a tempo for it.
+What speaks for each period is measured, and weighed as a script found best on recordings whose beat is
+known (``tests/models/train_pulse_level.py``, a conditional logit: McFadden 1974):
 
-comb        onset strength is alike after 1 to 8 periods
-usual       a bell over octaves around 115 bpm
-backbeat    the spectrum is more alike after two (three) periods than after one
-even        the beats are equally loud; where each second one is softer, the beat is twice as long
+usual           octaves from 115 bpm
+comb            onset strength is alike after 1 to 8 periods
+alike           so is the spectrum, after 1, 2, 3 and 4
+uneven          each second beat is softer: the beat is twice as long
+kit             low end, middle and high end on the beat and its parts (``percussion``)
+off repetition  what the recording itself repeats is no whole number of periods
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.sound.onsets import Tracks
+from shared.sound.percussion import kit_features, strokes
 
 Floats = NDArray[np.float64]
 
-_MULTIPLES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0)
-_SLOWEST_BPM, _FASTEST_BPM = 42.0, 222.0
+_MULTIPLES = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
+_SLOWEST_BPM, _FASTEST_BPM = 40.0, 235.0
 _USUAL_BPM = 115.0
 _LONGEST_S = 30.0
 """No more is looked at."""
 _TEETH = 8
-_EVEN = 2.5
-"""How much uneven beats count."""
-_PLAIN = 0.3
-"""What a period without a backbeat is worth."""
-_WALTZ = 0.3
-"""Three to the bar only where one beat is this much like the next: triplets are not."""
 _ALIKE_BARS, _BETTER = 0.5, 0.08
 """Bars repeat by so much, and by so much more than those of another metre."""
 _REPEATED, _AS_ALIKE = 0.8, 0.93
 """A recording repeats itself from this correlation on; and nearly so well is as well."""
 _FURTHEST = 0.8
 """No lag is judged of which less than a fifth of the recording is left."""
-_OFF, _BROKEN = 0.08, 0.5
-"""A period of which that repetition is no whole number, to so many parts, loses half."""
+_OFF = 0.08
+"""A period of which that repetition is no whole number, to so many parts."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +56,66 @@ class Level:
 
 
 @dataclass(frozen=True)
-class _Option:
+class Option:
+    """A period that may be the beat's."""
+
     period: float
-    score: float
-    alike: Floats
-    """After 1, 2, 3, 4, 6 and 8 periods; NaN beyond the recording."""
+    """In frames."""
+    features: dict[str, float]
+    repetition: float
+    """How alike the spectrum is after two periods or more, at best."""
 
 
 def choose_level(tracks: Tracks, base: float, frames_per_s: float) -> Level:
     """The beat, given a period (``base``, in frames) that is some simple multiple of it."""
     part = tracks.part(0, round(_LONGEST_S * frames_per_s))
+    best = max(options(part, base, frames_per_s), key=_score)
+    return Level(best.period, _metre(_spectrum(part), best.period), best.repetition)
+
+
+def options(part: Tracks, base: float, frames_per_s: float) -> list[Option]:
+    """The periods that may be the beat's, and what speaks for each."""
     correlation = _autocorrelation(part.flux_db.astype(np.float64))
-    bands = part.bands_db.astype(np.float32)
-    bands = bands - bands.mean(axis=0)
-    loud = accents(part)
+    bands, loud, rows = _spectrum(part), accents(part), strokes(part.bands_db)
     again = _first_repetition(bands, frames_per_s)
-    options = []
+    found = []
     for multiple in _MULTIPLES:
-        bpm = 60.0 * frames_per_s / (base * multiple)
-        if _SLOWEST_BPM <= bpm <= _FASTEST_BPM:
-            period, comb = _tuned(correlation, base * multiple)
-            options.append(_rated(period, comb, bands, loud, bpm, again))
-    best = max(options, key=lambda option: option.score)
-    return Level(
-        best.period, _metre(bands, best.period), float(np.nanmax(best.alike[1:], initial=-1.0))
-    )
+        if not _SLOWEST_BPM <= 60.0 * frames_per_s / (base * multiple) <= _FASTEST_BPM:
+            continue
+        period, comb = _tuned(correlation, base * multiple)
+        octaves = float(np.log2(60.0 * frames_per_s / period / _USUAL_BPM))
+        alike = np.array([_alike(bands, period * count) for count in (1, 2, 3, 4, 6, 8)])
+        known = dict(enumerate(np.nan_to_num(alike).tolist(), 1))
+        off = again is not None and abs(again / period - max(1, round(again / period))) > _OFF
+        features = {
+            "octaves": octaves,
+            "octaves squared": octaves**2,
+            "comb": float(np.sqrt(max(comb, 1e-4))),
+            **{f"alike after {count}": known[count] for count in (1, 2, 3, 4)},
+            "uneven": _unevenness(loud, period),
+            "off repetition": float(off),
+            **kit_features(rows, period),
+        }
+        found.append(Option(period, features, float(np.nanmax(alike[1:], initial=-1.0))))
+    return found
+
+
+def _score(option: Option) -> float:
+    weights = _weights()
+    return sum(weights[name] * value for name, value in option.features.items())
+
+
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, float]:
+    """Of each feature."""
+    path = Path(__file__).with_name("pulse_level.json")
+    return {str(name): float(weight) for name, weight in json.loads(path.read_text()).items()}
+
+
+def _spectrum(part: Tracks) -> Floats:
+    """The coarse spectrum without its mean."""
+    bands = part.bands_db.astype(np.float32)
+    return np.asarray(bands - bands.mean(axis=0))
 
 
 def accents(tracks: Tracks) -> Floats:
@@ -99,26 +134,6 @@ def _first_repetition(bands: Floats, frames_per_s: float) -> int | None:
         return None
     first = int(np.flatnonzero(alike >= _AS_ALIKE * alike.max())[0])
     return lags[first + int(np.argmax(alike[first : first + 8]))]
-
-
-def _rated(
-    period: float, comb: float, bands: Floats, loud: Floats, bpm: float, again: int | None
-) -> _Option:
-    alike = np.array([_alike(bands, period * count) for count in (1, 2, 3, 4, 6, 8)])
-    usual = np.exp(-0.5 * np.log2(bpm / _USUAL_BPM) ** 2)
-    backbeat = _over(alike[1], alike[[0, 2]])
-    if np.nan_to_num(alike[:2]).min() > _WALTZ:
-        backbeat = max(backbeat, _over(alike[2], alike[:2]))
-    even = np.exp(-_EVEN * _unevenness(loud, period))
-    score = np.sqrt(max(comb, 1e-4)) * usual * (_PLAIN + max(backbeat, 0.0)) * even
-    if again and abs(again / period - max(1, round(again / period))) > _OFF:
-        score *= _BROKEN
-    return _Option(period, float(score), alike)
-
-
-def _over(value: float, others: Floats) -> float:
-    known = others[~np.isnan(others)]
-    return float(value - max(known.max(initial=0.0), 0.0)) if not np.isnan(value) else 0.0
 
 
 def _metre(bands: Floats, period: float) -> int:
