@@ -7,11 +7,13 @@ started again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
+from shared.contracts.row import Step
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.errors import BackendFailed, NotFound
 from shared.homes.documents import Document
@@ -35,7 +37,7 @@ def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
     """Ask again for what the runs with long-queued steps wait for; returns how many such runs.
 
     A run of which any queued step was written of late is left alone, and so is one whose queued steps
-    wait for steps that somebody works on: those are found by their claims.
+    wait for steps that somebody works on: those are found by their claims, and not asked for.
     """
     newest: dict[str, Document] = {}
     for document in home.documents.list_group("steps", where={"state": StepState.QUEUED.value}):
@@ -55,31 +57,40 @@ def _resume(home: Home, document: Document) -> bool:
         record = StepRecord.model_validate(document.data)
         run = load_run(home.documents, ctx, run_id)
         asset = load_asset(home, ctx, run.asset_id or "")
-        if not _is_lost(home, ctx, run):
-            return False
+        records = load_records(home.documents, ctx, run_id)
+        planned = set(run.planned) <= set(records)
+        lost = _lost(home, ctx, run, records)
     except NotFound:  # erased meanwhile
         return False
     except (BackendFailed, PydanticError):  # damaged, which the log says: the others go on
         log.error("document.damaged", model="Run")
         return False
+    if planned and not lost:
+        return False
     # The time makes it a change, so that the next round leaves this run alone for as long again.
     asked = f"asked for again at {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     write_record(home.documents, ctx, run_id, record.model_copy(update={"reason": asked}))
-    planning.start(home, ctx, run, asset)
+    if planned:
+        for row in lost:
+            planning.begin(home, ctx, run, row, records)
+    else:
+        planning.start(home, ctx, run, asset)
     return True
 
 
-def _is_lost(home: Home, ctx: RequestContext, run: Run) -> bool:
-    """Is a step that could begin not begun, or one that has begun without a claim that is still open?"""
-    records = load_records(home.documents, ctx, run.run_id)
-    for row in (BY_NAME[name] for name in run.planned if name != PROBE):
-        record = records.get(row.name, StepRecord(step=row.name))
+def _lost(
+    home: Home, ctx: RequestContext, run: Run, records: Mapping[str, StepRecord]
+) -> list[Step]:
+    """The steps that could begin and have not, and those that have without a claim that is still open."""
+    lost = []
+    for row in (BY_NAME[name] for name in run.planned if name in records and name != PROBE):
+        record = records[row.name]
         if record.state is StepState.RUNNING:
             claim = load_claim(home.documents, ctx, record.cache_key) if record.cache_key else None
             if claim is None or claim.state in ("done", "failed"):
-                return True
+                lost.append(row)
         elif not record.state.settled:
-            before = (records.get(name) for name in planning.awaited(row, run))
+            before = [records.get(name) for name in planning.awaited(row, run)]
             if all(one is not None and one.state.settled for one in before):
-                return True
-    return False
+                lost.append(row)
+    return lost

@@ -123,16 +123,28 @@ def advance(
         if records[row.name].state.settled:
             advance(home, ctx, run, row.name, known_of)
             continue
-        needed = [records[name] for name in row.needs if name in run.planned]
-        missing = [record for record in needed if not record.state.delivered]
-        enough = row.partial and len(missing) < len(needed)
-        if reason := _nothing_for(home, ctx, run, row, records.get(ACTIVITY)):
-            _skip(home, ctx, run, row, reason, known_of)
-        elif not missing or enough or run.dry_run:
-            _settle_or_ask(home, ctx, run, row, known_of)
-        else:
-            reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
-            _skip(home, ctx, run, row, reason, known_of)
+        begin(home, ctx, run, row, records, known_of)
+
+
+def begin(
+    home: Home,
+    ctx: RequestContext,
+    run: Run,
+    row: Step,
+    records: Mapping[str, StepRecord],
+    known_of: Asset | None = None,
+) -> None:
+    """Ask for a step whose time has come, or skip it. ``records``: of what it reads, and of activity."""
+    needed = [records[name] for name in row.needs if name in run.planned]
+    missing = [record for record in needed if not record.state.delivered]
+    enough = row.partial and len(missing) < len(needed)
+    if reason := _nothing_for(home, ctx, run, row, records.get(ACTIVITY)):
+        _skip(home, ctx, run, row, reason, known_of)
+    elif not missing or enough or run.dry_run:
+        _settle_or_ask(home, ctx, run, row, known_of)
+    else:
+        reason = ", ".join(f"{need.step} {need.state.value}" for need in missing)
+        _skip(home, ctx, run, row, reason, known_of)
 
 
 def _nothing_for(

@@ -10,6 +10,7 @@ import pytest
 from functions.sweep.stalled import resume_stalled
 from shared.contracts.step import StepRecord
 from shared.homes.home import Home
+from shared.messages.requests import handle_request
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
@@ -83,3 +84,24 @@ def test_what_waits_for_work_that_is_under_way_is_left_alone(
     run = run_file(home, tmp_path, steps=("toy.one", "toy.two"))
     assert states(run)["toy.two"] == "done"
     assert asked[0] == 0, "toy.two waits for what is being done"
+
+
+def test_beside_a_long_step_only_what_was_lost_is_asked_for(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    """Asking for what waits for its parts plans it anew, which in a long line of such is all that is done."""
+    path = tmp_path / "take.wav"
+    path.write_text("sound")
+    params = {"toy.long": {"parts": 3}}
+    upload(home, CTX, path, Wishes(steps=("toy.long", "toy.one"), params=params))
+    (announced,) = home.bus.pull(["uploads"])
+    toys.handle_upload(announced.message, home)
+    home.bus.ack(announced)
+    for delivery in home.bus.pull(["steps-toy"], limit=100):
+        if delivery.message.attributes["step"] == "toy.long":
+            handle_request(delivery.message, home, "toy")  # it is parted
+        home.bus.ack(delivery)
+    lose_messages(home, "steps-toy")
+    assert resume_stalled(home, grace_s=0) == 1
+    asked = home.bus.pull(["steps-toy"], limit=100)
+    assert [delivery.message.attributes["step"] for delivery in asked] == ["toy.one"]
