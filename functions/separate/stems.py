@@ -125,6 +125,8 @@ def separate_stretch(job: Job, params: StemsParams, backend: Backend, part: Part
 def join_stems(job: Job, params: StemsParams, backend: Backend, files: Sequence[Path]) -> Result:
     """Each stem of all parts' sums, and what they lack of the recording."""
     if backend.stub:
+        for path in files:  # nothing stands in them
+            path.unlink()
         return _stand_ins(job, params)
     source = decode(job)
     joined = Joined(job, source, params.shifts, files)

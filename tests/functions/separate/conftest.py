@@ -24,6 +24,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patched.setenv("HF_HOME", str(folder / "no hub"))
         patched.setenv("HOME", str(folder / "nobody"))
         patched.setenv("OMP_NUM_THREADS", "1")
+        # The worker looks for modules where packages are, and models that break are the tests' own.
+        patched.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
         # The machine's one place to separate is a file there: tests that run beside have their own.
         patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
         patched.setattr(tempfile, "tempdir", None)
