@@ -16,7 +16,7 @@ OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test test-fast test-older-processor check check-terraform format bench formats chaos mutants console-vendor pictures clean tools-demo tools-test
+.PHONY: help demo test test-fast test-costs test-older-processor check check-terraform format bench formats chaos mutants console-vendor pictures clean tools-demo tools-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: .venv/test build/prelinked/made ## Run all tests, those on the Google emul
 
 test-fast: .venv/test build/prelinked/made ## Run the tests that need neither emulators nor patience
 	$(PYTEST) --hypothesis-profile quick -m "not heavy and not emulator"
+
+test-costs: .venv/test build/prelinked/made ## Run all tests, or WHAT="folder -m mark", and write what each costs into build/
+	$(PYTEST) -p tests.costs $(WHAT)
 
 test-older-processor: .venv/test build/prelinked/made ## Run the tests of what computes without AVX-512 and VNNI
 	$(OLDER_PROCESSOR) $(PYTEST) -m "not emulator" $(COMPUTING)
