@@ -33,7 +33,7 @@ def load_run(documents: Documents, ctx: RequestContext, run_id: str) -> Run:
 def read_run(ctx: RequestContext, document: Document) -> Run:
     """The run that a document holds, to be shown: one that cannot be read says so in ``damaged``."""
     try:
-        return Run.model_validate(document.data)
+        return Run.model_validate_json(document.text)
     except PydanticError as error:
         created_at = document.data.get("created_at")
         return Run(
@@ -49,7 +49,7 @@ def read_run(ctx: RequestContext, document: Document) -> Run:
 def undamaged_run(document: Document) -> Run:
     """The run that a document holds; raises ``BackendFailed`` where it cannot be read."""
     try:
-        return Run.model_validate(document.data)
+        return Run.model_validate_json(document.text)
     except PydanticError as error:
         raise BackendFailed("the run's document", _why(error)) from None
 

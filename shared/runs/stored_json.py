@@ -64,7 +64,7 @@ def artifact_json(document: Document, asset_id: str) -> str:
 
 def _with_links(document: Document, around_id: Sequence[str]) -> str:
     own = document.id
-    if not own.replace("_", "").isalnum():
+    if not own.isidentifier():  # as nearly all are
         own = to_json(own)[1:-1].decode()
     return f'{document.text[:-1]},"links":{own.join(around_id)}}}'
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,8 @@ INDEXED = ("asset_id", "state")
 """Texts by which lists are asked for: found without reading what does not match."""
 
 
-_SEVERAL = """
-SELECT version, data, updated_at, id FROM documents
-WHERE collection = ? AND id IN (SELECT value FROM json_each(?))
-"""
+_WHOLE = "SELECT version, data, updated_at, id FROM documents"
+_SEVERAL = f"{_WHOLE} WHERE collection = ? AND id IN (SELECT value FROM json_each(?))"
 
 
 class EmbeddedDocuments:
@@ -165,7 +163,7 @@ class EmbeddedDocuments:
         wanted = checked_where(where)
         exact = all(name in INDEXED and isinstance(value, str) for name, value in wanted.items())
         page = min(PAGE, limit or PAGE) if exact else PAGE  # else more are read than match
-        found = self._pages(collection, start, wanted, page)
+        found = chain.from_iterable(self._pages(collection, start, wanted, page))
         matching = found if exact else (one for one in found if _matches(one, wanted))
         yield from islice(matching, limit)
 
@@ -175,7 +173,7 @@ class EmbeddedDocuments:
         """The largest by the field ``by`` first; see ``Documents.newest``."""
         checked_collection(collection)
         value = _field(by)
-        query = f"SELECT id FROM documents WHERE collection = :collection AND {value} IS NOT NULL"
+        query = f"{_WHOLE} WHERE collection = :collection AND {value} IS NOT NULL"
         values: dict[str, Any] = {"collection": collection, "limit": limit}
         if after is not None:
             values["id"] = after
@@ -183,9 +181,8 @@ class EmbeddedDocuments:
             query += f" AND ({value}, id) < (:last, :id)"
         query += f" ORDER BY {value} DESC, id DESC LIMIT :limit"
         with self._database.read() as connection:
-            names = [name for (name,) in connection.execute(query, values).fetchall()]
-            found = [_read(connection, collection, name) for name in names]
-        return [document for document in found if document is not None]
+            rows = connection.execute(query, values).fetchall()
+        return _documents(collection, rows)
 
     def list_group(
         self, name: str, *, where: Mapping[str, Scalar] | None = None
@@ -206,12 +203,12 @@ class EmbeddedDocuments:
 
     def _pages(
         self, collection: str, after: str, where: Mapping[str, Scalar], page: int
-    ) -> Iterator[Document]:
-        """A superset of what matches, read page by page, each with its own time of reading."""
+    ) -> Iterator[Sequence[Document]]:
+        """A superset of what matches, page by page, each with its own time of reading."""
         indexed = {name: where[name] for name in INDEXED if isinstance(where.get(name), str)}
         texts = _texts_in({name: value for name, value in where.items() if name not in indexed})
         query = (
-            "SELECT version, data, updated_at, id FROM documents WHERE collection = ? AND id > ?"
+            f"{_WHOLE} WHERE collection = ? AND id > ?"
             + "".join(f" AND {_field(name)} = ?" for name in indexed)
             + " AND instr(data, ?)" * len(texts)
             + " ORDER BY id LIMIT ?"
@@ -220,13 +217,19 @@ class EmbeddedDocuments:
             with self._database.read() as connection:
                 told = (collection, after, *indexed.values(), *texts, page)
                 rows = connection.execute(query, told).fetchall()
-            read_at = time.time()
-            for version, data, updated_at, name in rows:
-                path = f"{collection}/{name}"
-                yield Document(path, data, str(version), updated_at, read_at)
+            yield _documents(collection, rows)
             if len(rows) < page:
                 return
             after = rows[-1][-1]
+
+
+def _documents(collection: str, rows: Sequence[tuple[Any, ...]]) -> list[Document]:
+    """What a query of ``_WHOLE`` found, read just now."""
+    read_at = time.time()
+    return [
+        Document(f"{collection}/{name}", data, str(version), updated_at, read_at)
+        for version, data, updated_at, name in rows
+    ]
 
 
 def _read(connection: sqlite3.Connection, collection: str, name: str) -> Document | None:
