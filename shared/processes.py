@@ -18,6 +18,7 @@ import fcntl
 import os
 import re
 import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -66,7 +67,7 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use. ``None``: as much as its caller."""
+    """What one child may use, and of what. ``None``: as much as its caller."""
 
     data_bytes: int | None = None
     """Memory that it may allocate (address space that is only reserved does not count)."""
@@ -78,6 +79,8 @@ class Limits:
     """Files, pipes and sockets that it may hold open at once."""
     network: bool = True
     """``False``: none at all, where the system allows to take it away."""
+    preload: str = ""
+    """Libraries that its loader asks before all others, as ``LD_PRELOAD`` names them."""
 
     def set_by_shell(self) -> list[str]:
         """A shell's commands that set them, for itself and what it becomes."""
@@ -89,7 +92,12 @@ class Limits:
             "-H -t": self.cpu_s and self.cpu_s + _CPU_GRACE_S,
             "-n": self.open_files,
         }
-        return [f"ulimit {name} {value}" for name, value in limits.items() if value is not None]
+        set_ = [f"ulimit {name} {value}" for name, value in limits.items() if value is not None]
+        # Last, and here: the programs that start the tool would ask them, too.
+        return [
+            *set_,
+            *([f"export LD_PRELOAD={shlex.quote(self.preload)}"] if self.preload else []),
+        ]
 
 
 @dataclass

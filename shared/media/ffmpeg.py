@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Literal
 
 from shared.errors import BackendFailed, MissingDependency
 from shared.media.formats import format_of
+from shared.media.prelinking import asked_first
 from shared.processes import MAX_STDOUT_BYTES, Child, Limits
 from shared.processes import started as start_child
 from shared.settings import settings
@@ -109,7 +111,7 @@ def started(
             start_child(
                 [tool, *_FIRST_WORDS[tool], *args],
                 timeout_s=timeout_s,
-                limits=_limits(timeout_s),
+                limits=_limits(tool, timeout_s),
                 hide=_names(args),
                 pass_fds=pass_fds,
             ) as child,
@@ -178,7 +180,8 @@ class _Report:
         self.tell(self.told)
 
 
-def _limits(timeout_s: float) -> Limits:
+def _limits(tool: Tool, timeout_s: float) -> Limits:
+    program = shutil.which(tool)
     # The processor limit is for a caller that is stopped and cannot count the time itself.
     cpu_s = math.ceil(timeout_s + 1) * (os.cpu_count() or 1)
     return Limits(
@@ -187,6 +190,7 @@ def _limits(timeout_s: float) -> Limits:
         cpu_s=cpu_s,
         open_files=_MAX_OPEN_FILES,
         network=False,
+        preload=asked_first(program) if program else "",
     )
 
 

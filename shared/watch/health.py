@@ -1,6 +1,6 @@
 """Is what the engines lean on here, and which version? Each probe takes at most 3 s.
 
-Engines go by what an earlier process found, where nothing has changed since (``kept_probes``); whoever
+Engines go by what an earlier process found, where nothing has changed since (``kept_answers``); whoever
 asks for the health of this machine has it probed.
 
 Tools print their version; packages are imported by an interpreter of their own, so that one that
@@ -11,19 +11,22 @@ wrote.
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from shared.contracts.step_engine import Dependency
 from shared.errors import BackendFailed, MissingDependency, TimedOut, Unavailable, ValidationError
 from shared.media.ffmpeg import INSTALL_HINT, MINIMUM_VERSION
+from shared.media.kept_answers import keep, recall, state_of_tool
 from shared.processes import collect, started
-from shared.watch.kept_probes import keep, recall
 
 PROBE_TIMEOUT_S = 3.0
 ENGINE_PATIENCE_S = 30.0
@@ -163,14 +166,15 @@ def report(name: str) -> HealthReport:
     Raises ``Unavailable`` where no answer came: that speaks of the machine, not of the package.
     """
     required = REQUIREMENTS[name]
-    version = recall(name, required.distribution, required.check)
+    state = _state(name, required.distribution)
+    version = recall(name, *state, required.check) if state else None
     if version is not None:
         return _judged(name, required, version)
     found = check(name, timeout_s=ENGINE_PATIENCE_S)
     if found.status == "slow":
         raise Unavailable(name, found.error or "its probe was slow")
-    if found.status == "ok" and found.version is not None:
-        keep(name, required.distribution, required.check, found.version)
+    if found.status == "ok" and found.version is not None and state:
+        keep(found.version, name, *state, required.check)
     return found
 
 
@@ -186,6 +190,23 @@ def require(name: str) -> str:
         reason = found.error or REQUIREMENTS[name].hint
         raise MissingDependency(name, found.required, reason)
     return found.version
+
+
+def _state(name: str, distribution: str | None) -> tuple[str, ...]:
+    """What a tool's or package's version hangs on; empty for what is not here.
+
+    A package's: its interpreter, and the folder that it and its neighbours are installed in, which any
+    change by pip touches.
+    """
+    try:
+        if distribution is None:
+            return state_of_tool(name)
+        found = importlib.metadata.distribution(distribution)
+        folder = Path(str(found.locate_file("")))
+        changed, path = folder.stat().st_mtime_ns, os.environ.get("PYTHONPATH", "")
+        return sys.executable, sys.version, found.version, str(folder), str(changed), path
+    except (OSError, importlib.metadata.PackageNotFoundError):
+        return ()
 
 
 def _version(name: str, required: Requirement, timeout_s: float) -> str:

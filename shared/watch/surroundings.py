@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from shared.contracts.ids import digest
+from shared.media.kept_answers import state_of_tool
 from shared.settings import settings, user_cache
-from shared.watch.kept_probes import state_of_tool
 
 _PRODUCT = Path(__file__).parents[2]
 _CODE = ("functions", "shared")

@@ -5,6 +5,7 @@ A count that falls is good news: lower it here. One that rises is a decision.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from functions.transform import fx, loudness, normalise, resample
 from shared.contracts.step_engine import Engine, Job
 from shared.media.ffmpeg_filters import known_filters
 from shared.media.frames import picture_format
+from shared.media.prelinking import asked_first
 from shared.media.probe import probe
 from shared.media.stretch import late_samples
 from shared.processes import without_network
@@ -36,8 +38,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
         begun.append(args)
         begin(self, *args, **named)
 
-    without_network()  # found out once in a process, by a program each
+    without_network()  # found out once in a process, or on a machine, by a program or more each
     known_filters()
+    for tool in ("ffmpeg", "ffprobe"):
+        asked_first(shutil.which(tool) or tool)
     late_samples.cache_clear()
     monkeypatch.setattr(subprocess.Popen, "__init__", started)
 

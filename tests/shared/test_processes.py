@@ -45,6 +45,15 @@ def test_it_gets_no_more_memory() -> None:
         tell("bytearray(400 << 20)", limits)
 
 
+def test_libraries_are_named_to_the_tool_and_not_to_what_starts_it() -> None:
+    named = "/nowhere/it's.so"
+    told = "import os; print(os.environ['LD_PRELOAD'])"
+    with started([sys.executable, "-c", told], timeout_s=60, limits=Limits(preload=named)) as child:
+        assert collect(child).decode().strip() == named
+        complaints = child.stderr_tail.count(named)
+    assert complaints == 1, "each program that is to ask them first says that it can't"
+
+
 def test_memory_in_many_pieces_and_threads_counts_together() -> None:
     code = (
         "import threading\n"

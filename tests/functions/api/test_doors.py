@@ -64,7 +64,7 @@ def test_a_tool_may_write_more_than_the_largest_recording(
 ) -> None:
     """Its bound on files was a number of its own once, below 20 GB."""
     monkeypatch.setattr(ffmpeg, "settings", lambda: Settings(max_input_bytes=LIMIT))
-    assert ffmpeg._limits(60.0).file_bytes == 3 * LIMIT
+    assert ffmpeg._limits("ffmpeg", 60.0).file_bytes == 3 * LIMIT
 
 
 def test_an_upload_over_days_keeps_its_bytes_and_a_forgotten_one_does_not(desk: Desk) -> None:

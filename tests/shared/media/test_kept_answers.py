@@ -10,7 +10,6 @@ import pytest
 
 from shared.errors import MissingDependency
 from shared.watch import health
-from shared.watch.kept_probes import keep, recall
 
 Install = Callable[[str], None]
 
@@ -82,12 +81,24 @@ def test_a_packages_answer_lasts_until_something_is_installed_beside_it(
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.2\n")
     monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
     importlib.invalidate_caches()
-    keep("thing", "thing", "import thing", "1.2")
-    assert recall("thing", "thing", "import thing") == "1.2"
-    assert recall("thing", "thing", "import other") is None
+    row = health.Requirement(
+        "1.0",
+        "",
+        distribution="thing",
+        check=f"open({str(tmp_path / 'asked')!r}, 'a').write('x\\n')",
+    )
+    monkeypatch.setattr(health, "REQUIREMENTS", {**health.REQUIREMENTS, "thing": row})
+
+    def asked() -> int:
+        health.report.cache_clear()
+        assert health.require("thing") == "1.2"
+        return times_asked(tmp_path)
+
+    assert [asked(), asked()] == [1, 1]
     (site / "another").mkdir()
-    assert recall("thing", "thing", "import thing") is None
+    assert asked() == 2
 
 
 def test_nowhere_to_keep_is_no_error(tool: Install, tmp_path: Path) -> None:
