@@ -32,7 +32,7 @@ from shared.contracts.step_engine import (
     StepParams,
 )
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
-from shared.media.formats import holds_midi
+from shared.media.formats import MACBINARY_BYTES, holds_midi
 
 REVISION = "pattern-4"
 MAX_PATTERN_BYTES = 4_000_000
@@ -40,6 +40,9 @@ SAMPLE_RATE_HZ = 48_000
 ROWS_IN_META = 64
 """Longer tables and logs stand in their JSON outputs, and the meta says how long they are."""
 _PACKAGES = ("numpy", "scipy", "soundfile", "mido", "pillow")
+_HEAD_BYTES = MACBINARY_BYTES + 4
+_RECORDING_HEADS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3")
+"""WAV and AVI, AIFF, FLAC, Ogg, MP3 with tags, Matroska; MP4 and QuickTime say ``ftyp`` at byte 4."""
 
 
 class PatternParams(StepParams):
@@ -122,6 +125,13 @@ def _version(package: str) -> str:
 
 def _read(path: Path) -> _Piece:
     size = path.stat().st_size
+    if size == 0:
+        raise ValidationError("pattern", "is an empty file")
+    with path.open("rb") as file:
+        if _begins_a_recording(file.read(_HEAD_BYTES)):
+            raise ValidationError(
+                "pattern", "is a recording, neither a pattern nor MIDI: `rushes process` takes it"
+            )
     if size > MAX_PATTERN_BYTES:
         raise InputTooLarge(MAX_PATTERN_BYTES, size)
     data = path.read_bytes()
@@ -132,6 +142,13 @@ def _read(path: Path) -> _Piece:
     except UnicodeDecodeError:
         raise ValidationError("pattern", "is neither JSON text nor a MIDI file") from None
     return _Piece(to_score(pattern), pattern)
+
+
+def _begins_a_recording(head: bytes) -> bool:
+    """Is it sound or film, by the first bytes of the usual containers?"""
+    if holds_midi(head):
+        return False
+    return head.startswith(_RECORDING_HEADS) or head[4:8] == b"ftyp"
 
 
 def _perform(

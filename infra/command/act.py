@@ -169,7 +169,9 @@ def list_letters(desk: Desk, unattributed: bool) -> None:
 @at_desk
 def show_letter(desk: Desk, letter_id: str) -> None:
     """Show one dead letter whole."""
-    found = [x for x in dead_letters(desk.home.documents, desk.ctx) if x.letter_id == letter_id]
+    documents = desk.home.documents
+    every = (*dead_letters(documents, desk.ctx), *dead_letters(documents, None))
+    found = [letter for letter in every if letter.letter_id == letter_id]
     if not found:
         raise NotFound("dead letter", letter_id)
     content = found[0].model_dump(mode="json")
@@ -200,6 +202,9 @@ def redrive_letters(
         and (since is None or _buried(letter) >= since)
         and (until is None or _buried(letter) < until)
     ]
+    missing = set(letter_ids) - {letter.letter_id for letter in chosen}
+    if missing:
+        raise NotFound("dead letter", ", ".join(sorted(missing)))
     for letter in chosen:
         redrive(desk.home, desk.ctx, letter)
     content = {"redriven": [letter.letter_id for letter in chosen]}

@@ -119,6 +119,11 @@ def _params(asked: Mapping[str, Any], chapters: Sequence[Marker]) -> dict[str, A
     params: dict[str, Any] = parse_params(asked["pairs"], default_step=_STEP).get(_STEP, {})
     if asked["silences"] is not None:
         params["silence_ms"] = 1000 * asked["silences"]
+    ways = [name for name in ("shorten_to", "speed_up") if asked[name] is not None]
+    if len(ways) > 1:
+        raise click.UsageError("--shorten-to or --speed-up: a silence is treated in one way")
+    if ways and "silence_ms" not in params:
+        raise click.UsageError("say from which length on silences count: --silences 0.6")
     if asked["shorten_to"] is not None:
         params |= {"silence_action": "shorten", "silence_to_ms": 1000 * asked["shorten_to"]}
     if asked["speed_up"] is not None:
@@ -251,8 +256,12 @@ def _captions(said: Transcript, stem: str) -> dict[str, bytes]:
 def _read_chapters(path: Path) -> list[Marker]:
     from shared.contracts.timeline_parts import Marker
 
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValidationError("chapters", f"{path} is no text in UTF-8") from None
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         if not line.strip():
             continue
         told = _CHAPTER.fullmatch(line.strip())

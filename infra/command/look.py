@@ -242,6 +242,8 @@ def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
 
 
 def _length(asset: Asset) -> str:
+    if asset.media.is_pattern:
+        return "a pattern"
     return f"{asset.media.duration_ms / 1000:.1f} s" if asset.media.duration_ms else "a picture"
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from pydantic import ValidationError as PydanticError
 from rich.markup import escape
 
 from infra.command.delivered import check_writable
 from infra.command.desk import Desk, at_desk
 from infra.command.performance_folder import Performed, leave_performance
-from shared.errors import NotFound
+from shared.errors import NotFound, ValidationError
 from shared.homes.objects.fetch import fetch_object
 from shared.steps.storing import load_artifact
+
+if TYPE_CHECKING:
+    from functions.perform.pattern import PatternParams
 
 
 @click.command()
@@ -37,16 +42,16 @@ def perform(
 ) -> None:
     """Perform PATTERN (JSON or MIDI) and print the beat-by-beat loudness table."""
     from functions.perform.loudness_table import format_performance
-    from functions.perform.pattern import PatternParams, perform_file, referenced_artifacts
+    from functions.perform.pattern import perform_file, referenced_artifacts
 
     if not pattern.is_file():
         raise NotFound("file", str(pattern))
+    params = _params(tempo, duration, tail)
     if out is not None:
         check_writable(out)
     with tempfile.TemporaryDirectory(prefix="rushes-") as work:
         clips = {name: _fetched(desk, name, Path(work)) for name in referenced_artifacts(pattern)}
         made = Path(work) / "performance"
-        params = PatternParams(tempo_bpm=tempo, duration_beats=duration, tail=tail)
         rendering = perform_file(pattern, params, made if out else None, clips)
         left = leave_performance(desk.ctx, pattern, rendering, made, out) if out else None
     content = {
@@ -60,6 +65,16 @@ def perform(
         "files": {name: str(path) for name, path in left.files.items()} if left else {},
     }
     desk.show(content, lambda: _lines(format_performance(rendering), left))
+
+
+def _params(tempo: float | None, duration: float | None, tail: bool) -> PatternParams:
+    from functions.perform.pattern import PatternParams
+
+    try:
+        return PatternParams(tempo_bpm=tempo, duration_beats=duration, tail=tail)
+    except PydanticError as error:  # what the option's type lets through: nan, inf
+        first = error.errors()[0]
+        raise ValidationError(str(first["loc"][0]), first["msg"]) from None
 
 
 def _fetched(desk: Desk, artifact_id: str, folder: Path) -> Path:

@@ -212,7 +212,7 @@ def _outcome(desk: Desk, file: str, begun: str | RushesError) -> dict[str, Any]:
     if isinstance(begun, str):
         return run_object(desk.home, desk.ctx, begun)
     return {
-        "source": shown(Path(file).name),
+        "source": shown(Path(file).name or file),
         "asset_id": None,
         "run_id": None,
         "state": "failed",

@@ -200,8 +200,11 @@ def _open_regular(path: Path) -> BinaryIO:
         raise NotFound("file", str(path)) from None
     except (OSError, ValueError) as error:
         raise ValidationError("source", f"cannot be opened: {_reason(error)}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise ValidationError("source", f"{path} is a folder: name the files in it")
         raise ValidationError("source", "is not a regular file")
     return os.fdopen(descriptor, "rb")
 

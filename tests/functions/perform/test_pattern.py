@@ -230,6 +230,17 @@ def test_large_files_and_other_bytes_are_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00garbage")
     with pytest.raises(ValidationError, match="neither JSON text nor a MIDI file"):
         perform_file(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValidationError, match="is an empty file"):
+        perform_file(path)
+
+
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WAVE", b"fLaC", b"\0\0\0\x18ftypM4A "])
+def test_a_recording_is_told_which_command_takes_it(tmp_path, head):
+    path = tmp_path / "take.wav"
+    path.write_bytes(head + bytes(4_000_001))
+    with pytest.raises(ValidationError, match="`rushes process` takes it"):
+        perform_file(path)
 
 
 @pytest.mark.heavy

@@ -39,6 +39,32 @@ def test_nothing_is_cut_unasked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--shorten-to", "0"), "say from which length on"),
+        (("--silences", "1", "--speed-up", "4", "--shorten-to", "0.3"), "in one way"),
+    ],
+)
+def test_a_wish_about_silences_is_never_passed_over(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    refused = asked(tmp_path / "talk.wav", "--data", tmp_path / "home", *words)
+    assert refused.exit_code == 2 and told in refused.output
+
+
+def test_chapters_are_text_as_editors_save_it(tmp_path: Path) -> None:
+    """Some put a byte order mark before UTF-8; others write no UTF-8 at all."""
+    chapters = tmp_path / "chapters.txt"
+    words = ("--fillers", "--chapters", chapters, "--data", tmp_path / "home")
+    chapters.write_bytes(b"\xef\xbb\xbf00:00 Start\r\n")
+    assert "no file" in str(asked(tmp_path / "talk.wav", *words).exception)
+    chapters.write_bytes(b"\xff\xfe0\x000\x00")
+    refused = asked(tmp_path / "talk.wav", *words)
+    assert isinstance(refused.exception, ValidationError)
+    assert "no text in UTF-8" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
     ("words", "names"),
     [
         (("--silences", "0.001"), "edit.cut.silence_ms"),

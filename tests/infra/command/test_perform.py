@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from infra.command.main import rushes
-from shared.errors import Unavailable
+from shared.errors import Unavailable, ValidationError
 
 PATTERN = Path(__file__).parents[3] / "docs" / "examples" / "rehearsal.json"
 
@@ -40,3 +40,8 @@ def test_a_folder_that_cannot_be_is_told_before_anything_is_played(tmp_path: Pat
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(Unavailable, match="not a directory"):
         perform(tmp_path / "taken" / "below")
+
+
+def test_a_tempo_that_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="tempo_bpm: Input should be a finite number"):
+        perform(tmp_path / "walk", "--tempo", "nan")
