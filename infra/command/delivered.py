@@ -22,6 +22,8 @@ _NAMES = {
     "video_region_mask": "face",
 }
 """Kinds that are counted for people."""
+_LISTS = {"audio_hits": "hits", "audio_loops": "loops", "audio_phrases": "phrases"}
+"""Kinds that list what was found: nothing, at times, which is worth a word beside ``done``."""
 
 
 class Delivered:
@@ -88,7 +90,10 @@ def check_writable(folder: Path) -> None:
 
 
 def counted(artifacts: Sequence[Mapping[str, Any]]) -> str:
-    """``78 hits``: what there are several of."""
+    """``78 hits``: what there are several of; ``no hits`` where none was found."""
     counts = Counter(artifact["kind"] for artifact in artifacts)
     told = [(counts[kind], name) for kind, name in _NAMES.items() if counts[kind]]
-    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in told)
+    if told:
+        return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in told)
+    empty = [a["kind"] for a in artifacts if a["meta"].get("segment_count") == 0]
+    return ", ".join(f"no {_LISTS[kind]}" for kind in empty if kind in _LISTS)

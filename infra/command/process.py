@@ -146,7 +146,18 @@ def _open(desk: Desk, run_id: str) -> bool:
 
 
 def watch_until_finished(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
-    """Wait until every run has settled, showing how far each step is.
+    """Wait until every run has settled, showing how far each step is; Ctrl-C ends the waiting alone."""
+    try:
+        _watch(desk, pool, run_ids)
+    except KeyboardInterrupt:
+        click.echo(
+            "stopped: what is done is kept, and the same command goes on from there", err=True
+        )
+        raise SystemExit(1) from None
+
+
+def _watch(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
+    """Until every run has settled.
 
     Where little is to be done, one worker has done it before another would have started; work that is seen
     twice is worth one more.
@@ -241,6 +252,8 @@ def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[st
             yield from _step_lines(step, with_places=results is None)
     if results is not None:
         yield from results.lines()
+    elif any(step["artifacts"] for step in run["steps"]):
+        yield f"  `rushes export {run['asset_id']} DIR` leaves them in a folder, under their names"
 
 
 def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:

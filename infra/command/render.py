@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from infra.command.desk import Desk, at_desk, stderr
-from infra.command.names import recording
+from infra.command.names import looks_like_id, recording
 from infra.command.process import show_outcome, watch_until_finished
+from infra.command.wishes import checked_params
 from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
 from shared.editing.timelines import LARGEST_BYTES, checked_timeline, first_asset
@@ -19,7 +21,9 @@ from shared.interchange.otio import MAX_OTIO_BYTES
 from shared.runs.opening import requested_run_id
 from shared.steps.preparing import publish_request
 
+_STEP = "render.audio"
 _FOREIGN = (".otio", ".edl")
+"""Programs write them in capitals as well."""
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
@@ -63,13 +67,14 @@ def render(
         path = wanted.pop(name)
         if path is not None:
             wanted[name] = _read_json(name, path, LARGEST_BYTES)
+    asked = {"timeline": content, **wanted}
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,
         env=desk.ctx.env,
         user_id=desk.ctx.user_id,
-        step="render.audio",
+        step=_STEP,
         asset_id=_filed_under(desk, asset, content),
-        params={"timeline": content, **wanted},
+        params=checked_params(desk.home, (), {_STEP: asked})[_STEP],
     )
     run_id = requested_run_id(publish_request(desk.home, request))
     with WorkerPool(desk.settings, at_first=1) as pool:
@@ -84,9 +89,22 @@ def _filed_under(desk: Desk, asset: str | None, content: dict[str, Any]) -> str:
 
 
 def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
-    if path.suffix in _FOREIGN and path.is_file():
+    if path.suffix.lower() in _FOREIGN and path.is_file():
         return _read_foreign(desk, path, frame_rate)
-    return _read_json("timeline", path, LARGEST_BYTES)
+    content = _read_json("timeline", path, LARGEST_BYTES)
+    for clip in _clips(content):
+        named = clip.get("asset_id")
+        if isinstance(named, str) and not looks_like_id(named):
+            clip["asset_id"] = recording(desk, named).asset_id
+    return content
+
+
+def _clips(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those of all tracks, as far as the file is made like a timeline: the rest is checked later."""
+    tracks = content.get("tracks")
+    for track in tracks if isinstance(tracks, list) else ():
+        clips = track.get("clips") if isinstance(track, dict) else None
+        yield from (one for one in clips or () if isinstance(one, dict))
 
 
 def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
@@ -112,7 +130,7 @@ def _read_foreign(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
 
     _check_file("timeline", path, MAX_OTIO_BYTES)
     text = path.read_text(encoding="utf-8", errors="replace")
-    if path.suffix == ".otio":
+    if path.suffix.lower() == ".otio":
         imported = read_otio(desk.home, desk.ctx, text)
     else:
         imported = read_edl(desk.home, desk.ctx, text, frame_rate)

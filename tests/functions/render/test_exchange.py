@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 from functions.probe import main as probe
 from infra.command.main import rushes
 from shared.contracts.context import RequestContext
-from shared.errors import ValidationError
+from shared.errors import RushesError, ValidationError
 from shared.homes.home import Home
 from shared.messages.delivery import deliver
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
-from shared.runs.views import run_object
+from shared.runs.views import list_runs, run_object
 from tests.functions.render.rig import noise, write
 from tests.toy import embedded_home
 
@@ -56,6 +56,30 @@ def cut(name: str, url: str) -> Any:
     document = otio.schema.Timeline(name="cut")
     document.tracks.append(track)
     return document
+
+
+def test_clips_may_name_their_recordings(home: Home, tmp_path: Path) -> None:
+    take = write(tmp_path, noise(0.1))
+    asset_id, name = uploaded(home, take), take.name
+    timeline = tmp_path / "own.json"
+    timeline.write_text(json.dumps({"tracks": [{"role": "fx", "clips": [{"asset_id": name}]}]}))
+    assert asked(tmp_path, timeline, "--otio", tmp_path / "named.otio").exit_code == 0
+    assert f"rushes:asset/{asset_id}" in (tmp_path / "named.otio").read_text()
+    refused = asked(tmp_path, timeline, "--preset", "musik")
+    assert "Unknown export preset: musik" in str(refused.exception)
+    assert not list(list_runs(home.documents, MINE, asset_id))[1:], "no run was opened for it"
+    timeline.write_text(json.dumps({"tracks": [{"clips": [{"asset_id": f"x{name}"}]}]}))
+    unknown = asked(tmp_path, timeline).exception
+    assert isinstance(unknown, RushesError) and f"did you mean {name}" in unknown.message
+
+
+@pytest.mark.parametrize("name", ["CUT.EDL", "CUT.OTIO"])
+def test_lists_are_known_by_their_endings_in_capitals_too(
+    home: Home, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("nothing of the kind")
+    refused = str(asked(tmp_path, tmp_path / name).exception)
+    assert refused and "not JSON" not in refused
 
 
 @pytest.mark.heavy

@@ -1,0 +1,48 @@
+"""What ``process`` says while it waits, and of what it waited for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.command.delivered import counted
+from infra.command.main import rushes
+
+
+class _Nobody:
+    """Workers that never begin."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __enter__(self) -> _Nobody:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def replace_dead(self) -> int:
+        return 0
+
+
+def test_who_stops_waiting_is_told_that_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "take.wav").write_bytes(b"sound")
+    monkeypatch.setattr("infra.command.process.WorkerPool", _Nobody)
+    monkeypatch.setattr(time, "sleep", stopped)
+    told = CliRunner().invoke(
+        rushes, ["process", str(tmp_path / "take.wav"), "--data", str(tmp_path / "home")]
+    )
+    assert told.exit_code == 1 and "the same command goes on from there" in told.output
+
+
+def test_a_step_that_found_nothing_says_so() -> None:
+    listed = {"kind": "audio_loops", "meta": {"segment_count": 0}}
+    assert counted([listed]) == "no loops"
+    found = [{"kind": "audio_loop", "meta": {}}] * 2
+    assert counted([*found, {**listed, "meta": {"segment_count": 2}}]) == "2 loops"
