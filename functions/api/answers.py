@@ -173,6 +173,17 @@ def error_answer(error: RushesError, status: int | None = None, **headers: str) 
     return Response(body, status or status_of(error), told, media_type=JSON)
 
 
+def _malformed(request: Request, first: Mapping[str, Any]) -> ValidationError:
+    """Which field, and what is wrong with it; or that the body as a whole was not read as JSON."""
+    if first["type"] == "json_invalid":
+        place = f"at character {first['loc'][-1]}: {first['ctx']['error']}"
+        return ValidationError("body", f"is no JSON {place}")
+    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    if not where and "json" not in request.headers.get("content-type", ""):
+        return ValidationError("body", "is to be JSON, sent with Content-Type: application/json")
+    return ValidationError(".".join(where) or "body", str(first["msg"]))
+
+
 def install(app: FastAPI) -> None:
     """Every error becomes the one object."""
 
@@ -182,9 +193,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-        return error_answer(ValidationError(".".join(where) or "body", str(first["msg"])))
+        return error_answer(_malformed(request, error.errors()[0]))
 
     @app.exception_handler(UnicodeEncodeError)
     def no_text(request: Request, error: UnicodeEncodeError) -> Response:

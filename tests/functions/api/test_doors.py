@@ -82,3 +82,20 @@ def test_an_upload_over_days_keeps_its_bytes_and_a_forgotten_one_does_not(desk: 
     begun("c.wav", days_ago=0, last_piece_days_ago=0)
     received = [desk.client.get(own).json()["received_bytes"] for own in (going_on, forgotten)]
     assert received == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "told"),
+    [
+        (b'{"name": bad', {"Content-Type": "application/json"}, "is no JSON at character 9"),
+        (b'{"name": "a"}', {}, "sent with Content-Type: application/json"),
+        (b"[]", {"Content-Type": "application/json"}, "valid dictionary"),
+    ],
+)
+def test_a_body_that_is_not_read_says_why(
+    desk: Desk, content: bytes, headers: dict[str, str], told: str
+) -> None:
+    answer = desk.client.post("/uploads", content=content, headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["details"]["field"]) == (422, "body")
+    assert told in error["message"]
