@@ -28,6 +28,7 @@ FACES = sorted((video.REAL / "faces_video").glob("*.mkv"))
 STEPS = ("probe", "transform.loudness", "detect.visual_meta", "detect.regions", "anonymise.faces")
 SIDE_BY_SIDE = "ratio <= 0.5556"
 """1.8 times as fast."""
+MAX_INPUT_BYTES = 20 * 10**9
 _LOOKED_S = 0.05
 _MIB = 1 << 20
 
@@ -146,7 +147,7 @@ def processed(
     """``rushes process`` into a home that has seen nothing: its cost, and artifact -> digest of its bytes."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home, told = Path(name) / "home", Path(name) / "told.json"
-        environment = {"RUSHES_WORKERS": f"{workers}", "RUSHES_MAX_INPUT_BYTES": f"{20 * 10**9}"}
+        environment = {"RUSHES_WORKERS": f"{workers}", "RUSHES_MAX_INPUT_BYTES": f"{MAX_INPUT_BYTES}"}
         words = [sys.executable, "-c", _PROCESS, told, source, "--steps", step]
         with watched or Watched():
             cost = cost_of([*words, "--data", home, "--out", name, "--json"], environment)
