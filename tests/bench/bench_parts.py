@@ -147,7 +147,10 @@ def processed(
     """``rushes process`` into a home that has seen nothing: its cost, and artifact -> digest of its bytes."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home, told = Path(name) / "home", Path(name) / "told.json"
-        environment = {"RUSHES_WORKERS": f"{workers}", "RUSHES_MAX_INPUT_BYTES": f"{MAX_INPUT_BYTES}"}
+        environment = {
+            "RUSHES_WORKERS": f"{workers}",
+            "RUSHES_MAX_INPUT_BYTES": f"{MAX_INPUT_BYTES}",
+        }
         words = [sys.executable, "-c", _PROCESS, told, source, "--steps", step]
         with watched or Watched():
             cost = cost_of([*words, "--data", home, "--out", name, "--json"], environment)
