@@ -46,7 +46,7 @@ def best_beats(rows: Floats, period: float) -> Floats:
     """Frames a ``period`` apart, from the phase on at which most is struck."""
     total = (np.array(_PHASE) @ rows)[None]
     last = rows.shape[1] - 1
-    phases = [np.arange(start, last, period) for start in np.arange(0.0, period, 1.0)]
+    phases = [np.arange(start, last, period) for start in np.arange(0.0, min(period, last), 1.0)]
     return max(phases, key=lambda frames: float(heights(total, frames).mean()))
 
 

@@ -21,6 +21,7 @@ _PAD_MS = 100
 _SHORT_MS = 600
 _DOUBTFUL = 0.72
 """A short stretch less sure than this, amid music, is an instrument."""
+_AROUND_MS = 3_000
 _LEAST_TURN_MS = 200
 
 
@@ -66,7 +67,8 @@ def voiced_spans(
 
 def without_instruments(voiced: Sequence[Voiced], heard: Heard) -> list[Voiced]:
     """Without what a short and doubtful stretch amid music is."""
-    return [one for one in voiced if not _instrument(heard, one)]
+    sure = [one for one in voiced if not _doubtful(one)]
+    return [one for one in voiced if one in sure or not _amid_music(heard, one, sure)]
 
 
 def _on_grid(span: SpeechSpan, voice: int, duration_ms: int) -> Voiced:
@@ -113,11 +115,16 @@ def _levels(voice: Floats, part: slice) -> NDArray[np.float64]:
     return np.convolve(np.pad(power, 15, mode="edge"), np.full(31, 1 / 31), "valid")
 
 
-def _instrument(heard: Heard, one: Voiced) -> bool:
-    if one.end_ms - one.start_ms >= _SHORT_MS or one.confidence >= _DOUBTFUL:
-        return False
-    around_s = (
-        max(0, one.start_ms - 3000) / 1000,
-        min(heard.levels.duration_ms, one.end_ms + 3000) / 1000,
-    )
-    return bool(music_scores(heard.features, heard.tracks, *around_s).mean() > 0.5)
+def _doubtful(one: Voiced) -> bool:
+    return one.end_ms - one.start_ms < _SHORT_MS and one.confidence < _DOUBTFUL
+
+
+def _amid_music(heard: Heard, one: Voiced, sure: Sequence[Voiced]) -> bool:
+    """Is most of what is heard within 3 s of it music? Vowels have tones, too: who surely speaks is none."""
+    low_ms = max(0, one.start_ms - _AROUND_MS)
+    high_ms = min(heard.levels.duration_ms, one.end_ms + _AROUND_MS)
+    scores = music_scores(heard.features, heard.tracks, low_ms / 1000, high_ms / 1000)
+    middles_ms = low_ms + (np.arange(len(scores)) + 0.5) * (high_ms - low_ms) / len(scores)
+    for other in sure:
+        scores[(middles_ms >= other.start_ms) & (middles_ms < other.end_ms)] = 0.0
+    return bool(scores.mean() > 0.5)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
 
 Mono = NDArray[np.float32]
 
@@ -253,3 +255,18 @@ def strings(notes: int = 20, *, attack_s: float = 0.06, seed: int = 0) -> Truth:
         sound = (0.15 * wave * shape).astype(np.float32)
         place(out, sound, round(rate_hz * start_s), rng.uniform(0.3, 1.0))
     return Truth(noise_floor(out, -60, seed + 7), rate_hz, starts_s, np.zeros(0))
+
+
+def by_telephone(samples: Mono, rate_hz: int) -> tuple[Mono, int]:
+    """300 to 3,400 Hz, at 8 kHz and in the 256 steps of G.711's mu-law."""
+    band = butter(4, (300, 3_400), "bandpass", fs=rate_hz, output="sos")
+    narrow = np.clip(soxr.resample(sosfilt(band, samples), rate_hz, 8_000), -1, 1)
+    pressed = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
+    steps = np.round(127 * pressed) / 127
+    return np.asarray(np.sign(steps) * (256 ** np.abs(steps) - 1) / 255, np.float32), 8_000
+
+
+def in_hiss(samples: Mono, rate_hz: int) -> tuple[Mono, int]:
+    """In white noise of -39 dBFS."""
+    hiss = np.random.default_rng(1).uniform(-0.02, 0.02, samples.size)
+    return np.asarray(samples + hiss, np.float32), rate_hz

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +53,22 @@ def test_a_reading_is_speech_without_tempo_or_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_case("detect.activity")
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["LJ001-0001.wav", "116-288045-0000.flac", "jfk.flac"])
+@pytest.mark.parametrize("sent", [synth.by_telephone, synth.in_hiss])
+def test_a_caller_makes_no_music(
+    name: str, sent: Callable[[synth.Mono, int], tuple[synth.Mono, int]], tmp_path: Path
+) -> None:
+    """Where voice activity misses a vowel, or takes it for an instrument, it has tones like a song's."""
+    both, rate = soundfile.read(REAL_MEDIA / "transcript" / name, always_2d=True, dtype="float32")
+    samples = both.mean(axis=1)
+    here = write(tmp_path / "clean.wav", samples, rate)
+    there = write(tmp_path / "sent.wav", *sent(samples, rate))
+    before, after = (heard(path, tmp_path / path.stem).heard for path in (here, there))
+    assert "music" not in after.holds and after.music_ms == 0
+    assert (after.speech_ms or 0) >= 0.9 * (before.speech_ms or 0)
+
+
 def test_onsets_stand_where_the_truth_has_them(tmp_path: Path) -> None:
     truth = synth.drums(bars=8, noise_dbfs=-50)
     found = heard(write(tmp_path / "drums.wav", truth.samples, truth.rate_hz), tmp_path)

@@ -72,6 +72,11 @@ def test_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array(found_s(samples)) == pytest.approx(np.array(whole), abs=0.1)
 
 
+def test_what_has_its_fundamentals_is_left_as_it_is() -> None:
+    samples = np.pad(spoken(), (0, -len(spoken()) % FRAME_SAMPLES))
+    assert vad._with_fundamentals(samples) is samples
+
+
 def test_a_human_agrees() -> None:
     source = REAL / "segments" / "michaelandsickmichael.wav"
     if not source.exists():
