@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,8 +12,16 @@ from infra.command.desk import Desk, stderr, table
 from infra.command.wishes import known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
+from shared.contracts.step import Run
 from shared.runs.records import run_state
-from shared.runs.staleness import BackFill, Stale, Survey, find_stale, planned_runs
+from shared.runs.staleness import (
+    BackFill,
+    Stale,
+    Survey,
+    find_stale,
+    planned_runs,
+    stale_recordings,
+)
 from shared.steps.step_records import load_records
 
 _POLL_S = 0.5
@@ -25,13 +33,13 @@ def reprocess_stale(
     """Show the impact list; unless ``dry_run`` make it all again, ``in_flight`` runs at a time."""
     steps = (known_step(step).name,) if step else None
     contexts = list(_contexts(desk)) if all_tenants else [desk.ctx]
-    surveys = [find_stale(desk.home, ctx, steps) for ctx in contexts]
+    surveys = [find_stale(desk.home, ctx, steps) if dry_run else Survey(ctx) for ctx in contexts]
     states: Counter[str] = Counter()
     if not dry_run:
         local = desk.settings.home == "embedded"
         with WorkerPool(desk.settings, recordings=in_flight) if local else nullcontext() as pool:
             for survey in surveys:
-                states += _back_fill(desk, survey, in_flight, pool)
+                states += _back_fill(desk, survey, steps, in_flight, pool)
     impact = _impact(surveys)
     unknown = {name: why for survey in surveys for name, why in survey.unknown.items()}
     content = {"stale": impact, "unknown": unknown, "dry_run": dry_run, "runs": dict(states)}
@@ -50,8 +58,21 @@ def _contexts(desk: Desk) -> Iterator[RequestContext]:
             yield RequestContext.of(tenant, env)
 
 
-def _back_fill(desk: Desk, survey: Survey, in_flight: int, pool: WorkerPool | None) -> Counter[str]:
-    filling = BackFill(desk.home, survey.ctx, planned_runs(desk.home, survey))
+def _back_fill(
+    desk: Desk,
+    told: Survey,
+    steps: Collection[str] | None,
+    in_flight: int,
+    pool: WorkerPool | None,
+) -> Counter[str]:
+    """Make it again, recording by recording as they are found; ``told`` says in the end what was stale."""
+
+    def runs() -> Iterator[Run]:
+        for found in stale_recordings(desk.home, told.ctx, steps):
+            told.add(found)
+            yield from planned_runs(desk.home, found)
+
+    filling = BackFill(desk.home, told.ctx, runs())
     while not filling.over:
         filling.advance(in_flight)
         if pool is not None:
@@ -60,7 +81,7 @@ def _back_fill(desk: Desk, survey: Survey, in_flight: int, pool: WorkerPool | No
             time.sleep(_POLL_S)
     documents = desk.home.documents
     return Counter(
-        run_state(list(load_records(documents, survey.ctx, run.run_id).values()))
+        run_state(list(load_records(documents, told.ctx, run.run_id).values()))
         for run in filling.done
     )
 

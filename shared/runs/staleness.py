@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from pydantic import Field
@@ -40,23 +41,42 @@ class _Recall(Model):
     data: str
 
 
-class _Made(Model):
-    """What is looked at of a claim: of all that it holds, a third of the time to read."""
-
-    cache_key: str
-    step: str
-    inputs: tuple[str, ...] = ()
-    artifact_ids: tuple[str, ...] = ()
-    backend_version: str | None = None
-    recall: _Recall | None = None
-
-
 class _Request(Model):
     """What is looked at of the request that a claim recalls, which was checked before it was made."""
 
     asset_id: str
     artifact_id: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Made(Model):
+    """What is looked at of a claim: of all that it holds, a third of the time to read."""
+
+    cache_key: str
+    step: str
+    asset_id: str
+    state: str
+    inputs: tuple[str, ...] = ()
+    artifact_ids: tuple[str, ...] = ()
+    backend_version: str | None = None
+    recall: _Recall | None = None
+
+    @property
+    def told(self) -> bool:
+        """Can it be said what it was asked for, and by which version it was done?"""
+        known = self.step in BY_NAME and self.recall and (self.artifact_ids or self.backend_version)
+        return self.state == "done" and bool(known)
+
+    @cached_property
+    def request(self) -> _Request:
+        """What it was asked for."""
+        assert self.recall is not None
+        return _Request.model_validate_json(self.recall.data)
+
+    @property
+    def subject(self) -> Subject:
+        """What it was done on."""
+        return self.request.asset_id, self.request.artifact_id
 
 
 @dataclass(frozen=True)
@@ -82,13 +102,35 @@ class Survey:
     unknown: dict[str, str] = field(default_factory=dict)
     """Step -> why its version is not known on this machine."""
 
+    def add(self, other: Survey) -> None:
+        """Take in what was found elsewhere in the env."""
+        self.stale += other.stale
+        self.unknown |= other.unknown
+
 
 def find_stale(home: Home, ctx: RequestContext, steps: Collection[str] | None = None) -> Survey:
-    """Look through the env's results; ``steps``: only at those of these steps.
+    """Look through all of the env's results; ``steps``: only at those of these steps.
 
     Versions are those of this machine's libraries: run it where the functions' are installed.
     """
-    return _Look(home, ctx).survey(steps)
+    told = Survey(ctx)
+    for survey in stale_recordings(home, ctx, steps):
+        told.add(survey)
+    return told
+
+
+def stale_recordings(
+    home: Home, ctx: RequestContext, steps: Collection[str] | None = None
+) -> Iterator[Survey]:
+    """The same, recording by recording, as they are read: the first is told before the second is looked at.
+
+    A recording's results are made from the recording and from each other, so no other one says more.
+    """
+    versions = _Versions(home)
+    claims = readable(home.documents.list_by(f"{ctx.document_prefix}cache", "asset_id"), _Made)
+    for _, found in groupby((claim for _, claim in claims), key=lambda claim: claim.asset_id):
+        known = {claim.cache_key: claim for claim in found if claim.told}
+        yield _Look(home, ctx, versions, known).survey(steps)
 
 
 def current_version(home: Home, step: str) -> tuple[str | None, str]:
@@ -103,28 +145,29 @@ def current_version(home: Home, step: str) -> tuple[str | None, str]:
     return backend.version, ""
 
 
-class _Look:
-    """One pass over an env's claims."""
+class _Versions(dict[str, tuple[str | None, str]]):
+    """Step -> ``current_version``, asked once."""
 
-    def __init__(self, home: Home, ctx: RequestContext) -> None:
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def __missing__(self, step: str) -> tuple[str | None, str]:
+        self[step] = current_version(self._home, step)
+        return self[step]
+
+
+class _Look:
+    """One pass over a recording's claims."""
+
+    def __init__(
+        self, home: Home, ctx: RequestContext, versions: _Versions, claims: Mapping[str, _Made]
+    ) -> None:
+        """``claims``: cache key -> the claim of work that is done, also where there was nothing to make."""
         self.home = home
         self.ctx = ctx
-        self._versions: dict[str, tuple[str | None, str]] = {}
+        self.claims = claims
+        self._versions = versions
         self._fresh: dict[str, bool] = {}
-
-    @cached_property
-    def claims(self) -> dict[str, _Made]:
-        """Cache key -> the claim of work that is done, also where there was nothing to make."""
-        collection = f"{self.ctx.document_prefix}cache"
-        found = self.home.documents.list(collection, where={"state": "done"})
-        claims = (claim for _, claim in readable(found, _Made))
-        return {
-            claim.cache_key: claim
-            for claim in claims
-            if claim.step in BY_NAME
-            and claim.recall
-            and (claim.artifact_ids or claim.backend_version)
-        }
 
     @cached_property
     def makers(self) -> dict[str, str]:
@@ -135,30 +178,30 @@ class _Look:
         told = Survey(self.ctx)
         groups: dict[tuple[str, Subject, str], list[_Made]] = defaultdict(list)
         for claim in self.claims.values():
-            request = _request(claim)
-            subject = (request.asset_id, request.artifact_id)
-            groups[(claim.step, subject, canonical_json(request.params))].append(claim)
-        for (step, subject, _), claims in sorted(groups.items(), key=lambda item: str(item[0])):
-            if steps is not None and step not in steps:
-                continue
-            version, why_not = self._version(step)
+            if steps is None or claim.step in steps:
+                params = canonical_json(claim.request.params)
+                groups[(claim.step, claim.subject, params)].append(claim)
+        for (step, _, _), claims in sorted(groups.items(), key=lambda item: str(item[0])):
+            version, why_not = self._versions[step]
             if version is None:
                 told.unknown[step] = why_not
             elif not any(self._is_fresh(claim.cache_key) for claim in claims):
-                told.stale.append(self._stale(step, subject, claims, version))
+                told.stale.append(self._stale(claims, version))
         return told
 
-    def _stale(self, step: str, subject: Subject, claims: list[_Made], version: str) -> Stale:
+    def _stale(self, claims: list[_Made], version: str) -> Stale:
         made_by = sorted({self._made_by(claim) for claim in claims})
         artifacts = sum(len(claim.artifact_ids) for claim in claims)
-        params = _request(claims[0]).params
-        return Stale(step, subject, params, ", ".join(made_by), version, artifacts)
+        one = claims[0]
+        return Stale(
+            one.step, one.subject, one.request.params, ", ".join(made_by), version, artifacts
+        )
 
     def _is_fresh(self, cache_key: str) -> bool:
         """By today's version, from what is fresh itself. What cannot be known counts as fresh."""
         if cache_key not in self._fresh:
             claim = self.claims[cache_key]
-            version, _ = self._version(claim.step)
+            version, _ = self._versions[claim.step]
             inputs = {self.makers[name] for name in claim.inputs if name in self.makers}
             self._fresh[cache_key] = (version in (None, self._made_by(claim))) and all(
                 self._is_fresh(key) for key in inputs
@@ -170,16 +213,6 @@ class _Look:
             return claim.backend_version
         document = self.home.documents.get(artifact_path(self.ctx, claim.artifact_ids[0]))
         return str(document.data["meta"]["backend_version"]) if document else "unknown"
-
-    def _version(self, step: str) -> tuple[str | None, str]:
-        if step not in self._versions:
-            self._versions[step] = current_version(self.home, step)
-        return self._versions[step]
-
-
-def _request(claim: _Made) -> _Request:
-    assert claim.recall is not None
-    return _Request.model_validate_json(claim.recall.data)
 
 
 def planned_runs(home: Home, survey: Survey) -> Iterator[Run]:
@@ -235,16 +268,18 @@ class BackFill:
     """Runs opened a few at a time, so that uploads find at most so many ahead of them."""
 
     def __init__(self, home: Home, ctx: RequestContext, runs: Iterable[Run]) -> None:
+        """``runs``: each is planned when its turn comes, and no sooner."""
         self._home = home
         self._ctx = ctx
-        self._ahead = list(reversed(list(runs)))
+        self._ahead = iter(runs)
+        self._next = next(self._ahead, None)
         self._open: list[Run] = []
         self.done: list[Run] = []
 
     @property
     def over(self) -> bool:
         """Has every run come to its end?"""
-        return not self._ahead and not self._open
+        return self._next is None and not self._open
 
     def advance(self, in_flight: int) -> None:
         """Look which runs have finished, and open others in their place, up to ``in_flight``."""
@@ -252,8 +287,9 @@ class BackFill:
             if finished(run, load_records(self._home.documents, self._ctx, run.run_id)):
                 self._open.remove(run)
                 self.done.append(run)
-        while self._ahead and len(self._open) < in_flight:
-            self._begin(self._ahead.pop())
+        while self._next is not None and len(self._open) < in_flight:
+            self._begin(self._next)
+            self._next = next(self._ahead, None)
 
     def _begin(self, run: Run) -> None:
         try:

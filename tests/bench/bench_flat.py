@@ -31,7 +31,7 @@ from shared.homes.home import Home, open_home
 from shared.homes.objects import NewObject
 from shared.homes.objects.files import sync_all
 from shared.runs.erasing import resume_erasures
-from shared.runs.staleness import find_stale, planned_runs
+from shared.runs.staleness import find_stale, planned_runs, stale_recordings
 from shared.runs.stored_json import run_json
 from shared.runs.views import list_artifacts, list_runs, newest_runs
 from shared.settings import Settings
@@ -47,6 +47,7 @@ FILES, FILE_BYTES = 66, 20_000
 MESSAGES = 100
 OFTEN = 100
 """What takes less than a clock tells is asked so often."""
+ALL_STALE = "what is stale"
 
 
 def measure() -> Iterator[Row]:
@@ -61,10 +62,11 @@ def _growth(folder: Path) -> Iterator[Row]:
     asked = [
         _questions(_filled(folder / str(documents), documents)) for documents in (LARGE, SMALL)
     ]
-    for (what, times, goal, large), (_, _, _, small) in zip(*asked, strict=True):
-        ours, bare = (1000 * taken / times for taken in cpu_s(large, small))
-        why = "it reads all that is done" if what == "what is stale" else ""
+    for (what, times, goal, large), (_, few, _, small) in zip(*asked, strict=True):
+        taken_s = cpu_s(large, small)
+        ours, bare = (1000 * taken / of for taken, of in zip(taken_s, (times, few), strict=True))
         name = f"{what}, at {LARGE:,} documents beside {SMALL:,}"
+        why = "there it names ten times as many results" if what == ALL_STALE else ""
         yield Row(name, ours, bare, "ms", goal, why)
 
 
@@ -75,11 +77,12 @@ def _filled(folder: Path, documents: int) -> Home:
 
 
 def _questions(home: Home) -> list[tuple[str, int, str, Callable[[], object]]]:
-    """What is asked, how often at once, its goal, and the asking."""
+    """What is asked, how often at once, its goal, and the asking. Whatever the home holds is stale."""
     documents = home.documents
     run = newest_runs(documents, CTX, limit=1, after=None)[0]
-    survey = find_stale(home, CTX)
+    survey = next(stale_recordings(home, CTX))
     survey = replace(survey, stale=survey.stale[:1])
+    recordings = sum(1 for _ in stale_recordings(home, CTX))
 
     def sweep() -> None:
         recall_lapsed(home)
@@ -120,7 +123,14 @@ def _questions(home: Home) -> list[tuple[str, int, str, Callable[[], object]]]:
         ),
         ("planning one stale recording", OFTEN, flat, often(lambda: [*planned_runs(home, survey)])),
         ("a round of the sweep", OFTEN, flat, often(sweep)),
-        ("what is stale", 1, flat, lambda: find_stale(home, CTX)),
+        (
+            "the first recording of which something is stale",
+            OFTEN,
+            flat,
+            often(lambda: next(stale_recordings(home, CTX))),
+        ),
+        (f"{ALL_STALE}, a recording", recordings, flat, lambda: find_stale(home, CTX)),
+        (ALL_STALE, 1, flat, lambda: find_stale(home, CTX)),
     ]
 
 

@@ -101,6 +101,12 @@ class Documents(Protocol):
         behind that id; ``limit`` bounds how many.
         """
 
+    def list_by(self, collection: str, field: str) -> Iterator[Document]:
+        """The collection's documents that have words in ``field``, ordered by these, then by id.
+
+        So what belongs to one thing comes together, and no more is held than that.
+        """
+
     def newest(
         self, collection: str, *, by: str, limit: int, after: str | None = None
     ) -> Sequence[Document]:

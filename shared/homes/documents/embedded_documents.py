@@ -167,6 +167,25 @@ class EmbeddedDocuments:
         matching = found if exact else (one for one in found if _matches(one, wanted))
         yield from islice(matching, limit)
 
+    def list_by(self, collection: str, field: str) -> Iterator[Document]:
+        """Ordered by the words in ``field``, then by id; see ``Documents.list_by``."""
+        checked_collection(collection)
+        value = _field(field)
+        query = (
+            f"SELECT version, data, updated_at, id, {value} FROM documents WHERE collection = ?"
+            f" AND {value} >= ? AND {value} != '' AND ({value}, id) > (?, ?)"
+            f" ORDER BY {value}, id LIMIT ?"  # by the index, from the last one on
+        )
+        words = name = ""
+        while True:
+            with self._database.read() as connection:
+                told = (collection, words, words, name, PAGE)
+                rows = connection.execute(query, told).fetchall()
+            yield from _documents(collection, [row[:-1] for row in rows])
+            if len(rows) < PAGE:
+                return
+            *_, name, words = rows[-1]
+
     def newest(
         self, collection: str, *, by: str, limit: int, after: str | None = None
     ) -> Sequence[Document]:

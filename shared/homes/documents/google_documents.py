@@ -175,8 +175,14 @@ class GoogleDocuments:
     ) -> Iterator[Document]:
         """The collection's own documents, ordered by id; see ``Documents.list``."""
         found = self._client.collection(checked_collection(collection))
-        start = None if after is None else found.document(checked_id(after))
+        start = None if after is None else {"__name__": found.document(checked_id(after))}
         yield from _pages(_filtered(found, where), limit, start)
+
+    def list_by(self, collection: str, field: str) -> Iterator[Document]:
+        """Ordered by the words in ``field``, then by id; see ``Documents.list_by``."""
+        found = self._client.collection(checked_collection(collection))
+        query = found.where(filter=FieldFilter(checked_id(field), ">", ""))  # words alone
+        yield from _pages(query.order_by(field).order_by("__name__"), None, None, by=(field,))
 
     def newest(
         self, collection: str, *, by: str, limit: int, after: str | None = None
@@ -242,20 +248,26 @@ def _filtered(collection: Any, where: Mapping[str, Scalar] | None) -> Any:
     return query.order_by("__name__")
 
 
-def _pages(query: Any, limit: int | None, start: Any) -> Iterator[Document]:
-    """Page by page, as the reader asks: a stream would time out under a slow one."""
+def _pages(
+    query: Any, limit: int | None, start: Mapping[str, Any] | None, by: Sequence[str] = ()
+) -> Iterator[Document]:
+    """Page by page, as the reader asks: a stream would time out under a slow one.
+
+    ``by``: the fields that the query orders by before the name.
+    """
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         page = query.limit(size)
         if start is not None:
-            page = page.start_after({"__name__": start})
+            page = page.start_after(start)
         with google_errors(SERVICE):
             snapshots = page.get(retry=RETRY, timeout=TIMEOUT_S)
         yield from map(_document, snapshots)
         if len(snapshots) < size:
             return
-        start = snapshots[-1].reference
+        last = snapshots[-1]
+        start = {**{name: last.get(name) for name in by}, "__name__": last.reference}
         left = None if left is None else left - size
 
 

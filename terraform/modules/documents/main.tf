@@ -1,7 +1,7 @@
-# The document store. Equality filters on one collection, ordered by id, and one field's largest
-# values are all that the product asks: the automatic single-field indexes serve them (several
-# filters are merged), so there is no composite index. What the sweep asks of all
-# tenants at once needs collection-group scope.
+# The document store. Equality filters on one collection, ordered by id, one field's largest values
+# and a collection in the order of one field's words are all that the product asks: the automatic
+# single-field indexes serve them (several filters are merged), so there is no composite index. What
+# the sweep asks of all tenants at once needs collection-group scope.
 
 locals {
   # Collection group -> the fields that are filtered across all tenants.

@@ -29,11 +29,11 @@ from shared.runs.stored_json import public_run
 from shared.steps import progress_told
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
-READS = ("get", "get_all", "list", "newest", "list_group")
+READS = ("get", "get_all", "list", "list_by", "newest", "list_group")
 WRITES = ("create", "create_all", "update", "put", "delete")
 
 
-LISTS = ("list", "newest", "list_group")
+LISTS = ("list", "list_by", "newest", "list_group")
 
 
 def _billed(method: str, args: tuple[Any, ...], answer: Any) -> int:

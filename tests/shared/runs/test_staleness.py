@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,19 @@ from click.testing import CliRunner
 
 from functions.wiring import engine_of
 from infra.command.main import rushes
+from shared.contracts.step import Run
 from shared.contracts.step_engine import Backend
 from shared.errors import MissingDependency
 from shared.homes.home import Home, open_home
 from shared.runs.erasing import erase_asset
-from shared.runs.staleness import BackFill, Survey, current_version, find_stale, planned_runs
+from shared.runs.staleness import (
+    BackFill,
+    Survey,
+    current_version,
+    find_stale,
+    planned_runs,
+    stale_recordings,
+)
 from shared.runs.views import list_artifacts, run_object
 from shared.settings import Settings
 from tests.toy import CTX, Toy, drain, run_file, states
@@ -140,6 +149,29 @@ def test_no_more_is_in_flight_than_was_said(home: Home, toy: Toy, tmp_path: Path
         drain(home)
         filling.advance(2)
     assert len(filling.done) == 6
+
+
+def test_a_back_fill_begins_with_what_is_found_first(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100,000 recordings nobody waits until all have been looked at, nor are they held."""
+    for number in range(4):
+        run_file(home, tmp_path, text=f"sound {number}", steps=("toy.one",))
+    toy.version = "toy-2"
+    looked = []
+
+    def runs() -> Iterator[Run]:
+        for survey in stale_recordings(home, CTX):
+            looked.append(survey.stale)
+            yield from planned_runs(home, survey)
+
+    filling = BackFill(home, CTX, runs())
+    filling.advance(1)
+    assert len(looked) == 2, "the one that is made again, and the next"
+    while not filling.over:
+        drain(home)
+        filling.advance(1)
+    assert [len(found) for found in looked] == [1, 1, 1, 1] and toy.ran["toy.one"] == 8
 
 
 def test_an_upload_overtakes_a_back_fill(home: Home, toy: Toy, tmp_path: Path) -> None:
