@@ -2,8 +2,8 @@
 
 The network was trained on speech at a usual level and without rumble. So each stretch is first freed
 of what lies below 90 Hz and brought to that level: of seven phrases in a recording with a low hum
-and a hoarse voice it then finds all, untreated three. And where a telephone has taken the voice's fundamentals,
-they are made anew.
+and a hoarse voice it then finds all, untreated three. And where a telephone has taken the voice's
+fundamentals, they are made anew.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m tests.bench long hour
 
-The recording is loops of the clips of faces in ``../shared/media``, 1280x720, two pictures a second, each of which is looked at. On the
-emulators a worker of those that find or cover faces is killed every two minutes, with all that it does.
-What comes out must be the same to the byte.
+The recording is loops of the clips of faces in ``../shared/media``, 1280x720, two pictures a second, each
+of which is looked at. On the emulators a worker of those that find or cover faces is killed every two
+minutes, with all that it does. What comes out must be the same to the byte.
 """
 
 from __future__ import annotations
