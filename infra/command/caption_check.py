@@ -56,7 +56,7 @@ def check(
         "breaches": [asdict(breach) for breach in found],
     }
     desk.show(
-        content, lambda: Lines("\n".join(map(_told, found)) or f"{len(cues)} cues, none broken")
+        content, lambda: Lines("\n".join(map(_told, found)) or f"{_cues(len(cues))}, none broken")
     )
     if found:
         raise SystemExit(1)
@@ -64,6 +64,10 @@ def check(
 
 def _told(breach: Breach) -> str:
     return f"cue {breach.cue} at {_clock(breach.at_ms)}: {breach.told} ({breach.rule})"
+
+
+def _cues(count: int) -> str:
+    return f"{count} cue{'' if count == 1 else 's'}"
 
 
 def _clock(time_ms: int) -> str:

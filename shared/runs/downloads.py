@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.errors import NotFound
 from shared.homes.home import Home
-from shared.runs.results_folder import captions_name, safe_name, stem_of
+from shared.runs.results_folder import added_name, captions_name, safe_name, stem_of
 from shared.steps.preparing import load_asset
 from shared.steps.storing import artifact_path
 
@@ -45,13 +47,20 @@ def artifact_file(home: Home, ctx: RequestContext, artifact_id: str) -> StoredFi
         raise NotFound("artifact", artifact_id)
     artifact = document.data
     stem = _stem(load_asset(home, ctx, artifact["asset_id"]))
-    own = safe_name(str(artifact["meta"].get("name", artifact_id)).replace("_", " "))
     captions = artifact["kind"] == "captions"
-    name = captions_name(stem, artifact["meta"]) if captions else f"{stem} {own}"
+    name = captions_name(stem, artifact["meta"]) if captions else f"{stem} {_own_name(artifact)}"
     name = f"{name}.{_extension(artifact['key'])}"
     return StoredFile(
         artifact["key"], name, artifact["content_type"], artifact["bytes"], artifact["sha256"]
     )
+
+
+def _own_name(artifact: Mapping[str, Any]) -> str:
+    """As the results folder calls it, where it is a take of the whole; else the artifact's own name."""
+    meta = artifact["meta"]
+    whole = artifact["content_type"] != "application/json" and not meta.get("instrument")
+    added = added_name(artifact["kind"], meta) if whole else None
+    return safe_name(added or str(meta.get("name", artifact["artifact_id"])).replace("_", " "))
 
 
 def _stem(asset: Asset) -> str:

@@ -182,7 +182,14 @@ def _file_name(stem: str, step: str, artifact: Artifact, number: int) -> str:
         return f"data/{_DATA.get(name, name)}"
     if meta.get("instrument"):
         return f"stems/{stem} {safe_name(str(meta['instrument']))}"
-    return f"{stem} {safe_name(_ADDED[kind](meta) if kind in _ADDED else name)}"
+    return f"{stem} {safe_name(added_name(kind, meta) or name)}"
+
+
+def added_name(kind: str, meta: Mapping[str, Any]) -> str | None:
+    """What such sound is called behind the recording's name, in folders and downloads alike: ``mix``,
+    ``fx tape``; ``None``: by its own name.
+    """
+    return _ADDED[kind](meta) if kind in _ADDED else None
 
 
 def captions_name(stem: str, meta: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from shared.runs.downloads import stored_file
 from shared.runs.records import change_run, open_upload_run
 from shared.runs.stored_json import public_run
 from shared.runs.views import list_runs, newest_runs
+from shared.steps.storing import artifact_path
 from tests.toy import CTX, Toy, run_file
 
 
@@ -31,6 +32,19 @@ def test_a_file_is_called_after_its_recording_with_its_own_extension(
     file = stored_file(home, CTX, artifact["artifact_id"])
     assert file.name == "take toy 0.json"
     assert (file.sha256, file.bytes) == (artifact["sha256"], artifact["bytes"])
+
+
+def test_a_mix_is_called_the_same_alone_and_in_its_folder(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    identifier = run["steps"][1]["artifacts"][0]["artifact_id"]
+    path = artifact_path(CTX, identifier)
+    standing = home.documents.get(path)
+    assert standing is not None
+    mix = {"kind": "audio_render", "content_type": "audio/wav", "meta": {"name": "master"}}
+    home.documents.put(path, {**standing.data, **mix})
+    assert Path(stored_file(home, CTX, identifier).name).stem == "take mix"
 
 
 def test_runs_of_one_instant_have_one_order_however_they_are_asked_for(home: Home) -> None:
