@@ -52,7 +52,6 @@ def test_a_reading_is_speech_without_tempo_or_events(tmp_path: Path) -> None:
     assert found.voice is not None and found.voice.values().mean() > 0.7
 
 
-@pytest.mark.real_case("detect.activity")
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", ["LJ001-0001.wav", "116-288045-0000.flac", "jfk.flac"])
 @pytest.mark.parametrize("sent", [synth.by_telephone, synth.in_hiss])
@@ -69,6 +68,7 @@ def test_a_caller_makes_no_music(
     assert (after.speech_ms or 0) >= 0.9 * (before.speech_ms or 0)
 
 
+@pytest.mark.real_case("detect.activity")
 def test_onsets_stand_where_the_truth_has_them(tmp_path: Path) -> None:
     truth = synth.drums(bars=8, noise_dbfs=-50)
     found = heard(write(tmp_path / "drums.wav", truth.samples, truth.rate_hz), tmp_path)
