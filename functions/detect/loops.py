@@ -58,7 +58,7 @@ class LoopsParams(SegmentParams):
     min_quality_score: float = 0.4
     """Loops that score less are left out. Clamped to 0..1."""
     beats_per_bar: int | None = None
-    """2 to 12; as heard (3 to 7) where it is not given."""
+    """2 to 12; as heard (2 to 7) where it is not given."""
     max_loops: int = 16
     """The best by score are kept, 1 to 256."""
 

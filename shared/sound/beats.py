@@ -5,11 +5,7 @@ One pass's ``Tracks`` in, sections of a steady pulse out. For each stretch betwe
 repetition   how far onset strength repeats around each second, at each tempo   (autocorrelation)
 path         the tempo of each second: repeating, usual and steady              (Viterbi)
 level        which multiple of it is the beat: where the sound itself repeats   (``pulse_level``)
-beats        strong and a period apart: Ellis's dynamic programme
-
-Dynamic programme: D. Ellis, "Beat Tracking by Dynamic Programming", Journal of New Music Research
-36(1), 2007, equations 3 to 5. It differs from librosa's where that rounds: periods are not whole
-frames, the tempo is judged anew each second, and beats lie between frames.
+beats        strong and a period apart: Ellis's dynamic programme                     (``beat_chain``)
 """
 
 from __future__ import annotations
@@ -22,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.sound.beat_chain import beat_frames
 from shared.sound.onsets import Tracks
 from shared.sound.pulse_level import accents, choose_level
 
@@ -35,7 +32,6 @@ _TEMPI = 128
 _WINDOW_S = 8.0
 _STEADINESS = 40.0
 """How dear a change of tempo is from one second to the next, by the square of its octaves."""
-_TIGHTNESS = 100.0
 _REST_S = 2.0
 _REST_POWER = 1e-5
 """After so long a time 50 dB below the loudest the music begins anew."""
@@ -85,7 +81,7 @@ class Section:
 
 
 def hear_beats(tracks: Tracks, beats_per_bar: int | None = None) -> list[Section]:
-    """The recording's sections in order. ``beats_per_bar``: 3 or 4 as heard where it is not given."""
+    """The recording's sections in order. ``beats_per_bar``: 2 to 7 as heard where it is not given."""
     rate_hz = tracks.frames_per_s
     found = []
     for first, last in _between_rests(tracks.power, rate_hz):
@@ -324,74 +320,3 @@ def _tempo_path(found: Floats) -> Floats:
     for link in reversed(links):
         path.append(int(link[path[-1]]))
     return np.asarray(_tempi()[path[::-1]])
-
-
-def beat_frames(strength: Floats, periods: Floats, frames_per_s: float) -> Floats:
-    """The beats, in frames and parts of them. ``periods``: frames between beats, a value a second."""
-    smooth = _smoothed(strength, float(np.median(periods)))
-    at = np.clip((np.arange(len(smooth)) / frames_per_s).astype(int), 0, len(periods) - 1)
-    frames = _trimmed(_best_chain(smooth, periods[at]), smooth)
-    return _between_frames(frames, smooth) if len(frames) else np.zeros(0)
-
-
-def _smoothed(strength: Floats, period: float) -> Floats:
-    """Onset strength in deviations, blurred by a 32nd of the period (Ellis's local score)."""
-    reach = int(period)
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) * 32.0 / period) ** 2)
-    scaled = np.asarray(strength, np.float64) / (np.std(strength) + 1e-9)
-    return np.asarray(np.convolve(np.pad(scaled, reach), bell, "valid"))
-
-
-def _best_chain(strength: Floats, periods: Floats) -> NDArray[np.int64]:
-    """Frames that are strong and about a period apart (Ellis 2007, equations 3 to 5)."""
-    total = strength.copy()
-    links = np.full(len(strength), -1)
-    costs = {period: _costs(period) for period in np.unique(periods)}
-    begun = False
-    for frame in range(len(strength)):
-        back, cost = costs[periods[frame]]
-        within = np.searchsorted(back, frame, side="right")
-        begun = begun or strength[frame] >= 0.01 * strength.max()
-        if within and begun:
-            options = total[frame - back[:within]] - cost[:within]
-            best = int(options.argmax())
-            total[frame] += options[best]
-            links[frame] = frame - back[best]
-    chain = [_last_beat(total, float(periods[-1]))]
-    while links[chain[-1]] >= 0:
-        chain.append(int(links[chain[-1]]))
-    return np.array(chain[::-1])
-
-
-def _costs(period: float) -> tuple[NDArray[np.int64], Floats]:
-    back = np.arange(max(1, round(period / 2)), int(2 * period) + 1)
-    return back, _TIGHTNESS * np.log(back / period) ** 2
-
-
-def _last_beat(total: Floats, period: float) -> int:
-    """The best of the last period's frames: a sound between beats may come after the last of them.
-
-    The last period ends with the last peak of the running score that is half of the usual one.
-    """
-    peaks = np.flatnonzero((total[1:-1] > total[:-2]) & (total[1:-1] >= total[2:])) + 1
-    if not len(peaks):
-        return int(total.argmax())
-    last = int(peaks[total[peaks] >= 0.5 * np.median(total[peaks])][-1])
-    first = max(0, last - round(0.9 * period))
-    return first + int(total[first : last + 1].argmax())
-
-
-def _trimmed(frames: NDArray[np.int64], strength: Floats) -> NDArray[np.int64]:
-    """Without the weak beats at both ends, where no music is yet or any more."""
-    held = np.convolve(np.pad(strength[frames], 2), np.hanning(5) / 2, "valid")
-    strong = np.flatnonzero(held >= 0.5 * np.sqrt(np.mean(held**2)))
-    return frames[strong[0] : strong[-1] + 1] if len(strong) else frames[:0]
-
-
-def _between_frames(frames: NDArray[np.int64], strength: Floats) -> Floats:
-    """Each beat at the top of the parabola through its frame and the neighbours."""
-    inner = np.clip(frames, 1, len(strength) - 2)
-    before, at, after = (strength[inner + step] for step in (-1, 0, 1))
-    bend = before - 2 * at + after
-    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1.0), 0.0)
-    return np.asarray(inner + np.clip(shift, -0.5, 0.5))

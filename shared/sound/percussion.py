@@ -19,6 +19,9 @@ _USUAL, _MOST = 95, 1.5
 """Each row's unit is so high a percentile of it; no stroke counts for more than one and a half."""
 _PHASE = (1.0, 1.0, 0.3)
 """Beats are where kicks and snares are, rather than hats."""
+_PLAYED, _EVEN, _EMPTY = 0.04, 0.5, 0.5
+"""Thirds are played where each has so much of what falls on the beat; evenly where the first has that part
+of the last, for a shuffle's has little; and halves are empty where those have less than so much of either."""
 
 
 def strokes(bands_db: NDArray[np.integer]) -> Floats:
@@ -72,6 +75,18 @@ def kit_features(rows: Floats, period: float) -> dict[str, float]:
         float(np.ptp([on[1][at::3].mean() for at in range(3)])) if on.shape[1] > 2 else 0.0
     )
     return found
+
+
+def in_even_thirds(rows: Floats, period: float) -> bool:
+    """Are beats of ``period`` frames played in three, as six eight is, rather than in two or as a shuffle?"""
+    total = rows.sum(axis=0, keepdims=True)
+    frames = best_beats(rows, period)
+    beat, first, half, last = (
+        float(heights(total, frames + place * period).mean())
+        for place in (0.0, 1 / 3, 1 / 2, 2 / 3)
+    )
+    played = min(first, last) >= _PLAYED * beat and half <= _EMPTY * min(first, last)
+    return played and first >= _EVEN * last
 
 
 def _alternation(row: Floats) -> float:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.sound.onsets import Tracks
-from shared.sound.percussion import kit_features, strokes
+from shared.sound.percussion import in_even_thirds, kit_features, strokes
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +35,9 @@ _LONGEST_S = 30.0
 _TEETH = 8
 _ALIKE_BARS, _BETTER = 0.5, 0.08
 """Bars repeat by so much, and by so much more than those of another metre."""
+_WORSE, _HARMONY = 0.03, 0.1
+"""A bar of two is after four beats no more alike than after two, by so much, nor less by so much, as it is
+where a chord lasts four beats."""
 _REPEATED, _AS_ALIKE = 0.8, 0.93
 """A recording repeats itself from this correlation on; and nearly so well is as well."""
 _FURTHEST = 0.8
@@ -50,7 +53,7 @@ class Level:
     period: float
     """In frames."""
     metre: int
-    """Beats a bar: 3 to 7."""
+    """Beats a bar: 2 to 7."""
     repetition: float
     """How alike the sound is to itself some bars later, -1 to 1."""
 
@@ -70,7 +73,9 @@ def choose_level(tracks: Tracks, base: float, frames_per_s: float) -> Level:
     """The beat, given a period (``base``, in frames) that is some simple multiple of it."""
     part = tracks.part(0, round(_LONGEST_S * frames_per_s))
     best = max(options(part, base, frames_per_s), key=_score)
-    return Level(best.period, _metre(_spectrum(part), best.period), best.repetition)
+    bands = _spectrum(part)
+    thirds = in_even_thirds(strokes(part.bands_db), best.period)
+    return Level(best.period, _metre(bands, best.period, thirds=thirds), best.repetition)
 
 
 def options(part: Tracks, base: float, frames_per_s: float) -> list[Option]:
@@ -136,19 +141,29 @@ def _first_repetition(bands: Floats, frames_per_s: float) -> int | None:
     return lags[first + int(np.argmax(alike[first : first + 8]))]
 
 
-def _metre(bands: Floats, period: float) -> int:
+def _metre(bands: Floats, period: float, *, thirds: bool) -> int:
     """How many beats later the sound is most alike: 3, 5, 6 or 7 where that beats two, four and eight.
 
-    Six only where three are much less alike (six eight, counted in eighths).
+    Six only where three are much less alike (six eight, counted in eighths). Two where beats are played
+    in even ``thirds`` and four of them are twice the same two (six eight, counted as it is conducted).
     """
     alike = {count: _alike(bands, period * count) for count in (2, 3, 4, 5, 6, 7, 8, 10, 14)}
     known = {count: -1.0 if np.isnan(value) else value for count, value in alike.items()}
+    if thirds and _is_two(known):
+        return 2
     even = max(known[count] for count in (2, 4, 8))
     odd = {metre: max(known[metre], known.get(2 * metre, -1.0)) for metre in (3, 5, 7)}
     metre = max(odd, key=lambda count: odd[count])
     if odd[metre] <= _ALIKE_BARS or odd[metre] <= even + _BETTER:
         return 4
     return 6 if metre == 3 and known[6] > known[3] + _BETTER else metre
+
+
+def _is_two(alike: dict[int, float]) -> bool:
+    """Are four beats two bars of two, and no part of three, five or seven?"""
+    two = alike[2]
+    again = -_WORSE <= two - alike[4] <= _HARMONY
+    return again and two > _ALIKE_BARS and two >= max(alike[odd] for odd in (3, 5, 7))
 
 
 def _autocorrelation(values: Floats) -> Floats:

@@ -78,10 +78,14 @@ _GAINS = {
 
 @dataclass(frozen=True)
 class Piece:
-    """Mono at ``RATE_HZ``, and its tempo."""
+    """Mono at ``RATE_HZ``, its tempo, and where its beats and bars are."""
 
     samples: NDArray[np.float32]
     bpm: float
+    beats_s: NDArray[np.float64]
+    beats_per_bar: int
+    bars_s: NDArray[np.float64]
+    """Where they begin."""
 
 
 def pieces(seed: int, copies: int) -> Iterator[Piece]:
@@ -89,10 +93,10 @@ def pieces(seed: int, copies: int) -> Iterator[Piece]:
     rng = np.random.default_rng(seed)
     for bar in (*DRUMMED, *NO_DRUMS):
         for bpm in np.repeat(bar.bpms, copies):
-            yield played(_accompanied(bar, rng), float(bpm + rng.uniform(-1.5, 1.5)), rng)
+            yield played(accompanied(bar, rng), float(bpm + rng.uniform(-1.5, 1.5)), rng)
 
 
-def _accompanied(bar: Bar, rng: Random) -> Bar:
+def accompanied(bar: Bar, rng: Random) -> Bar:
     """Drums alone, or with a bass that goes with the kick, the beats or their halves, or with chords."""
     if "kick" not in bar.rows or rng.random() < 0.3:
         return bar
@@ -108,15 +112,26 @@ def _accompanied(bar: Bar, rng: Random) -> Bar:
     return Bar(bar.name, bar.steps_per_beat, bar.beats, {**bar.rows, **more}, bar.bpms)
 
 
-def played(bar: Bar, bpm: float, rng: Random) -> Piece:
-    """Over and over, for ``SECONDS``."""
+def played(
+    bar: Bar,
+    bpm: float,
+    rng: Random,
+    *,
+    seconds: float = SECONDS,
+    kit: Mapping[str, Sound] | None = None,
+) -> Piece:
+    """Over and over, for so many ``seconds``. ``kit``: drums at ``RATE_HZ`` instead of synthesised ones."""
     steps, step_s = bar.steps_per_beat * bar.beats, 60.0 / bpm / bar.steps_per_beat
     lead_s = rng.uniform(0.15, 0.6)
-    out = np.zeros(round((lead_s + SECONDS + 1.0) * RATE_HZ))
-    drums = {name: _drum(name, rng) for name in bar.rows if name in RECIPES}
+    bars = int(seconds / (steps * step_s))
+    out = np.zeros(round((lead_s + seconds + 1.0) * RATE_HZ))
+    drums = {
+        name: _drum(name, rng) for name in bar.rows if name in RECIPES and name not in (kit or {})
+    }
+    drums |= {name: sound for name, sound in (kit or {}).items() if name in bar.rows}
     bright = {name: rng.uniform(0.3, 1.5) for name in bar.rows}
     tonic_hz = 55.0 * 2 ** (rng.uniform(-3, 9) / 12)
-    for number in range(int(SECONDS / (steps * step_s))):
+    for number in range(bars):
         root_hz = tonic_hz * 2 ** ((0, 5, 7, 0, -3, 2, 7, 7)[number % 8] / 12)
         for step in range(steps):
             for name, row in bar.rows.items():
@@ -132,7 +147,9 @@ def played(bar: Bar, bpm: float, rng: Random) -> Piece:
                 part = out[first : first + len(sound)]
                 part += gain * sound[: len(part)]
     out += 0.001 * np.abs(out).max() * rng.standard_normal(len(out))
-    return Piece((0.9 * out / np.abs(out).max()).astype(np.float32), bpm)
+    beats_s = lead_s + np.arange(bars * bar.beats) * 60.0 / bpm
+    samples = (0.9 * out / np.abs(out).max()).astype(np.float32)
+    return Piece(samples, bpm, beats_s, bar.beats, beats_s[:: bar.beats])
 
 
 def _drum(name: str, rng: Random) -> Sound:

@@ -41,7 +41,9 @@ def material() -> Iterator[Piece]:
     for pattern, steps in GROOVES:
         for bpm in (60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 180.0, 200.0):
             truth = synth.groove(pattern, bpm, steps_per_beat=steps, rate_hz=RATE_HZ)
-            yield Piece(truth.samples[: round(SECONDS * RATE_HZ)], bpm)
+            per_bar = len(pattern["kick"]) // steps
+            samples = truth.samples[: round(SECONDS * RATE_HZ)]
+            yield Piece(samples, bpm, truth.beats_s, per_bar, truth.beats_s[::per_bar])
 
 
 def options_of(piece: Piece) -> list[Option]:
