@@ -7,20 +7,67 @@ anew each second, and beats lie between frames.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 _TIGHTNESS = 100.0
+_PAUSE, _LONGER = 1.5, 1.5
+"""So many periods without a stroke are a pause, if strokes are otherwise not nearly so far apart."""
+_STRUCK = 0.2
+"""A stroke has so much of the usual one's strength."""
+_USUAL, _APART = 98, 90
+"""Percentiles: the usual stroke's strength over frames, and how far strokes are apart."""
+_SIDE = 6
+"""A pause is judged with so many periods on each of its sides."""
 
 
 def beat_frames(strength: Floats, periods: Floats, frames_per_s: float) -> Floats:
     """The beats, in frames and parts of them. ``periods``: frames between beats, a value a second."""
     smooth = _smoothed(strength, float(np.median(periods)))
     at = np.clip((np.arange(len(smooth)) / frames_per_s).astype(int), 0, len(periods) - 1)
-    frames = _trimmed(_best_chain(smooth, periods[at]), smooth)
-    return _between_frames(frames, smooth) if len(frames) else np.zeros(0)
+    period = float(np.median(periods))
+    edges = [0, *_pauses(strength, period), len(smooth)]
+    found: list[Floats] = []
+    for first, last in pairwise(edges):
+        part = smooth[first:last]
+        frames = _trimmed(_best_chain(part, periods[at[first:last]]), part)
+        if len(frames):
+            found.append(first + _between_frames(frames, part))
+    return _bridged(found, period)
+
+
+def _pauses(strength: Floats, period: float) -> list[int]:
+    """Frames amid pauses: what goes on behind one need not go on in time."""
+    struck = np.flatnonzero(strength >= _STRUCK * np.percentile(strength, _USUAL))
+    apart = np.diff(struck)
+    strokes = apart[apart > 0.1 * period]
+    if not len(strokes):
+        return []
+    longest = max(_PAUSE * period, _LONGER * float(np.percentile(strokes, _APART)))
+    found: list[int] = []
+    begun = struck[0]
+    for before, after in pairwise(struck):
+        sides = before - begun >= _SIDE * period <= struck[-1] - after
+        if after - before > longest and sides:
+            found.append(int(before + after) // 2)
+            begun = after
+    return found
+
+
+def _bridged(found: list[Floats], period: float) -> Floats:
+    """One row of beats: those of a pause are as evenly between its sides as they can be."""
+    beats = [np.zeros(0)]
+    for side in found:
+        if len(beats) > 1:
+            last, first = float(beats[-1][-1]), float(side[0])
+            count = max(1, round((first - last) / period))
+            beats.append(np.linspace(last, first, count + 1)[1:-1])
+        beats.append(side)
+    return np.concatenate(beats)
 
 
 def _smoothed(strength: Floats, period: float) -> Floats:
