@@ -147,7 +147,7 @@ def played(
                 part = out[first : first + len(sound)]
                 part += gain * sound[: len(part)]
     out += 0.001 * np.abs(out).max() * rng.standard_normal(len(out))
-    beats_s = lead_s + np.arange(bars * bar.beats) * 60.0 / bpm
+    beats_s = np.asarray(lead_s + np.arange(bars * bar.beats) * 60.0 / bpm, np.float64)
     samples = (0.9 * out / np.abs(out).max()).astype(np.float32)
     return Piece(samples, bpm, beats_s, bar.beats, beats_s[:: bar.beats])
 
