@@ -214,6 +214,18 @@ def test_a_waltz_has_bars_of_three(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+def test_six_eight_has_bars_of_two(tmp_path: Path) -> None:
+    """Two beats of three eighths: as many bars are told as are played."""
+    ran = loops_of(synth.groove(synth.SIX_EIGHT, 105, steps_per_beat=3, bars=12), tmp_path)
+    assert ran.body["beats_per_bar"] == 2
+    assert ran.body["segment_count"] >= 1
+    for row in ran.body["segments"]:
+        assert len(row["beats_ms"]) == 2 * row["bars"]
+        bar_ms = (row["end_ms"] - row["start_ms"]) / row["bars"]
+        assert bar_ms == pytest.approx(2 * 60_000 / 105, rel=0.005)
+
+
+@pytest.mark.heavy
 def test_noise_has_no_loops(tmp_path: Path) -> None:
     samples = synth.noise_floor(np.zeros(RATE_HZ * 20, np.float32), -20)
     ran = loops_of(synth.Truth(samples, RATE_HZ, np.zeros(0), np.zeros(0)), tmp_path)
