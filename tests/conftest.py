@@ -25,7 +25,12 @@ from shared.watch.log import configure
 from shared.weights import WEIGHTS, installed_state
 
 _PROJECTS = itertools.count(1)
-_CONSOLE = "tests/functions/console/"
+_TOGETHER = {
+    "tests/functions/console/": "a whole run of the demo",
+    "tests/contract/": "the emulators",
+    "tests/emulator/": "the emulators",
+}
+"""Folders whose files one worker does, for what they look at: it is dear to have twice."""
 
 # librosa compiles at its first touch, and keeps that beside itself: workers that read what another is
 # writing have crashed. Each has a folder of its own, read when numba is first imported, and begins it with
@@ -94,11 +99,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _Rooms(LoadFileScheduling):  # type: ignore[misc]
-    """Deals files out, but those of the console together: what they look at is a whole run of the demo."""
+    """Deals files out, but some together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return _CONSOLE if file.startswith(_CONSOLE) else file
+        return next((what for at, what in _TOGETHER.items() if file.startswith(at)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
