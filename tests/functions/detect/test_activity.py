@@ -17,6 +17,7 @@ from shared.contracts.audio_activity import AudioActivity, Series
 from shared.contracts.step_engine import Backend
 from tests.functions.detect import synth
 from tests.functions.detect.harness import REAL_MEDIA, run, write
+from tests.shared.media.recordings import real
 
 RATE_HZ = 22_050
 
@@ -59,7 +60,7 @@ def test_a_caller_makes_no_music(
     name: str, sent: Callable[[synth.Mono, int], tuple[synth.Mono, int]], tmp_path: Path
 ) -> None:
     """Where voice activity misses a vowel, or takes it for an instrument, it has tones like a song's."""
-    both, rate = soundfile.read(REAL_MEDIA / "transcript" / name, always_2d=True, dtype="float32")
+    both, rate = soundfile.read(real(f"transcript/{name}"), always_2d=True, dtype="float32")
     samples = both.mean(axis=1)
     here = write(tmp_path / "clean.wav", samples, rate)
     there = write(tmp_path / "sent.wav", *sent(samples, rate))
