@@ -40,6 +40,9 @@ def __getattr__(name: str) -> Any:
     return console
 
 
+_UNBROKEN_COLUMNS = 10_000
+
+
 @dataclass(frozen=True)
 class Lines:
     """Text for a pipe or a file: printed as it is."""
@@ -60,8 +63,10 @@ class Desk:
         """The home, opened when a command first needs it."""
         return open_home(self.settings, engine_of, surroundings)
 
-    def show(self, content: Any, people: Callable[[], Any]) -> None:
-        """Print ``content`` as one JSON object, or what ``people()`` makes of it."""
+    def show(self, content: Any, people: Callable[[], Any], *, unbroken: bool = False) -> None:
+        """Print ``content`` as one JSON object, or what ``people()`` makes of it; ``unbroken``: lines as
+        long as they are, for rich cuts a tree's off where the terminal ends.
+        """
         if self.as_json:
             click.echo(json.dumps(content, ensure_ascii=False, indent=2))
             return
@@ -69,7 +74,10 @@ class Desk:
         if isinstance(told, Lines):
             click.echo(told.text)
         else:
-            __getattr__("stdout").print(told)
+            console = __getattr__("stdout")
+            if unbroken:
+                console.width = _UNBROKEN_COLUMNS
+            console.print(told)
 
 
 def at_desk(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -148,10 +148,10 @@ def explain(desk: Desk, identifier: str) -> None:
     """
     if identifier.startswith("run_"):
         run = explained_run(desk.home, desk.ctx, identifier)
-        desk.show(run, lambda: _run_tree(run))
+        desk.show(run, lambda: _run_tree(run), unbroken=True)
         return
     content = lineage(desk.home, desk.ctx, recording_id(desk, identifier))
-    desk.show(content, lambda: _tree(content))
+    desk.show(content, lambda: _tree(content), unbroken=True)
 
 
 @click.command()

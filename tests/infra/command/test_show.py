@@ -22,6 +22,17 @@ def test_all_that_is_known_is_an_outline(tmp_path: Path, monkeypatch: pytest.Mon
     assert not any(": None" in line or "': " in line for line in said)
 
 
+def test_what_an_artifact_was_made_by_is_told_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.install(monkeypatch)
+    run = run_file(embedded_home(tmp_path / "data"), tmp_path, steps=("toy.one",))
+    (artifact,) = run["steps"][1]["artifacts"]
+    where = ["--data", str(tmp_path / "data"), "--tenant", CTX.tenant_id, "--env", CTX.env]
+    said = CliRunner().invoke(rushes, ["explain", artifact["artifact_id"], *where]).output
+    assert artifact["meta"]["cache_key"] in said
+
+
 def test_a_run_is_told_by_what_it_made_and_why_it_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
