@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from infra.command.desk import Desk, at_desk, parse_params, table
+from infra.command.desk import Desk, at_desk, parse_params, plain_table, table
 from infra.command.names import recording, recording_id
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
@@ -149,19 +149,18 @@ def list_letters(desk: Desk, unattributed: bool) -> None:
     letters = list(dead_letters(desk.home.documents, None if unattributed else desk.ctx))
     content = {"dead_letters": [letter.model_dump(mode="json") for letter in letters]}
 
-    def people() -> Any:
-        made = table("letter", "code", "step", "buried", "sent again")
-        for letter in letters:
-            made.add_row(
-                letter.letter_id,
-                letter.code,
-                letter.step or "",
-                f"{_buried(letter):%Y-%m-%d %H:%M:%S}",
-                f"{letter.redriven} ×" if letter.redriven else "",
-            )
-        return made if letters else "none"
-
-    desk.show(content, people)
+    rows = [
+        (
+            letter.letter_id,
+            letter.code,
+            letter.step or "",
+            f"{_buried(letter):%Y-%m-%d %H:%M:%S}",
+            f"{letter.redriven} ×" if letter.redriven else "",
+        )
+        for letter in letters
+    ]
+    columns = ("letter", "code", "step", "buried", "sent again")
+    desk.show(content, lambda: plain_table(columns, rows) if rows else "none")
 
 
 @dead_letters_group.command("show")

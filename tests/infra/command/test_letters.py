@@ -33,3 +33,10 @@ def test_a_letter_that_is_not_there_is_not_sent_again(tmp_path: Path) -> None:
     assert isinstance(refused.exception, NotFound) and "mistyped" in str(refused.exception)
     assert json.loads(asked(tmp_path, "show", letter.letter_id).stdout)["redriven"] == 0
     assert json.loads(asked(tmp_path, "redrive", letter.letter_id).stdout)["redriven"]
+
+
+def test_ids_are_whole_in_a_pipe(tmp_path: Path) -> None:
+    letter = keep(embedded_home(tmp_path), Message("m", b"{}", {"step": "detect.hits"}))
+    words = ["dead-letters", "list", "--unattributed", "--data", str(tmp_path)]
+    _, row = CliRunner().invoke(rushes, words).output.splitlines()
+    assert row.split("\t")[0] == letter.letter_id
