@@ -54,16 +54,20 @@ FOUND: Mapping[str, type[ResultDocument]] = {
 
 @dataclass(frozen=True)
 class Loudness:
-    """Before and after normalising, in LUFS and dBTP; ``None`` where it is not defined (silence)."""
+    """Before and after normalising, in LUFS and dBTP; ``None`` where it is not defined."""
 
     before_lufs: float | None
     after_lufs: float | None
     before_dbtp: float | None = None
     after_dbtp: float | None = None
+    undefined: str = "silent"
+    """Why there is none, where there is none: a tenth of a second is not silent for that."""
 
     def __str__(self) -> str:
-        before, after = (_lufs(value) for value in (self.before_lufs, self.after_lufs))
-        return f"{before} → {after}" if self.after_lufs is not None else before
+        if self.before_lufs is None:
+            return self.undefined
+        before = f"{self.before_lufs:.1f} LUFS"
+        return before if self.after_lufs is None else f"{before} → {self.after_lufs:.1f} LUFS"
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ def loudness_of(found: Findings, norm_stats: Mapping[str, Any] | None) -> Loudne
         )
     if found.loudness is None:
         return None
-    return Loudness(found.loudness.integrated_lufs, None, found.loudness.true_peak_dbtp)
+    measured = found.loudness
+    why = measured.undefined or "silent"
+    return Loudness(measured.integrated_lufs, None, measured.true_peak_dbtp, undefined=why)
 
 
 def heard(found: Findings) -> list[str]:
@@ -179,7 +185,3 @@ def _length(length_ms: float) -> str:
 
 def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _lufs(value: float | None) -> str:
-    return "silent" if value is None else f"{value:.1f} LUFS"

@@ -114,3 +114,9 @@ def test_loudness_before_and_after() -> None:
     assert loudness_of(Findings(), None) is None
     assert str(loudness_of(measured, None)) == "silent"
     assert str(loudness_of(measured, {"before": loud, "after": loud})) == "-16.0 LUFS → -16.0 LUFS"
+
+
+def test_what_is_too_short_to_have_a_loudness_is_not_called_silent() -> None:
+    short = {"integrated_lufs": None, "loudness_range_lu": None, "true_peak_dbtp": -6.0}
+    told = audio_loudness.Loudness.model_validate({**short, "undefined": "shorter than 400 ms"})
+    assert str(loudness_of(Findings(loudness=told), None)) == "shorter than 400 ms"
