@@ -19,6 +19,7 @@ from shared.errors import UnsupportedMedia
 if TYPE_CHECKING:
     from ttconv.model import ContentDocument
 
+_ARROW = "-->"
 MOST_BYTES = 20_000_000
 """No programme's captions are longer."""
 
@@ -50,7 +51,10 @@ def _by_pysubs2(kind: str) -> Callable[[bytes], list[ShownCue]]:
     def read(body: bytes) -> list[ShownCue]:
         import pysubs2
 
-        file = pysubs2.SSAFile.from_string(_decoded(body), format_=kind)
+        text = _decoded(body)
+        if kind == "srt" and (number := _untimed(text)):
+            raise ValueError(f"cue {number} has no times")
+        file = pysubs2.SSAFile.from_string(text, format_=kind)
         return [
             _cue(event.start, event.end, unescape(event.plaintext))
             for event in file
@@ -58,6 +62,20 @@ def _by_pysubs2(kind: str) -> Callable[[bytes], list[ShownCue]]:
         ]
 
     return read
+
+
+def _untimed(text: str) -> int | None:
+    """The first cue of an SRT that has the next number and no times: its words would be the former's."""
+    lines = [line.strip() for line in text.splitlines()]
+    last = 0
+    for at, line in enumerate(lines[:-1]):
+        if not line.isdecimal() or (at and lines[at - 1]):
+            continue
+        if _ARROW in lines[at + 1]:
+            last = int(line)
+        elif int(line) == last + 1 and lines[at + 1]:
+            return int(line)
+    return None
 
 
 def _by_ttconv(parse: Callable[[bytes], ContentDocument]) -> Callable[[bytes], list[ShownCue]]:

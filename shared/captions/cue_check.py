@@ -25,7 +25,8 @@ class Breach:
     """Its number, from 1, in order of time."""
     at_ms: int
     rule: str
-    """``line_length``, ``lines``, ``speed``, ``too_short``, ``too_long``, ``gap``, ``overlap``, ``shot``."""
+    """``empty``, ``line_length``, ``lines``, ``speed``, ``too_short``, ``too_long``, ``gap``, ``overlap``,
+    ``shot``."""
     told: str
     """What is so, and what it should be."""
 
@@ -53,6 +54,8 @@ def breaches(
 
 
 def _of_text(cue: ShownCue, profile: Profile) -> Iterator[tuple[str, str]]:
+    if not cue.text.strip():
+        yield "empty", "no text: nothing is shown"
     lines = cue.text.split("\n")
     most = profile.reading.line_columns
     if len(lines) > profile.lines:

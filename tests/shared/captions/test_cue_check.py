@@ -29,6 +29,7 @@ def cue(start_ms: int, end_ms: int, text: str = "Four score and seven") -> Shown
     ("cues", "rules"),
     [
         ([cue(0, 2000)], []),
+        ([cue(0, 4000, "")], ["empty"]),
         ([cue(0, 4000, "x" * 43)], ["line_length"]),
         ([cue(0, 4000, "吾輩は猫である" * 4)], ["line_length"]),
         ([cue(0, 4000, "a\nb\nc")], ["lines"]),
@@ -111,6 +112,16 @@ def test_the_command_tells_each_breach_with_number_and_time(tmp_path: Path) -> N
     assert (only["cue"], only["at_ms"], only["rule"]) == (2, 61_000, "too_long")
     file.write_bytes(FORMATS["srt"].write([cue(0, 2000)], "en"))
     ran = CliRunner().invoke(rushes, ["captions", "check", str(file)])
-    assert (ran.exit_code, ran.stdout) == (0, "1 cues, none broken\n")
+    assert (ran.exit_code, ran.stdout) == (0, "1 cue, none broken\n")
     ran = CliRunner().invoke(rushes, ["captions", "check", str(file), "--profile", "hbo"])
     assert "known: default, netflix, bbc, ebu" in str(ran.exception)
+
+
+def test_a_cue_whose_times_are_missing_is_not_the_former_cues_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    timed = "1\n00:00:00,500 --> 00:00:07,000\nCaption text #1\n\n"
+    path.write_text(timed + "2\nCaption text #2\n\n3\n00:00:11,890 --> 00:00:16,320\nCaption text #3\n")
+    with pytest.raises(UnsupportedMedia, match="cue 2 has no times"):
+        read_captions(path)
+    path.write_text(timed.replace("text #1", "text #1\n\n42\nis the answer"))
+    assert [cue.text for cue in read_captions(path)] == ["Caption text #1\n42\nis the answer"]
