@@ -120,7 +120,9 @@ def test_the_command_tells_each_breach_with_number_and_time(tmp_path: Path) -> N
 def test_a_cue_whose_times_are_missing_is_not_the_former_cues_text(tmp_path: Path) -> None:
     path = tmp_path / "a.srt"
     timed = "1\n00:00:00,500 --> 00:00:07,000\nCaption text #1\n\n"
-    path.write_text(timed + "2\nCaption text #2\n\n3\n00:00:11,890 --> 00:00:16,320\nCaption text #3\n")
+    path.write_text(
+        timed + "2\nCaption text #2\n\n3\n00:00:11,890 --> 00:00:16,320\nCaption text #3\n"
+    )
     with pytest.raises(UnsupportedMedia, match="cue 2 has no times"):
         read_captions(path)
     path.write_text(timed.replace("text #1", "text #1\n\n42\nis the answer"))
