@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
-from infra.command.desk import Desk, at_desk, parse_params, plain_table, table
+from infra.command.desk import Desk, at_desk, parse_params, plain_table
 from infra.command.names import recording, recording_id
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
@@ -121,19 +120,12 @@ def health(desk: Desk) -> None:
     reports = check_all()
     content = {"dependencies": {report.name: asdict(report) for report in reports}}
 
-    def people() -> Any:
-        made = table("dependency", "status", "version", "wanted", "")
-        for report in reports:
-            made.add_row(
-                report.name,
-                report.status,
-                report.version or "",
-                report.required,
-                escape(report.error or report.note or ""),
-            )
-        return made
-
-    desk.show(content, people)
+    rows = [
+        (one.name, one.status, one.version or "", one.required, one.error or one.note or "")
+        for one in reports
+    ]
+    columns = ("dependency", "status", "version", "wanted", "")
+    desk.show(content, lambda: plain_table(columns, rows))
 
 
 @click.group("dead-letters")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from infra.command.desk import Desk, at_desk, stderr, table
+from infra.command.desk import Desk, at_desk, plain_table, stderr
 from infra.command.fetching import damaged_files, install
 from shared.errors import ValidationError
 from shared.weights import WEIGHTS, Weights, installed_state
@@ -102,7 +102,7 @@ def _own(folder: Path) -> list[str]:
 
 
 def _listed(rows: Sequence[dict[str, Any]], own: Sequence[str]) -> Any:
-    made = table("model", "for", "state", "MB", "from", "licence")
+    told = []
     for row in rows:
         size = f"{row['bytes'] / 1e6:.0f}" if row["bytes"] else ""
         known = {
@@ -111,10 +111,9 @@ def _listed(rows: Sequence[dict[str, Any]], own: Sequence[str]) -> Any:
             "publisher": any(file["url"] for file in row["files"]),
         }
         sources = ", ".join(name for name, there in known.items() if there)
-        made.add_row(row["name"], row["family"], row["state"], size, sources, row["licence"])
-    for name in own:
-        made.add_row(name, "", "your own", "", "", "")
-    return made
+        told.append((row["name"], row["family"], row["state"], size, sources, row["licence"]))
+    told += [(name, "", "your own", "", "", "") for name in own]
+    return plain_table(("model", "for", "state", "MB", "from", "licence"), told)
 
 
 def _verdict(found: dict[str, Any]) -> str:

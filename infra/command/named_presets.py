@@ -9,7 +9,7 @@ import click
 from rich.console import Group
 from rich.markup import escape
 
-from infra.command.desk import Desk, at_desk, table
+from infra.command.desk import Desk, at_desk, plain_table, table
 from infra.command.names import did_you_mean
 from shared.errors import NotFound
 
@@ -24,7 +24,7 @@ def presets(desk: Desk, preset_id: str | None) -> None:
 
     if preset_id is None:
         content = {"presets": catalogue.list_presets(), "macros": catalogue.list_macros()}
-        desk.show(content, lambda: Group(*(_listed(kind, rows) for kind, rows in content.items())))
+        desk.show(content, lambda: _listed(content))
         return
     if preset_id not in MACROS and preset_id not in (ids := _ids(catalogue.list_presets())):
         known = [*ids, *MACROS]
@@ -40,11 +40,17 @@ def _ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def _listed(kind: str, rows: list[dict[str, Any]]) -> Any:
-    made = table(kind, "for", "what it does")
-    for row in rows:
-        made.add_row(row["id"], row["category"], escape(row["does"]))
-    return made
+def _listed(found: Mapping[str, list[dict[str, Any]]]) -> Any:
+    columns = ("preset", "step", "for", "what it does")
+    steps = {"presets": "transform.fx", "macros": "transform.macro"}
+    return plain_table(
+        columns,
+        [
+            (row["id"], steps[kind], row["category"], row["does"])
+            for kind, rows in found.items()
+            for row in rows
+        ],
+    )
 
 
 def _described(found: Mapping[str, Any]) -> Any:

@@ -69,7 +69,7 @@ def _params(model: type[StepParams]) -> Iterator[dict[str, Any]]:
             "name": name,
             "type": _type(properties[name]),
             "default": _plain(default),
-            "about": told.get(name, field.description or ""),
+            "about": told.get(name, field.description or "").replace("``", ""),
         }
 
 

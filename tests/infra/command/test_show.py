@@ -42,3 +42,11 @@ def test_a_run_is_told_by_what_it_made_and_why_it_failed(
     said = told_of(run_file(home, tmp_path, params=params))
     assert said.startswith("partly done: toy.one, toy.two, toy.join; toy.three failed: ")
     assert told_of({"error": {"message": "it is a text"}, "steps": []}) == "refused: it is a text"
+
+
+@pytest.mark.parametrize("words", [("presets",), ("models", "list"), ("steps", "detect.hits")])
+def test_tables_have_a_line_a_row_in_a_pipe(words: tuple[str, ...]) -> None:
+    lines = CliRunner().invoke(rushes, list(words)).stdout.splitlines()
+    cells = {line.count("\t") for line in lines}
+    assert len(lines) > 5 and len(cells) == 1 and cells != {0}
+    assert "``" not in "".join(lines)
