@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     clear()
     if has_room():
         folder = config.stash[_FOLDER] = MEMORY / f"{_PREFIX}{os.getpid()}"
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o711)  # others may pass through, as through /tmp
         os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
 
 
