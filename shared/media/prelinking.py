@@ -29,7 +29,7 @@ MOST_ASKED = 100
 _ROUNDS = 10
 _TIMEOUT_S = 30.0
 _LIBRARIES_CHANGED = Path("/etc/ld.so.cache")
-"""Written anew where a library is installed."""
+"""Written anew where a library is installed. Images keep whole seconds of a file's time."""
 _BOUND = re.compile(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `(.*)$", re.MULTILINE)
 _LIBRARY = re.compile(r"=> (/[\w./+-]+) \(")
 """Colons and spaces would part a path from itself in ``LD_PRELOAD``."""
@@ -44,7 +44,7 @@ def asked_first(program: str) -> str:
     try:
         libraries = _LIBRARIES_CHANGED.stat()
         about = (
-            *("asked first", f"{MOST_ASKED}", f"{libraries.st_size}", f"{libraries.st_mtime_ns}"),
+            *("asked first", f"{MOST_ASKED}", f"{libraries.st_size}", f"{int(libraries.st_mtime)}"),
             os.environ.get("LD_LIBRARY_PATH", ""),
             *state_of_tool(program),
         )
