@@ -90,7 +90,7 @@ def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
     turns = turns_of(job)
     before, heard = _measured_before(job, sound)
     if before.undefined:
-        reason = f"no loudness to set: the recording is {before.undefined}"
+        reason = f"{before.undefined}: it has no loudness to set"
         return Result((), StepState.SKIPPED, reason)
     levels = _levels(job, turns) if params.level_speech else None
     if levels:
