@@ -92,12 +92,10 @@ class Limits:
             "-H -t": self.cpu_s and self.cpu_s + _CPU_GRACE_S,
             "-n": self.open_files,
         }
-        set_ = [f"ulimit {name} {value}" for name, value in limits.items() if value is not None]
-        # Last, and here: the programs that start the tool would ask them, too.
-        return [
-            *set_,
-            *([f"export LD_PRELOAD={shlex.quote(self.preload)}"] if self.preload else []),
-        ]
+        commands = [f"ulimit {name} {value}" for name, value in limits.items() if value is not None]
+        if self.preload:  # last, and here: the programs that start the tool would ask them, too
+            commands.append(f"export LD_PRELOAD={shlex.quote(self.preload)}")
+        return commands
 
 
 @dataclass

@@ -52,10 +52,14 @@ def asked_first(program: str) -> str:
         return ""
     name = Path(program).name
     kept = recall(name, *about)
-    if kept is None:
-        kept = ":".join(_order(program))
-        keep(kept, name, *about)
-    return kept
+    if kept is not None:
+        return kept
+    try:
+        found = ":".join(_order(program))
+    except (OSError, subprocess.TimeoutExpired):  # of this machine's minute, not of the program
+        return ""
+    keep(found, name, *about)
+    return found
 
 
 def bindings(program: str, first: Sequence[str] = ()) -> Bindings:
@@ -72,6 +76,8 @@ def _order(program: str) -> list[str]:
 
     Those in which most are found come first, but one that loses a symbol to another comes before that (which
     may be one that is not named: what is named brings the libraries that it needs with it).
+
+    Raises ``OSError`` and ``TimeoutExpired`` where it could not be found out.
     """
     try:
         libraries = set(_LIBRARY.findall(_printed(["ldd", program], {})))
@@ -89,7 +95,7 @@ def _order(program: str) -> list[str]:
                     return []
                 order = [each for each in order if each != library]
                 order.insert(order.index(taker) if taker in order else len(order), library)
-    except (OSError, subprocess.SubprocessError):  # a script, a static program, another loader
+    except subprocess.CalledProcessError:  # a script, a static program, one that tells no version
         pass
     return []
 

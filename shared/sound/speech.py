@@ -68,7 +68,7 @@ def voiced_spans(
 def without_instruments(voiced: Sequence[Voiced], heard: Heard) -> list[Voiced]:
     """Without what a short and doubtful stretch amid music is."""
     sure = [one for one in voiced if not _doubtful(one)]
-    return [one for one in voiced if one in sure or not _amid_music(heard, one, sure)]
+    return [one for one in voiced if not (_doubtful(one) and _amid_music(heard, one, sure))]
 
 
 def _on_grid(span: SpeechSpan, voice: int, duration_ms: int) -> Voiced:
@@ -125,6 +125,7 @@ def _amid_music(heard: Heard, one: Voiced, sure: Sequence[Voiced]) -> bool:
     high_ms = min(heard.levels.duration_ms, one.end_ms + _AROUND_MS)
     scores = music_scores(heard.features, heard.tracks, low_ms / 1000, high_ms / 1000)
     middles_ms = low_ms + (np.arange(len(scores)) + 0.5) * (high_ms - low_ms) / len(scores)
-    for other in sure:
+    near = (other for other in sure if other.start_ms < high_ms and other.end_ms > low_ms)
+    for other in near:
         scores[(middles_ms >= other.start_ms) & (middles_ms < other.end_ms)] = 0.0
     return bool(scores.mean() > 0.5)

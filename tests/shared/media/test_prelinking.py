@@ -70,3 +70,12 @@ def test_what_does_not_say_its_version_is_left_as_it_is(tmp_path: Path) -> None:
     shutil.copy(shutil.which("false") or "/bin/false", tool)
     assert asked_first(str(tool)) == ""
     assert asked_first(str(tmp_path / "nowhere")) == ""
+
+
+def test_what_a_busy_machine_did_not_find_out_is_asked_again(
+    ffprobe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr(prelinking, "_TIMEOUT_S", 0.0)
+        assert asked_first(ffprobe) == ""
+    assert not (tmp_path / "cache").exists()
