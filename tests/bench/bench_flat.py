@@ -91,47 +91,29 @@ def _questions(home: Home) -> list[tuple[str, int, str, Callable[[], object]]]:
         resume_stalled(home)
         documents.remove_expired()
 
-    def often(ask: Callable[[], object]) -> Callable[[], object]:
-        return lambda: [ask() for _ in range(OFTEN)]
-
     flat, soon = "ratio <= 1.2", "ours <= 2"
     asset_id = str(run.asset_id)
-    return [
-        (
-            "artifacts of a recording",
-            OFTEN,
-            soon,
-            often(lambda: [*list_artifacts(documents, CTX, asset_id)]),
-        ),
-        (
-            "runs of a recording",
-            OFTEN,
-            soon,
-            often(lambda: list_runs(documents, CTX, asset_id)),
-        ),
-        (
-            "newest 100 runs",
-            OFTEN,
-            soon,
-            often(lambda: newest_runs(documents, CTX, limit=100, after=None)),
-        ),
-        (
-            "a run as the API tells it",
-            OFTEN,
-            soon,
-            often(lambda: run_json(home, CTX, run.run_id)),
-        ),
-        ("planning one stale recording", OFTEN, flat, often(lambda: [*planned_runs(home, survey)])),
-        ("a round of the sweep", OFTEN, flat, often(sweep)),
-        (
-            "the first recording of which something is stale",
-            OFTEN,
+    quick: dict[str, tuple[str, Callable[[], object]]] = {
+        "artifacts of a recording": (soon, lambda: [*list_artifacts(documents, CTX, asset_id)]),
+        "runs of a recording": (soon, lambda: list_runs(documents, CTX, asset_id)),
+        "newest 100 runs": (soon, lambda: newest_runs(documents, CTX, limit=100, after=None)),
+        "a run as the API tells it": (soon, lambda: run_json(home, CTX, run.run_id)),
+        "planning one stale recording": (flat, lambda: [*planned_runs(home, survey)]),
+        "a round of the sweep": (flat, sweep),
+        "the first recording of which something is stale": (
             flat,
-            often(lambda: next(stale_recordings(home, CTX))),
+            lambda: next(stale_recordings(home, CTX)),
         ),
+    }
+    return [
+        *((what, OFTEN, goal, _often(ask)) for what, (goal, ask) in quick.items()),
         (f"{ALL_STALE}, a recording", recordings, flat, lambda: find_stale(home, CTX)),
         (ALL_STALE, 1, flat, lambda: find_stale(home, CTX)),
     ]
+
+
+def _often(ask: Callable[[], object]) -> Callable[[], object]:
+    return lambda: [ask() for _ in range(OFTEN)]
 
 
 def _storing(folder: Path) -> Iterator[Row]:
