@@ -1,4 +1,13 @@
-"""Finding what was lost: lapsed leases whose message is gone, uploads that never became assets."""
+"""Finding what was lost: lapsed leases whose message is gone, uploads that never became assets.
+
+    claims     ``running``, ``released`` or ``parted``, long untouched --> their recall is published again
+    parts      files of work that has settled, or is gone --> removed
+    uploads    objects that no probe has a record of --> their notification is published again
+
+It only asks and tidies; the work is done by whoever gets the message, and asking once too often changes
+nothing, for a claim is taken by one. A message that its topic still holds comes again by itself, so what is
+young is left alone. Ages of documents are told by the document store's clock.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +84,10 @@ def _lapsed(rows: RowsSeen, document: Document, claim: Claim, parts_grace_s: flo
 
 
 def _nobody_waits(home: Home, document: Document, claim: Claim) -> str:
-    """Why nobody waits for this claim any more; empty where somebody does."""
+    """Why nobody waits for this claim any more; empty where somebody does.
+
+    Costs two reads: the run, and the step's record in it. A run without a record of the step still waits.
+    """
     ctx = _context(document)
     try:
         load_run(home.documents, ctx, claim.run_id)

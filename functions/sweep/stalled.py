@@ -51,6 +51,10 @@ def resume_stalled(home: Home, *, grace_s: float = STALLED_S) -> int:
 
 
 def _resume(home: Home, document: Document) -> bool:
+    """Ask for what the run of this step's record lacks; ``False``: nothing, or it is gone or damaged.
+
+    A run not all of whose steps have records, since whoever planned it ended midway, is planned once more.
+    """
     _, tenant, _, env, _, run_id, _, _ = document.path.split("/")
     ctx = RequestContext.of(tenant, env)
     try:

@@ -1,8 +1,12 @@
 """One signed request to a tenant's address, which must not lead into our own network.
 
 The name is resolved once, every address that it has is judged, and the connection goes to one of
-just these: a name that answers otherwise the second time gains nothing. Certificates are checked
-against the name. Redirects are not followed and the answer's body is not read.
+just these: a name that answers otherwise the second time (DNS rebinding) gains nothing. Certificates
+are checked against the name. Redirects are not followed, for where they lead nobody has judged, and the
+answer's body is not read, however much of it there is.
+
+The headers ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature`` are those of Standard Webhooks
+(standardwebhooks.com, its specification's "webhook headers" and "signature scheme").
 """
 
 from __future__ import annotations
@@ -23,7 +27,8 @@ from shared.errors import ValidationError
 from shared.messages.webhooks import Webhook, check_url, is_public
 
 TIMEOUT_S = 10.0
-"""For the whole attempt, from the name's resolution to the answer's headers."""
+"""For the whole attempt, from the name's resolution to the answer's headers. More waits for slower
+receivers; one that hangs holds a worker up for so long."""
 
 
 class Unreachable(Exception):
@@ -31,11 +36,12 @@ class Unreachable(Exception):
 
 
 def send(webhook: Webhook, event_id: str, body: str, *, private: bool) -> int:
-    """POST the body, signed by the Standard Webhooks scheme; returns the HTTP status.
+    """POST the body, signed by the Standard Webhooks scheme; returns the HTTP status, whatever it is.
 
     ``private``: addresses that are not public, and plain HTTP, are allowed. Raises ``Unreachable``,
     after ``TIMEOUT_S`` at the latest: a receiver that drips its headers, or sends one ``100 Continue``
-    after another, keeps every single read within any limit.
+    after another, keeps every single read within any limit. A name's resolution cannot be broken off: where
+    that is what took too long, the thread still sends once the name is known, and nobody hears the answer.
     """
     attempt = _Attempt(webhook, event_id, body, private=private)
     attempt.start()
@@ -74,6 +80,7 @@ class _Attempt(threading.Thread):
 
 
 def _hang_up(connection: Any) -> None:
+    """Shut its socket down, which ends a read that waits in another thread; closing alone would not."""
     held = getattr(connection, "sock", None)
     if held is not None:
         with suppress(OSError):
@@ -88,6 +95,12 @@ def _post(
     private: bool,
     opened: Callable[[urllib3.HTTPConnectionPool], None],
 ) -> int:
+    """The whole attempt, in the thread of its own; the answer's status.
+
+    ``opened`` gets the pool before anything is sent, so that it can be hung up from outside. The URL is
+    checked here once more, for ``private`` may have been allowed when it was saved. ``Host`` names the
+    URL's host and port, though the connection goes to an address. Raises ``Unreachable``.
+    """
     try:
         check_url(webhook.url, private=private)
     except ValidationError as error:
@@ -118,6 +131,11 @@ def _post(
 
 
 def _signature(secret: str, event_id: str, body: str) -> dict[str, str]:
+    """The three headers: HMAC-SHA256 over ``id.timestamp.body`` (UTF-8), in base64 behind ``v1,``.
+
+    The key is what stands behind ``whsec_``, in base64. The time is that of the attempt, in Unix seconds: a
+    receiver may refuse old ones (replay), so each attempt is signed anew, under the same id.
+    """
     now = datetime.now(UTC)
     return {
         "webhook-id": event_id,
@@ -127,7 +145,11 @@ def _signature(secret: str, event_id: str, body: str) -> dict[str, str]:
 
 
 def _resolved(host: str, port: int, *, private: bool) -> str:
-    """One address of the host; raises ``Unreachable`` if it has none, or any that is not public."""
+    """One address of the host, the resolver's first, as text.
+
+    Raises ``Unreachable`` if it has none, or any that is not public: a name that has both may be an attempt
+    at the one behind the other. An IPv6 zone (``%eth0``) is left out of the judgement.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -140,6 +162,7 @@ def _resolved(host: str, port: int, *, private: bool) -> str:
 
 
 def _pool(scheme: str, host: str, address: str, port: int) -> urllib3.HTTPConnectionPool:
+    """Connections to ``address`` alone; over TLS the name goes into SNI, and the certificate must bear it."""
     if scheme == "http":
         return _Pool(address, port)
     return _TlsPool(address, port, server_hostname=host, assert_hostname=host)

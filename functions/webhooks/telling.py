@@ -4,8 +4,13 @@
                  |   ^  \\--12th attempt--> failed    kept, to be replayed
                  +---+  no 2xx: the message comes again, and is tried once its pause is over
 
-Pauses double from a second to ten minutes. They are the delivery's own, because each last message of
-a run finds that the run has finished, and they all would try.
+Pauses double from a second to ten minutes: 1, 2, 4 ... 512, 600 s, so that the twelfth attempt comes 27
+minutes after the first at the earliest. They are the delivery's own, because each last message of
+a run finds that the run has finished, and they all would try. Beside them each receiver has its own pause
+(``_Receiver``), by the same rule over its failures in a row: while it lasts, no delivery is tried.
+
+An attempt is noted before it is made and once more after it: a worker that dies in between has used it up,
+and the receiver may get the event twice, under one id.
 
 What is sent is read from the run when it is sent, so that it is what ``GET /runs/{id}`` says.
 """
@@ -43,8 +48,11 @@ from shared.steps.step_records import load_records
 from shared.steps.storing import load_artifact
 
 MAX_ATTEMPTS = 12
+"""After so many a delivery has failed, until it is replayed. More bridge a longer outage; each is one more
+message that comes again."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 600.0
+"""Where doubling ends: longer ones would tell a receiver that is back later, shorter ones cost more tries."""
 
 log = get_logger()
 
@@ -52,7 +60,9 @@ log = get_logger()
 def tell(message: Message, home: Home) -> None:
     """Tell what the message says, unless it has been told or nobody wants to know.
 
-    Raises ``Unavailable`` to have the message come again.
+    Raises ``Unavailable`` to have the message come again, where any of its deliveries still waits: the others
+    are told all the same, and found as told then. Raises ``ValidationError`` for a message without a valid
+    tenant and env, or without an event.
     """
     ctx = RequestContext.of(message.attributes.get("tenant"), message.attributes.get("env"))
     webhook = load_webhook(home.documents, ctx, home.settings.webhook_keys)
@@ -69,7 +79,12 @@ def tell(message: Message, home: Home) -> None:
 
 
 def _due(message: Message, home: Home, ctx: RequestContext, webhook: Webhook) -> Iterator[Delivery]:
-    """What of this message is to be told, as its records stand or anew."""
+    """What of this message is to be told, as its records stand or anew.
+
+    One for each new artifact, one for the step, and one for the run where it has finished, as far as the
+    webhook's ``events`` ask for them. A replay is the one delivery that it names. Raises ``NotFound``
+    where the run, or that delivery, is gone.
+    """
     if message.attributes.get("type") == REPLAY:
         yield load_delivery(home.documents, ctx, message.attributes["delivery"])
         return
@@ -101,6 +116,7 @@ def _created(run: Run, step: str, artifact_id: str) -> Delivery:
 
 
 def _event(message: Message) -> Mapping[str, Any]:
+    """The message's data, which name at least a type, a run and a step; raises ``ValidationError``."""
     try:
         event = json.loads(message.data)
         if {"type", "run_id", "step"} <= event.keys():
@@ -117,12 +133,18 @@ def _finish_id(run_id: str, records: Mapping[str, Any]) -> str:
 
 
 def _standing(home: Home, ctx: RequestContext, fresh: Delivery) -> Delivery:
+    """The delivery of that id as it was left; ``fresh`` itself where there is none yet."""
     document = home.documents.get(delivery_path(ctx, fresh.delivery_id))
     return Delivery.model_validate(document.data) if document else fresh
 
 
 def _tell_one(home: Home, ctx: RequestContext, webhook: Webhook, delivery: Delivery) -> bool:
-    """Try once, and record it; ``False`` if it must be tried again."""
+    """Try once, and record it; ``False`` if it must be tried again.
+
+    ``True`` also for one that has been delivered or given up before. It is not tried, and no attempt is
+    counted, within its own pause or its receiver's. Any status from 200 to 299 is an answer; a redirect,
+    which nobody follows, is none.
+    """
     if delivery.state != "pending":
         return True
     if delivery.told_at is not None and _too_soon(delivery.told_at, _pause_s(delivery)):
@@ -168,6 +190,7 @@ def _pause_s(delivery: Delivery) -> float:
 
 
 def _pause_after_s(failures: int) -> float:
+    """Seconds after so many failures in a row: 0 after none, then doubling from the first pause on."""
     return float(min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)) if failures else 0.0
 
 
@@ -204,6 +227,10 @@ def _may_try(home: Home, ctx: RequestContext) -> bool:
 
 
 def _note_receiver(home: Home, ctx: RequestContext, *, ok: bool) -> None:
+    """Count the receiver's failures, or forget them; one that has none and answers costs no write.
+
+    Written whatever stands there: of two failures at once one may not be counted, which shortens a pause.
+    """
     document = home.documents.get(_receiver_path(ctx))
     known = _Receiver.model_validate(document.data) if document else _Receiver()
     if ok and not known.failures:
@@ -213,6 +240,7 @@ def _note_receiver(home: Home, ctx: RequestContext, *, ok: bool) -> None:
 
 
 def _data(home: Home, ctx: RequestContext, delivery: Delivery) -> dict[str, Any]:
+    """What stands under ``data``: the artifact, the run with the one step, or the whole run."""
     if delivery.artifact_id is not None:
         return public_artifact(load_artifact(home.documents, ctx, delivery.artifact_id))
     run = public_run(home, ctx, delivery.run_id)
