@@ -6,6 +6,13 @@ Over the socket ``FD`` come JSON lines, one job at a time, and go JSON lines bac
 while a job runs, then its answer, or ``{"error": kind, "reason": words}``. Samples pass through files
 that both sides see. It leaves when its caller closes the socket, and on a CPU after ten minutes
 without a job, for the model's memory is then better used.
+
+    {"do": "load", "model", "folder"}                            -> what ``host.Loaded`` holds
+    {"do": "separate", "mix", "frames", "lead", "piece", ...}    -> {"frames": n}, the sums behind ``out``
+
+The second's fields are those of ``part_sums._task``. Both sides are one version of the code, on one machine:
+nothing of this is kept, and no field is checked. Kinds of error: ``package``, ``missing`` and ``weights``
+(of a model), ``memory``, ``failed``.
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 IDLE_S = 600.0
+"""Longer keeps the model's memory for a job that may come, shorter starts and loads again more often."""
 
 
 class Refused(Exception):
@@ -60,7 +68,10 @@ class Separator:
         self._model: Any = None
 
     def load(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Load a model, unless it is there already, and tell what it is."""
+        """Load a model, unless it is there already, and tell what it is, as ``host.Loaded`` has it.
+
+        One is held at a time: the former goes before the next is read. Raises ``Refused``.
+        """
         wanted = (job["model"], job["folder"])
         if self._loaded != wanted:
             self._model, self._loaded = None, ()
@@ -71,7 +82,10 @@ class Separator:
         return self._facts
 
     def separate(self, job: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
-        """The weighted sums of a piece, behind what is in a file: ``(frames, stems, channels)``, float32."""
+        """The weighted sums of a piece, behind what is in a file: ``(frames, stems, channels)``, float32.
+
+        Memory holds the piece's window and its sums, of as many stems; the model sees a segment at a time.
+        """
         grid = Grid(job["frames"] + job["lead"], self._facts["segment_frames"])
         piece = range(*job["piece"])
         first, last = grid.span(piece)
@@ -88,7 +102,11 @@ class Separator:
         return {"frames": len(sums)}
 
     def _one(self, window: Any, at: int, segment_frames: int) -> Any:
-        """One segment, as ``demucs.apply.apply_model`` does it: ``(frames, stems, channels)``."""
+        """One segment, as ``demucs.apply.apply_model`` does it: ``(frames, stems, channels)``, float32.
+
+        ``window``: ``(channels, frames)``, of which the segment begins at ``at``; at its end it is shorter. A
+        model that wants its full length gets what lies around the segment, then zeros.
+        """
         from demucs.apply import TensorChunk, apply_model
 
         mix = self._torch.from_numpy(window)[None]
@@ -97,6 +115,7 @@ class Separator:
         return np.ascontiguousarray(found.cpu().numpy().transpose(2, 0, 1))
 
     def _describe(self, model: Any, sha256: str) -> dict[str, Any]:
+        """``host.Loaded``'s fields. Of a bag the shortest segment counts: one grid serves all its models."""
         models = getattr(model, "models", [model])
         segment_s = min(float(one.segment) for one in models)
         return {
@@ -182,6 +201,7 @@ def _from_hub_cache(name: str) -> Any:
 
 
 def _weights_sha256(model: Any) -> str:
+    """Over all tensors' names and bytes, in the order of names: of what was loaded, not of the file."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -190,6 +210,7 @@ def _weights_sha256(model: Any) -> str:
 
 
 def _out_of_memory(error: BaseException) -> bool:
+    """Torch raises ``RuntimeError``, which only its words tell from others, on CPUs and on GPUs."""
     words = str(error)
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)

@@ -5,6 +5,10 @@ with its whole process group, when a job takes too long, when memory runs short,
                         |      |
                         |      +-- 300 s, memory, a crash, an error --> killed; the next job starts anew
                         +-- ten idle minutes --> it has left; likewise
+
+As a process of its own it can be stopped in the middle of a segment, gives all its memory back with its end,
+and opens weights that others made without a network, where the system allows to take it away. Its jobs and
+answers are those of ``demucs_worker``.
 """
 
 from __future__ import annotations
@@ -43,7 +47,9 @@ JOB_TIMEOUT_S = 300.0
 LEAST_FREE_BYTES = 200 << 20
 """With less than this left, the worker goes before the machine does."""
 _TICK_S = 1.0
+"""Between two looks at the lease, the memory and the time: about so late a job is stopped."""
 _ENDING_S = 5.0
+"""For a worker that has closed its end to be gone, so that it can be said why."""
 
 
 class Loaded(Model):
@@ -54,7 +60,9 @@ class Loaded(Model):
     stems: tuple[str, ...]
     """As the model calls them, in its order."""
     sample_rate_hz: int
+    """The model's; recordings are brought to it."""
     channels: int
+    """That it hears at once."""
     segment_frames: int
     models: int
     """How many vote."""
@@ -63,7 +71,9 @@ class Loaded(Model):
     device: str
     """``cuda`` or ``cpu``."""
     device_name: str | None
+    """The GPU's; ``None`` on a CPU."""
     threads: int | None
+    """Torch's on a CPU; ``None`` on a GPU. Another number rounds otherwise."""
     torch: str
     demucs: str
 
@@ -103,7 +113,10 @@ class Worker:
     def separate(
         self, job: dict[str, Any], tick: Callable[[], None], told: Callable[[int], None]
     ) -> None:
-        """Do one piece, see ``worker.Separator.separate``. ``told``: segments that are done."""
+        """Do one piece with the model that was loaded last, see ``demucs_worker.Separator.separate``.
+
+        ``told``: segments that are done. ``tick`` and errors as for ``load``.
+        """
         self._ask({"do": "separate", **job}, tick, told)
 
     def close(self) -> None:
@@ -117,6 +130,7 @@ class Worker:
         tick: Callable[[], None],
         told: Callable[[int], None] = lambda segments: None,
     ) -> dict[str, Any]:
+        """The worker's answer to one job; whatever is raised, the worker is gone afterwards."""
         try:
             if self._child is None:
                 self._starter.submit(self._start).result()
@@ -241,6 +255,7 @@ def _read(path: str) -> str:
 
 
 def _error(answer: dict[str, Any], job: dict[str, Any]) -> RushesError:
+    """The worker's error in the product's terms; paths in it become the names of the job's fields."""
     kind, reason = answer["error"], answer["reason"]
     for name, value in job.items():
         if isinstance(value, str) and value.startswith("/"):

@@ -1,4 +1,13 @@
-"""The sums of a recording's parts joined: stems at the recording's rate, with its channels and its length."""
+"""The sums of a recording's parts joined: stems at the recording's rate, with its channels and its length.
+
+    parts' files -> pieces' weighted sums -> each lane's samples, divided by the weights   (``grid.Joiner``)
+                 -> times the deviation, plus the mean: demucs' normalising undone
+                 -> lanes averaged and braided to the recording's channels                (``pairs.Braid``)
+                 -> the recording's rate -> a file of float32 for each stem
+
+Memory holds a piece and what lanes wait for each other; the parts' files go as they are read, so the disk
+holds about as much at the end as at the beginning.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +40,7 @@ class Joined:
     source: Plain
     """The recording."""
     shifts: int
+    """As the parts were made with, 1 to 10."""
     files: Sequence[Path]
     """The parts', in order; each goes as soon as it is read, for stems take as much room."""
 
@@ -53,7 +63,10 @@ class Joined:
         return lanes_of(self.source.channels, self.shifts, self.loaded.sample_rate_hz)
 
     def stems(self) -> dict[str, Plain]:
-        """Each stem in a file of plain samples."""
+        """Each stem in a file of plain samples, by its name as Rushes says it, of the recording's length.
+
+        Half of the job's progress. Raises ``BackendFailed`` where two stems of the model have one name.
+        """
         names = [normalise_stem(stem) for stem in self.loaded.stems]
         if len(set(names)) < len(names):
             raise BackendFailed("demucs", f"two stems of the model are called alike: {names}")
@@ -76,6 +89,7 @@ class Joined:
         }
 
     def _at_source_rate(self, stems: int) -> Iterator[Samples]:
+        """``(frames, stems, channels)``; all of them go through one resampler, as its channels."""
         channels = self.source.channels
         resampler = Resampler(self.loaded.sample_rate_hz, self.source.rate_hz, stems * channels)
         for block in self._at_model_rate():
@@ -85,7 +99,10 @@ class Joined:
         yield rest.reshape(-1, stems, channels)
 
     def _at_model_rate(self) -> Iterator[Samples]:
-        """``(frames, stems, channels)``, as soon as all lanes have them."""
+        """``(frames, stems, channels)``, as soon as all lanes have them.
+
+        A lane's mean is that of both its channels; the model's x becomes x * deviation + mean / stems.
+        """
         joiners = [Joiner(self.heads[0].grid(lane)) for lane in self._lanes]
         braid = Braid(self._lanes, self.source.channels)
         levels, stems = self.heads[0].levels, len(self.loaded.stems)

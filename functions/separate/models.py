@@ -20,6 +20,7 @@ DEFAULT_MODEL = "htdemucs"
 DOC = "docs/separation.md"
 
 _FOUR = ("drums", "bass", "other", "vocals")
+"""Those of MUSDB18, in demucs' order."""
 _ALIASES: Mapping[str, str] = {
     "drum": "drums",
     "percussion": "drums",
@@ -36,7 +37,7 @@ _ALIASES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Model:
-    """One row."""
+    """One row of what demucs publishes."""
 
     stems: tuple[str, ...]
     what: str
@@ -64,7 +65,10 @@ of one's own."""
 
 
 def normalise_stem(name: str) -> str:
-    """A model's name for a stem as all of Rushes says it: ``Vocal`` becomes ``vocals``."""
+    """A model's name for a stem as all of Rushes says it: ``Vocal`` becomes ``vocals``.
+
+    Lower case, with ``_`` for all but ASCII letters and digits; ``other`` where nothing is left.
+    """
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return _ALIASES.get(plain, plain) or "other"
 

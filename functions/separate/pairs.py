@@ -2,7 +2,9 @@
 
 The model hears two channels. One is heard twice and averaged; more are taken in pairs, in order. With
 ``shifts`` above 1 each pair passes several times, each time begun a little earlier in silence, and
-the results are averaged (the "shift trick" of demucs, its offsets evenly spread instead of drawn).
+the results are averaged (the "shift trick" of demucs, its offsets evenly spread instead of drawn:
+A. Defossez, N. Usunier, L. Bottou and F. Bach, "Music Source Separation in the Waveform Domain",
+arXiv:1911.13254, 2019). The work is that of one pass times pairs times shifts.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 LONGEST_SHIFT_S = 0.5
+"""Offsets lie from 0 up to below it. Demucs' own (``apply_model`` draws from 0 to 0.5 s)."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Lane:
 
 
 def lanes_of(channels: int, shifts: int, rate_hz: int) -> list[Lane]:
-    """All lanes, pair by pair."""
+    """All lanes, pair by pair: for each pair ``shifts`` of them, the first without a lead.
+
+    ``rate_hz``: the model's, in whose frames leads count. Of an odd number of channels the last is alone.
+    """
     pairs = [(left, min(left + 1, channels - 1)) for left in range(0, channels, 2)]
     leads = [round(number * LONGEST_SHIFT_S * rate_hz / shifts) for number in range(shifts)]
     return [Lane(pair, lead) for pair in pairs for lead in leads]
@@ -52,7 +58,10 @@ class Braid:
             self._waiting[lane].append(samples[cut:])
 
     def ready(self) -> Iterator[Samples]:
-        """What all lanes have by now, averaged over offsets."""
+        """What all lanes have by now, averaged over offsets; nothing, or one block.
+
+        A channel that was heard twice is the mean of both answers.
+        """
         count = min(sum(map(len, parts)) for parts in self._waiting)
         if not count:
             return

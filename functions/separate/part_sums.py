@@ -30,6 +30,7 @@ from shared.contracts.step_engine import Job, Part
 PIECE_S = 45.0
 """Of sound through one model: some 45 s of work for the default model on two cores of a CPU."""
 _LEAST_DEVIATION = 1e-8
+"""Demucs' own (``demucs.api``): silence is divided by it, and stays silence."""
 
 Samples = NDArray[np.float32]
 
@@ -153,7 +154,10 @@ def _read(job: Job, shifts: int, loaded: Loaded, first: int, last: int | None) -
 
 
 def _pieces(head: Head, lanes: Sequence[Lane], first: int, last: int | None) -> list[Piece]:
-    """The pieces of the segments that begin in ``[first, last)``, in the order of time."""
+    """The pieces of the segments that begin in ``[first, last)`` (frames), in the order of time.
+
+    One of each lane are ``PIECE_S`` of sound through one model together; a piece is one segment at least.
+    """
     grids = [head.grid(lane) for lane in lanes]
     stride_s = grids[0].stride_frames / head.loaded.sample_rate_hz
     segments = max(1, int(PIECE_S / (stride_s * head.loaded.models * len(lanes))))

@@ -26,10 +26,15 @@ SampleFormat = Literal["int24", "float32"]
 
 LONGEST_S = 3 * 3600
 MOST_CHANNELS = 8
+"""Four pairs for the model, as 7.1 has them: each pair is one pass through it."""
 BLOCK_FRAMES = 1 << 16
+"""1.5 s at 44.1 kHz: what is held of a file while it is read."""
 _QUALITY = "VHQ"
+"""soxr's "very high quality" (28 bits), finer than the 24 that are written."""
 _WAV_BYTES = (1 << 32) - (1 << 20)
+"""RIFF counts its bytes in 32 bits; a MiB of them is left for headers."""
 _PCM, _FLOAT = 1, 3
+"""``WAVE_FORMAT_PCM`` and ``WAVE_FORMAT_IEEE_FLOAT``."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,10 @@ def longest_frames(rate_hz: int, channels: int) -> int:
 
 
 class Resampler:
-    """A stream from one rate to another; the same samples where they are equal."""
+    """A stream from one rate to another; the same samples where they are equal.
+
+    ``channels`` columns share it: any signals of one rate. By libsoxr, linear phase.
+    """
 
     def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
         import soxr  # here, for the API imports this module and never resamples
@@ -103,7 +111,7 @@ class Resampler:
         )
 
     def feed(self, block: Samples, *, last: bool = False) -> Samples:
-        """What is ready after ``block``."""
+        """What is ready after ``block``, ``(frames, channels)``: it lags, and ``last`` gives the rest."""
         if self._stream is None:
             return block
         return np.asarray(self._stream.resample_chunk(np.ascontiguousarray(block), last=last))
@@ -143,7 +151,7 @@ class Level:
 
     @property
     def deviation(self) -> float:
-        """Of a sample."""
+        """The sample's (divided by one less than the count, as torch has it); 0 for silence or one frame."""
         return float(np.sqrt(self._squares / max(1, self._count - 1)))
 
 
@@ -190,6 +198,7 @@ def _write_header(file: BinaryIO, plain: Plain, sample_format: SampleFormat) -> 
 
 
 def _int24(block: Samples) -> bytes:
+    """Little endian, rounded to the nearest, undithered; ``block`` lies within -1 and 1."""
     whole = np.rint(block.astype(np.float64) * (1 << 23))
     # Just below full scale there is nothing to round up to.
     whole = np.minimum(whole, (1 << 23) - 1).astype("<i4")

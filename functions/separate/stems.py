@@ -7,6 +7,11 @@
 What does the numbers is demucs' own code with its own overlap and weights; only the cutting is done
 here, so that memory is bounded, progress is told, parts are done side by side and once, and
 nothing is drawn at random. Sums, not samples, are cut: the parts show nowhere.
+
+The models: S. Rouard, F. Massa and A. Defossez, "Hybrid Transformers for Music Source Separation", ICASSP
+2023 (``htdemucs``); A. Defossez, "Hybrid Spectrogram and Waveform Source Separation", MDX workshop at
+ISMIR 2021 (``hdemucs_mmi``, ``mdx_extra``). None promises that its stems add up to the recording, so what
+they lack is measured (``residual_db``) and not spread over them.
 """
 
 from __future__ import annotations
@@ -107,8 +112,10 @@ def split(
 
 
 def separate_stretch(job: Job, params: StemsParams, backend: Backend, part: Part) -> Path:
-    """The weighted sums of the part's segments; raises ``MissingDependency`` naming a model whose weights
-    are not here.
+    """The weighted sums of the part's segments, in a file; the stub's is empty.
+
+    Raises ``MissingDependency`` naming a model whose weights are not here, ``BackendFailed`` for one that
+    does not hear two channels, and what ``part_sums.separate_part`` raises.
     """
     if backend.stub:
         path = job.workdir / "nothing"
@@ -183,7 +190,10 @@ def _outputs(
 
 
 def _residual_db(source: Plain, stems: list[Plain]) -> float | None:
-    """What the stems' sum lacks of the recording, relative to it; ``None`` for digital silence."""
+    """What the stems' sum lacks of the recording, in dB relative to it, over all frames and channels.
+
+    0: as much as the recording itself; -300 at the least, for nothing. ``None`` for digital silence.
+    """
     power = error = 0.0
     for whole, *parts in zip(source.blocks(), *(stem.blocks() for stem in stems), strict=True):
         exact = whole.astype(np.float64)
