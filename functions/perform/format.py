@@ -1,7 +1,9 @@
-"""The pattern file: JSON, version 1. docs/pattern.schema.json is its schema, docs/musician.md its guide.
+"""The pattern file: JSON, version 1, by docs/pattern.schema.json and docs/musician.md.
 
 Reading checks everything a musician can mistype, and says where: the lane, the row (from 1), the
-token; or the instrument and its setting.
+token; or the instrument and its setting. The models below bound each number; what one row says is
+read by ``shared.audio.lanes``. Decimal numbers are taken as they print (0.1 is a tenth), so rows
+and beats are exact.
 """
 
 from __future__ import annotations
@@ -43,11 +45,13 @@ SoundName = Annotated[
 """A sound of the bank, or ``artifact:ID`` for a recording of the tenant's own."""
 Velocity = Annotated[int, Field(ge=0, le=127)]
 SendLevel = Annotated[float, Field(ge=-96, le=24)]
+"""In dB."""
 Token = Annotated[str, StringConstraints(max_length=64)]
 Rows = (
     Annotated[str, StringConstraints(max_length=131_072)]
     | Annotated[list[Token], Field(max_length=MAX_ROWS)]
 )
+"""A lane in one line, tokens with spaces between, or a token a row."""
 
 
 class _Part(Model):
@@ -155,7 +159,11 @@ class Pattern(_Part):
 
 
 def read_pattern(text: str) -> Pattern:
-    """The pattern in a JSON text; raises ``ValidationError`` saying where it is wrong."""
+    """The pattern in a JSON text; raises ``ValidationError`` saying where it is wrong.
+
+    Of several mistakes the one that lies deepest in the file is told. Tokens are read by
+    ``to_score``.
+    """
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -173,7 +181,11 @@ def read_pattern(text: str) -> Pattern:
 
 
 def to_score(pattern: Pattern) -> Score:
-    """The pattern as a piece in beats; raises ``ValidationError`` naming lane, row and token."""
+    """The pattern as a piece in beats; raises ``ValidationError`` naming lane, row and token.
+
+    Each row is ``1 / rows_per_beat`` of a beat. Rows behind ``length_beats`` are checked, not
+    played.
+    """
     tempo_map = TempoMap(
         pattern.tempo_bpm,
         [TempoChange(change.beat, change.bpm) for change in pattern.tempo_changes],
@@ -229,6 +241,10 @@ def _rows_per_beat(lane: LanePart, pattern: Pattern) -> int:
 
 
 def _length_beats(pattern: Pattern) -> Fraction:
+    """As the pattern says, or until its longest lane ends.
+
+    Raises ``ValidationError`` where no lane has a row.
+    """
     if pattern.length_beats is not None:
         return Fraction(str(pattern.length_beats))
     longest = Fraction(0)
@@ -267,6 +283,10 @@ def _note(lane: LanePart, beat: Fraction, token: NoteToken, until: Fraction) -> 
 
 
 def _points(lane: LanePart, pattern: Pattern, length: Fraction) -> list[ControlPoint]:
+    """A lane's values, 0 to 1 of the control's range; a rest leaves the control where it is.
+
+    Raises ``ValidationError`` for a fade in the first row, which has no value to begin at.
+    """
     assert lane.control is not None
     step = Fraction(1, _rows_per_beat(lane, pattern))
     points = []
@@ -315,6 +335,7 @@ def _check_names(pattern: Pattern) -> None:
 
 
 def _check_unique(what: str, names: Sequence[str]) -> None:
+    """Raise ``ValidationError`` for a name that stands twice or is the desk's own."""
     for name in names:
         if names.count(name) > 1 or name in ("master", "delay", "reverb"):
             raise ValidationError(f"{what} '{name}'", "stands twice, or is a name of the desk")

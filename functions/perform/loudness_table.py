@@ -1,4 +1,8 @@
-"""The beat-by-beat loudness table, as the command prints it."""
+"""The beat-by-beat loudness table, as the command prints it.
+
+It shows what ``loudness.json`` holds, a decimal short: levels to 0.1 dB. What was turned down or
+left out stands below the table, so that no figure is read without it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ _COLUMNS = (
     ("crest dB", "crest_factor_db"),
     ("peak hold dBFS", "peak_hold_dbfs"),
 )
+"""Title -> the row's field, in the order in which they are shown."""
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -47,6 +52,7 @@ def format_performance(rendering: Rendering) -> str:
 
 
 def _fade(entry: Mapping[str, Any]) -> str:
+    """A fade of the log in words; of one that was cut short also what was asked for."""
     shortened = entry["applied_ms"] < entry["asked_ms"]
     asked = f" (of {entry['asked_ms']:g} ms asked; the next value came first)" if shortened else ""
     return (
@@ -56,6 +62,7 @@ def _fade(entry: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
+    """A number to 0.1, channels with strokes between them, a dash for silence."""
     if isinstance(value, list):
         return "/".join(_cell(one) for one in value)
     if value is None:

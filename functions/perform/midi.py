@@ -1,9 +1,14 @@
 """Standard MIDI files as scores.
 
-Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and pan,
-all notes and all sound off. Drums ring out, whenever their keys come up: programs write them a tick
-long. What else a file asks for (pitch bend, aftertouch, other controllers) is left out and counted in
-the score's notices, and so is what was odd about the file (``midi_file``).
+Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and
+pan, all notes and all sound off. Drums ring out, whenever their keys come up: programs write them a
+tick long. What else a file asks for (pitch bend, aftertouch, other controllers) is left out and
+counted in the score's notices, and so is what was odd about the file (``midi_file``).
+
+Messages are taken in order of time, with a table of what sounds on each channel; a note is kept
+when it ends. Then the notes of each sound and channel are spread over lanes, since a lane plays one
+note at a time. Sources: MIDI 1.0 (channel mode messages), General MIDI 1 and 2 (programs,
+percussion keys, volume).
 """
 
 from __future__ import annotations
@@ -22,11 +27,16 @@ from shared.audio.tempo import DENOMINATORS, TempoChange, TempoMap, TimeSignatur
 from shared.errors import ValidationError
 
 MAX_NOTES, MAX_VOICES = 20_000, 12
+"""Notes of a piece, and how many of one instrument sound at once: each voice is a lane with its
+own sampler."""
 DRUM_CHANNEL = 9
+"""Channel 10 as musicians count, from 1."""
 _VOLUME, _PAN, _DAMPER = 7, 10, 64
+"""Controllers, by number."""
 _DAMPER_DOWN = 64
 """The pedal is down from this value on."""
 _SOUND_OFF, _RESET = 120, 121
+"""Channel mode: all sound off, reset all controllers."""
 _NOTES_OFF = range(123, 128)
 """All notes off; the modes omni, mono and poly behind it say so, too."""
 _AGES = Fraction(10**9)
@@ -58,7 +68,9 @@ _DRUMS: Mapping[int, str] = {
     59: "open_hat", 41: "tom", 43: "tom", 45: "tom", 47: "tom", 48: "tom", 50: "tom", 54: "shaker",
     69: "shaker", 70: "shaker", 82: "shaker", 76: "rim", 77: "rim", 31: "rim",
 }  # fmt: skip
-"""General MIDI percussion keys and the bank's drums; other keys play the rim."""
+"""General MIDI percussion keys and the bank's drums; other keys play the rim.
+
+31 and 82 are of General MIDI 2."""
 
 
 @dataclass
@@ -66,7 +78,9 @@ class _Key:
     """A note that sounds."""
 
     start: Fraction
+    """In beats."""
     velocity: float
+    """1 to 127."""
     sound: str
     """The program's when it was struck: a later change leaves it as it is."""
     let_go: bool = False
@@ -80,8 +94,10 @@ class _Channel:
     """What one channel sounds like while its messages go by."""
 
     program: int = 0
+    """From 0; the piano until a program is chosen."""
     pedal: bool = False
     sounding: dict[int, _Key] = field(default_factory=dict)
+    """By key: one note of a key at a time."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +105,10 @@ class _Played:
     """A note before it has a lane."""
 
     instrument: str
+    """Sound and channel (from 1), as ``bass 2``."""
     sound: str
     start: Fraction
+    """Beats, as ``end``."""
     end: Fraction
     pitch: float | None
     """``None`` for drums."""
@@ -100,7 +118,8 @@ class _Played:
 def read_midi(data: bytes, name: str = "midi") -> Score:
     """The piece in a MIDI file, its notices saying what was odd and what was left out.
 
-    Raises ``UnsupportedMedia`` or ``ValidationError``, which say why it can't be played.
+    A piece is as long as its longest track, in whole beats. Raises ``UnsupportedMedia`` or
+    ``ValidationError``, which say why it can't be played: one without a note among them.
     """
     file = parse_midi(data)
     reader = _Reader()
@@ -135,12 +154,14 @@ class _Reader:
             self._take_channel(message, beat)
 
     def _take_meter(self, message: Any, beat: Fraction) -> None:
+        """A time signature, unless its denominator is none that the tempo map knows."""
         if message.numerator and message.denominator in DENOMINATORS:
             self._meters.append((beat, message.numerator, message.denominator))
         else:
             self._left_out[f"time signature {message.numerator}/{message.denominator}"] += 1
 
     def _take_channel(self, message: Any, beat: Fraction) -> None:
+        """A channel's message. A key that is struck again ends its former note."""
         channel = self._channels.setdefault(message.channel, _Channel())
         if message.type == "note_on" and message.velocity:
             again = message.note in channel.sounding
@@ -183,6 +204,10 @@ class _Reader:
             self._left_out[f"controller {message.control}"] += 1
 
     def _point(self, channel: int, control: str, beat: Fraction, position: float) -> None:
+        """A turn of a control, 0 to 1 of its range.
+
+        Kept by channel: which instruments the channel plays is known at the end.
+        """
         self._points.append(
             ControlPoint(f"channel {channel + 1}", 0, str(channel), control, beat, position)
         )
@@ -208,6 +233,7 @@ class _Reader:
             struck.let_go = True
 
     def _end(self, number: int, key: int, beat: Fraction) -> None:
+        """A note ends, and is kept; raises ``ValidationError`` beyond ``MAX_NOTES``."""
         struck = self._channels[number].sounding.pop(key, None)
         if struck is None:
             return
@@ -221,7 +247,11 @@ class _Reader:
             raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
 
     def score(self, name: str, length: Fraction) -> Score:
-        """All that was taken, up to ``length`` beats."""
+        """All that was taken, up to ``length`` beats.
+
+        What still sounds ends there, drums when they have rung out. Raises ``ValidationError``
+        where there is no note, and for a tempo outside what the tempo map takes (5 to 1,000 BPM).
+        """
         for number, channel in self._channels.items():
             for key in list(channel.sounding):
                 self._end(number, key, _AGES if number == DRUM_CHANNEL else length)
@@ -254,6 +284,11 @@ class _Reader:
                     )
 
     def _tempo_map(self) -> TempoMap:
+        """Tempos and bars; 120 BPM and 4/4 until the file says otherwise, as RP-001 has it.
+
+        A time signature in the middle of a bar is taken for the bar's that it stands in: bars here
+        are whole. Of two in one bar the later counts.
+        """
         first = self._tempos.pop(Fraction(0), Fraction(120))
         changes = [TempoChange(beat, bpm) for beat, bpm in sorted(self._tempos.items())]
         signatures = [TimeSignature()]
@@ -269,6 +304,7 @@ class _Reader:
 
 
 def _sound_of(channel: int, key: int, program: int) -> str:
+    """The bank's sound for a key of a channel with a program (0 to 127)."""
     if channel == DRUM_CHANNEL:
         return _DRUMS.get(key, "rim")
     return next(sound for programs, sound in _PROGRAMS if program in programs)
@@ -288,7 +324,11 @@ def _rung_out(note: _Played, tempo_map: TempoMap) -> _Played:
 
 
 def _fader(loud: float) -> float:
-    """Where General MIDI's volume (0 to 1) lies on the fader's 0 to 1."""
+    """Where General MIDI's volume (0 to 1) lies on the fader's 0 to 1.
+
+    ``40 log10(loud)`` dB, the square of the amplitude; the fader goes from -96 to 24 dB, so full
+    volume lies at 0.8.
+    """
     from math import log10
 
     gain_db = max(-96.0, 40.0 * log10(loud)) if loud > 0 else -96.0
@@ -296,7 +336,12 @@ def _fader(loud: float) -> float:
 
 
 def _in_lanes(played: list[_Played]) -> tuple[list[Note], int]:
-    """Notes spread over as many lanes of their instrument as sound at once, and how many were cut."""
+    """Notes spread over as many lanes of their instrument as sound at once, and how many were cut.
+
+    In order of time each note gets the voice that has been free for longest; a further one, up to
+    ``MAX_VOICES``, where that has not been free for ``_FREE_FOR``. At the most voices the note that
+    ends first is cut short by the new one.
+    """
     free_at: dict[str, list[Fraction]] = {}
     notes, stolen = [], 0
     for note in sorted(played, key=lambda one: (one.start, one.instrument, one.pitch or 0.0)):

@@ -5,8 +5,9 @@
     events                     delta, status (running too), data -> a message of mido, at its tick
 
 mido decodes the messages; the walk is ours, because mido's ends at the first oddity (a strange key
-signature, an unknown chunk, fewer tracks than said) and loses the time of meta events that it does not
-know. Sources: Standard MIDI Files 1.0 (RP-001), RMID (RP-029).
+signature, an unknown chunk, fewer tracks than said) and loses the time of meta events that it does
+not know. The file is in memory, and each byte is looked at a few times at most. Sources: Standard
+MIDI Files 1.0 (RP-001), RMID (RP-029).
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 
 MAX_MESSAGES = 200_000
+"""More than any piece has; it bounds the memory that a file of running status can ask for."""
 _CHUNK_HEAD = 8
+"""Bytes before a chunk's contents: four letters, and the length, big-endian."""
 _LONGEST_NUMBER = 4
 """Bytes of a variable-length number, by RP-001."""
 _END_OF_TRACK = 0x2F
+"""The meta event that must end each track."""
 _META_BYTES = {0x51: 3, 0x58: 4, 0x59: 2}
 """Meta events that are decoded (tempo, time and key signature) and the data that each needs."""
 _META_NAMES = {0x51: "tempo", 0x58: "time signature", 0x59: "key signature"}
@@ -35,7 +39,9 @@ _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _GENERAL_MIDI_ON = re.compile(rb"\xf0?\x7e.\x09", re.DOTALL)
 """Nearly every file begins with it, and it asks for nothing that isn't done anyway."""
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+"""Data bytes of system common messages; others have none."""
 _STRAY = "{} byte between or behind the tracks"
+"""The notice about bytes that belong to no chunk; ``{}`` is how many."""
 _FILM_BEATS_PER_SECOND = 2
 """Files in film time have no tempo: a beat of theirs is half a second, as at 120 BPM."""
 
@@ -45,6 +51,7 @@ class TimedMessage:
     """A message of mido at its beat (a quarter note) from the start."""
 
     beat: Fraction
+    """From the start of the file, exactly: ticks times the length of one."""
     message: Any
 
 
@@ -53,7 +60,9 @@ class MidiFile:
     """What a file holds, all tracks together in order of time."""
 
     messages: tuple[TimedMessage, ...]
+    """Channel messages, tempo, time and key signatures; of one tick in the order of tracks."""
     length_beats: Fraction
+    """Until the last event of the longest track, be it only its end mark."""
     notices: tuple[str, ...]
     """What was odd about the file, in words."""
 
@@ -61,13 +70,15 @@ class MidiFile:
 def parse_midi(data: bytes) -> MidiFile:
     """All messages of a MIDI file (types 0 and 1, or one pattern of type 2).
 
-    Raises ``UnsupportedMedia`` saying why a file can't be played, ``ValidationError`` for one of more
-    than 200,000 messages.
+    Of a track that can't be read on, what comes before is kept, and a notice says so. Raises
+    ``UnsupportedMedia`` saying why a file can't be played, ``ValidationError`` for one of more than
+    200,000 messages.
     """
     return _Walk(_unwrapped(data)).file()
 
 
 def _unwrapped(data: bytes) -> bytes:
+    """The bytes from ``MThd`` on; raises ``UnsupportedMedia`` where there is none."""
     if data.startswith(b"RIFF") and data[8:12] == b"RMID":
         return _riff_data(data)
     if not holds_midi(data):
@@ -100,6 +111,12 @@ class _Walk:
     _notices: list[str] = field(default_factory=list)
 
     def file(self) -> MidiFile:
+        """The file's messages in order of time, and what was odd.
+
+        Sorting is stable: of one tick, a track's messages keep their order, and earlier tracks come
+        first. In film time tempo changes are dropped, for a tick there is a part of a second, not
+        of a beat.
+        """
         kind, said, division = self._header()
         beats = _beats_per_tick(division)
         if division >= 0x8000:
@@ -130,6 +147,10 @@ class _Walk:
         return kind, said, division
 
     def _chunks(self) -> None:
+        """Walk from chunk to chunk behind the header, which may be longer than six bytes.
+
+        Where no chunk begins, all is stray until the next ``MTrk``.
+        """
         (size,) = struct.unpack_from(">L", self.data, 4)
         at = self._end(_CHUNK_HEAD, max(size, 6))
         while at < len(self.data):
@@ -149,7 +170,11 @@ class _Walk:
             at = end
 
     def _end(self, at: int, size: int) -> int:
-        """Where a chunk's contents end: as it says, if there is a chunk or nothing behind them."""
+        """Where a chunk's contents end: as it says, if there is a chunk or nothing behind them.
+
+        Otherwise the length is wrong (some writers never fill it in), and they last until the next
+        ``MTrk``.
+        """
         end = at + size
         if end == len(self.data) or _is_chunk(self.data, end):
             return end
@@ -157,7 +182,11 @@ class _Walk:
         return following if following >= 0 else len(self.data)
 
     def _track(self, at: int, end: int, said_end: int) -> int:
-        """Take a track's events; where the next chunk begins."""
+        """Take a track's events; where the next chunk begins.
+
+        ``end`` is where the track's contents are taken to end, ``said_end`` where its head says
+        they do. An end mark is believed sooner than the length, if a chunk begins behind it.
+        """
         self._tracks += 1
         name = f"track {self._tracks}"
         track = _Track(self.data, at, end, self._odd)
@@ -181,7 +210,12 @@ class _Walk:
 
 
 def _beats_per_tick(division: int) -> Fraction:
-    """Quarter notes of a tick. Film time (SMPTE) is frames a second and ticks a frame."""
+    """Quarter notes of a tick. Film time (SMPTE) is frames a second and ticks a frame.
+
+    ``division`` is the header's third number, 16 bits: below 0x8000 ticks a quarter note; from
+    there on its upper byte is minus the frame rate (29 means 30,000 / 1,001), its lower one ticks a
+    frame. Raises ``UnsupportedMedia`` for a tick of no length and for other frame rates.
+    """
     if division < 0x8000:
         if not division:
             raise UnsupportedMedia(
@@ -198,7 +232,10 @@ def _beats_per_tick(division: int) -> Fraction:
 
 
 def _is_chunk(data: bytes, at: int) -> bool:
-    """Does something that looks like a chunk begin there?"""
+    """Does something that looks like a chunk begin there?
+
+    Four printable letters and a length that fits, or ``MTrk`` with any length.
+    """
     name = data[at : at + 4]
     if len(data) < at + _CHUNK_HEAD or not all(32 <= byte < 127 for byte in name):
         return False
@@ -234,6 +271,11 @@ class _Track:
             self.fault = str(unreadable)
 
     def _event(self) -> Any:
+        """The next event's message; ``None`` for one that no score needs.
+
+        Running status outlasts meta events and system exclusive ones, though RP-001 ends it there,
+        for some files rely on it. Raises ``_Unreadable`` for data before any status.
+        """
         status = self._byte()
         if status == 0xFF:
             return self._meta()
@@ -254,6 +296,7 @@ class _Track:
         return self._channel_message(status)
 
     def _channel_message(self, status: int) -> Any:
+        """A message of a channel, with data above 127 taken as 127 and counted."""
         import mido
 
         data = self._take(_DATA_BYTES[status >> 4])
@@ -263,6 +306,7 @@ class _Track:
         return mido.Message.from_bytes([status, *(min(byte, 127) for byte in data)])
 
     def _meta(self) -> Any:
+        """Tempo, time or key signature; ``None`` for others and for what makes no sense."""
         import mido
         from mido import KeySignatureError
 
@@ -284,6 +328,7 @@ class _Track:
         return self._take(1)[0]
 
     def _take(self, count: int) -> bytes:
+        """The next ``count`` bytes; raises ``_Unreadable`` where the track has fewer."""
         if self.at + count > self._end:
             raise _Unreadable(f"is cut off at byte {self._end}")
         taken = self._data[self.at : self.at + count]
@@ -291,7 +336,10 @@ class _Track:
         return taken
 
     def _number(self) -> int:
-        """A variable-length number: seven bits a byte, the highest bit on all but the last."""
+        """A variable-length number: seven bits a byte, the highest bit on all but the last.
+
+        0 to 0x0FFFFFFF; raises ``_Unreadable`` where a fifth byte would follow.
+        """
         value = 0
         for _ in range(_LONGEST_NUMBER):
             byte = self._byte()

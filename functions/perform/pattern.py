@@ -1,7 +1,12 @@
 """``perform.pattern``: a tracker pattern or MIDI file becomes audio.
 
-Out come the master, a stem for each instrument (and for the shared delay and reverb, where used), the
-loudness of each beat, the log of the automation, and a picture.
+Out come the master, a stem for each instrument (and for the shared delay and reverb, where used),
+the loudness of each beat, the log of the automation, and a picture.
+
+The file is read into a score in beats (``format``, ``midi``), fitted to the asked tempo and length,
+given its sounds (``pattern_clips``), and played (``pattern_rendering``). Outputs are of the kinds
+``pattern_render`` and ``preview``; the master is the parent of all others. The same file, params
+and backend version give the same bytes on the same machine.
 """
 
 from __future__ import annotations
@@ -35,12 +40,17 @@ from shared.errors import InputTooLarge, MissingDependency, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 
 REVISION = "pattern-4"
+"""Raise it when the same pattern sounds or is told otherwise; the bank has a version of its own."""
 MAX_PATTERN_BYTES = 4_000_000
+"""Of the uploaded file, which is read whole."""
 SAMPLE_RATE_HZ = 48_000
+"""Of master and stems."""
 ROWS_IN_META = 64
 """Longer tables and logs stand in their JSON outputs, and the meta says how long they are."""
 _PACKAGES = ("numpy", "scipy", "soundfile", "mido", "pillow")
+"""What must be installed; numpy's and scipy's versions stand in the backend's, for they compute."""
 _HEAD_BYTES = MACBINARY_BYTES + 4
+"""So much is read to tell what a file is: a MIDI file may begin behind a MacBinary head."""
 _RECORDING_HEADS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3")
 """WAV and AVI, AIFF, FLAC, Ogg, MP3 with tags, Matroska; MP4 and QuickTime say ``ftyp`` at byte 4."""
 
@@ -64,6 +74,7 @@ class _Piece:
     pattern: Pattern | None
 
     def sounds(self, clips: Mapping[str, Path], sample_rate: int) -> dict[str, Sound]:
+        """Instrument -> its sound; ``clips`` maps artifact ids to files."""
         if self.pattern is None:
             return bank_sounds(self.score, sample_rate)
         return pattern_sounds(self.pattern, clips, sample_rate)
@@ -124,6 +135,11 @@ def _version(package: str) -> str:
 
 
 def _read(path: Path) -> _Piece:
+    """The piece in a file, whatever the file is called.
+
+    Raises ``ValidationError`` for an empty file, a recording, and what is neither JSON nor MIDI,
+    ``InputTooLarge`` for one above ``MAX_PATTERN_BYTES``, and what the readers raise.
+    """
     size = path.stat().st_size
     if size == 0:
         raise ValidationError("pattern", "is an empty file")
@@ -158,6 +174,11 @@ def _perform(
     folder: Path | None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Rendering:
+    """Read, fit, and play.
+
+    An asked length has no tail; without one, the tail is the pattern's own and, with
+    ``params.tail``, as much more as delay and reverb need. ``progress`` takes 0 to 1.
+    """
     piece = _read(path)
     score = piece.score
     if params.tempo_bpm is not None:
@@ -211,6 +232,7 @@ def _write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def _sound_output(rendering: Rendering, name: str, path: Path) -> Output:
+    """The artifact of the master or of a stem, whose parent is the master."""
     is_master = name == "master"
     meta = {**_meta(rendering), "role": "master" if is_master else "stem"}
     if not is_master:
@@ -233,6 +255,7 @@ def _paper_output(rendering: Rendering, paper: _Paper) -> Output:
 
 
 def _meta(rendering: Rendering) -> dict[str, Any]:
+    """What every sound's artifact says: levels in dB to 0.01, ``None`` for silence."""
     return {
         "tempo": rendering.tempo_bpm,
         "loudness_rows": _short(rendering.loudness_rows, "loudness"),

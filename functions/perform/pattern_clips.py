@@ -1,4 +1,9 @@
-"""Where a pattern's sounds come from: the bank, or the tenant's own recordings."""
+"""Where a pattern's sounds come from: the bank, or the tenant's own recordings.
+
+A recording is an artifact, named by its id; which ids a pattern wants is asked first, the files are
+fetched by whoever runs the step, and only then are they read here. Clips are held in memory whole,
+as float64: a minute of stereo at 48 kHz is 46 MB, hence the bound.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +22,13 @@ from shared.audio.sounds import Sound
 from shared.errors import UnsupportedMedia, ValidationError
 
 OWN = "artifact:"
+"""What a sound's name begins with that is an artifact's id."""
 MAX_CLIP_S = 60
+"""Seconds of one clip: it stays in memory while the pattern is played."""
 
 
 def wanted_clips(pattern: Pattern) -> tuple[str, ...]:
-    """Ids of the artifacts that a pattern plays."""
+    """Ids of the artifacts that a pattern plays, each once, in the pattern's order."""
     layers = [layer for part in pattern.instruments for layer in _own_layers(part)]
     return tuple(dict.fromkeys(layer.artifact for layer in layers))
 
@@ -45,6 +52,10 @@ def pattern_sounds(
 
 
 def _sound(part: InstrumentPart, clips: Mapping[str, Path], sample_rate: int) -> Sound:
+    """The sound of one instrument, its own recordings' levels as factors of amplitude.
+
+    The errors name the instrument: a root note that is no pitch, a recording that was not brought.
+    """
     layers = _own_layers(part)
     if isinstance(part.sound, str) and not layers:
         return _from_bank(part.name, part.sound, sample_rate)
@@ -72,6 +83,10 @@ def _sound(part: InstrumentPart, clips: Mapping[str, Path], sample_rate: int) ->
 
 
 def _own_layers(part: InstrumentPart) -> list[LayerPart]:
+    """The recordings that an instrument plays, none where its sound is of the bank.
+
+    A sound written ``artifact:ID`` is one layer that answers all velocities.
+    """
     if not isinstance(part.sound, str):
         return part.sound
     return [LayerPart(artifact=part.sound[len(OWN) :])] if part.sound.startswith(OWN) else []
@@ -87,9 +102,11 @@ def _from_bank(instrument: str, name: str, sample_rate: int) -> Sound:
 
 
 def read_clip(path: Path, sample_rate: int) -> NDArray[np.float64]:
-    """A recording at the engine's rate, ``(samples, 1 or 2)``; at most a minute.
+    """A recording at the engine's rate, float64, ``(samples, 1 or 2)``; at most a minute.
 
-    Raises ``UnsupportedMedia``.
+    At another rate it is resampled by the ratio of the two (polyphase, scipy's ``resample_poly``
+    with its own Kaiser window). Raises ``UnsupportedMedia`` for an empty, too long or unreadable
+    file, and for more than two channels.
     """
     import soundfile
 

@@ -1,4 +1,13 @@
-"""Plays a score to the end: files for master and stems, the loudness rows, the automation log."""
+"""Plays a score to the end: files for master and stems, the loudness rows, the automation log.
+
+The bridge gives the sound piece by piece; each piece is measured and written before the next is
+made, so no sound is kept. A performance whose master or any stem passes -1 dBFS is played once
+more, turned down as a whole, for a limiter would change what the musician hears; that takes twice
+as long. Peaks are those of samples, not true peaks.
+
+Loudness is by BS.1770: the master's integrated loudness is gated, a beat's is not
+(``shared.audio.beat_loudness``). Files are WAV, 24 bits, at the engine's rate.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +30,19 @@ from shared.errors import ValidationError
 from shared.runs.results_folder import safe_name
 
 MAX_DURATION_S = 600
+"""Seconds of one performance, tail included."""
 MAX_STEM_S = 3_600
 """Seconds of all stems together: as 24-bit stereo at 48 kHz, a gigabyte."""
 CEILING_DBFS = -1.0
+"""Highest sample that is left as it is; 1 dB of room for what a player's converter adds between
+samples."""
 END_FADE_S = 0.01
 """A performance is cut at its end; so short a fade keeps that from clicking."""
 
 Audio = NDArray[np.float32]
+"""float32, ``(samples, channels)``; full scale is 1.0."""
 Progress = Callable[[float], None]
+"""Takes how much is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +51,19 @@ class Rendering:
 
     score: Score
     loudness_rows: Sequence[Mapping[str, Any]]
+    """One a beat, as ``tracker_loudness_rows`` gives them."""
     automation_log: Sequence[Mapping[str, Any]]
+    """One a value: what was asked for and what was applied (``AppliedAutomation``)."""
     automation_events: int
+    """Changes of controls that were scheduled, those of notes included."""
     integrated_lufs: float | None
-    """``None`` for silence."""
+    """Of the master as it was written, tail included, to 0.01 LU; ``None`` for silence."""
     peak_dbfs: float | None
+    """The master's highest sample, to 0.01 dB; ``None`` for silence."""
     trim_db: float
     """By so much everything was turned down to stay below -1 dBFS; mostly 0."""
     duration_s: float
+    """Tail included."""
     files: Mapping[str, Path]
     """``master`` and each stem's name -> WAV file, 24 bits; empty where none was wanted."""
 
@@ -63,8 +82,10 @@ def render_score(
 ) -> Rendering:
     """Perform a score; writes ``master.wav`` and each instrument's stem into ``folder``, if given.
 
-    A performance that would pass -1 dBFS is rendered once more, turned down as a whole. Raises
-    ``ValidationError`` for one that is too long.
+    A performance that would pass -1 dBFS is rendered once more, turned down as a whole;
+    ``progress`` then goes from 0 to 1 twice. Without a folder it is rendered once, and the measures
+    alone are turned down. Raises ``ValidationError`` for one that is too long, before anything is
+    played.
     """
     check_duration(score, score.length_beats + score.tail_beats)
     bridge = PatternPerformanceBridge(config, score, sounds)
@@ -98,6 +119,7 @@ def check_duration(score: Score, beats: Number) -> None:
 
 
 def _check_stems(bridge: PatternPerformanceBridge) -> None:
+    """Raise ``ValidationError`` where all stems together would fill more than ``MAX_STEM_S``."""
     duration_s, stems = float(bridge.duration_s), len(bridge.stems)
     if duration_s * stems > MAX_STEM_S:
         raise ValidationError(
@@ -107,7 +129,11 @@ def _check_stems(bridge: PatternPerformanceBridge) -> None:
 
 
 def file_names(names: Sequence[str]) -> list[str]:
-    """Of the master, which comes first, and of each instrument's stem: as the instrument is called."""
+    """Of the master, which comes first, and of each instrument's stem: as the instrument is called.
+
+    All differ, also without regard to case: the second of a name gets a `` 2`` behind it. A name
+    that has nothing in it that a file's name may hold becomes ``stem``.
+    """
     held: set[str] = set()
     files = []
     for name in names:
@@ -142,7 +168,12 @@ class _Take:
         )
 
     def record(self) -> _Take:
-        """Play, measure, and write."""
+        """Play, measure, and write.
+
+        What is measured is the sound before ``gain``; ``peak`` and ``master_peak`` are magnitudes,
+        full scale 1.0. A sample beyond full scale is clipped in the file, which the second take
+        then replaces.
+        """
         with ExitStack() as stack:
             writers = [stack.enter_context(self._writer(path)) for path in self.files.values()]
             done = 0
@@ -163,11 +194,17 @@ class _Take:
         )
 
     def _measure(self, parts: Sequence[Audio]) -> None:
+        """Take a piece, the master first, into the meter and the peaks."""
         self.meter.add(parts[0])
         self.master_peak = max(self.master_peak, float(np.abs(parts[0]).max()))
         self.peak = max(self.peak, *(float(np.abs(part).max()) for part in parts))
 
     def _faded_parts(self) -> Iterator[tuple[Audio, ...]]:
+        """The pieces, master first, the last ``END_FADE_S`` of the whole fading in a straight line.
+
+        Pieces may be of any length: the fade is told by the samples that are left, not by the
+        piece.
+        """
         length = min(self.frames, round(END_FADE_S * self._bridge.config.sample_rate))
         position = 0
         for parts in self._bridge.parts():
