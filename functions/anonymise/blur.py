@@ -1,7 +1,12 @@
 """A box of a picture made unrecognisable, in place, plane by plane; the rest stays as it is.
 
 What is covered is first averaged over a few cells, and the cells are what is drawn: nothing finer
-than a cell is left to be sharpened back. The presets are the number of cells across a face.
+than a cell is left to be sharpened back. The presets are the number of cells across a face. From
+many cells a network can still tell whose face it is (Richard McPherson, Reza Shokri and Vitaly
+Shmatikov, Defeating Image Obfuscation with Deep Learning, 2016): only ``solid`` leaves nothing.
+
+Planes keep their own sizes: of 4:2:0 the chroma is covered at half the width and height, so its
+cells are as coarse. Samples have 8 or 10 bits.
 """
 
 from __future__ import annotations
@@ -35,13 +40,15 @@ PRESETS: Mapping[str, Preset] = {
     "pixelate": Preset(7, smooth=False),
     "solid": Preset(0),
 }
-"""Light hides who it is from strangers, not from friends; strong leaves a patch of skin colours."""
+"""Cells across a covered part's longer side; fewer hide more.
+
+Light hides who it is from strangers, not from friends; strong leaves a patch of skin colours."""
 _LEAST_CELL = 4
-"""Pixels: a small face gets fewer cells."""
+"""Pixels of a plane: a small face gets fewer cells."""
 
 
 class Blurrer:
-    """Covers boxes of the pictures of one recording."""
+    """Covers boxes of the pictures of one recording; holds no state from picture to picture."""
 
     def __init__(
         self,
@@ -53,7 +60,13 @@ class Blurrer:
         full_range: bool = False,
         rgb: bool = False,
     ) -> None:
-        """``soft_edge``: how far beyond its edge a cover fades, as a part of its half width and height."""
+        """How a recording's pictures are laid out and covered.
+
+        ``soft_edge`` is how far beyond its edge a cover fades, as a part of its half width and
+        height. ``full_range`` and ``rgb`` say what black is in the planes: 16 and 128 for luma and
+        chroma of ordinary video, 0 and 128 in full range, 0 in all three of RGB; fourfold in 10
+        bits.
+        """
         self.planes = planes
         self.preset = preset
         self.shape = shape
@@ -63,7 +76,12 @@ class Blurrer:
         self._black = (0 if full_range or rgb else 16 * one, grey, grey)
 
     def cover(self, data: NDArray[np.uint8], boxes: Sequence[NDArray[np.float64]]) -> None:
-        """Cover each box (left, top, right, bottom in luma pixels) of the picture in ``data``."""
+        """Cover each box (left, top, right, bottom in luma pixels) of a picture, in place.
+
+        ``data`` is one picture's bytes as ``planes`` lays them out, ``(size_bytes,)``. Boxes may
+        leave the picture; what lies outside is ignored. Covers that overlap are drawn one over the
+        other.
+        """
         for index, plane in enumerate(self.planes.split(data)):
             high, wide = plane.shape
             scale = np.tile((wide / self.planes.width, high / self.planes.height), 2)
@@ -73,6 +91,11 @@ class Blurrer:
     def _cover_plane(
         self, plane: NDArray[np.generic], box: NDArray[np.float64], black: int
     ) -> None:
+        """One box of one plane ``(height, width)``, uint8 or uint16, in that plane's pixels.
+
+        Outside the cover the share of what is drawn falls from 1 to 0 over ``soft_edge``, level at
+        both ends (3 s^2 - 2 s^3); what lies beyond is not written.
+        """
         high, wide = plane.shape
         fade = (box[2:] - box[:2]) / 2 * self.soft_edge
         left, top = np.floor(np.clip(box[:2] - fade, 0, (wide, high))).astype(int)
@@ -91,6 +114,10 @@ class Blurrer:
         np.copyto(part, drawn, where=away <= 1)
 
     def _celled(self, part: NDArray[np.generic]) -> NDArray[np.generic]:
+        """``part`` averaged over cells and drawn at its size again, in its own dtype.
+
+        Cells are as square as whole numbers of them allow; averages are by area.
+        """
         import cv2
 
         high, wide = part.shape

@@ -1,4 +1,11 @@
-"""The coverage report: what was covered, how sure that is, and where a person should look."""
+"""The coverage report: what was covered, how sure that is, and where a person should look.
+
+No detector can prove that a picture shows no face. So the report says what speaks against taking
+the coverage for complete, each doubt at one frame: about the recording (damage, coarse looks),
+about weak detections that no track's cover hides, and about each track (gaps, single or weak
+detections, a beginning or an end in mid-picture). One doubt is enough for ``fail_closed`` to refuse
+the video. Read from the region summary and the covers; written as ``video_coverage_report``.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +19,12 @@ from shared.contracts.region_summary import Region, RegionSummary, RegionTrack, 
 LEAST = 12
 """So many of the least confident detections are listed."""
 _LONG_GAP_MS = 500.0
+"""A longer gap in a track is told: whoever turns away for so long may have moved otherwise than
+straight."""
 _COARSE_MS = 500.0
+"""Looks farther apart than this may miss who crosses the picture."""
 _UNSURE = 0.6
+"""Confidence, 0 to 1: a mean below it is told, and a threshold above it that dropped detections."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +33,11 @@ class Doubt:
 
     reason: str
     frame: int
+    """Counted from 0; where it holds for the whole recording, 0."""
     time_ms: float
+    """When that frame is shown."""
     track_id: str | None = None
+    """``None``: it is about the recording, or about what is in no track."""
 
     def described(self) -> dict[str, Any]:
         """As the report has it."""
@@ -36,7 +50,11 @@ class Doubt:
 
 
 def doubts_about(summary: RegionSummary, covers: Sequence[Cover]) -> list[Doubt]:
-    """Everything that speaks against taking the coverage for complete, in the recording's order."""
+    """Everything that speaks against taking the coverage for complete, in the recording's order.
+
+    ``covers`` are those of tracks: a weak detection stays a doubt though it gets a cover of its
+    own. Empty where nothing speaks against it, which is not a proof.
+    """
     found = [*_of_recording(summary), *_of_unsure(summary, covers)]
     for cover in covers:
         found += _of_track(summary, cover)
@@ -44,6 +62,7 @@ def doubts_about(summary: RegionSummary, covers: Sequence[Cover]) -> list[Doubt]
 
 
 def _of_recording(summary: RegionSummary) -> list[Doubt]:
+    """What was seen too coarsely, too strictly or not at all, each at the first frame."""
     first_ms = summary.frames[0].time_ms if summary.frames else 0.0
     reasons = []
     if summary.damage:
@@ -77,6 +96,7 @@ def _of_unsure(summary: RegionSummary, covers: Sequence[Cover]) -> list[Doubt]:
 
 
 def _of_track(summary: RegionSummary, cover: Cover) -> list[Doubt]:
+    """Long gaps, weak detections, and a beginning or end in mid-picture that no bridge explains."""
     track = cover.track
     reasons = [
         (_at(summary, gap.start_ms), _gap(gap.end_ms - gap.start_ms))
@@ -102,6 +122,7 @@ def _gap(length_ms: float) -> str:
 
 
 def _at(summary: RegionSummary, time_ms: float) -> int:
+    """The first frame that is shown at ``time_ms`` or later."""
     return next(row.frame for row in summary.frames if row.time_ms >= time_ms)
 
 
@@ -120,7 +141,11 @@ def least_confident(summary: RegionSummary) -> list[tuple[int, float, Region]]:
 def report(
     summary: RegionSummary, covers: Sequence[Cover], doubts: Sequence[Doubt], frames_covered: int
 ) -> dict[str, Any]:
-    """The report's JSON; ``covers`` are those of tracks."""
+    """The report's JSON, as ``CoverageReport`` has it; ``covers`` are those of tracks.
+
+    ``frames_covered`` counts those with any cover, weak detections' too. Times are in ms, boxes in
+    pixels of the upright picture.
+    """
     covered = {cover.track.track_id: cover for cover in covers}
     return {
         "frame_count": summary.frame_count,
@@ -139,6 +164,7 @@ def report(
 
 
 def _row(summary: RegionSummary, track: RegionTrack, cover: Cover | None) -> dict[str, Any]:
+    """One track, and from when to when it is covered, holds and bridges included."""
     row = {**track.model_dump(mode="json"), "action": "blur" if cover else "keep"}
     if cover:
         row["covered_from_ms"] = summary.frames[cover.first].time_ms

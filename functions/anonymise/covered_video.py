@@ -1,4 +1,11 @@
-"""One rendering of a recording with its faces covered: whole, or a segment and the join of all."""
+"""One rendering of a recording with its faces covered: whole, or a segment and the join of all.
+
+Frames go one by one from the decoder through ``Blurrer`` to the encoder, each with its own time, so
+memory does not grow with the length. Every frame is looked up in the summary by number and time:
+one that the summary does not know ends the rendering, for it might show a face. The packets of what
+was written are counted and timed before it is delivered. The report and its picture are made here,
+too.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +60,9 @@ from shared.media.sheets import Mark, Tile, draw_sheet, thumbnail
 from shared.media.stills import write_still
 
 _SHOWN = 12
+"""So many frames stand in the report's picture."""
 _SLOW = 30.0
+"""Seconds of work for one of the recording, on a slow machine, before it is given up."""
 _ONE_MS = 40.0
 """A recording's only picture is shown for so long."""
 
@@ -104,7 +113,11 @@ class Rendering:
         return len(by_frame(self.all_covers))
 
     def render(self) -> tuple[Output, dict[int, NDArray[np.uint8]]]:
-        """The video, and small pictures of the frames that the report shows."""
+        """The video, and small pictures of the frames that the report shows.
+
+        Frame -> uint8 ``(height, width, 3)``. Raises ``ValidationError`` for a summary whose frames
+        are not this recording's.
+        """
         if self.job.media.container in PICTURES:
             return self._still()
         written, place, mapped = self._whole()
@@ -114,7 +127,11 @@ class Rendering:
         return self._video(written.path, place.content_type), shown
 
     def segment(self, part: Part) -> KeptSegment:
-        """The frames that are first shown in the part."""
+        """The frames that are first shown in the part.
+
+        Its video has no sound; the last part's ends as the recording does. No segment where it has
+        no frame.
+        """
         times_ms = [row.time_ms for row in self.summary.frames]
         last = part.end_ms >= (self.job.media.duration_ms or 0)
         first = bisect_left(times_ms, part.start_ms) if part.start_ms else 0
@@ -170,7 +187,10 @@ class Rendering:
     def _cover(
         self, writer: PictureWriter, written: Written, mapped: bool, of: range
     ) -> tuple[list[int], dict[int, NDArray[np.uint8]]]:
-        """Write these frames; returns their times in ticks, and small pictures of those to be shown."""
+        """Write these frames; returns their times in ticks, and small pictures to be shown.
+
+        ``of`` numbers frames through the recording. ``mapped``: HDR is made ordinary on the way.
+        """
         planes, rows = written.planes, self.summary.frames
         blurrer = self._blurrer(planes, full_range=written.format.color_range == "pc")
         boxes, shown_frames = by_frame(self.all_covers), set(self._shown_frames())
@@ -198,7 +218,7 @@ class Rendering:
             return frames.ticks, shown
 
     def _still(self) -> tuple[Output, dict[int, NDArray[np.uint8]]]:
-        """A photograph, again as one."""
+        """A photograph, again as one: its three colours are covered as planes of full size."""
         wide, high = self.summary.width, self.summary.height
         with VideoFrames(self.job.source, self.job.media, Wanted(wide, high)) as frames:
             frame = next(iter(frames))
@@ -223,7 +243,10 @@ class Rendering:
         )
 
     def _check_known(self, number: int, time_ms: float) -> None:
-        """Does the summary speak of this frame? One that it does not know might show a face."""
+        """Does the summary speak of this frame? One that it does not know might show a face.
+
+        Raises ``ValidationError`` where it has no such frame, or at a time more than 1 ms away.
+        """
         rows = self.summary.frames
         if number >= len(rows) or abs(rows[number].time_ms - time_ms) > 1:
             raise ValidationError("summary", f"is of another recording: frame {number} differs")
@@ -285,6 +308,7 @@ class Rendering:
         return [Output("preview", "preview", path, "image/png", meta, ("coverage",))]
 
     def _tile(self, frame: int, picture: NDArray[np.uint8]) -> Tile:
+        """A frame of the report's picture: its covers marked, and why it is shown."""
         wide, high = self.summary.width, self.summary.height
         marks = []
         for number, cover in enumerate(self.all_covers):
@@ -328,7 +352,7 @@ def _border_ms(rows: Sequence[RegionFrame], number: int) -> float | None:
 
 
 def _grey(planes: Planes, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A small picture of the brightness alone."""
+    """A small picture of the brightness alone, ``(height, width, 3)``; 10 bits become 8."""
     luma = planes.split(data)[0]
     eight = luma if luma.dtype == np.uint8 else np.right_shift(luma.astype(np.uint16), 2)
     return thumbnail(np.repeat(eight.astype(np.uint8)[:, :, None], 3, axis=2))

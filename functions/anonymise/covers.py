@@ -1,10 +1,13 @@
 """Where each frame is to be covered: the tracks' boxes, held, bridged, and widened.
 
 A track's box is known between its first and its last detection. Somebody who must not be seen was
-there a little earlier and is there a little later, too, so the cover is held on both sides, moving on
-as the face did; where a face is lost and another found nearby soon after, both covers last through
-the gap. Each cover is the union of its boxes over a short while, so that what moves faster or less
-evenly than a straight line stays inside.
+there a little earlier and is there a little later, too, so the cover is held on both sides, moving
+on as the face did; where a face is lost and another found nearby soon after, both covers last
+through the gap. Each cover is the union of its boxes over a short while, so that what moves faster
+or less evenly than a straight line stays inside. No cover goes on across a cut.
+
+Frames are counted from 0 through the recording, times are presentation times in ms, boxes in pixels
+of the upright picture, and may leave it. What this can't know is a face that was never detected.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ Boxes = NDArray[np.float64]
 """``(frames, 4)``: left, top, right, bottom in pixels."""
 
 _WHILE_MS = 60.0
-"""A cover reaches over the boxes of so long before and after."""
+"""A cover reaches over the boxes of so long before and after: longer covers more of the
+surroundings."""
 _EDGE_PART = 0.02
 """So near to the picture's edge (in parts of its side) a face comes in or goes out."""
 
@@ -31,10 +35,12 @@ class Holds:
     """How far a cover reaches beyond what was detected."""
 
     before_ms: float
+    """Time before the first detection, ``after_ms`` behind the last one."""
     after_ms: float
     bridge_ms: float
+    """Longest time between two tracks whose covers are led to one another."""
     dilation: float
-    """Wider on each side by this part of the box."""
+    """Wider on each side by this part of the box's width and height."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Cover:
     """One track's cover: a box for each frame ``[first, first + len(boxes))``."""
 
     track: RegionTrack
+    """Of a weak detection one made up for it, ``unsure_001`` and so on."""
     first: int
     boxes: Boxes
     bridged: bool = False
@@ -54,7 +61,10 @@ class Cover:
 
 
 def cover_tracks(summary: RegionSummary, track_ids: Collection[str], holds: Holds) -> list[Cover]:
-    """The covers of these tracks, in the summary's order."""
+    """The covers of these tracks, in the summary's order.
+
+    All tracks of the summary count for bridges, also those that are not covered.
+    """
     known = {name: _known_boxes(summary, track) for name, track in _named(summary).items()}
     return [
         _cover(summary, track, known, holds)
@@ -68,7 +78,8 @@ def cover_unsure(
 ) -> list[Cover]:
     """Covers of weak detections that lie under none of ``covers``, and in no track that is kept.
 
-    Each stands still, for as long before and after it as a face that is seen but once.
+    Each stands still, for as long before and after it as a face that is seen but once. A detection
+    lies where its middle lies.
     """
     times_ms = np.array([frame.time_ms for frame in summary.frames])
     covered, made = by_frame(covers), []
@@ -120,7 +131,7 @@ def _track_of(row: Unsure, number: int) -> RegionTrack:
 
 
 def by_frame(covers: Sequence[Cover]) -> dict[int, list[NDArray[np.float64]]]:
-    """Frame -> the boxes that cover it."""
+    """Frame -> the boxes that cover it, ``(4,)`` each; frames without a cover are missing."""
     found: dict[int, list[NDArray[np.float64]]] = {}
     for cover in covers:
         for offset, box in enumerate(cover.boxes):
@@ -129,7 +140,11 @@ def by_frame(covers: Sequence[Cover]) -> dict[int, list[NDArray[np.float64]]]:
 
 
 def begins_in_the_open(summary: RegionSummary, cover: Cover) -> bool:
-    """Does it begin in mid-picture, while its shot goes on? Then the face may have been there before."""
+    """Does it begin in mid-picture, while its shot goes on?
+
+    Then the face may have been there before. The recording's first frame and a shot's are no such
+    beginning, nor is one at the picture's edge.
+    """
     if cover.first == 0 or summary.frames[cover.first].time_ms in summary.cuts_ms:
         return False
     return not _at_edge(summary, cover.boxes[0])
@@ -148,6 +163,7 @@ def _named(summary: RegionSummary) -> Mapping[str, RegionTrack]:
 
 
 def _at_edge(summary: RegionSummary, box: NDArray[np.float64]) -> bool:
+    """Does a box reach within ``_EDGE_PART`` of a side of the picture?"""
     wide, high = summary.width * _EDGE_PART, summary.height * _EDGE_PART
     return bool(
         box[0] <= wide
@@ -175,6 +191,7 @@ def _cover(
     known: Mapping[str, tuple[int, Boxes]],
     holds: Holds,
 ) -> Cover:
+    """One track's cover: held, bridged, united over a while, dilated, and cut at its shot."""
     first, boxes = known[track.track_id]
     times_ms = np.array([frame.time_ms for frame in summary.frames])
     last = first + len(boxes) - 1
@@ -199,12 +216,19 @@ def _shot(summary: RegionSummary, times_ms: NDArray[np.float64], frame: int) -> 
 
 
 def _shot_end(summary: RegionSummary, times_ms: NDArray[np.float64], frame: int) -> int:
+    """The last frame of the shot that ``frame`` is in."""
     cuts = [cut for cut in summary.cuts_ms if cut > times_ms[frame]]
     return int(np.searchsorted(times_ms, cuts[0])) - 1 if cuts else len(times_ms) - 1
 
 
 def _held(boxes: Boxes, known_ms: NDArray[np.float64], times_ms: NDArray[np.float64]) -> Boxes:
-    """Beyond the first of ``boxes``: it, and where it moves to at its speed there."""
+    """Beyond the first of ``boxes``: it, and where it moves to at its speed there.
+
+    ``boxes`` lead inward from the edge of what is known, at ``known_ms``; ``times_ms`` lie beyond
+    it. The speed is that of the box's middle over the first 200 ms or a little more. The result is
+    ``(len(times_ms), 4)``: the union of the standing box and the moved one, for the face may have
+    done either. A track of one box stands still.
+    """
     if not len(times_ms):
         return np.zeros((0, 4))
     edge = boxes[0]
@@ -220,6 +244,7 @@ def _held(boxes: Boxes, known_ms: NDArray[np.float64], times_ms: NDArray[np.floa
 
 
 def _union(one: Boxes, other: Boxes) -> Boxes:
+    """The smallest boxes around each pair."""
     low = np.minimum(one[:, :2], other[:, :2])
     return np.concatenate([low, np.maximum(one[:, 2:], other[:, 2:])], axis=1)
 
@@ -236,6 +261,7 @@ def _over_a_while(boxes: Boxes, times_ms: NDArray[np.float64]) -> Boxes:
 
 
 def _dilated(boxes: Boxes, dilation: float) -> Boxes:
+    """Wider by ``dilation`` times the width on the left and right, and likewise above and below."""
     reach = (boxes[:, 2:] - boxes[:, :2]) * dilation
     return np.concatenate([boxes[:, :2] - reach, boxes[:, 2:] + reach], axis=1)
 
@@ -246,7 +272,10 @@ def _neighbours(
     times_ms: NDArray[np.float64],
     holds: Holds,
 ) -> tuple[int, int]:
-    """How far back and on the cover must last to meet a track that ended or begins nearby."""
+    """How far back and on the cover must last to meet a track that ended or begins nearby.
+
+    Two frames; the track's own first and last where there is none. Quadratic in the tracks.
+    """
     first, boxes = known[name]
     last = first + len(boxes) - 1
     before, after = first, last

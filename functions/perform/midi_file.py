@@ -6,8 +6,7 @@
 
 mido decodes the messages; the walk is ours, because mido's ends at the first oddity (a strange key
 signature, an unknown chunk, fewer tracks than said) and loses the time of meta events that it does
-not know. The file is in memory, and each byte is looked at a few times at most. Sources: Standard
-MIDI Files 1.0 (RP-001), RMID (RP-029).
+not know. Sources: Standard MIDI Files 1.0 (RP-001), RMID (RP-029).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 
 MAX_MESSAGES = 200_000
-"""More than any piece has; it bounds the memory that a file of running status can ask for."""
+"""It bounds the memory that a file of running status, two or three bytes a message, can ask for."""
 _CHUNK_HEAD = 8
 """Bytes before a chunk's contents: four letters, and the length, big-endian."""
 _LONGEST_NUMBER = 4
