@@ -1,4 +1,8 @@
-"""Writing a pack: WAVs, instruments, manifest and picture into one zip whose bytes repeat."""
+"""Writing a pack: WAVs, instruments, manifest and picture into one zip whose bytes repeat.
+
+Members are stored, not deflated, for sound hardly shrinks. All have the same time and mode, so the
+same segments and params give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ class Pack:
         return f"{self.recording} samples"
 
     def add_segments(self, job: Job, segments: Sequence[Named]) -> None:
-        """Write the WAVs."""
+        """Write the WAVs, one at a time. Raises ``UnsupportedMedia`` for one that is none."""
         for done, segment in enumerate(segments, 1):
             member, wav = packed(segment)
             self._add(member.file, wav)
@@ -51,7 +55,7 @@ class Pack:
             job.progress(0.9 * done / len(segments))
 
     def draw(self, path: Path) -> None:
-        """The contact sheet."""
+        """The contact sheet of all that was added, as a PNG at ``path``."""
         shown = list(zip(self.members, self._outlines, strict=True))
         draw_contact_sheet(path, f"{self.recording}: {self.title}", shown)
 
@@ -62,7 +66,10 @@ class Pack:
         return ", ".join(counts)
 
     def add_papers(self, job: Job, manifest: Path, picture: Path) -> None:
-        """Write the instruments, the manifest and the picture, and the manifest to its own file."""
+        """Write the instruments, the manifest and the picture, and the manifest to its own file.
+
+        In the zip they stand behind the WAVs, by name. ``picture`` is the file that ``draw`` wrote.
+        """
         texts = instruments(self.recording, self.members)
         body = self._manifest(job, sorted(texts))
         text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -73,6 +80,7 @@ class Pack:
             self._add(name, papers[name])
 
     def _manifest(self, job: Job, programs: Sequence[str]) -> dict[str, Any]:
+        """What the pack holds and how it was made; ``segments`` in the order of the files."""
         return {
             "format": "rushes.sample_pack",
             "version": 2,
@@ -87,14 +95,18 @@ class Pack:
         }
 
     def _add(self, name: str, data: bytes) -> None:
+        """A member whose bytes in the zip depend on its name and data alone."""
         info = zipfile.ZipInfo(f"{self.folder}/{name}", _OLDEST)
         info.create_system, info.external_attr = 3, 0o644 << 16
         self.archive.writestr(info, data)
 
 
 def instruments(recording: str, members: Sequence[Member]) -> dict[str, str]:
-    """File name -> text: for each sort, and each bank of it, an SFZ, a DecentSampler and an MPC program;
-    hits with a pitch once more across the keyboard."""
+    """File name -> text: SFZ, DecentSampler and MPC programs of each sort, and each bank of it.
+
+    Hits with a pitch once more across the keyboard, for SFZ and DecentSampler: an MPC's drum
+    program has no keyboard.
+    """
     texts: dict[str, str] = {}
     for thing in ("hit", "loop", "phrase"):
         own = [member for member in members if member.sort.thing == thing]

@@ -1,4 +1,7 @@
-"""The pack at a glance: every sound's outline under its name, hits by kind."""
+"""The pack at a glance: every sound's outline under its name, hits by kind.
+
+Outlines are drawn of the bytes that go into the zip, one segment at a time; only they are kept.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,22 @@ from functions.sample.members import Member
 from shared.media.sheets import Picture, Tile, draw_sheet
 
 MOST_TILES = 240
+"""Of the sheet, which stays a picture that programs open."""
 _COLUMNS, _WIDTH, _HEIGHT = 6, 200, 64
+"""Tiles in a row, and a tile's width and height in pixels."""
 _INK = {"hit": (60, 85, 230), "loop": (99, 157, 31), "phrase": (222, 111, 47)}
 """Sort -> blue, green, red."""
 
 Outline = NDArray[np.float32]
+"""``(_WIDTH,)``, magnitudes, full scale 1.0."""
 
 
 def outline(wav: bytes, *, sounding_ms: float) -> Outline:
-    """The highest magnitude of each column; the silence that fills a hit's file is not shown."""
+    """The highest magnitude of each column; the silence that fills a hit's file is not shown.
+
+    Of ``wav``, a file's bytes, the first ``sounding_ms`` count. A sound of fewer samples than
+    columns shows some of them twice; one of none is a flat line.
+    """
     import soundfile
 
     with soundfile.SoundFile(io.BytesIO(wav)) as file:
@@ -43,7 +53,7 @@ def draw_contact_sheet(path: Path, title: str, members: Sequence[tuple[Member, O
 
 
 def _picture(line: Outline, sort: str) -> Picture:
-    """Each scaled to its own peak, so that soft takes can be seen."""
+    """Each scaled to its own peak, so that soft takes can be seen: uint8 ``(height, width, 3)``."""
     reach = np.maximum(line / max(float(line.max()), 1e-9), 0.02) * (_HEIGHT / 2 - 4)
     rows = np.abs(np.arange(_HEIGHT)[:, None] - _HEIGHT / 2)
     picture = np.full((_HEIGHT, _WIDTH, 3), 246, np.uint8)

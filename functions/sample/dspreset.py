@@ -15,7 +15,10 @@ from functions.sample.pads import Layer, Pad
 
 
 def dspreset(played: str, pads: Sequence[Pad]) -> str:
-    """The preset; ``played`` is one of ``sfz.PLAYED``."""
+    """The preset as XML text; ``played`` is one of ``sfz.PLAYED``.
+
+    Levels are in dB, times in seconds, tuning in semitones.
+    """
     root = ET.Element("DecentSampler", minVersion="1.0.0")
     envelope = {"attack": "0.0", "decay": "0.0", "sustain": "1.0", "release": "0.02"}
     groups = ET.SubElement(root, "groups", envelope)
@@ -35,6 +38,7 @@ def _turns(layer: Layer) -> dict[str, str]:
 
 
 def _sample(pad: Pad, layer: Layer, take: Member, turn: int, played: str) -> dict[str, str]:
+    """A take's attributes; velocities begin at 0 here."""
     told = {
         "path": take.file,
         "rootNote": str(pad.key),

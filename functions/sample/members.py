@@ -1,4 +1,9 @@
-"""What goes into a pack: which segments, under which names, with which chunks in their WAVs."""
+"""What goes into a pack: which segments, under which names, with which chunks in their WAVs.
+
+A segment's sound is not changed. Chunks behind it say what a sampler or DAW would else have to be
+told: ``smpl`` the note at which it sounds as recorded and a loop's ends, ``cue`` onset, words or
+beats, ``acid`` a loop's tempo (``shared.sound.riff``).
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ from shared.sound.pitch import Pitch
 from shared.sound.riff import Cue, acid_chunk, cue_chunks, smpl_chunk, with_chunks
 
 MIDDLE_C = 60
+"""MIDI note at which what has no pitch sounds as recorded; C4 here."""
 _NOT_OF_THE_SEGMENT = {*COMMON_META, "name"}
 
 
@@ -27,7 +33,9 @@ class Sort:
     """One of the three sorts of segments."""
 
     thing: str
+    """``hit``, ``loop`` or ``phrase``; the names of kinds derive from it."""
     step: str
+    """Which detection finds it."""
     segment: type[DetectedSegment]
     """How its segments are described."""
 
@@ -72,6 +80,7 @@ class Member:
     """``Knock 03 (G2)``; all takes of it have it, and what has none is its own."""
     artifact_id: str
     samples: int
+    """Length of the file, of each channel."""
     peak_dbfs: float
     """Of the file."""
     segment: DetectedSegment
@@ -97,7 +106,11 @@ class Member:
 
 
 def named(chosen: Mapping[str, Sequence[InputFile]]) -> list[Named]:
-    """Hits by their sounds, then loops, then phrases; all names differ, also without regard to case."""
+    """Hits by their sounds, then loops, then phrases.
+
+    All names differ, also without regard to case. Raises ``ValidationError`` for a segment whose
+    meta is not its kind's.
+    """
     rows = _hits(chosen.get("hits", ()))
     for file in chosen.get("loops", ()):
         loop = LoopSegment.of_meta("audio_loop", file.meta)
@@ -110,7 +123,11 @@ def named(chosen: Mapping[str, Sequence[InputFile]]) -> list[Named]:
 
 
 def sounds_of(hits: Sequence[InputFile]) -> list[list[tuple[InputFile, HitSegment]]]:
-    """Each sound's takes, the best first; sounds in the recording's order."""
+    """Each sound's takes, the best first; sounds in the recording's order.
+
+    Takes belong together by the onset of the first of them (``take_of_ms``), also where that one is
+    not among ``hits``.
+    """
     takes: dict[float, list[tuple[InputFile, HitSegment]]] = {}
     for file in hits:
         about = HitSegment.of_meta("audio_hit", file.meta)
@@ -123,6 +140,7 @@ def sounds_of(hits: Sequence[InputFile]) -> list[list[tuple[InputFile, HitSegmen
 
 
 def _hits(hits: Sequence[InputFile]) -> list[Named]:
+    """Kinds in the order of pads, the sounds of one kind numbered in the recording's order."""
     by_kind: dict[str, list[list[tuple[InputFile, HitSegment]]]] = {}
     for takes in sounds_of(hits):
         kind = naming.common_sound([about for _, about in takes])
@@ -144,6 +162,7 @@ _UNTUNED = ("snare", "hat", "cymbal", "clap", "click", "swish", "noise")
 def packed(one: Named) -> tuple[Member, bytes]:
     """A segment as a member, and its WAV as the pack has it.
 
+    In memory are its bytes, its samples while their peak is measured, and the bytes with chunks.
     Raises ``UnsupportedMedia`` for a file that is no WAV.
     """
     file = one.segment
@@ -176,6 +195,7 @@ def _measured(wav: bytes) -> tuple[int, int, float]:
 
 
 def _chunks(member: Member, sample_rate_hz: int) -> list[bytes]:
+    """The chunks of a segment's WAV; places are samples of the file, none behind its last."""
     about = member.segment
     unity_note = member.pitch.note if member.pitch else MIDDLE_C
     marks = _marks(about)

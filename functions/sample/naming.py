@@ -1,7 +1,8 @@
-"""What the files of a pack are called: ``Kick 01.wav``, ``Knock 03 (G2).wav``, ``Phrase - and so.wav``.
+"""What a pack's files are called: ``Kick 01.wav``, ``Knock 03 (G2).wav``, ``Phrase - and so.wav``.
 
-Names hold letters, digits, spaces and ``- ' ( ) #``: whatever was said, no path, no opcode of SFZ, and
-nothing that Windows or macOS refuse comes out of it.
+Names hold letters, digits, spaces and ``- ' ( ) #``: whatever was said, no path, no opcode of SFZ,
+and nothing that Windows or macOS refuse comes out of it. The same segments are called the same each
+time.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ _UNSAID = re.compile(r"[^\w\s'-]|_")
 
 
 def place_of(sound: str) -> tuple[int, str]:
-    """Sorts sounds as they lie on pads."""
+    """Sorts sounds as they lie on pads: by place in ``ORDER``, then by name."""
     return (ORDER.index(sound) if sound in ORDER else len(ORDER), sound)
 
 
 def sound_name(sound: str, number: int, count: int, note: str | None) -> str:
-    """Of the ``number``-th of ``count`` sounds of one kind: ``Tom 02 (A2)``."""
+    """Of the ``number``-th (from 1) of ``count`` sounds of one kind: ``Tom 02 (A2)``.
+
+    As many digits as ``count`` has, two at least, so that files sort as they are counted.
+    """
     digits = max(2, len(str(count)))
     return f"{sound.capitalize()} {number:0{digits}d}{f' ({note})' if note else ''}"
 
@@ -37,7 +41,7 @@ def take_name(sound: str, take: int) -> str:
 
 
 def loop_name(loop: LoopSegment) -> str:
-    """By tempo and length."""
+    """By tempo, in whole beats a minute, and length: ``Loop 126 BPM 1 bar``."""
     bars = f"{loop.bars} bar{'' if loop.bars == 1 else 's'}"
     return f"Loop {round(loop.bpm)} BPM {bars}"
 
@@ -53,7 +57,10 @@ def phrase_name(phrase: PhraseSegment) -> str:
 
 
 def common_sound(takes: Sequence[HitSegment]) -> str:
-    """What most takes of a sound are heard as, the surest counting most; the first on a draw."""
+    """What most takes of a sound are heard as, the surest counting most; the first on a draw.
+
+    A take whose kind has no probability, or 0, counts half; one without a kind is a ``hit``.
+    """
     votes: dict[str, float] = {}
     for take in takes:
         name = take.hit_kind or "hit"
@@ -62,7 +69,10 @@ def common_sound(takes: Sequence[HitSegment]) -> str:
 
 
 def told_apart(names: Sequence[str]) -> list[str]:
-    """Every name once, upper and lower case alike: the second of a name gets a `` 2``."""
+    """Every name once, upper and lower case alike: the second of a name gets a `` 2``.
+
+    In the order given; folders of Windows and macOS don't tell case.
+    """
     held: set[str] = set()
     apart = []
     for name in names:

@@ -1,10 +1,13 @@
-"""``sample.pack``: the hits, loops and phrases of one recording as files that a sampler or DAW opens.
+"""``sample.pack``: one recording's hits, loops and phrases as files that a sampler or DAW opens.
 
-A zip with one folder in it, called after the recording: WAVs that are called what they are (``Kick 01.wav``,
-``Loop 126 BPM 1 bar.wav``, ``Phrase - and so.wav``), instruments for SFZ players, DecentSampler and MPCs,
-``manifest.json`` and a contact sheet. Where a detection failed the others are packed, the state is
-``degraded``, and its error stands in the manifest and the meta. Memory: one segment (30 s at most) and its
-copy.
+A zip with one folder in it, called after the recording: WAVs that are called what they are (``Kick
+01.wav``, ``Loop 126 BPM 1 bar.wav``, ``Phrase - and so.wav``), instruments for SFZ players,
+DecentSampler and MPCs, ``manifest.json`` and a contact sheet. Where a detection failed the others
+are packed, the state is ``degraded``, and its error stands in the manifest and the meta. Memory:
+one segment (30 s at most) and its copy.
+
+Reads the artifacts ``audio_hit``, ``audio_loop``, ``audio_phrase`` and their summaries; writes
+``audio_sample_pack`` (the zip, and the manifest once more) and ``preview``.
 """
 
 from __future__ import annotations
@@ -37,9 +40,11 @@ from shared.errors import MissingDependency, ValidationError
 from shared.runs.results_folder import stem_of
 
 REVISION = "pack-2"
+"""Raise it when the same segments and params give another zip."""
 MEMBERS_IN_META = 400
 """Of longer lists the meta has the best; all stand in the manifest."""
 _PACKAGES = ("numpy", "pillow", "soundfile")
+"""What must be installed; numpy's version stands in the backend's."""
 
 Include = Literal["hits", "loops", "phrases"]
 
@@ -145,7 +150,11 @@ def cache_key(
 
 
 def run(job: Job, params: PackParams, backend: Backend) -> Result:
-    """Choose, name and pack. Raises ``UnsupportedMedia`` for a segment that is no WAV."""
+    """Choose, name and pack. Raises ``UnsupportedMedia`` for a segment that is no WAV.
+
+    Also ``ValidationError`` for one whose meta can't be read. Nothing to pack is ``skipped``, with
+    an empty pack.
+    """
     chosen = {name: choose(job, sort, params) for name, sort in SORTS.items()}
     outcomes = {
         sort.step: _outcome(job, name, chosen[name], params) for name, sort in SORTS.items()
@@ -163,7 +172,11 @@ def run(job: Job, params: PackParams, backend: Backend) -> Result:
 
 
 def choose(job: Job, sort: Sort, params: PackParams) -> list[InputFile]:
-    """The segments of one sort that go into the pack: in the recording's order, hits sound by sound."""
+    """The segments of one sort for the pack: in the recording's order, hits sound by sound.
+
+    Those that score ``min_quality_score`` or more and lie between the offsets, of each sound the
+    best ``max_takes``; none of a sort that is not included.
+    """
     if f"{sort.thing}s" not in params.include:
         return []
     read = [(sort.read(file), file) for file in _segments(job, sort)]
@@ -180,10 +193,12 @@ def choose(job: Job, sort: Sort, params: PackParams) -> list[InputFile]:
 
 
 def _segments(job: Job, sort: Sort) -> list[InputFile]:
+    """The sort's segments that the job brings, as its detection left them."""
     return [segment for segment in job.inputs.get(sort.step, ()) if segment.kind == sort.kind]
 
 
 def _summary(job: Job, sort: Sort) -> InputFile | None:
+    """The detection's summary; ``None`` where the job brings none, for the detection failed."""
     kind = f"{sort.kind}s"
     return next((each for each in job.inputs.get(sort.step, ()) if each.kind == kind), None)
 
@@ -231,7 +246,7 @@ def _meta(pack: Pack) -> dict[str, Any]:
 
 
 def best(members: Sequence[Member], count: int) -> list[Member]:
-    """The ``count`` that score highest, in the pack's order."""
+    """The ``count`` that score highest, in the pack's order; of equals the first."""
     order = sorted(range(len(members)), key=lambda index: (-members[index].segment.score, index))
     return [members[index] for index in sorted(order[:count])]
 

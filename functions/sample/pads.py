@@ -17,7 +17,7 @@ from itertools import groupby, pairwise
 from functions.sample.members import Member
 
 FIRST_KEY = 36
-"""Where drum pads begin."""
+"""Where drum pads begin: C2, where General MIDI has the kick."""
 KEYS = 64
 """Sixteen pads in four banks; more sounds than that go on in a further program."""
 MOST_LAYERS = 4
@@ -25,7 +25,7 @@ MOST_LAYERS = 4
 LAYER_DB = 3.0
 """Takes less apart in level are one layer."""
 MOST_LIFT_DB = 6.0
-"""SFZ's volume has no more."""
+"""SFZ's volume has no more; a take that needs more sounds softer than it was recorded."""
 REACH = 12
 """A tuned sample is transposed by an octave at most."""
 HIGHEST = 127
@@ -36,8 +36,10 @@ class Layer:
     """What is heard between two velocities."""
 
     low: int
+    """First and last velocity, 1 to 127."""
     high: int
     lift_db: float
+    """0 to ``MOST_LIFT_DB``; so much the velocity's own curve is made up for."""
     takes: Sequence[Member]
     """They take turns."""
 
@@ -50,6 +52,7 @@ class Pad:
     key: int
     """Where it lies, and where it sounds as recorded."""
     low_key: int
+    """The keys that play it, MIDI notes; the same as ``key`` but for tuned sounds."""
     high_key: int
     layers: Sequence[Layer]
 
@@ -78,7 +81,12 @@ def tuned(members: Sequence[Member]) -> list[Pad]:
 
 
 def layers(takes: Sequence[Member]) -> list[Layer]:
-    """By level, the softest first; together they answer velocities 1 to 127, each exactly once."""
+    """By level, the softest first; together they answer velocities 1 to 127, each exactly once.
+
+    A group begins where a take's peak lies ``LAYER_DB`` below the group's loudest; what is softer
+    than the fourth group's loudest is in the fourth. Borders lie midway, in dB, between the groups'
+    homes.
+    """
     loudest_db = max(take.peak_dbfs for take in takes)
     groups: list[list[Member]] = []
     for take in sorted(takes, key=lambda one: (-one.peak_dbfs, one.name)):
@@ -101,6 +109,7 @@ def layers(takes: Sequence[Member]) -> list[Layer]:
 
 
 def _note(member: Member) -> int:
+    """The MIDI note nearest to a pitch, 0 to 127."""
     assert member.pitch is not None
     return min(max(member.pitch.note, 0), HIGHEST)
 

@@ -1,6 +1,8 @@
 """The pack as SFZ instruments (opcodes of sfzformat.com).
 
-Every region is one line that ends with its sample, whose path is relative to the SFZ file.
+Every region is one line that ends with its sample, whose path is relative to the SFZ file: a path
+with spaces is read to the end of its line. Takes of a layer take turns by ``seq_position``. A sound
+of one layer answers all velocities, which is what SFZ takes for granted.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ PLAYED: Mapping[str, str] = {
 
 
 def sfz(title: str, played: str, pads: Sequence[Pad]) -> str:
-    """The instrument; ``played``: one of ``PLAYED``."""
+    """The instrument's text; ``played``: one of ``PLAYED``; ``title`` stands in a comment."""
     regions = [line for pad in pads for line in _regions(pad, played)]
     return "\n".join([f"// {title}", f"<global> {PLAYED[played]}", *regions, ""])
 
 
 def _regions(pad: Pad, played: str) -> Iterator[str]:
+    """A line for each take of each layer.
+
+    ``loop_end`` is the loop's last sample, ``tune`` is in cents.
+    """
     tuned = played == "tuned"
     keys = f"lokey={pad.low_key} hikey={pad.high_key}" if tuned else f"key={pad.key}"
     for layer in pad.layers:
@@ -41,6 +47,7 @@ def _regions(pad: Pad, played: str) -> Iterator[str]:
 
 
 def _levels(layer: Layer, *, whole: bool) -> list[str]:
+    """Velocities 1 to 127 and a volume in dB; nothing where the layer is the ``whole`` sound."""
     if whole:
         return []
     return [f"lovel={layer.low} hivel={layer.high} volume={layer.lift_db:g}"]

@@ -15,12 +15,16 @@ from collections.abc import Mapping, Sequence
 from functions.sample.pads import FIRST_KEY, Layer, Pad
 
 _PADS = 128
+"""Eight banks of sixteen. Pads without a sound are written, too."""
 _LAYERS = 4
+"""Of a pad; ``pads.MOST_LAYERS`` is the same for all samplers' sake."""
 _BY_VELOCITY = "1"
 """``ZonePlay``: 0 would cycle, 2 draw lots."""
 _NOTES = 128
+"""Of MIDI: the last pads' notes go round to 0."""
 
 _PROGRAM = {"Volume": "1.000000", "Mute": "False", "Pan": "0.500000", "Pitch": "0.000000"}
+"""What stands at the head of each program: levels and pans are 0 to 1."""
 _INSTRUMENT = {
     **{"Volume": "1.000000", "Mute": "False", "Pan": "0.500000"},
     **{"TuneCoarse": "0", "TuneFine": "0", "Mono": "True", "Polyphony": "1"},
@@ -30,10 +34,15 @@ _INSTRUMENT = {
     **{"VolumeHold": "0.000000", "VolumeAttack": "0.000000", "VolumeDecay": "0.000000"},
     **{"VolumeSustain": "1.000000", "VolumeRelease": "0.000000"},
 }
+"""What all pads have in common: a struck pad plays its sample to the end, and ends its former
+stroke."""
 
 
 def xpm(name: str, pads: Sequence[Pad]) -> str:
-    """A drum program."""
+    """A drum program as XML text, its samples by name beside it.
+
+    ``name`` is what the machine shows. Pad 1 has the note ``FIRST_KEY``.
+    """
     root = ET.Element("MPCVObject")
     version = {"File_Version": "2.1", "Application": "MPC-V", "Application_Version": "2.10.0.0"}
     _texts(ET.SubElement(root, "Version"), {**version, "Platform": "Linux"})
@@ -54,6 +63,7 @@ def xpm(name: str, pads: Sequence[Pad]) -> str:
 
 
 def _instrument(instruments: ET.Element, number: int, pad: Pad | None) -> None:
+    """One pad, numbered from 1; ``None``: it has no sound."""
     instrument = ET.SubElement(instruments, "Instrument", number=str(number))
     _texts(instrument, _INSTRUMENT)
     heard = pad.layers if pad else ()
@@ -66,6 +76,10 @@ def _instrument(instruments: ET.Element, number: int, pad: Pad | None) -> None:
 
 
 def _layer(layer: Layer | None) -> Mapping[str, str]:
+    """A layer's best take; ``None``: an empty layer.
+
+    Velocities go from 0 to 127 here, where layers begin at 1. Ends are in samples of the file.
+    """
     best = max(layer.takes, key=lambda take: take.segment.score) if layer else None
     return {
         "Active": str(layer is not None),
