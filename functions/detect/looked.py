@@ -1,4 +1,8 @@
-"""What one pass of ``detect.visual_meta`` leaves: of a recording, or of a part, kept in a file."""
+"""What one pass of ``detect.visual_meta`` leaves: of a recording, or of a part, kept in a file.
+
+The file is NumPy's ``npz``, read without pickles. Frames are counted from the part's first, times
+are those of the recording.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ class Look:
     time_ms: float
     subject: Subject
     motion: float
+    """Picture widths a second; 0 for the first frame that was looked at."""
 
 
 @dataclass
@@ -40,7 +45,7 @@ class Looked:
 
 
 def write_looked(looked: Looked, path: Path) -> None:
-    """Keep what was seen in one part."""
+    """Keep what was seen in one part, be it nothing."""
     looks, gradual = looked.looks, looked.gradual
     pictures: dict[str, Any] = {
         f"picture_{number}": picture for number, (_, picture) in enumerate(looked.pictures)
@@ -66,7 +71,11 @@ def write_looked(looked: Looked, path: Path) -> None:
 
 
 def joined_looked(files: Sequence[Path]) -> Looked:
-    """What all parts saw, their frames counted on."""
+    """What all parts saw, their frames counted on.
+
+    Parts are in order. Nothing is judged anew: each has told of its own cuts and transitions,
+    having looked at frames around it. The first damage that is told stands for all.
+    """
     whole = Looked()
     for path in files:
         part, first = _read(path), len(whole.times_ms)
@@ -83,6 +92,7 @@ def joined_looked(files: Sequence[Path]) -> Looked:
 
 
 def _read(path: Path) -> Looked:
+    """A part's file; its pictures are uint8 ``(height, width, 3)``."""
     with np.load(path, allow_pickle=False) as kept:
         rows = zip(
             kept["looks"].tolist(),

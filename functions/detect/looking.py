@@ -1,9 +1,11 @@
-"""Looking for faces: at an interval and at each cut, and between samples wherever that left a doubt.
+"""Looking for faces: at an interval and at each cut, and in between where that left a doubt.
 
     every interval, at cuts and changes -> tracks -> what is doubtful: every frame there -> tracks again
 
 A face that crosses fast is seen once or twice and far apart; a weak detection may be the one bad
-picture of somebody, or nothing. Both are settled by the frames around them.
+picture of somebody, or nothing. Both are settled by the frames around them. The recording is
+decoded once for cuts, once to look, and once more in part where something was doubtful; no pictures
+are kept but a few small ones.
 """
 
 from __future__ import annotations
@@ -45,8 +47,11 @@ class Closeness:
     """How often and how closely is looked."""
 
     interval_ms: float
+    """Between two looks, where nothing asks for one sooner."""
     min_confidence: float
+    """What starts a track, 0 to 1."""
     max_gap_ms: float
+    """How long a track may go on unseen."""
     longest_side: int
     """Pixels of the pictures that are looked at."""
 
@@ -56,7 +61,8 @@ def look_at(
 ) -> tuple[Seen, list[Track]]:
     """All looks, and the tracks in order of appearance. Without a detector nothing is found.
 
-    ``within_ms``: in a stretch alone, whose frames are counted from its first.
+    ``within_ms``: in a stretch alone, whose frames are counted from its first. Raises
+    ``UnsupportedMedia`` where no picture can be decoded.
     """
     look = _Looking(job, close, detector, within_ms)
     look.first_pass()
@@ -69,13 +75,13 @@ def look_at(
 
 
 def unsure(seen: Seen, stream: VideoStream) -> list[tuple[Sample, NDArray[np.float64]]]:
-    """What may be a thing that was looked for, and is in no track."""
+    """What may be a thing that was looked for, and is in no track: its sample and its box."""
     size = (stream.width, stream.height)
     return lasting(weak_boxes(seen.tracker, size), seen.tracker, size)
 
 
 class _Looking:
-    """The passes over one recording."""
+    """The passes over one recording, and what they leave in ``seen``."""
 
     def __init__(
         self, job: Job, close: Closeness, detector: FaceDetector | None, within_ms: Span
@@ -165,15 +171,20 @@ class _Looking:
             last = number
 
     def _picture(self, data: Picture) -> Picture:
+        """A decoded picture's bytes as ``(height, width, 3)``, blue, green, red."""
         return data.reshape(self.looked_at[1], self.looked_at[0], 3)
 
     def _add(self, sample: Sample, last: int) -> None:
+        """Take a sample into the tracks; between frame ``last`` and its own may lie a cut."""
         cuts = self.seen.cuts
         cut = bisect(cuts, last) < bisect(cuts, sample.frame)
         self.seen.tracker.add(Sample(sample.frame, sample.time_ms, sample.boxes, cut))
 
     def _found(self, picture: Picture, time_ms: float, *, at_edge: bool) -> Boxes:
-        """What is in the picture. Every other one is only glanced at, where that shows all that was there."""
+        """What is in the picture: ``(faces, 5)``, in pixels of the upright picture.
+
+        Every other one is only glanced at, where that shows all that was there.
+        """
         detector, tracker = self.detector, self.seen.tracker
         if detector is None:
             return np.zeros((0, 5))
@@ -208,6 +219,7 @@ class _Looking:
                 seen.crops[place] = _worth(box), _crop(picture, box, seen.scale)
 
     def _keep_crops(self, picture: Picture, frame: int, boxes: Boxes) -> None:
+        """Of looks between samples the sure faces, as long as there is room."""
         for box in boxes[boxes[:, 4] >= self.close.min_confidence]:
             if len(self.seen.crops) < len(self._best) + _MOST_CROPS:
                 place = (frame, float(box[0]), float(box[1]))
@@ -215,6 +227,7 @@ class _Looking:
 
 
 def _worth(box: NDArray[np.float64]) -> float:
+    """How good a look is: confidence times the shorter side in pixels."""
     return float(box[4] * min(box[2], box[3]))
 
 
@@ -227,7 +240,7 @@ def clipped(boxes: Boxes, width: int, height: int) -> Boxes:
 
 
 def _crop(picture: Picture, whole: NDArray[np.float64], scale: NDArray[np.float64]) -> Picture:
-    """The box and a third around it."""
+    """The box and a third around it, as far as the picture goes; at most 128 pixels a side."""
     box = whole[:4] / np.tile(scale, 2)
     height, width = picture.shape[:2]
     edge = max(box[2], box[3]) / 3

@@ -1,11 +1,14 @@
-"""``detect.regions``: faces found at a sample interval, followed through each shot, for every frame.
+"""``detect.regions``: faces found at an interval, followed through each shot, for every frame.
 
     decode, one picture each interval and at each cut -> CenterFace -> tracks -> a row for each frame
 
 A shot's first and last frames are looked at though their turn has not come, so that a face is known
-all through it, and so is one that differs much from the one before; where that leaves a doubt, every
-frame is (see ``looking``). Between two detections of a track its box moves in a straight line.
-``frames`` of the summary has every frame of the recording with its presentation time.
+all through it, and so is one that differs much from the one before; where that leaves a doubt,
+every frame is (see ``looking``). Between two detections of a track its box moves in a straight
+line. ``frames`` of the summary has every frame of the recording with its presentation time.
+
+Writes ``video_region_summary``, a ``video_region_mask`` for each of the longest tracks, and a
+``preview``. Boxes are in pixels of the upright picture, times in ms, frames counted from 0.
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ from shared.settings import settings
 from shared.watch.health import dependency
 
 REVISION = 6
+"""Raise it when the same recording and params give another summary."""
 PART_MS, MOST_PARTS = 60_000, 128
 """A minute of 25 pictures a second takes about as long on one core."""
 KNOWN_REGIONS = ("face",)
@@ -115,7 +119,10 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
-    """Look, follow, write. Raises ``UnsupportedMedia`` where no picture can be decoded."""
+    """Look, follow, write. Raises ``UnsupportedMedia`` where no picture can be decoded.
+
+    The stub looks for cuts no more than for faces: its summary has the frames and nothing in them.
+    """
     if split(job.media, job.inputs, params):
         return PARTS.run(job, params, backend)
     seen, found = look_at(job, closeness(params), _detector(params, backend))
@@ -125,12 +132,15 @@ def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: RegionsParams
 ) -> list[Part]:
-    """Parts of a minute or more, where the picture can be decoded from there."""
+    """Parts of a minute or more, where the picture can be decoded from there.
+
+    None, which means in one piece, where it can't, and below one and a half minutes.
+    """
     return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
 
 
 def look_at_part(job: Job, params: RegionsParams, backend: Backend, part: Part) -> Path:
-    """What is seen in one part."""
+    """What is seen in one part: detections, not tracks, for those may go on in the next one."""
     last = part.end_ms >= (job.media.duration_ms or 0)
     within_ms = part.start_ms or None, None if last else part.end_ms
     seen, _ = look_at(job, closeness(params), _detector(params, backend), within_ms)
@@ -147,6 +157,7 @@ def join_parts(job: Job, params: RegionsParams, backend: Backend, files: Sequenc
 
 
 def _detector(params: RegionsParams, backend: Backend) -> FaceDetector | None:
+    """The network, ready; ``None`` for the stub."""
     return None if backend.stub else FaceDetector.load(params.detection_side)
 
 
@@ -177,7 +188,10 @@ def named(tracks: Sequence[Track]) -> dict[str, Track]:
 def summarise(
     job: Job, params: RegionsParams, seen: Seen, tracks: Mapping[str, Track], model: str
 ) -> RegionSummary:
-    """Everything as the summary says it."""
+    """Everything as the summary says it.
+
+    Boxes are rounded to 0.1 pixel, confidences to 0.001; ``model`` names who looked.
+    """
     stream = first_video(job.media)
     samples = seen.tracker.samples
     frames = _frame_rows(seen, tracks)
@@ -203,6 +217,7 @@ def summarise(
 
 
 def _unsure(seen: Seen, stream: VideoStream) -> tuple[Unsure, ...]:
+    """Weak detections that are in no track, in order of time."""
     rows = []
     for sample, box in unsure(seen, stream):
         x, y, width, height = (round(float(value), 1) for value in box[:4])
@@ -213,6 +228,10 @@ def _unsure(seen: Seen, stream: VideoStream) -> tuple[Unsure, ...]:
 
 
 def _frame_rows(seen: Seen, tracks: Mapping[str, Track]) -> tuple[RegionFrame, ...]:
+    """A row for every frame, with a box of each track that is there, interpolated between samples.
+
+    Memory grows with frames times tracks that are there at once: this is the summary itself.
+    """
     sampled = {sample.frame for sample in seen.tracker.samples}
     regions: dict[int, list[Region]] = {}
     for name, track in tracks.items():
@@ -260,6 +279,7 @@ def _region(name: str, box: NDArray[np.float64], origin: Origin) -> Region:
 
 
 def _described(name: str, track: Track, samples: Sequence[Sample]) -> RegionTrack:
+    """A track's row; a gap is where a sample between two of its detections shows nothing of it."""
     confidences = [float(box[4]) for box in track.boxes]
     missed = [
         Gap(start_ms=samples[one].time_ms, end_ms=samples[other].time_ms)
@@ -281,7 +301,10 @@ def _described(name: str, track: Track, samples: Sequence[Sample]) -> RegionTrac
 
 
 def draw_masks(job: Job, summary: RegionSummary) -> list[Output]:
-    """Of each track a picture as large as the recording's, white wherever the thing ever is."""
+    """Of each track a picture as large as the recording's, white wherever the thing ever is.
+
+    8-bit grey PNGs, 0 or 255. Raises ``OSError`` where one can't be written.
+    """
     import cv2
 
     longest = sorted(summary.tracks, key=lambda track: (-track.detections, track.track_id))
@@ -308,6 +331,7 @@ def _slices(region: Region) -> tuple[slice, slice]:
 
 
 def _preview(job: Job, summary: RegionSummary, seen: Seen, tracks: Mapping[str, Track]) -> Output:
+    """Some frames with their boxes, then the best look at each of the first tracks."""
     number = {name: index for index, name in enumerate(tracks)}
     tiles = [
         Tile(picture, _clock(summary.frames[frame].time_ms), _marks(summary, frame, number))

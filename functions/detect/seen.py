@@ -22,15 +22,16 @@ class Seen:
     scale: NDArray[np.float64]
     """Pixels of the upright picture to one of those that were looked at, across and down."""
     ticks: list[int] = field(default_factory=list)
+    """When every frame is shown, in ticks of the stream's clock."""
     times_ms: list[float] = field(default_factory=list)
     """Of every frame."""
     damage: str | None = None
     cuts: list[int] = field(default_factory=list)
     """The first frame of each shot after the first."""
     shown: list[tuple[int, Picture]] = field(default_factory=list)
-    """Some frames' numbers and small pictures, evenly spaced."""
+    """Some frames' numbers and small pictures (uint8 ``(height, width, 3)``), evenly spaced."""
     crops: dict[Place, tuple[float, Picture]] = field(default_factory=dict)
-    """Good looks at things, and how good each is."""
+    """Good looks at things, and how good each is: confidence times the shorter side in pixels."""
 
     def best_crop(self, track: Track) -> Picture | None:
         """The best look at the track, if one was kept."""

@@ -1,7 +1,9 @@
 """What was seen in the parts of a long recording, kept in files and put together again.
 
-Detections are kept, not tracks: those are followed through the joined recording, so a face that is there
-while one part ends and the next begins is one track, as if nothing had been split.
+Detections are kept, not tracks: those are followed through the joined recording, so a face that is
+there while one part ends and the next begins is one track, as if nothing had been split. A file is
+NumPy's ``npz``, read without pickles. Frames are counted from the part's first, and in the joined
+recording from its own; times are the recording's throughout.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ from functions.detect.tracking import Sample, Tracker
 
 
 def write_seen(seen: Seen, path: Path) -> None:
-    """Keep what was seen in one part, without its tracks."""
+    """Keep what was seen in one part, without its tracks.
+
+    ``boxes`` are all samples' one behind the other, float64 ``(n, 5)``; ``found`` says how many
+    each sample has, so that samples with none are kept, too.
+    """
     samples = seen.tracker.samples
     places = list(seen.crops)
     pictures: dict[str, Any] = {
@@ -43,7 +49,11 @@ def write_seen(seen: Seen, path: Path) -> None:
 
 
 def joined_seen(files: Sequence[Path], seen: Seen, most_shown: int) -> Seen:
-    """``seen``, which is empty, with all that the parts saw, their frames counted on."""
+    """``seen``, which is empty, with all that the parts saw, their frames counted on.
+
+    Of the parts' pictures ``most_shown`` at most are kept, evenly. The first damage that is told
+    stands for all. A cut that two parts tell, at the border, is one.
+    """
     samples: list[Sample] = []
     shown = []
     for path in files:
@@ -75,6 +85,7 @@ def empty_seen(tracker: Tracker) -> Seen:
 
 
 def _with_cuts(samples: Sequence[Sample], cuts: Sequence[int]) -> Iterator[Sample]:
+    """The samples, each told whether a cut lies between it and the one before."""
     last = 0
     for one in samples:
         cut = bisect(cuts, last) < bisect(cuts, one.frame)

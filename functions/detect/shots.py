@@ -1,11 +1,13 @@
 """Where one shot ends and the next begins.
 
 A cut is a frame that differs from the one before far more than frames around it do from theirs,
-after the picture's own shift is taken out (so that a whip pan or a shaken camera is none), and whose
-difference lasts (so that a flash is none). What counts as much is measured against the picture's own
-contrast, so that dark scenes have cuts, too. Where it does not tower over its next neighbours, it is
-one only if no part of the picture stays as it was: something large that moves fast leaves the rest.
-Gradual transitions are none (see ``dissolves``).
+after the picture's own shift is taken out (so that a whip pan or a shaken camera is none), and
+whose difference lasts (so that a flash is none). What counts as much is measured against the
+picture's own contrast, so that dark scenes have cuts, too. Where it does not tower over its next
+neighbours, it is one only if no part of the picture stays as it was: something large that moves
+fast leaves the rest. Gradual transitions are none (see ``dissolves``).
+
+All frames are compared, 64 by 36 pixels in colour; a frame is judged when four more have come.
 """
 
 from __future__ import annotations
@@ -31,9 +33,13 @@ Picture = NDArray[np.uint8]
 SIZE = (64, 36)
 """Width and height at which frames are compared."""
 _AROUND = 4
-"""Frames before and after that a difference is measured against."""
+"""Frames before and after that a difference is measured against; the judgement waits for so
+many."""
 _ABOVE = 2.2
+"""A cut's difference is so many times the median of those around it, which counts as 0.3 at
+least."""
 _CONTRAST_PART = 0.3
+"""A cut's difference in parts of the contrast (standard deviation) of the frames on either side."""
 _LEAST, _ENOUGH = 2.0, 12.0
 """Mean differences, 0 to 255: less is never a cut, and no more than this is demanded."""
 _TOWERS, _NEXT = 2.8, 2
@@ -47,9 +53,13 @@ _PART = 6, 8
 _REACH = 2
 """So far, in pixels, it may have moved."""
 _LASTING = 0.55
+"""Frames across a cut differ by this part of its own difference at least; a flash's don't."""
 _PEAK = 3
+"""No frame so near before or after differs more from the one before it."""
 _FLASH_BEFORE, _FLASH_AFTER = 3, 3
+"""Frames before and after the cut that are compared across it."""
 _MOST_SHIFT = (24, 14)
+"""Across and down, in pixels: a shift that is found so large, more than a third, is chance."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,10 @@ class _Small:
     """A frame as it is compared."""
 
     colour: NDArray[np.float32]
+    """``(36, 64, 3)``, 0 to 255, softened by a pixel so that noise and grain count less."""
     grey: NDArray[np.float32]
     contrast: float
+    """Standard deviation of all values, 0 to 127.5."""
 
 
 def find_cuts(
@@ -76,7 +88,10 @@ def find_cuts(
 
 
 class ShotDetector:
-    """Takes all frames in order; afterwards ``cuts`` holds the first frame of each new shot."""
+    """Takes all frames in order; afterwards ``cuts`` holds the first frame of each new shot.
+
+    Keeps nine small frames, whatever the length.
+    """
 
     def __init__(self) -> None:
         self.cuts: list[int] = []
@@ -103,7 +118,11 @@ class ShotDetector:
         return self.cuts
 
     def _judge(self, place: int) -> None:
-        """Is the frame at this place of the window a cut?"""
+        """Is the frame at this place of the window a cut?
+
+        The first frame is none, and what has fewer frames around it than asked is judged by those
+        there are.
+        """
         index = self._count - len(self._frames) + place
         if index == 0 or place == 0 or not (self._stands_out(place) and self._lasts(place)):
             return
@@ -111,6 +130,7 @@ class ShotDetector:
             self.cuts.append(index)
 
     def _stands_out(self, place: int) -> bool:
+        """Does it differ enough by itself, far more than is usual, and most of all near it?"""
         steps, frames = list(self._steps), self._frames
         contrast = (frames[place].contrast + frames[place - 1].contrast) / 2
         if steps[place] < min(_ENOUGH, max(_LEAST, _CONTRAST_PART * contrast)):
@@ -122,11 +142,13 @@ class ShotDetector:
         return steps[place] >= _ABOVE * max(usual, 0.3) and steps[place] >= peak
 
     def _towers(self, place: int) -> bool:
+        """Is its difference ``_TOWERS`` times the largest of its next neighbours'?"""
         steps, first = list(self._steps), 0 if self._count > len(self._steps) else 1
         near = [steps[at] for at in self._around(place, _NEXT, first) if at != place]
         return steps[place] >= _TOWERS * max(near, default=0.0)
 
     def _changes_everywhere(self, place: int) -> bool:
+        """Does hardly a part of the picture stay as it was, even if it moved a little?"""
         changes = _changes_of_parts(self._frames[place - 1], self._frames[place])
         return float((changes < _STAYED * self._steps[place]).mean()) <= _STAYING_PART
 
@@ -147,6 +169,7 @@ class ShotDetector:
 
 
 def _small(picture: Picture) -> _Small:
+    """The frame as it is compared; a larger picture is made small by area."""
     import cv2
 
     if picture.shape[:2] != SIZE[::-1]:
@@ -157,7 +180,11 @@ def _small(picture: Picture) -> _Small:
 
 
 def _difference(one: _Small, other: _Small) -> float:
-    """Mean difference of two frames, of the part they share if one is the other shifted."""
+    """Mean difference of two frames, 0 to 255, of the part they share if one is the other shifted.
+
+    The shift is found by phase correlation, to whole pixels; where the shifted frames differ more
+    than the unshifted, it is not believed.
+    """
     import cv2
 
     plain = float(np.abs(one.colour - other.colour).mean())

@@ -1,8 +1,10 @@
 """Detections of single pictures become tracks: one thing, followed through one shot.
 
 Each sample's boxes are matched with where the tracks should be by now, the sure ones first; what
-the detector is less sure of may go on with a track, or lead up to one, but starts none. No track
-goes on across a cut: whoever is there then may be somebody else.
+the detector is less sure of may go on with a track, or lead up to one, but starts none (the order
+of Yifu Zhang and others, ByteTrack: Multi-Object Tracking by Associating Every Detection Box,
+2022). A track should be where its last two detections point to; what things look like is never
+compared. No track goes on across a cut: whoever is there then may be somebody else.
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ Boxes = NDArray[np.float64]
 _FAR = 1.2
 """Farther from where it should be than this many of its own sides, it is another thing."""
 _OTHER_SIZE = 2.2
+"""Sides (roots of areas) that differ by a larger factor are those of two things."""
 _WEAK_OVERLAP = 0.25
+"""Intersection over union with where it should be, from which a weak box goes on with a track."""
 _NO_MATCH = 1e6
+"""The cost of what doesn't fit: more than any that does."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,17 @@ class Sample:
     frame: int
     time_ms: float
     boxes: Boxes
+    """In any order; pixels of one picture throughout a recording."""
     cut: bool = False
     """The picture changed at once since the sample before."""
 
 
 @dataclass(eq=False)
 class Track:
-    """One thing: its detections in order, each with the number of its sample."""
+    """One thing: its detections in order, each with the number of its sample.
+
+    ``samples``, ``times_ms`` and ``boxes``, ``(5,)`` each, are as long as one another.
+    """
 
     samples: list[int] = field(default_factory=list)
     times_ms: list[float] = field(default_factory=list)
@@ -49,7 +58,10 @@ class Track:
         self.boxes.append(box)
 
     def expected(self, time_ms: float) -> NDArray[np.float64]:
-        """Where it should be, if it moves on as it did; also before its first detection."""
+        """Where it should be, if it moves on as it did; also before its first detection.
+
+        Its size stays. With one detection it stands still.
+        """
         forward = time_ms >= self.times_ms[-1]
         near, far = (-1, -2) if forward else (0, 1)
         box = self.boxes[near].copy()
@@ -66,6 +78,7 @@ class Tracker:
     """Takes samples in order; ``finish`` gives the tracks in order of appearance."""
 
     def __init__(self, min_confidence: float, max_gap_ms: float) -> None:
+        """``min_confidence``, 0 to 1, starts a track; after ``max_gap_ms`` unseen it ends."""
         self.min_confidence = min_confidence
         self.max_gap_ms = max_gap_ms
         self.samples: list[Sample] = []
@@ -75,7 +88,7 @@ class Tracker:
         """Sample -> boxes that belong to no track, all of them weak."""
 
     def add(self, sample: Sample) -> None:
-        """Match its boxes with the tracks."""
+        """Match its boxes with the tracks. Samples come in order of time."""
         index = len(self.samples)
         self.samples.append(sample)
         self._end_old(sample)
@@ -105,7 +118,11 @@ class Tracker:
         ]
 
     def finish(self) -> list[Track]:
-        """All tracks, each led up to by the weak boxes before it."""
+        """All tracks, each led up to by the weak boxes before it.
+
+        In order of their first sample, then from left to right. Called once: it takes the weak
+        boxes.
+        """
         tracks = self._ended + self._active
         tracks.sort(key=lambda track: (track.samples[0], *track.boxes[0][:2]))
         for track in tracks:
@@ -113,6 +130,7 @@ class Tracker:
         return tracks
 
     def _end_old(self, sample: Sample) -> None:
+        """Tracks that wait for too long, or stand before a cut, wait no more."""
         going = [
             track
             for track in self._active
@@ -149,7 +167,10 @@ class Tracker:
 def _matched(
     tracks: Sequence[Track], boxes: Boxes, time_ms: float, *, weak: bool
 ) -> list[tuple[int, int]]:
-    """Tracks and the boxes that fit them, by their numbers: as many as can be, as well as can be."""
+    """Tracks and the boxes that fit them, by their numbers: as many as can be, as well as can be.
+
+    The assignment of least total cost (``linear_sum_assignment``), cubic in the larger of both.
+    """
     from scipy.optimize import linear_sum_assignment
 
     if not tracks or not len(boxes):
@@ -164,7 +185,11 @@ def _centre(box: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _costs(expected: NDArray[np.float64], boxes: Boxes, weak: bool) -> NDArray[np.float64]:
-    """How badly each box fits: distance in sides, and difference in size."""
+    """How badly each box fits: distance in sides, and difference in size; ``(boxes,)``.
+
+    A distance is in sides of the larger of both boxes, at most twice the track's own; to it the
+    logarithm of the sides' ratio is added. ``_NO_MATCH`` for what lies too far, or is another size.
+    """
     side = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1e-6))
     own = float(np.sqrt(max(expected[2] * expected[3], 1e-6)))
     centres = boxes[:, :2] + boxes[:, 2:4] / 2
@@ -177,7 +202,7 @@ def _costs(expected: NDArray[np.float64], boxes: Boxes, weak: bool) -> NDArray[n
 
 
 def overlaps(box: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
-    """Intersection over union of one box with each of several."""
+    """Intersection over union of one box with each of several, ``(boxes,)``, 0 to 1."""
     low = np.maximum(boxes[:, :2], box[:2])
     high = np.minimum(boxes[:, :2] + boxes[:, 2:4], box[:2] + box[2:4])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
@@ -186,6 +211,9 @@ def overlaps(box: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
 
 
 def interpolated(track: Track, times_ms: Sequence[float]) -> Boxes:
-    """Its box at each time between its first and last detection, in straight lines."""
+    """Its box at each time between its first and last detection, in straight lines.
+
+    ``(times, 5)``, confidences too; behind the last detection the box stays.
+    """
     known = np.array(track.boxes)
     return np.stack([np.interp(times_ms, track.times_ms, column) for column in known.T], axis=1)

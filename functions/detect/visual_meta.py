@@ -1,8 +1,12 @@
-"""``detect.visual_meta``: shots, and for samples of the picture its subject's centre and its motion.
+"""``detect.visual_meta``: shots, and for samples their subject's centre and their motion.
 
 Every frame is looked at for cuts (see ``shots``); at an interval the subject is looked for, and the
-optical flow from the frame before is measured (see ``visual_pass``). What is long is looked at in parts;
-each begins so much earlier that cuts and dissolves are those of the whole. Samples begin anew there.
+optical flow from the frame before is measured (see ``visual_pass``). What is long is looked at in
+parts; each begins so much earlier that cuts and dissolves are those of the whole. Samples begin
+anew there.
+
+Writes ``visual_meta`` and a ``preview``. Centres are parts of the upright picture's width and
+height, 0 to 1; motion is in picture widths a second; times are presentation times in ms.
 """
 
 from __future__ import annotations
@@ -42,8 +46,10 @@ from shared.watch.health import dependency
 
 REVISION = 5
 PART_MS, MOST_PARTS = 240_000, 128
+"""A part takes so much of the recording; more parts than that get longer instead."""
 _SALIENCY = "spectral_residual"
 _MIDDLE = Subject(0.5, 0.5, "none", 0.0)
+"""Where a subject is said to be that nobody looked for."""
 
 
 class VisualMetaParams(StepParams):
@@ -84,12 +90,15 @@ def run(job: Job, params: VisualMetaParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: VisualMetaParams
 ) -> list[Part]:
-    """Parts of four minutes or more, where the picture can be decoded from there."""
+    """Parts of four minutes or more, where the picture can be decoded from there.
+
+    None, which means in one piece, where it can't, and below six minutes.
+    """
     return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
 
 
 def look_at_part(job: Job, params: VisualMetaParams, backend: Backend, part: Part) -> Path:
-    """What is seen in one part."""
+    """What is seen in one part, in a file for the join."""
     last = part.end_ms >= (job.media.duration_ms or 0)
     within_ms = part.start_ms or None, None if last else part.end_ms
     path = job.workdir / "looked.npz"
@@ -107,6 +116,7 @@ def join_parts(
 def _looked(
     job: Job, params: VisualMetaParams, backend: Backend, within_ms: Span = (None, None)
 ) -> Looked:
+    """One pass over the recording, or over a stretch of it."""
     faces = FaceDetector.load(SMALL_SIDE, turned=False) if _sees_faces(backend) else None
     seen = Pass(job, params.frame_sample_interval_ms, faces, within_ms)
     seen.look()
@@ -119,6 +129,7 @@ def _sees_faces(backend: Backend) -> bool:
 
 
 def _result(job: Job, params: VisualMetaParams, backend: Backend, looked: Looked) -> Result:
+    """The document, its short form as meta (without shots and samples), and the contact sheet."""
     if backend.stub:
         meta = _undescribed(job, params)
     else:
@@ -141,7 +152,7 @@ class _Description:
     looked: Looked
 
     def described(self, model: str) -> VisualMeta:
-        """As the document has it."""
+        """As the document has it; motion at a cut counts for neither mean nor maximum."""
         stream = first_video(self.job.media)
         motions = [look.motion for look in self.looked.looks if look.frame not in self.looked.cuts]
         return VisualMeta(
@@ -194,6 +205,7 @@ class _Description:
         )
 
     def _samples(self) -> tuple[VisualSample, ...]:
+        """The samples, each with its shot's number and whether one began since the last."""
         rows, shot, firsts = [], 0, [*self._begins][1:]
         for look in self.looked.looks:
             now = int(np.searchsorted(firsts, look.frame, "right"))
@@ -219,7 +231,11 @@ class _Description:
 def shots_between(
     begins: Mapping[int, Begins], times_ms: list[float], end_ms: float
 ) -> tuple[Shot, ...]:
-    """The shots that begin at these frames; ``begins`` is in order, from frame 0 on."""
+    """The shots that begin at these frames; ``begins`` is in order, from frame 0 on.
+
+    They touch: each ends when the next begins, the last at ``end_ms`` or with the last picture,
+    whichever is later. None without a frame.
+    """
     if not times_ms:
         return ()
     firsts = [*begins]
@@ -246,6 +262,7 @@ def _end_ms(job: Job, times_ms: list[float]) -> float:
 
 
 def _duration_ms(job: Job, times_ms: list[float]) -> int:
+    """The recording's; where its header doesn't say, until the last picture begins."""
     known = job.media.duration_ms
     return known if known is not None else round(times_ms[-1] if times_ms else 0)
 

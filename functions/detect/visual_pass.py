@@ -1,4 +1,10 @@
-"""One pass over a recording, or over a stretch of it: its shots, and at an interval subject and motion."""
+"""One pass over a recording, or a stretch of it: its shots, and at an interval subject and motion.
+
+Each frame is decoded once, as small as a face detector needs it, and handed to the detectors of
+cuts and dissolves; when a sample is due its subject is sought and its motion measured against the
+frame before. A stretch is decoded with what lies around it, so that its shots are those of the
+whole.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +24,7 @@ from shared.media.frames import Span, VideoFrames, Wanted, first_video
 MOST_TILES = 40
 """Of the contact sheet."""
 _FLOW_SIZE = (96, 54)
+"""Width and height at which motion is measured: that of large things, at little cost."""
 _AROUND_MS, _BEHIND_FRAMES = 2000.0, 12
 """A stretch is looked at so far beyond its edges, and no less than so many frames beyond its end."""
 
@@ -28,13 +35,18 @@ class Pass:
 
     job: Job
     interval_ms: float
-    """How far apart samples are."""
+    """How far apart samples are, at least: a sample is the next frame that is shown."""
     faces: FaceDetector | None
+    """``None``: no faces are sought, and the subject is what stands out."""
     within_ms: Span
+    """The stretch, half open; ``None`` for the recording's own beginning or end."""
     looked: Looked = field(default_factory=Looked)
 
     def look(self) -> None:
-        """Go through all frames, and for the shots' sake through some around the stretch."""
+        """Go through all frames, and for the shots' sake through some around the stretch.
+
+        Fills ``looked``; raises ``UnsupportedMedia`` where no picture can be decoded.
+        """
         import cv2
 
         shown = first_video(self.job.media).shown_size
@@ -74,7 +86,10 @@ class Pass:
         )
 
     def _keep_shots(self, shots: ShotDetector, dissolves: DissolveDetector, first: int) -> None:
-        """Those of the stretch, which begins with frame ``first`` of those that were looked at."""
+        """Those of the stretch, which begins with frame ``first`` of those that were looked at.
+
+        A dissolve belongs to the stretch in which it ends; its first frame may be negative.
+        """
         inside = range(first, first + len(self.looked.times_ms))
         self.looked.cuts = [cut - first for cut in shots.finish() if cut in inside]
         self.looked.gradual = [
@@ -92,7 +107,11 @@ class Pass:
     def _sample(
         self, picture: Picture, pair: tuple[Picture, Picture], times_ms: tuple[float, float]
     ) -> None:
-        """``pair``: this frame and the one before it, if there is one, in grey; ``times_ms``: of both."""
+        """Describe the frame that is next to be counted.
+
+        ``pair``: this frame and the one before it, if there is one, in grey; ``times_ms``: of both.
+        Motion is in picture widths a second, so that it doesn't depend on the frame rate.
+        """
         index, (before_ms, time_ms) = len(self.looked.times_ms), times_ms
         motion = 0.0
         if pair[0].size and time_ms > before_ms:
@@ -101,6 +120,7 @@ class Pass:
         self._keep_picture(index, time_ms, picture)
 
     def _keep_picture(self, index: int, time_ms: float, picture: Picture) -> None:
+        """A picture now and then for the contact sheet, 160 at most, whatever the length."""
         kept, times_ms = self.looked.pictures, self.looked.times_ms
         if len(kept) >= 4 * MOST_TILES:  # keep every other, so that they stay spread
             kept[:] = kept[::2]
