@@ -1,13 +1,15 @@
 """``detect.activity``: what sounds when, heard once for every step that builds on it.
 
-one pass      decode; levels, outline, tones, onset strength and 16 kHz on the way    (hearing)
-who speaks    voice activity of the mix, Silero's                                     (speech)
-what sounds   speech, music, silence, other; they touch and cover all                 (stretches)
-what begins   onsets, to half a millisecond                                           (attacks)
-what keeps time   tempo, beats and metre, by the recording's own repetition           (beats)
+    one pass          decode; levels, outline, tones, onset strength, 16 kHz on the way   (hearing)
+    who speaks        voice activity of the mix, Silero's                                 (speech)
+    what sounds       speech, music, silence, other; they touch and cover all             (stretches)
+    what begins       onsets, to half a millisecond                                       (attacks)
+    what keeps time   tempo, beats and metre, by the recording's own repetition           (beats)
 
 Without librosa it is the stub: outline and levels, and one stretch of it doesn't know what. Without
-faster-whisper nobody can tell speech, and it says so.
+faster-whisper nobody can tell speech, and it says so. Each method's source stands in the module in
+brackets, below ``shared/sound``; here they are called in order and told in one document. Writes
+``audio_activity`` and a ``preview``; times are ms of the recording, half open.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ MIN_SILENCE_MS = 300
 _VOICES = "faster-whisper"
 _ONSETS = "librosa"
 _QUIETEST_DB = -120.0
+"""Levels are told down to this."""
 _EVENT_DB = 2.0
 """An onset outside of speech that stands out so far is an event."""
 _SPEECH_EDGE_MS = 150
@@ -91,7 +94,11 @@ def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
 
 
 def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
-    """All that there is to tell of what was decoded; of speech only with ``voices``."""
+    """All that there is to tell of what was decoded; of speech only with ``voices``.
+
+    A recording that is itself a loop has its beats from its length, and what was neither speech nor
+    silence in it is music.
+    """
     duration_ms = heard.levels.duration_ms
     probability = np.zeros(0, np.float32)
     voiced: list[Voiced] = []
@@ -123,7 +130,11 @@ def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
 
 
 def _judged(heard: Heard, sounds: Sequence[tuple[int, int]]) -> Iterator[Span]:
-    """Music with its rests, or other sounds with the silence between them."""
+    """Music with its rests, or other sounds with the silence between them.
+
+    ``sounds``: start and end in ms of each sound of a stretch. Each second or so has a score, 0 to
+    1, above 0.5 music; neighbours on the same side are one span, with their mean.
+    """
     start_ms, end_ms = sounds[0][0], sounds[-1][1]
     scores = music_scores(heard.features, heard.tracks, start_ms / 1000, end_ms / 1000)
     step_ms = (end_ms - start_ms) / len(scores)
@@ -140,6 +151,7 @@ def _judged(heard: Heard, sounds: Sequence[tuple[int, int]]) -> Iterator[Span]:
 
 
 def _spoken(spans: list[Span], duration_ms: int) -> float:
+    """The share of the recording that is speech, 0 to 1."""
     spoken_ms = sum(span.end_ms - span.start_ms for span in spans if span.kind == "speech")
     return spoken_ms / max(duration_ms, 1)
 
@@ -152,7 +164,12 @@ def _musical(span: Span, confidence: float) -> Span:
 
 
 def _measured(job: Job, heard: Heard) -> dict[str, object]:
-    """What needs no judgement."""
+    """What needs no judgement: the packed series, each with its step and its unit.
+
+    The outline every 20 ms to 1/32,767 of its peak; levels in 0.01 dB, LUFS every 10 ms, dBFS every
+    23 or so, as onset strength (0.1 dB) and the coarse spectrum (``(frames, 16)``, 1 dB). LUFS here
+    are 10 ms of BS.1770-4's K-weighted energy (its equation 2), ungated.
+    """
     tracks = heard.tracks
     hop_ms = 1000 * tracks.hop / tracks.sample_rate_hz
     peak = float(np.abs(heard.outline).max(initial=0.0)) or 1.0
@@ -179,6 +196,7 @@ def _measured(job: Job, heard: Heard) -> dict[str, object]:
 
 
 def _decibels(power: np.ndarray) -> np.ndarray:
+    """10 log10 of ``power``, ``_QUIETEST_DB`` at the least."""
     return np.asarray(10 * np.log10(np.maximum(power, 10 ** (_QUIETEST_DB / 10))))
 
 
@@ -191,6 +209,10 @@ def _unheard(job: Job, heard: Heard) -> AudioActivity:
 
 
 def _levels(heard: Heard) -> dict[str, float | None]:
+    """Integrated loudness and peak, to 0.01.
+
+    ``None`` below -70 LUFS, the absolute gate of BS.1770-4, and for silence.
+    """
     peak = float(np.abs(heard.outline).max(initial=0.0))
     lufs = heard.levels.integrated_lufs
     return {
@@ -202,6 +224,7 @@ def _levels(heard: Heard) -> dict[str, float | None]:
 def _summary(
     heard: Heard, spans: list[Span], onsets: Onsets, tempi: list[Tempo], *, voices: bool
 ) -> ActivitySummary:
+    """The few words about all of it: ms of each kind, events, the longest stretch's tempo."""
     lasting = dict.fromkeys(("speech", "music", "silence", "other"), 0)
     for span in spans:
         lasting[span.kind] += span.end_ms - span.start_ms
@@ -254,7 +277,7 @@ def events_of(heard: Heard, onsets: Onsets, spans: list[Span]) -> int:
 
 
 def _loudness_after(heard: Heard, times_ms: np.ndarray) -> np.ndarray:
-    """The loudest 50 ms of the 200 ms after each time, in LUFS."""
+    """The loudest 50 ms of the 200 ms after each time, in LUFS; ``(times,)``."""
     energy = np.pad(heard.levels.energy, (0, 25))
     smooth = np.convolve(energy, np.full(5, 0.2), "valid")
     at = np.minimum((times_ms // BIN_MS).astype(int), len(smooth) - 1)
@@ -282,6 +305,7 @@ def _onsets(onsets: list[Onset]) -> Onsets:
 
 
 def _tempi(tempi: list[Tempo], beats: list[Beat]) -> list[ActivityTempo]:
+    """The tempi, each told the number of its first beat; beats stand in the tempi's order."""
     told: list[ActivityTempo] = []
     first = 0
     for tempo in tempi:

@@ -1,4 +1,8 @@
-"""A picture of a recording for people: its waveform over what sounds when, and the beats."""
+"""A picture of a recording for people: its waveform over what sounds when, and the beats.
+
+Time goes from left to right over the whole width, whatever the length; a line below the waveform
+marks each beat, longer where a bar begins.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 _WIDTH, _HEIGHT = 1600, 300
+"""Pixels, and from where to where the waveform reaches."""
 _TOP, _BOTTOM = 34, 240
 _COLOURS = {"speech": "#bcd7f2", "music": "#f8d9b4", "silence": "#f2f2f2", "other": "#d9e0d3"}
 
@@ -37,6 +42,7 @@ def draw_activity(path: Path, activity: AudioActivity) -> None:
 
 
 def _draw_waveform(draw: ImageDraw, waveform: Waveform, per_ms: float) -> None:
+    """From the lowest to the highest sample of each column; nothing without an outline."""
     lowest, highest = waveform.lowest.values(), waveform.highest.values()
     if not len(lowest):
         return
@@ -51,6 +57,7 @@ def _draw_waveform(draw: ImageDraw, waveform: Waveform, per_ms: float) -> None:
 
 
 def _draw_legend(draw: ImageDraw, duration_ms: int) -> None:
+    """What each colour means above, and nine times below, evenly spaced, in seconds."""
     at = 8
     for kind, colour in _COLOURS.items():
         draw.rectangle((at, 10, at + 14, 24), fill=colour, outline="#666666")

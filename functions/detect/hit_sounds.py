@@ -1,4 +1,10 @@
-"""What is told of each hit's sound: its kind, pitch and brightness, and whether it was played before."""
+"""What is told of each hit's sound: kind, pitch, brightness, and whether it was played before.
+
+A hit is compared by a fingerprint (levels of 24 bands in two stretches of its first 200 ms) with
+the first take of each sound so far; one that is near enough is another take of it. Prints are not
+averaged, so that a sound doesn't drift as it is played. Sounds are float32 ``(samples, channels)``
+that begin with their attack.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +18,24 @@ from functions.detect.segments import Samples
 from shared.sound.pitch import note_name, pitch_of
 
 SAME_DB = 2.0
-"""Two hits whose spectra differ by less than this on average are one sound played twice."""
+"""Mean difference of fingerprints, in dB: larger takes two drums for one, smaller one for two.
+
+Two hits whose spectra differ by less than this on average are one sound played twice."""
 _MOST_COMPARED = 1024
-"""Takes are sought among the first so many sounds."""
+"""Takes are sought among the first so many sounds, which bounds memory and the cost of each hit."""
 _BANDS = 24
+"""Evenly spaced in octaves, from 50 Hz to 11,025 Hz or half the sample rate."""
 _ATTACK_S, _PRINTED_S = 0.06, 0.2
+"""Seconds: the border of the two stretches, and the end of the second."""
 _DEEPEST_DB = -40.0
+"""What lies further below the strongest band counts as this: noise tells no sound."""
 
 
 class HitSounds:
-    """Describes a recording's hits one after the other, in order of time."""
+    """Describes a recording's hits one after the other, in order of time.
+
+    Takes 200 KB of prints.
+    """
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate = sample_rate_hz
@@ -44,7 +58,10 @@ class HitSounds:
         return told
 
     def _take(self, printed: NDArray[np.float32], onset_ms: float) -> dict[str, Any]:
-        """Which take of which sound; a sound that was not heard before begins anew."""
+        """Which take of which sound; a sound that was not heard before begins anew.
+
+        ``printed`` is ``(48,)``. ``take_of_ms`` is the onset of the sound's first take, in ms.
+        """
         known = len(self._firsts_ms)
         apart_db = np.abs(self._prints[:known] - printed).mean(axis=1)
         if known and float(apart_db.min()) < SAME_DB:
@@ -59,7 +76,10 @@ class HitSounds:
 
 
 def brightness_hz(sound: Samples, sample_rate_hz: int) -> float:
-    """The spectrum's centre in the first 200 ms, each frequency by its magnitude."""
+    """The spectrum's centre in the first 200 ms, each frequency by its magnitude.
+
+    0 for silence. The whole stretch is one spectrum, without a window.
+    """
     channels = numbers(sound[: round(_PRINTED_S * sample_rate_hz)].T)
     size = max(2, len(sound[: round(_PRINTED_S * sample_rate_hz)]))
     power = _mean_power(channels, size)
@@ -69,9 +89,9 @@ def brightness_hz(sound: Samples, sample_rate_hz: int) -> float:
 
 
 def fingerprint(sound: Samples, sample_rate_hz: int) -> NDArray[np.float32]:
-    """Levels in dB below the strongest, of 24 bands of the first 60 ms and of what follows up to 200 ms.
+    """Levels of 24 bands of the first 60 ms and of what follows up to 200 ms: ``(48,)``, -40 to 0.
 
-    They tell one drum from another, not how hard it was struck.
+    In dB below the strongest of all. They tell one drum from another, not how hard it was struck.
     """
     channels = numbers(sound[: round(_PRINTED_S * sample_rate_hz)].T)
     size = 1 << max(6, (round(_PRINTED_S * sample_rate_hz) - 1).bit_length())
@@ -85,7 +105,10 @@ def fingerprint(sound: Samples, sample_rate_hz: int) -> NDArray[np.float32]:
 
 
 def _mean_power(part: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    """Of a sample of ``(channels, samples)``: a part that is cut short is not the quieter for it."""
+    """Of a sample of ``(channels, samples)``: a part that is cut short is not the quieter for it.
+
+    ``(size // 2 + 1,)``, the mean over channels; zeros for no samples.
+    """
     count = part.shape[1]
     if not count:
         return np.zeros(size // 2 + 1)

@@ -1,15 +1,16 @@
 """``detect.hits``: onsets become one-shots.
 
-What begins where, how loud it is and where somebody speaks is the recording's activity; the sound is
-decoded once, to cut.
+What begins where, how loud it is and where somebody speaks is the recording's activity; the sound
+is decoded once, to cut.
 
 A hit begins ``pre_roll_ms`` before its attack, or where the one before was cut. It ends where its
 sound has decayed, ``pre_roll_ms`` before the next onset or speech at the latest, and at
-``max_duration_ms``: it never holds what begins after it. A short fade ends it there (``end_ms``), and
-silence fills its file up to ``min_duration_ms`` (0.5 s at least).
+``max_duration_ms``: it never holds what begins after it. A short fade ends it there (``end_ms``),
+and silence fills its file up to ``min_duration_ms`` (0.5 s at least).
 
-What begins in speech is a syllable and no hit, unless ``include_speech`` asks for it. A sound that is
-played again is a hit again, a take of the first (``hit_sounds``).
+What begins in speech is a syllable and no hit, unless ``include_speech`` asks for it. A sound that
+is played again is a hit again, a take of the first (``hit_sounds``). Reads ``audio_activity``;
+writes ``audio_hit`` for each, ``audio_hits`` and a ``preview``.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ from shared.sound.attacks import SHARP
 from shared.sound.onsets import LOUDEST
 
 NEAR_SILENT_DBFS = -60.0
+"""A peak so low makes a hit worthless; from 48 dB above it on a hit is loud enough."""
 _SHORTEST_SPEECH_MS, _SURE_SPEECH = 300, 0.7
-"""Drums pass for speech for a moment, or unsurely."""
+"""Speech that is shorter or less sure (0 to 1) is none: drums pass for speech for a moment, or
+unsurely."""
 _SPEECH_EDGE_MS = 60
 """So near to speech it is its breath and lips."""
 _SHORTEST_TAIL_S = 0.12
@@ -115,7 +118,11 @@ def _detection(
 
 
 def find_onsets(listened: Listened, threshold_db: float) -> list[Onset]:
-    """The onsets that stand out by ``threshold_db``, in order, those in speech told from the rest."""
+    """The onsets that stand out by ``threshold_db``, in order, those in speech told from the rest.
+
+    Each must also rise by ``SHARP`` of the threshold beyond its bands' neighbours, which a vibrato
+    doesn't.
+    """
     heard, rate = listened.activity.onsets, listened.sample_rate_hz
     times_ms = np.array(heard.times_ms)
     spoken = np.zeros(len(times_ms), bool)
@@ -131,7 +138,10 @@ def find_onsets(listened: Listened, threshold_db: float) -> list[Onset]:
 
 
 def choose(listened: Listened, onsets: Sequence[Onset], params: HitsParams) -> list[Segment]:
-    """The hits that are good enough, the best ``max_hits`` of them, in the recording's order."""
+    """The hits that are good enough, the best ``max_hits`` of them, in the recording's order.
+
+    Onsets whose hit is left out, in speech or too soft, still end the hit before them.
+    """
     tails = _Tails(listened)
     rated = [
         _rated(listened, onset, _span(listened, tails, onsets, index, params), params)
@@ -146,6 +156,7 @@ def choose(listened: Listened, onsets: Sequence[Onset], params: HitsParams) -> l
 def _span(
     listened: Listened, tails: _Tails, onsets: Sequence[Onset], index: int, params: HitsParams
 ) -> tuple[int, int]:
+    """First sample of a hit and the one behind its last, 10 ms after its attack at the least."""
     rate, at = listened.sample_rate_hz, onsets[index].at
     longest = rate * params.max_duration_ms // 1000
     pre_roll = round(params.pre_roll_ms * rate / 1000)
@@ -177,9 +188,11 @@ class _Tails:
         return int(self._speech[place]) if place < len(self._speech) else self._samples
 
     def decayed(self, at: int, longest: int) -> int:
-        """Where the sound that begins at ``at`` has fallen to 40 dB below its peak, or to what was there.
+        """Where the sound that begins at ``at`` is 40 dB below its peak, or down to what was there.
 
-        At most ``longest`` samples after it.
+        At most ``longest`` samples after it, and no sooner than 0.12 s. The peak is that of the
+        first 0.2 s or so, in steps of some 23 ms; what was there is the quietest of as long before,
+        and 2 dB more. It must stay below for three steps: a beat of two tones is no end.
         """
         first = at // self._hop
         head = self._power[first : first + 8]
@@ -197,6 +210,10 @@ class _Tails:
 
 
 def _rated(listened: Listened, onset: Onset, span: tuple[int, int], params: HitsParams) -> Segment:
+    """A span as a hit: how far its onset stands out times how loud it is, each 0 to 1.
+
+    An onset is half sure at the threshold itself, and surer the further it stands above.
+    """
     peak_dbfs = listened.peak_dbfs(onset.at, span[1])
     confidence = onset.strength_db / (onset.strength_db + params.threshold_db)
     confidence = min(max(confidence, 0.0), 1.0)
@@ -233,7 +250,7 @@ def _describing(sample_rate_hz: int) -> Callable[[Samples, Segment], Mapping[str
 def _shaping(shortest: int) -> Callable[[Samples, Segment], Samples]:
     """Fades that no ear notices and no click survives, then silence up to ``shortest`` samples.
 
-    Half the pre-roll in, 256 samples out.
+    Half the pre-roll in, 256 samples out (or a quarter of the hit), both straight.
     """
 
     def shape(samples: Samples, segment: Segment) -> Samples:

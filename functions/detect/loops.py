@@ -1,14 +1,14 @@
 """``detect.loops``: what repeats, cut at bar lines.
 
-Tempo, beats, metre and the coarse spectrum are the recording's activity, section by section; the sound
-is decoded to measure and to cut. Each run of
-1, 2, 3, 4, 6 or 8 bars is rated by how well what follows (or precedes) repeats it; only what repeats is a
-loop. Each distinct loop is given once, by its best take: a loop that is a better one begun at
-another beat, or that one played twice, is the same. The chosen ones are measured again at the samples
-themselves: their length is the distance at which the sound repeats, so it is a whole number of bars,
-and ``bpm`` is that length's tempo. They start on a zero crossing just before their first attack, and
-their last milliseconds blend into what was heard before that crossing, so that end and start meet as
-they did in the recording.
+Tempo, beats, metre and the coarse spectrum are the recording's activity, section by section; the
+sound is decoded to measure and to cut. Each run of 1, 2, 3, 4, 6 or 8 bars is rated by how well
+what follows (or precedes) repeats it; only what repeats is a loop. Each distinct loop is given
+once, by its best take: a loop that is a better one begun at another beat, or that one played twice,
+is the same. The chosen ones are measured again at the samples themselves: their length is the
+distance at which the sound repeats, so it is a whole number of bars, and ``bpm`` is that length's
+tempo. They start on a zero crossing just before their first attack, and their last milliseconds
+blend into what was heard before that crossing, so that end and start meet as they did in the
+recording.
 
 A recording that is itself a loop is taken by its whole length, which is better evidence than any
 tracking; activity says so.
@@ -43,11 +43,13 @@ BARS = (1, 2, 3, 4, 6, 8)
 _BARS_WEIGHT = {1: 0.85, 2: 0.95, 3: 0.94, 4: 1.0, 6: 0.94, 8: 0.97}
 """A phrase of some bars is worth more than one bar."""
 _SEAM_S = 0.012
+"""Seconds of what was heard before its start that a loop's end blends into."""
 _AS_ONE = 0.7
 """Two loops whose coarse spectra correlate so well are one."""
 _LENGTH_OFF, _BETTER = 0.04, 0.01
 """A loop's length is sought so far around that of its beats, and believed when so much more alike."""
 _OUT_OF_TIME = 0.05
+"""A loop whose own tempo differs from its stretch's by a larger part is dropped."""
 _REPEATED_INSIDE = 0.9
 """A part of a loop that is repeated so well within it is no loop beside it."""
 
@@ -235,6 +237,7 @@ def repeats(tracks: Spectra, start: int, stop: int) -> float:
 
 
 def _correlation(tracks: Spectra, first: int, second: int, count: int) -> float:
+    """Of ``count`` frames from each, -1 to 1; 0 for less than 8 frames, and where nothing moves."""
     count = min(count, len(tracks.bands_db) - max(first, second))
     if count < 8:
         return 0.0
@@ -246,7 +249,7 @@ def _correlation(tracks: Spectra, first: int, second: int, count: int) -> float:
 
 
 def _same(tracks: Spectra, one: Candidate, other: Candidate) -> bool:
-    """Is it that loop, another take of it, begun at another beat, twice it or a part that fills it?"""
+    """Is it that loop, a take of it, begun at another beat, twice it or a part that fills it?"""
     overlap = min(one.stop, other.stop) - max(one.start, other.start)
     pairs = ((each.stop - each.start, each) for each in (one, other))
     (shorter, inner), (longer, outer) = sorted(pairs, key=lambda pair: pair[0])
@@ -343,6 +346,7 @@ def _exact(
     tail: Edge,
     tracks: Spectra,
 ) -> Segment:
+    """A candidate at its exact place; ``bpm`` is its length's, beats lie evenly in it, in ms."""
     rate = tracks.sample_rate_hz
     start, length = 0, tracks.samples
     if not candidate.whole:

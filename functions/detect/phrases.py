@@ -1,11 +1,14 @@
 """``detect.phrases``: what is spoken, phrase by phrase.
 
-How likely speech is in each 32 ms is the recording's activity (Silero's voice activity); the sound is
-decoded once, to cut, at its own rate. Speech whose pauses are shorter than ``max_pause_ms`` stays
-together; what is longer than ``max_duration_ms`` is split where speech is least likely; what is
-shorter than ``min_duration_ms`` is given the recording's own sound around it.
+How likely speech is in each 32 ms is the recording's activity (Silero's voice activity); the sound
+is decoded once, to cut, at its own rate. Speech whose pauses are shorter than ``max_pause_ms``
+stays together; what is longer than ``max_duration_ms`` is split where speech is least likely; what
+is shorter than ``min_duration_ms`` is given the recording's own sound around it.
 
-The transcript comes from the recording's words; where nobody recognised them it is null.
+The transcript comes from the recording's words; where nobody recognised them it is null. Spans are
+samples at the network's 16 kHz until they become segments, which are samples of the recording.
+Reads ``audio_activity`` and, where there is one, ``audio_words``; writes ``audio_phrase``,
+``audio_phrases`` and a ``preview``.
 """
 
 from __future__ import annotations
@@ -80,7 +83,11 @@ def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
 def find_phrases(
     job: Job, listened: Listened, params: PhrasesParams, backend: Backend
 ) -> list[Segment]:
-    """The phrases that are good enough, the best ``max_phrases`` of them, in order."""
+    """The phrases that are good enough, the best ``max_phrases`` of them, in order.
+
+    Raises ``ValidationError`` where activity was made without voice activity. The stub's have a
+    score of 0 and are all kept.
+    """
     # In samples of the network's rate.
     samples = listened.samples * RATE_HZ // listened.sample_rate_hz
     probability, spans = np.zeros(0, np.float32), regular_spans(samples)
@@ -143,7 +150,11 @@ def phrase_spans(
 def split(
     probability: NDArray[np.float32], span: tuple[int, int], shortest: int, longest: int
 ) -> list[tuple[int, int]]:
-    """``span`` in parts of at most ``longest`` samples, cut where speech is least likely."""
+    """``span`` in parts of at most ``longest`` samples, cut where speech is least likely.
+
+    Sought in the second half of what may be long enough, over the mean of 5 frames (160 ms), and so
+    that what is left is no shorter than ``shortest``. ``probability`` is ``(frames,)``, 32 ms each.
+    """
     start, stop = span
     parts: list[tuple[int, int]] = []
     while stop - start > longest:
@@ -163,7 +174,11 @@ def split(
 def widened(
     spans: Sequence[tuple[int, int]], samples: int, shortest: int, longest: int
 ) -> list[tuple[int, int]]:
-    """Spans of at least ``shortest``: what is around them is added; what then touches is joined."""
+    """Spans of at least ``shortest``: what is around them is added; what then touches is joined.
+
+    Half on each side where both have so much; never beyond the recording. Not joined where that
+    would be longer than ``longest``: then they overlap.
+    """
     wide: list[tuple[int, int]] = []
     for start, stop in spans:
         lacking = max(0, shortest - (stop - start))
@@ -189,6 +204,11 @@ def _phrase(
     span: tuple[int, int],
     words: Sequence[SpokenWord] | None,
 ) -> Segment:
+    """A span as a segment: how surely it is speech, how loud, and what is said.
+
+    ``probability`` is averaged over frames of 0.35 and more, so that pauses inside don't count.
+    Loudness goes from 0 at a peak of -60 dBFS to 1 at -20; the score is the product of both.
+    """
     first, last = span[0] // FRAME_SAMPLES, -(-span[1] // FRAME_SAMPLES)
     spoken = probability[first:last]
     spoken = spoken[spoken >= 0.35]
@@ -218,7 +238,7 @@ def words_said(job: Job) -> Sequence[SpokenWord] | None:
 
 
 def _said(words: Sequence[SpokenWord], start_ms: float, end_ms: float) -> Mapping[str, Any]:
-    """The words whose middle lies inside."""
+    """The words whose middle lies inside, their times in ms of the recording."""
     inside = [word for word in words if start_ms <= (word.start_ms + word.end_ms) / 2 < end_ms]
     rows = [
         {"start_ms": float(word.start_ms), "end_ms": float(word.end_ms), "text": word.text}

@@ -1,4 +1,8 @@
-"""What loops go by: the recording's tempi with their beats, and its coarse spectrum, as they were kept."""
+"""What loops go by: the recording's tempi with their beats, and its coarse spectrum, as kept.
+
+Nothing is heard anew, except where bars have another length than activity heard: then the beat that
+begins them is told by the low end's rises in the spectrum.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,12 @@ class Pulse:
     """A stretch of the recording with one tempo."""
 
     beats_s: NDArray[np.float64]
+    """``(beats,)``, in seconds of the recording, rising."""
     bpm: float
+    """Beats a minute of the whole stretch."""
     beats_per_bar: int
     phase: int
-    """Which of the first beats begins a bar."""
+    """Which of the first beats begins a bar, from 0."""
     clarity: float
     """How far onsets repeat at that tempo, 0 to 1."""
     loop_score: float | None
@@ -32,11 +38,12 @@ class Spectra:
     """The coarse spectrum over time."""
 
     bands_db: NDArray[np.float32]
-    """``(frames, 16)``."""
+    """``(frames, 16)``, each the mean of 8 mel bands in dB, to 1 dB."""
     hop: int
     """Samples between frames."""
     sample_rate_hz: int
     samples: int
+    """Of each of the recording's channels."""
 
 
 def spectra_of(listened: Listened) -> Spectra:
@@ -47,7 +54,7 @@ def spectra_of(listened: Listened) -> Spectra:
 
 
 def pulses_of(listened: Listened, tracks: Spectra, beats_per_bar: int | None) -> list[Pulse]:
-    """The stretches with a tempo; bars of ``beats_per_bar``, else as heard."""
+    """The stretches with a tempo; bars of ``beats_per_bar``, else as heard. None for none."""
     return [_pulse(listened, tempo, tracks, beats_per_bar) for tempo in listened.activity.tempi]
 
 

@@ -1,4 +1,8 @@
-"""What hits, loops and phrases read of the recording's activity."""
+"""What hits, loops and phrases read of the recording's activity.
+
+``detect.activity`` has listened once; whoever builds on it reads its document and decodes the sound
+only to cut. Times in it are ms of the recording, places here samples at the recording's rate.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from shared.errors import ValidationError
 from shared.watch.health import report
 
 Floats = NDArray[np.float32]
+"""``(values,)`` as they are unpacked from a series."""
 
 SILENT_DBFS = -60.0
 """A recording that never rises above this is silent."""
@@ -47,7 +52,7 @@ class Listened:
 
     @cached_property
     def peaks(self) -> Floats:
-        """The highest magnitude of each step of the outline."""
+        """The highest magnitude of each step of the outline (20 ms), full scale 1."""
         waveform = self.activity.waveform
         return np.maximum(waveform.highest.values(), -waveform.lowest.values())
 
@@ -59,7 +64,7 @@ class Listened:
         return float(20 * np.log10(max(peak, 1e-6)))
 
     def speech(self, surest: float = 0.0, shortest_ms: int = 0) -> list[tuple[float, float]]:
-        """Start and end in ms of each stretch of speech that is so sure and so long."""
+        """Start and end in ms of each stretch of speech that is so sure (0 to 1) and so long."""
         return [
             (span.start_ms, span.end_ms)
             for span in self.activity.spans
@@ -70,7 +75,10 @@ class Listened:
 
 
 def reading_backend(step: str, revision: int, *packages: str) -> Backend:
-    """What reads activity: ours; the stub where one of ``packages`` that activity calls is missing."""
+    """What reads activity: ours; the stub where one of ``packages`` that activity calls is missing.
+
+    ``revision`` is raised when the reader gives another result for the same activity.
+    """
     found = {name: report(name) for name in packages}
     known = {name: one.dependency for name, one in found.items()}
     if any(one.status != "ok" for one in found.values()):

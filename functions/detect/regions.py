@@ -62,7 +62,7 @@ PART_MS, MOST_PARTS = 60_000, 128
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
 MAX_MASKS = 64
-"""So many tracks, the longest, get a mask of their own."""
+"""So many tracks, those with most detections, get a mask of their own."""
 
 
 class RegionsParams(StepParams):

