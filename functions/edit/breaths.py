@@ -1,4 +1,16 @@
-"""Breaths: between words, softer than speech, louder than the room, and noise rather than voice."""
+"""Breaths: between words, softer than speech, louder than the room, and noise rather than voice.
+
+    where      in each pause of at least 100 ms between two words
+    loud       8 LU above the room (the 10th percentile from 3 s before to 3 s behind the pause)
+    soft       8 LU below the recording's loudness throughout, the mean probability of speech below 0.6
+    long       100 to 900 ms
+    noise      its spectrum is flat, by the spectral flatness of Gray and Markel ("A spectral-flatness
+               measure for studying the autocorrelation method of linear prediction of speech
+               analysis", IEEE ASSP 22, 1974): the geometric by the arithmetic mean of its power
+
+Levels come from ``audio_activity``, the spectrum from the sound. A breath that is as loud as speech
+stays; so does one before the first word or behind the last.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +30,24 @@ from shared.sound.levels import BIN_MS
 from shared.sound.levels import runs as runs_of
 
 _LEAST_MS, _MOST_MS = 100.0, 900.0
+"""Of a breath; wider limits take clicks and rustling for some."""
 _ABOVE_ROOM_LU, _BELOW_SPEECH_LU = 8.0, 8.0
+"""The more of either, the fewer breaths; with less of the first the room's own rustle is one, with less of
+the second the end of a word."""
 _ROOM_PERCENTILE, _NEAR_BINS = 10, 300
+"""Of 10 ms steps beside the pause, 3 s on either side: rooms and microphones change."""
 _VOICE = 0.6
+"""Mean probability of speech from which on it is none: voice activity goes on a while behind a word."""
 _NOISY, _TONAL = 0.35, 0.1
 """Flatness of its spectrum from 300 Hz to 6 kHz: of a breath, and of what is no breath."""
 _BAND_HZ = (300, 6000)
 
 
 def breaths(activity: AudioActivity, sound: Sound, words: Sequence[SpokenWord]) -> Iterator[Edit]:
-    """Each breath between two words, cut."""
+    """Each breath between two words, cut: in order, with 0 to 1 for how surely it is noise, above 0.
+
+    Nothing in a recording without loudness. Words may overlap: a pause is where nobody speaks.
+    """
     level = activity.level_lufs.values()
     loud = activity.heard.integrated_lufs
     if loud is None:
@@ -55,7 +75,12 @@ def breaths(activity: AudioActivity, sound: Sound, words: Sequence[SpokenWord]) 
 
 
 def _noisy(part: NDArray[np.float64], sound: Sound) -> float:
-    """How surely it is noise, 0 to 1: its spectrum's geometric mean by its mean, 20 ms at a time."""
+    """How surely it is noise, 0 to 1: its spectrum's geometric mean by its mean, 20 ms at a time.
+
+    ``part``: ``(samples,)``. Its power is averaged over the pieces of 20 ms (Hann windows, without overlap)
+    before both means are taken over 300 Hz to 6 kHz, for a single piece of noise has a ragged spectrum. 0
+    for less than 20 ms. Digital silence is flat, too: levels tell it from a breath.
+    """
     size = sound.sample_rate_hz // 50
     whole = part[: len(part) // size * size].reshape(-1, size)
     if not len(whole):

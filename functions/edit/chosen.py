@@ -1,4 +1,13 @@
-"""What somebody chose: words and stretches that go, and whom or what alone to keep."""
+"""What somebody chose: words and stretches that go, and whom or what alone to keep.
+
+    dropped    words by text or place, and stretches by time
+    kept       speakers, phrases or stretches: all else goes, each kind by itself
+
+Words that follow each other go in one cut, with the pauses between them; a cut lies between words, as
+``cut_points`` finds it. A stretch is somebody's own: its ends are only moved to a zero crossing. All
+of this was asked for, so its confidence is 1 and ``least_confidence`` takes none of it back. Keeping
+several kinds keeps what all of them keep, for cuts add up.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +26,16 @@ from shared.editing.edit_lists import new_edit
 from shared.errors import ValidationError
 
 _SNAP_MS = 5.0
+"""No farther is a stretch's end moved: a tone of 100 Hz crosses zero every 5 ms."""
 _PAUSE_MS = 450
 """Parts phrases where ``detect.phrases`` has not run; its own default."""
 
 
 def dropped(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Iterator[Edit]:
-    """Chosen words and stretches; raises ``ValidationError`` for an index that no word has."""
+    """Chosen words, then stretches; raises ``ValidationError`` for an index that no word has.
+
+    A text that nobody says makes no edit: ``functions.edit.cut`` tells it as a notice.
+    """
     for index in params.drop_word_indexes:
         if not 0 <= index < len(words):
             raise ValidationError("drop_word_indexes", f"{index} is none of {len(words)} words")
@@ -38,7 +51,7 @@ def dropped(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Ite
 
 
 def _runs_of(places: set[int]) -> Iterator[tuple[int, int]]:
-    """Neighbours go together, pauses between them too."""
+    """``[first, last)`` of places in a row: neighbours go together, pauses between them too."""
     ordered = sorted(places)
     for _, group in groupby(enumerate(ordered), key=lambda pair: pair[1] - pair[0]):
         run = [at for _, at in group]
@@ -46,7 +59,9 @@ def _runs_of(places: set[int]) -> Iterator[tuple[int, int]]:
 
 
 def _range_cut(sound: Sound, stretch: Stretch, reason: EditReason) -> Iterator[Edit]:
-    """The stretch, each end moved to the nearest zero crossing: no more than 5 ms."""
+    """The stretch (ms), each end moved to the nearest zero crossing: no more than 5 ms; the recording's
+    own ends stay where they are. Nothing for one that lies behind the recording, or is left empty.
+    """
     edges = []
     for time_ms in stretch:
         near = sound.at(time_ms)
@@ -62,7 +77,11 @@ def _range_cut(sound: Sound, stretch: Stretch, reason: EditReason) -> Iterator[E
 def not_kept(
     sound: Sound, spoken: AudioWords, phrases: PhraseDetections | None, params: CutParams
 ) -> Iterator[Edit]:
-    """All but what alone is to be kept; raises ``ValidationError`` where nothing of it is there."""
+    """All but what alone is to be kept: by speaker, by phrase, and by time, where each is asked for.
+
+    Raises ``ValidationError`` for a speaker who is not heard, and where none of the phrases is said.
+    Stretches that overlap are one; one behind the recording's end keeps nothing.
+    """
     words = spoken.words
     if params.keep_speakers:
         yield from _others_cut(sound, spoken, params.keep_speakers)
@@ -79,7 +98,10 @@ def not_kept(
 
 
 def _others_cut(sound: Sound, spoken: AudioWords, kept: Sequence[str]) -> Iterator[Edit]:
-    """What others than ``kept`` say, unless one of these speaks at the same time."""
+    """What others than ``kept`` say, unless one of these speaks at the same time.
+
+    Words of nobody in particular (no speaker) are others'.
+    """
     if unknown := sorted(set(kept) - set(spoken.speakers)):
         known = ", ".join(spoken.speakers) or "nobody was told apart"
         raise ValidationError("keep_speakers", f"{unknown[0]!r} is not heard; known: {known}")
@@ -93,6 +115,10 @@ def _phrases_cut(
     phrases: PhraseDetections | None,
     wanted: Sequence[str],
 ) -> Iterator[Edit]:
+    """All words but those of the phrases in which one of ``wanted`` is said.
+
+    Without ``detect.phrases`` a phrase goes from one pause of more than 450 ms to the next.
+    """
     found = {at for first, last in said_at(words, wanted) for at in range(first, last)}
     if not found:
         raise ValidationError("keep_phrases", "none of them is said")
@@ -108,6 +134,7 @@ def _phrases_cut(
 
 
 def _between_pauses(words: Sequence[SpokenWord]) -> Iterator[Stretch]:
+    """Start and end in ms, in the list's order, whoever speaks."""
     first = 0
     for at in range(1, len(words) + 1):
         if at == len(words) or words[at].start_ms - words[at - 1].end_ms > _PAUSE_MS:
@@ -116,6 +143,7 @@ def _between_pauses(words: Sequence[SpokenWord]) -> Iterator[Stretch]:
 
 
 def _inside(words: Sequence[SpokenWord], stretch: Stretch) -> set[int]:
+    """Places of the words whose middle lies in a stretch of ms, half open."""
     start_ms, end_ms = stretch
     middles = ((word.start_ms + word.end_ms) / 2 for word in words)
     return {at for at, middle in enumerate(middles) if start_ms <= middle < end_ms}
@@ -124,7 +152,10 @@ def _inside(words: Sequence[SpokenWord], stretch: Stretch) -> set[int]:
 def _runs_cut(
     sound: Sound, words: Sequence[SpokenWord], gone: set[int], reason: EditReason
 ) -> Iterator[Edit]:
-    """The runs of words that go; before the first and behind the last word that stays, all of it."""
+    """The runs of words that go; before the first and behind the last word that stays, all of it.
+
+    Where every word goes, one cut takes the whole recording.
+    """
     end_ms = sound.ms(sound.length)
     for first, last in _runs_of(gone):
         if first > 0 and last < len(words):

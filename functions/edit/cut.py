@@ -9,6 +9,13 @@ privacy             bleeped, muted or cut                                 (priva
 
 Nothing is rendered: the list says what is to be left out, and can be changed. Every cut lies in the
 quietest 20 ms beside a word, at a zero crossing (cut_points), and never inside a word that stays.
+
+Read are ``audio_activity`` (levels and probability of speech), ``audio_words`` and, where there are any,
+``audio_phrases`` and ``visual_meta``; the sound is decoded once. Each rule finds its edits by itself and
+knows nothing of the others: they may overlap, and ``shared.editing.time_map`` says what of several
+counts. Then cuts that nearly touch are made to touch, texts in which something private is said
+are taken out, and what is in doubt is taken back: it stands in the list as a proposal. One
+``edit_list`` is written.
 """
 
 from __future__ import annotations
@@ -55,10 +62,16 @@ class Heard:
     phrases: PhraseDetections | None
     """``None``: nobody parted them."""
     sound: Sound
+    """One channel, decoded: where exactly a cut lies is looked for in it."""
 
 
 def run(job: Job, params: CutParams, backend: Backend) -> Result:
-    """Find. Raises ``NotFound``, ``ValidationError``, and as ``audio_blocks`` does."""
+    """Find, and write the list. Where rules about words were asked for and nothing was transcribed, the
+    step is ``DEGRADED``; its notices say why.
+
+    Raises ``NotFound`` where activity or words are missing, ``ValidationError`` for words of a
+    translation and for what a rule names and nobody has, and as ``audio_blocks`` does.
+    """
     activity = _given(job, "detect.activity", AudioActivity)
     spoken = _given(job, "transcribe.words", AudioWords)
     if activity is None or spoken is None:
@@ -79,7 +92,11 @@ def run(job: Job, params: CutParams, backend: Backend) -> Result:
 
 
 def edits_of(heard: Heard, params: CutParams) -> EditList:
-    """The list that the rules make. Raises ``ValidationError`` where a rule names what is not there."""
+    """The list that the rules make, on the sound's samples; what is less sure than ``least_confidence``
+    is taken back. The same input gives the same list, ids included.
+
+    Raises ``ValidationError`` where a rule names what is not there.
+    """
     found = list(_without_slivers(_by_rules(heard, params), heard.spoken.words))
     return edit_list_of(
         _doubted(_discreet(found), params.least_confidence),
@@ -97,6 +114,7 @@ def _given(job: Job, step: str, model: type[Read]) -> Read | None:
 
 
 def _by_rules(heard: Heard, params: CutParams) -> Iterator[Edit]:
+    """What each rule finds, one rule behind the other: neither in order of time nor without overlap."""
     activity, spoken, sound = heard.activity, heard.spoken, heard.sound
     words = spoken.words
     if params.silence_ms is not None:
@@ -112,7 +130,10 @@ def _by_rules(heard: Heard, params: CutParams) -> Iterator[Edit]:
 
 
 def _words_cut(sound: Sound, spoken: AudioWords, params: CutParams) -> Iterator[Edit]:
-    """Fillers, those in a row together; and what is said twice."""
+    """Fillers, those in a row together; and what is said twice.
+
+    A filler between both times of a repeat is passed over: "we um we go" is one.
+    """
     words = spoken.words
     usual = FILLERS.get(spoken.language, ()) if params.fillers else ()
     fillers = frozenset(
@@ -139,7 +160,11 @@ def _some(edit: Edit | None) -> Iterator[Edit]:
 
 
 def _without_slivers(edits: Iterable[Edit], words: Sequence[SpokenWord]) -> Iterator[Edit]:
-    """The same, cuts that nearly touch with no word between them made to touch."""
+    """The same by their starts, cuts that nearly touch with no word between them made to touch.
+
+    Of two less than 40 ms apart the later one begins where the earlier ends: what would be left is a
+    blip. It is another edit then, with another id. All that are no cuts pass as they are.
+    """
     reached: Edit | None = None
     for edit in sorted(edits, key=lambda one: (one.start_ms, one.end_ms)):
         if edit.action != "cut":
@@ -165,6 +190,7 @@ def _discreet(edits: Sequence[Edit]) -> Iterator[Edit]:
 
 
 def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
+    """The same, those less sure than ``least`` (0 to 1) as proposals."""
     return [
         edit.model_copy(update={"taken_back": True}) if edit.confidence < least else edit
         for edit in edits
@@ -172,6 +198,8 @@ def _doubted(edits: Iterable[Edit], least: float) -> list[Edit]:
 
 
 def _notices(params: CutParams, heard: Heard, found: Sequence[Edit]) -> Iterator[str]:
+    """What could not be done, and why: no silence in a loud room, nothing transcribed, a language without
+    known fillers, what was asked for and is not said, sound that could not be decoded."""
     spoken = heard.spoken
     by_itself = params.silence_ms is not None and params.silence_below_lufs is None
     none_found = not any(edit.reason == "silence" for edit in found)
@@ -213,6 +241,7 @@ def _told(params: CutParams) -> dict[str, Any]:
 
 
 def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
+    """What the artifact tells; how many cuts make the picture jump only where shots are known."""
     jumps = {} if shots is None else {"jump_cuts": len(jump_cuts_ms(made, shots))}
     return {**list_meta(made), **jumps}
 

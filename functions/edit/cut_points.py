@@ -1,6 +1,12 @@
 """Where to cut: in the quietest 20 ms beside a word, at a zero crossing, and never inside what stays.
 
-The sound is decoded once, mixed to one channel, and kept on disk: an hour of it needs no memory.
+    pause       from what stays to what goes; of the two beside a cut the longer one stays
+    searched    up to 120 ms from one of the two, without the 10 to 20 ms beside what stays
+    quiet       of all windows of 20 ms there those within 3 dB of the quietest, of these the nearest
+    crossing    in that window, the change of sign nearest to its middle: no step is heard
+
+The sound is decoded once, mixed to one channel, and kept on disk as 16-bit samples, 2 bytes each: an
+hour of it needs no memory. It is the mix that crosses zero at a cut; each of several channels need not.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from shared.contracts.step_engine import Job
 from shared.media.decode import audio_blocks
 
 _QUIET_MS = 20
+"""Shorter windows take the lull between two pulses of a low voice for quiet, longer ones miss pauses."""
 _ALIKE = 2.0
 """Of places no more than 3 dB louder than the quietest, the nearest is taken."""
 _BESIDE_MS = 120
@@ -25,6 +32,7 @@ _MARGIN_MS = 20
 _INTO_MS = 30
 """Where two words touch, the cut may lie so far inside the one that goes."""
 _FULL_SCALE = 32_767
+"""Of the stored samples, in both directions: -32,768 is never written."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,10 @@ class Sound:
     length: int
     """Of the recording in samples: its picture may go on after its sound, in silence."""
     damage: str | None = None
+    """ffmpeg's last words, where not all could be decoded."""
 
     def at(self, time_ms: float) -> int:
-        """The sample of a time, within the recording."""
+        """The sample that begins nearest to a time, from 0 to ``length``, whatever is asked."""
         return min(max(sample_at(time_ms, self.sample_rate_hz), 0), self.length)
 
     def ms(self, sample: int) -> float:
@@ -47,13 +56,19 @@ class Sound:
         return ms_at(sample, self.sample_rate_hz)
 
     def part(self, start: int, end: int) -> NDArray[np.float64]:
-        """Samples ``[start, end)``, full scale 1; silence behind the sound's end."""
+        """Samples ``[start, end)``, ``(end - start,)``, full scale 1; silence before the sound's
+        beginning and behind its end. Only what is asked for is read from disk.
+        """
         found = np.asarray(self.samples[max(start, 0) : max(end, 0)], np.float64) / _FULL_SCALE
         return np.pad(found, (max(-start, 0), max(end - max(start, 0) - len(found), 0)))
 
 
 def decoded(job: Job, duration_ms: int, progress: Callable[[float], None]) -> Sound:
-    """The job's sound; raises as ``audio_blocks`` does."""
+    """The job's sound, in ``sound.s16`` in its folder; raises as ``audio_blocks`` does.
+
+    ``duration_ms``: how long the recording is said to be; where it has a picture, silence follows
+    its sound until then. ``progress`` is told 0 to 1. Memory holds one block.
+    """
     path = job.workdir / "sound.s16"
     with audio_blocks(job.source, job.media, channels=1) as blocks, path.open("wb") as file:
         rate = blocks.sample_rate_hz
@@ -68,7 +83,12 @@ def decoded(job: Job, duration_ms: int, progress: Callable[[float], None]) -> So
 
 
 def quiet_point(sound: Sound, low: int, high: int, near: int) -> int:
-    """A zero crossing in the quietest 20 ms with their middle in ``[low, high]``, as near as can be."""
+    """A zero crossing in the quietest 20 ms with their middle in ``[low, high]``, as near as can be.
+
+    All are samples of the recording, ``near`` the place that is wanted most. The energies of all
+    windows come from one running sum, so time and memory grow with ``high - low`` alone. In digital
+    silence all windows are alike: ``near`` itself is the answer. An empty range gives ``low``.
+    """
     low, high = max(low, 0), min(high, sound.length)
     if high <= low:
         return low
@@ -82,7 +102,11 @@ def quiet_point(sound: Sound, low: int, high: int, near: int) -> int:
 
 
 def zero_crossing(sound: Sound, low: int, high: int, near: int) -> int:
-    """Where in ``[low, high]`` the sign changes, nearest to ``near``; the softest sample if nowhere."""
+    """Where in ``[low, high]`` the sign changes, nearest to ``near``; the softest sample if nowhere.
+
+    The answer is the first sample of the new sign, or one that is 0: what is cut off before it
+    ends, and what begins with it starts, next to zero.
+    """
     part = sound.part(low - 1, high + 1)
     signs = np.signbit(part)
     crossings = low + np.flatnonzero((signs[1:] != signs[:-1]) | (part[1:] == 0))
@@ -93,18 +117,23 @@ def zero_crossing(sound: Sound, low: int, high: int, near: int) -> int:
 
 @dataclass(frozen=True)
 class Gone:
-    """What is to go, between what stays; all in ms."""
+    """What is to go, between what stays; all in ms of the recording's own time."""
 
     stays_until_ms: float
+    """Where the word before it ends; 0 where there is none."""
     first_ms: float
+    """Where what goes begins: earlier than ``stays_until_ms`` where two speak at once."""
     last_ms: float
     stays_from_ms: float
+    """Where the word behind it begins; the recording's end where there is none."""
 
 
 def cut_between(sound: Sound, gone: Gone) -> tuple[float, float]:
     """Start and end of the cut that takes it out, in ms.
 
-    Of the two pauses beside it the longer one stays, for what is left is to sound like one pause.
+    Of the two pauses beside it the longer one stays, for what is left is to sound like one pause: the
+    cut begins by the word before it and ends by what goes, or the other way round. Where a pause is
+    shorter than 20 ms, the cut may lie up to 30 ms, or a third of its length, inside what goes.
     """
     before_ms = max(gone.first_ms - gone.stays_until_ms, 0.0)
     after_ms = max(gone.stays_from_ms - gone.last_ms, 0.0)
@@ -122,7 +151,12 @@ def cut_between(sound: Sound, gone: Gone) -> tuple[float, float]:
 def _point(
     sound: Sound, stays_ms: float, goes_ms: float, into_ms: float, *, by_what_stays: bool
 ) -> int:
-    """A cut in the pause between what stays and what goes, beside one of them."""
+    """A cut in the pause between what stays and what goes, beside one of them; a sample.
+
+    ``into_ms``: how far it may lie in what goes; its sign says on which side that is, positive behind
+    the pause. ``by_what_stays``: 20 ms from what stays or half the pause, if that is less, rather
+    than at the edge of what goes.
+    """
     pause_ms = abs(goes_ms - stays_ms)
     toward = 1.0 if into_ms >= 0 else -1.0
     if pause_ms < _QUIET_MS:

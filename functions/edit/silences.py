@@ -3,6 +3,16 @@
 How loud each 10 ms is comes from the recording's activity. What counts as quiet is what counts there,
 and where a room is never quiet also what stands no more than a little above its noise while nobody
 speaks.
+
+    limit       36 LU below the recording's loudness, from -60 to -45 LUFS
+    noise       the 5th percentile of all 10 ms; up to 6 LU above it is quiet, 3 where voice activity
+                speaks of voice, if that is 12 LU below the recording; not in music
+    or          one level that was asked for, in place of both
+    clicks      of less than 30 ms do not part a silence
+    words       are taken out of it, however soft they end
+
+Levels are K-weighted (BS.1770-4) and not gated. Where the noise is less than 18 LU below the recording,
+little or nothing is soft enough: ``room_too_loud_lufs`` tells it.
 """
 
 from __future__ import annotations
@@ -24,18 +34,25 @@ from shared.sound.levels import runs as runs_of
 Mask = NDArray[np.bool_]
 
 _ABOVE_NOISE_LU, _NOISE_ALONE_LU, _NOISE_PERCENTILE = 6.0, 3.0, 5
+"""Noise wavers: less above it parts silences, more takes in breaths and soft sounds."""
 _BELOW_SPEECH_LU = 12.0
 """However loud the noise, what is louder than this below the recording's loudness is no silence."""
 _VOICE = 0.5
+"""Probability of speech from which on there is voice."""
 _BLIP_MS = 30
 """A shorter sound within a silence is a click: it does not part it."""
 _SNAP_MS = 5.0
+"""By so much at most an edge is moved, into the silence, to a quiet zero crossing."""
 
 
 def silences(
     activity: AudioActivity, sound: Sound, words: Sequence[SpokenWord], params: CutParams
 ) -> Iterator[Edit]:
-    """Each silence of at least ``silence_ms``, as its rule has it."""
+    """Each silence of at least ``silence_ms``, as its rule has it: cut, shortened, sped up or muted.
+
+    In order, without overlap, with confidence 1. How long a silence is counts before its padding is
+    taken off.
+    """
     assert params.silence_ms is not None
     quiet = quiet_bins(activity, params.silence_below_lufs)
     for start_ms, end_ms in _without_words(_stretches(quiet, sound), words):
@@ -46,7 +63,11 @@ def silences(
 
 
 def quiet_bins(activity: AudioActivity, below_lufs: float | None) -> Mask:
-    """For each 10 ms: is it silence?"""
+    """For each 10 ms: is it silence? ``(bins,)``, words not looked at.
+
+    ``below_lufs``: what is softer is, and nothing else counts; ``None``: by the recording's own loudness
+    and noise. Of a recording without loudness (digital silence) all is.
+    """
     level = activity.level_lufs.values()
     if below_lufs is not None:
         return np.asarray(level < below_lufs)
@@ -63,7 +84,8 @@ def quiet_bins(activity: AudioActivity, below_lufs: float | None) -> Mask:
 
 
 def room_too_loud_lufs(activity: AudioActivity) -> float | None:
-    """How loud the recording's softest parts are, where little above them speech begins already."""
+    """How loud the recording's softest parts are (5th percentile, LUFS), where little above them speech
+    begins already: less than 18 LU. ``None``: there is room, or nothing is heard at all."""
     level, loud = activity.level_lufs.values(), activity.heard.integrated_lufs
     if loud is None or not len(level):
         return None
@@ -72,7 +94,10 @@ def room_too_loud_lufs(activity: AudioActivity) -> float | None:
 
 
 def voice_bins(activity: AudioActivity, bins: int) -> NDArray[np.float32]:
-    """The probability of speech in each 10 ms; 0 where nobody could tell."""
+    """The probability of speech in each 10 ms, ``(bins,)``, 0 to 1; 0 where nobody could tell.
+
+    Each takes that of the 32 ms in which its middle lies, those behind the last one that of the last.
+    """
     if activity.voice is None or not activity.voice.count:
         return np.zeros(bins, np.float32)
     frames = activity.voice.values()
@@ -85,6 +110,7 @@ def _voiced(activity: AudioActivity, bins: int) -> Mask:
 
 
 def _music(activity: AudioActivity, bins: int) -> Mask:
+    """``(bins,)``: there nearness to the noise makes no silence, only the limit does."""
     found = np.zeros(bins, np.bool_)
     for span in activity.spans:
         if span.kind == "music":
@@ -126,7 +152,11 @@ def _without_words(
 
 
 def _edited(sound: Sound, start_ms: float, end_ms: float, params: CutParams) -> Edit | None:
-    """``None`` where its padding, or what it is shortened to, leaves nothing to do."""
+    """One silence, ``[start_ms, end_ms)``, as its edit; ``None`` where its padding, or what it is shortened
+    to, leaves nothing to do (less than 10 ms).
+
+    Padding is taken off inside, at its ends beside sound; so the edit's edges lie in the silence.
+    """
     if params.silence_action == "shorten":
         if end_ms - start_ms <= params.silence_to_ms:
             return None
@@ -149,4 +179,5 @@ def _edited(sound: Sound, start_ms: float, end_ms: float, params: CutParams) -> 
 
 
 def _snapped(sound: Sound, time_ms: float, low_ms: float, high_ms: float) -> int:
+    """The quiet sample between two times that is nearest to ``time_ms``."""
     return quiet_point(sound, sound.at(low_ms), sound.at(high_ms), sound.at(time_ms))

@@ -1,4 +1,9 @@
-"""Words by their letters, and where a phrase is said."""
+"""Words by their letters, and where a phrase is said.
+
+Words are compared as Unicode's compatibility form (NFKC, UAX 15) with case folded and only letters and
+digits left, so that neither punctuation nor how an accent is coded counts. Vowel signs that are marks of
+their own (Devanagari, Thai) are no letters by that: words that differ in them alone are taken for one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ def letters_of(text: str) -> str:
 
 
 def phrase_letters(phrase: str) -> tuple[str, ...]:
-    """The words of a phrase by their letters."""
+    """The words of a phrase by their letters; those without any are left out."""
     return tuple(word for word in map(letters_of, phrase.split()) if word)
 
 
@@ -25,7 +30,9 @@ def said_at(
     """``[first, last)`` of each place where one of the phrases is said, the longest of them.
 
     With ``owned``, a phrase also stands for its genitive: ``Anna`` for ``Anna's``. Where words are
-    joined (Chinese, Japanese), a phrase is found across them, by the words that it touches.
+    joined (Chinese, Japanese), a phrase is found across them, if it begins and ends where words do.
+    Places do not overlap: behind one the search goes on behind its last word. A phrase without
+    letters is said nowhere.
     """
     wanted = {letters for letters in map(phrase_letters, phrases) if letters}
     said = [letters_of(word.text) for word in words]
@@ -41,6 +48,7 @@ def said_at(
 
 
 def _begins(said: Sequence[str], at: int, wanted: Sequence[str], *, owned: bool) -> bool:
+    """Is the phrase said from ``at`` on? Its last word may be ``owned``, no other."""
     here = said[at : at + len(wanted)]
     if len(here) < len(wanted) or list(here[:-1]) != list(wanted[:-1]):
         return False
@@ -48,7 +56,7 @@ def _begins(said: Sequence[str], at: int, wanted: Sequence[str], *, owned: bool)
 
 
 def _joined_length(said: Sequence[str], at: int, wanted: set[str]) -> int:
-    """How many words from ``at`` on make one of the wanted together."""
+    """How many words from ``at`` on make one of the wanted together, the most of them; 0: none do."""
     longest = max(map(len, wanted), default=0)
     together, found = "", 0
     for count, word in enumerate(said[at:], 1):

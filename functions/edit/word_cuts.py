@@ -1,4 +1,9 @@
-"""Cutting words out from between their neighbours."""
+"""Cutting words out from between their neighbours.
+
+Words are cut by their times in ``audio_words``, as far as these are right (docs/cut.md, what is
+guaranteed); where exactly, the sound between them decides (``cut_points``). The neighbours are those in
+time, not in the list: where people speak at once, words of several overlap.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,11 @@ def cut_words(
     reason: EditReason,
     confidence: float = 1.0,
 ) -> Edit | None:
-    """The cut of words ``[first, last)``; ``None`` where another word lies over all of them."""
+    """The cut of words ``[first, last)``; ``None`` where another word lies over all of them.
+
+    ``confidence`` (0 to 1) is halved where it is below 1 and the time of one of the words is only
+    interpolated: what somebody chose (1) stays sure. The edit's text is what the words say.
+    """
     said = words[first:last]
     until_ms = max((word.end_ms for word in words[max(first - _FAR, 0) : first]), default=0)
     end_ms = sound.ms(sound.length)
