@@ -1,4 +1,12 @@
-"""Arrangement and structure meet the timeline: sections become markers, roles and levels go to tracks."""
+"""Arrangement and structure meet the timeline: sections become markers, roles and levels go to tracks.
+
+    structure      when each section is, in ms or in bars of one tempo
+    arrangement    which track plays which role; how loud a role is in a section
+
+Levels become one more lane of gain on each track of the role (``section_gain_db``), beside the fader's own,
+so a mix's automation stays what it was. Nothing is rendered here: the result is a timeline, checked as
+any other.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +18,11 @@ from shared.errors import ValidationError
 
 
 def structure_of_bars(written: BarStructure) -> Structure:
-    """The sections with their times: each begins where the one before it ends."""
+    """The sections with their times: each begins where the one before it ends, the first at 0.
+
+    A bar lasts 60,000 ms times its beats by the beats a minute; bars are counted before they become time, so
+    nothing adds up. Names are the kind and the place, from 1: ``verse 2``.
+    """
     bar_ms = 60_000.0 * written.beats_per_bar / written.tempo_bpm
     sections, done = [], 0
     for number, (kind, count) in enumerate(written.bars, 1):
@@ -23,7 +35,8 @@ def structure_of_bars(written: BarStructure) -> Structure:
 
 
 def with_structure(timeline: Timeline, structure: Structure) -> Timeline:
-    """The timeline with a marker where each section begins; its own markers stay."""
+    """The timeline with a marker where each section begins; its own markers stay, and one of the same time
+    and name is not made again."""
     own = {(marker.time_ms, marker.name) for marker in timeline.markers}
     made = [
         Marker(time_ms=one.start_ms, name=one.name, kind=one.kind)
@@ -38,6 +51,7 @@ def with_arrangement(
 ) -> Timeline:
     """The timeline with the arrangement's roles, and its levels as each track's section gains.
 
+    Levels go by the roles that tracks have then. A track whose role has none keeps the lane it had.
     Raises ``ValidationError`` for a track, section or role that there is not.
     """
     known = {str(track.track_id) for track in timeline.tracks}
@@ -64,6 +78,7 @@ def _changed(timeline: Timeline, **parts: object) -> Timeline:
 
 
 def _check_levels(levels: Sequence[SectionLevel], structure: Structure, roles: set[str]) -> None:
+    """Raise ``ValidationError`` naming the first level whose section or role there is not."""
     names = {name for one in structure.sections for name in (one.name, one.kind)}
     for number, level in enumerate(levels):
         if level.section not in names:
@@ -81,7 +96,9 @@ def _check_levels(levels: Sequence[SectionLevel], structure: Structure, roles: s
 def _lane(track: Track, structure: Structure, levels: Sequence[SectionLevel]) -> Lane:
     """From section to section: at its start where the one before left it, then, ramped, its own.
 
-    A ramp that is longer than its section ends with it. Between sections the level is 0 dB.
+    A ramp that is longer than its section ends with it, one of less than 0.1 ms takes that. Between sections
+    and behind the last the level is 0 dB, and the way there is ramped, too. Of several levels that name a
+    section, by name or kind, the last counts. Times are ms of the timeline, values dB.
     """
     mine = [level for level in levels if level.role == track.role]
     if not mine:
@@ -100,7 +117,10 @@ def _lane(track: Track, structure: Structure, levels: Sequence[SectionLevel]) ->
 
 
 def _stretches(structure: Structure) -> list[tuple[float, float, Section | None]]:
-    """The sections, and the gaps between and behind them."""
+    """The sections in their order, and the gaps between and behind them (``None``): start and end in ms.
+
+    The last gap is a second long, enough for a ramp.
+    """
     found: list[tuple[float, float, Section | None]] = []
     at_ms = 0.0
     for section in structure.sections:

@@ -1,6 +1,12 @@
 """Filters of the mix: the automated low- and high-pass, the buses' equalisers, and ducking.
 
-All keep their state from block to block. Signals are ``(channels, frames)``.
+    swept        Simper's trapezoidal state-variable filter (``shared.audio.modules.filters``): its cutoff
+                 may move at every sample without a click
+    equaliser    Bristow-Johnson's biquads, which stand still
+    ducking      an envelope of what others play, held, then exponential in decibels
+
+All keep their state from block to block: blocks of any size follow each other as one signal. Signals are
+``(channels, frames)``, float32; filters work in float64.
 """
 
 from __future__ import annotations
@@ -20,9 +26,11 @@ from shared.contracts.timeline_parts import Duck, EqBand
 _HIGHEST = 0.49
 """Of the sample rate: a cutoff above it is held there."""
 _INAUDIBLE = 1e-10
+"""A state below it (-200 dB of full scale) has died away."""
 _DAMPING = float(np.sqrt(2.0))
 """Butterworth: no resonance."""
 _LEVEL_MS = 10.0
+"""Time constant of the level that ducking listens to: shorter hears single periods, longer comes late."""
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +45,10 @@ class SweptFilter:
         self._state: Floats | None = None
 
     def process(self, signal: Signal, first: int) -> Signal:
-        """The next frames, of which the first is the lane's frame ``first``."""
+        """The next frames, of which the first is the lane's frame ``first``.
+
+        Once it has had two channels it gives two: one that comes later is heard on both.
+        """
         channels = max(len(signal), 0 if self._state is None else len(self._state))
         self._state = _spread(self._state, channels)
         cutoff_hz = lane_octaves(self._points, first, signal.shape[1])
@@ -53,12 +64,12 @@ class SweptFilter:
 
 
 def _spread(state: Floats | None, channels: int) -> Floats:
-    """The state of one channel for each of several."""
+    """The state of one channel for each of several: ``(channels, 2)``."""
     return np.zeros((channels, 2)) if state is None else np.broadcast_to(state, (channels, 2))
 
 
 class Equaliser:
-    """The bands of a bus, one behind the other."""
+    """The bands of a bus, one behind the other; without any the signal passes untouched."""
 
     def __init__(self, bands: Sequence[EqBand], rate: int) -> None:
         self._sections = np.array([biquad(band, rate) for band in bands]).reshape(-1, 6)
@@ -80,7 +91,10 @@ class Equaliser:
 
 
 def biquad(band: EqBand, rate: int) -> Floats:
-    """``b0 b1 b2 1 a1 a2`` after Robert Bristow-Johnson's "Audio EQ Cookbook"; names as there."""
+    """``b0 b1 b2 1 a1 a2`` after Robert Bristow-Johnson's "Audio EQ Cookbook"; names as there.
+
+    Cutoffs from 0.49 of the rate on are held there. Shelves and peaks take ``gain_db``; passes do not.
+    """
     w0 = 2.0 * np.pi * min(band.frequency_hz / rate, _HIGHEST)
     cos, alpha = np.cos(w0), np.sin(w0) / (2.0 * band.q)
     a = 10.0 ** (band.gain_db / 40.0)
@@ -141,7 +155,10 @@ class Ducker:
         """Frames since the others were last heard."""
 
     def gains(self, others: Signal) -> Signal:
-        """Factors for the bus, ``(frames,)``; ``others``: the sum of what it makes way for."""
+        """Factors for the bus, ``(frames,)``, 0 to 1; ``others``: the sum of what it makes way for, as long.
+
+        They are never looked at ahead: the way down begins with what they say.
+        """
         power = np.square(others, dtype=np.float64).mean(axis=0)[:, None]
         level = one_pole(power * (1.0 - self._smooth), self._smooth, self._level)
         self._level = _settled(level[-1])
@@ -153,6 +170,7 @@ class Ducker:
         return np.asarray(factor, np.float32)
 
     def _held(self, heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """``(frames,)``: were the others heard at this frame, or no longer ago than they are held?"""
         at = np.arange(len(heard))
         last = np.maximum.accumulate(np.where(heard, at, -1 - self._since))
         since = at - last

@@ -1,4 +1,12 @@
-"""A recording's sound as its edit list leaves it: as it was, or mastered."""
+"""A recording's sound as its edit list leaves it: as it was, or mastered.
+
+    cut         into float samples on disk, in the recording's own rate, at most two channels
+    as it was   rounded without dither: what is neither changed nor in a seam is the recording's own
+    mastered    where a preset or target is named: as a mix of no buses is (``delivering``)
+
+Reads the recording and the artifact of an ``edit_list``; writes one ``audio_render`` whose only parent is
+that list. How it is cut: ``functions.render.cut``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +35,11 @@ _CUTTING = 0.6
 
 
 def cut_recording(job: Job, params: AudioRenderParams) -> Result:
-    """Cut and write. Raises ``ValidationError`` for a list of something else, or that leaves nothing."""
+    """Cut and write. Raises ``ValidationError`` for a list of something else, or that leaves nothing,
+    ``InputTooLarge`` for more than WAV holds, and as ``write_cut`` and ``deliver`` do.
+
+    Where silenced places could not be filled for lack of a quiet one, the reason says so.
+    """
     assert params.edit_list is not None
     edits = read_list(job, params.edit_list)
     media, raw = heard_by(job.media, edits), job.workdir / "cut.f32"
@@ -67,6 +79,7 @@ def _plan(params: AudioRenderParams, made: CutSound) -> Plan:
 
 
 def _mastered(job: Job, raw: Path, plan: Plan) -> tuple[Path, Mastered]:
+    """The master's file; ``raw``: float32 samples, interleaved, which are read once into a mix."""
     mix_path = job.workdir / "mix.f32"
     with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
         for signal in _signals(raw, plan.export.channels):
@@ -84,7 +97,11 @@ def _mastered(job: Job, raw: Path, plan: Plan) -> tuple[Path, Mastered]:
 
 
 def _as_it_was(job: Job, raw: Path, plan: Plan) -> Path:
-    """Not dithered: what is kept of a recording of so many bits has them already."""
+    """Not dithered: what is kept of a recording of so many bits has them already.
+
+    Lossy formats get floats. Of a recording with more bits than are written, or of another sample
+    format, samples are rounded to the nearest.
+    """
     export, wav = plan.export, job.workdir / "cut.wav"
     lossless = export.format in ("wav", "flac")
     rounding = Rounding(export.bit_depth, dither=False) if lossless else None
@@ -107,6 +124,7 @@ def _signals(raw: Path, channels: int) -> Iterator[Signal]:
 
 
 def _described(plan: Plan, done: Mastered | None) -> dict[str, Any]:
+    """For the meta: what a mix tells, with ``None`` for what was not done to a cut that is not mastered."""
     export = plan.export
     meta: dict[str, Any] = {
         "stage": "cut",

@@ -1,4 +1,11 @@
-"""From a mix to the master's file: as loud as it is to be behind its encoder, and judged."""
+"""From a mix to the master's file: as loud as it is to be behind its encoder, and judged.
+
+A lossy encoder lifts peaks by a decibel or so, for it changes what they are the sum of, and takes away
+sound that it thinks nobody hears, which lowers the loudness. Neither can be known before; so the file
+is decoded and measured, and where it fails, the master is made once more with an allowance: a lower
+threshold, a higher aim. What is told in the meta is what a player hears. In the worst case that is
+as many masters as the preset has rounds, each of as many passes over the mix.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +23,7 @@ from shared.contracts.step import StepState
 from shared.sound.delivery_targets import Measured, check_delivery, what_fails
 
 SHORT_LU = 0.5
+"""A master that is farther from its target is ``degraded``; EBU R 128 allows a programme as much."""
 MOST_LIFT_LU = 3.0
 """An encoder that takes more away has a mix of noise before it: that is said, not made up for."""
 
@@ -27,8 +35,11 @@ def deliver(
     folder: Path,
     progress: Callable[[float], None],
 ) -> tuple[Path, Mastered]:
-    """The master's file. Where an encoder lifts peaks over the limit, or makes it quieter than it is
-    to be, once more with an allowance for that: ``progress`` then begins anew.
+    """The master's file in ``folder``, and what was done. Where an encoder lifts peaks over the limit, or
+    makes it quieter than it is to be, once more with an allowance for that: ``progress`` then begins anew.
+
+    WAV and FLAC hold the master as it is: one try. Of a lossy file loudness and true peak are those after
+    decoding, the short-term loudness the master's. Raises what ``make_master`` and ``encode`` do.
     """
     wav = folder / "master.wav"
     allowed = Allowance()
@@ -56,7 +67,10 @@ def deliver(
 
 
 def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
-    """How much quieter than its target the encoded master is, where the master itself got there."""
+    """How much quieter than its target the encoded master is, in LU, where the master itself got there.
+
+    No more than the encoder took: what limiting made impossible is not asked of it. 0 for silence.
+    """
     if done.integrated_lufs is None or heard.integrated_lufs is None:
         return 0.0
     lost_lu = plan.export.loudnorm_target - heard.integrated_lufs
@@ -64,7 +78,10 @@ def _lost_lu(plan: Plan, done: Mastered, heard: Loudness) -> float:
 
 
 def delivery_of(plan: Plan, done: Mastered) -> dict[str, Any] | None:
-    """The target's rules; a mix is measured whole, for who speaks in it is not known."""
+    """The target's rules, each with what was measured (``check_delivery``); ``None`` without a target.
+
+    A mix is measured whole, for who speaks in it is not known.
+    """
     if plan.export.target is None:
         return None
     measured = Measured(done.integrated_lufs, done.true_peak_dbtp, done.short_term_lufs)
@@ -72,7 +89,10 @@ def delivery_of(plan: Plan, done: Mastered) -> dict[str, Any] | None:
 
 
 def judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
-    """How the step settles, and why, where it is not as loud as it was to be."""
+    """How the step settles, and why, where it is not as loud as it was to be.
+
+    ``DEGRADED`` for silence, for more than half a LU off, and where a target's rule is not met.
+    """
     if done.integrated_lufs is None:
         return StepState.DEGRADED, "the mix is silent: it has no loudness to set"
     short_lu = plan.export.loudnorm_target - done.integrated_lufs

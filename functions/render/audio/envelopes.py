@@ -2,6 +2,9 @@
 
 Every value is computed from the sample's own number, never from where a block began: blocks of any
 size give the same. A lane that stands still over a block is one number.
+
+Lanes are worked out in the unit in which they are to move evenly: gain in decibels, pan in place, cutoffs
+in octaves. Factors for each sample are float32, what leads to them float64.
 """
 
 from __future__ import annotations
@@ -31,7 +34,11 @@ _DB = float(np.log(10.0) / 20.0)
 
 
 def lane_values(points: Points, first: int, frames: int) -> float | NDArray[np.float64]:
-    """The lane over ``[first, first + frames)``: a number where it stands still."""
+    """The lane over ``[first, first + frames)``: a number where it stands still, else ``(frames,)``.
+
+    ``points``: at least one, by their frames. Before the first and from the last on it stands still;
+    between two it goes by the first one's curve. Only spans that the block touches are worked out.
+    """
     stop = first + frames
     if stop <= points[0][0] or len(points) == 1:
         return points[0][1]
@@ -57,7 +64,7 @@ def lane_octaves(points: Points, first: int, frames: int) -> float | NDArray[np.
 
 
 def gain(level_db: float | NDArray[np.float64]) -> Value:
-    """Decibels to a factor; -96 dB and below is silence."""
+    """Decibels to a factor, a number or ``(frames,)``; -96 dB and below is silence."""
     if isinstance(level_db, np.ndarray):
         factor = np.exp((level_db * _DB).astype(np.float32))
         if level_db.min() <= SILENT_DB:
@@ -86,7 +93,11 @@ def pan_gains(pan: float | NDArray[np.float64]) -> tuple[Value, Value]:
 def fade_gains(
     fade_in: tuple[int, FadeCurve], fade_out: tuple[int, FadeCurve], length: int, span: range
 ) -> Signal | None:
-    """The fades of a clip of ``length`` frames over its frames ``span``; ``None``: all ones there."""
+    """The fades of a clip of ``length`` frames over its frames ``span``; ``None``: all ones there.
+
+    ``(frames,)``, 0 to 1. Each fade is its length in frames and its curve. The first frame of a fade-in is
+    0, the frame behind a fade-out's last would be; where both overlap they are multiplied.
+    """
     (into, into_curve), (out, out_curve) = fade_in, fade_out
     if span.start >= into and span.stop <= length - out:
         return None

@@ -1,4 +1,11 @@
-"""The two tables: buses to mix on, and masters to export."""
+"""The two tables: buses to mix on, and masters to export.
+
+A mix preset is a list of buses; each takes the tracks of its roles, equalises them, and may duck under
+others. A timeline's own bus replaces the one of its id, further ones stand behind, and for a role that
+both have its own bus takes the track. An export preset says how the master is made. The loudness in it
+is what places ask for (sources in ``shared.sound.delivery_targets``): -16 LUFS for podcasts, -14 for
+music services. Gains and equalisers of the mix presets are a starting point and no measurement.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +20,7 @@ from shared.errors import ValidationError
 Format = Literal["wav", "flac", "mp3", "aac", "opus"]
 
 _RUMBLE = EqBand(kind="highpass", frequency_hz=80.0)
+"""12 dB an octave below a speaking voice: handling, wind and traffic."""
 _VOICE_EQ = (
     _RUMBLE,
     EqBand(kind="peak", frequency_hz=300.0, gain_db=-1.5, q=1.0),
@@ -23,10 +31,12 @@ _BACK_SEAT_EQ = (EqBand(kind="peak", frequency_hz=2_500.0, gain_db=-2.0, q=0.7),
 
 
 def _bus(name: str, *roles: str, gain_db: float = 0.0, eq: tuple[EqBand, ...] = ()) -> Bus:
+    """``bus_NAME``; without ``roles`` it takes the role of its own name."""
     return Bus(bus_id=f"bus_{name}", roles=roles or (name,), gain_db=gain_db, eq=eq)
 
 
 def _ducked(bus: Bus, amount_db: float) -> Bus:
+    """The bus, turned down by so much while dialogue is heard; times and threshold are ``Duck``'s own."""
     return bus.model_copy(update={"duck": Duck(under=("bus_dialogue",), amount_db=amount_db)})
 
 
@@ -70,7 +80,8 @@ class ExportPreset:
     """What a master is made for."""
 
     loudnorm_target: float
-    """LUFS of a stereo master; a mono one gets 3 LU less, which sounds as loud from two speakers."""
+    """LUFS of a stereo master; a mono one gets 3 LU less, which sounds as loud from two speakers: BS.1770
+    adds up channels, and the one that is played twice is measured once."""
     limiter_thresh: float
     """dBTP: no true peak is higher."""
     headroom: float

@@ -3,6 +3,14 @@
 While the mix is made, its loudness and peaks are noted for every millisecond. On those few numbers
 the gain is found that reaches the target behind the limiter; then the samples go through once, are
 measured on the way, and, should the note have erred, once more.
+
+    gain       headroom and loudnorm are one factor; only the meta tells them apart
+    limiter    at most as many dBTP as the preset or target says (``shared.audio.limiter``)
+    measured   BS.1770-4 loudness and true peak of what the limiter gives, before it is rounded
+    rounded    16 or 24 bits with dither, or float for lossy encoders
+
+The gain moves nothing in time: a mix that lacks loudness for its peaks is limited, not compressed.
+Memory is that of a few blocks, the mix on disk 4 bytes a sample.
 """
 
 from __future__ import annotations
@@ -26,10 +34,14 @@ from shared.sound.true_peak import PeakMeter
 
 BLOCK_FRAMES = 1 << 16
 CLOSE_ENOUGH_LU = 0.1
+"""Nearer to the target than this no further round is made; EBU R 128 allows 0.5 LU."""
 
 
 class MixFile:
-    """The mix on disk as float32, and what was noted of it."""
+    """The mix on disk as float32, interleaved, and what was noted of it.
+
+    Nothing is clipped: full scale is 1, and a mix may be far above it. The notes lie beside ``path``.
+    """
 
     def __init__(self, path: Path, rate: int, channels: int) -> None:
         self._file = path.open("w+b")
@@ -58,7 +70,7 @@ class MixFile:
         self.notes.add(signal)
 
     def read(self, first: int, stop: int) -> Signal:
-        """Frames ``[first, stop)``, zeros outside the mix."""
+        """Frames ``[first, stop)``, ``(channels, frames)``, zeros outside the mix; any order."""
         low, high = max(0, first), max(0, min(stop, self.frames))
         size = 4 * self.channels
         self._file.seek(low * size)
@@ -72,15 +84,19 @@ class Mastered:
     """What was done, in numbers."""
 
     headroom_gain_db: float
+    """0 or less: what brings the mix's highest sample down to the preset's headroom."""
     loudnorm_gain_db: float
+    """What was added to that. Both are 0 for silence."""
     integrated_lufs: float | None
     """``None``: silence."""
     true_peak_dbtp: float | None
+    """``None``: silence."""
     short_term_lufs: float | None
     """Of the loudest window of 3 s; ``None``: none is so long, or silence."""
     limited_by_db: float
-    """At most, anywhere."""
+    """At most, anywhere, 0 and up."""
     rounds: int
+    """Passes over the mix, from 1 to the preset's."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,13 @@ def make_master(
     progress: Callable[[float], None],
     allowed: Allowance,
 ) -> Mastered:
-    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders."""
+    """Write the master as WAV: rounded for lossless formats, float for the lossy encoders.
+
+    Each round reads the whole mix. Behind it the aim is moved by what is missing in loudness, and the
+    threshold by what a true peak is too high, until both are right or the preset's rounds are over: the
+    last round's file is the result, whatever it lacks. ``progress`` is told 0 to 1, and never falls.
+    Raises ``InputTooLarge`` for more than WAV holds.
+    """
     export = plan.export
     headroom_db = min(0.0, -export.preset.headroom - mix.notes.peak_dbfs)
     ceiling_dbtp = export.preset.limiter_thresh - allowed.room_db
@@ -134,11 +156,12 @@ def _share(progress: Callable[[float], None], done: int, of: int, part: float) -
 
 
 def _rounded(value: float) -> float | None:
+    """Hundredths, as the meta has them; ``None`` for what is not finite; never -0."""
     return round(float(value), 2) + 0.0 if np.isfinite(value) else None
 
 
 class _Pass:
-    """Once through the mix."""
+    """Once through the mix: its gain, its limiter, and the meters behind that."""
 
     def __init__(self, mix: MixFile, plan: Plan, gain_db: float, threshold: float) -> None:
         self._mix, self._plan = mix, plan

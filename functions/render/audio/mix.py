@@ -4,6 +4,10 @@
     track   gain (fixed, automated, by section) -> high-pass -> low-pass -> pan  ┐
     bus     equaliser -> gain and pan -> ducking
 
+Signals are float32, ``(channels, frames)``, full scale 1 and clipped nowhere. One channel stays one as
+long as nothing moves it to a side; a bus has two. Positions are frames at the timeline's rate, counted
+from its start.
+
 Memory is that of a few blocks, however long the mix is. Written with numpy rather than as a graph of
 ffmpeg's filters: those hold a gain over a frame of a thousand samples, and cannot move a cutoff
 smoothly at all.
@@ -26,6 +30,7 @@ from functions.render.audio.sources import SourcePool, uses_by_source
 from shared.sound.leveller import Levels
 
 BLOCK_FRAMES = 1 << 14
+"""A third of a second at 48 kHz: larger blocks hold more memory a track, smaller ones cost more Python."""
 _MOST_THREADS = 8
 """Tracks are played beside each other; they are added up in the plan's order all the same."""
 
@@ -47,7 +52,11 @@ class Strip:
         return any(one.rings for one in self._filters)
 
     def process(self, signal: Signal, first: int, fades: Signal | None = None) -> Signal:
-        """The next frames, the first of which is the lanes' frame ``first``. May write into them."""
+        """The next frames, the first of which is the lanes' frame ``first``. May write into them.
+
+        ``signal``: one or two channels; ``fades``: ``(frames,)``, ``None`` for all ones. Frames must follow
+        each other, for filters keep their state.
+        """
         factor = self._gain(first, signal.shape[1])
         if fades is not None:
             factor = fades * factor
@@ -58,6 +67,7 @@ class Strip:
         return panned(signal, self._lane("pan", self._pan, first, signal.shape[1]))
 
     def _gain(self, first: int, frames: int) -> Value:
+        """Fixed, automated and section's gain together, in decibels a sum; a number where all stand still."""
         factor = gain(self._gain_db)
         for name in ("gain_db", "section_gain_db"):
             if name in self._lanes:
@@ -70,7 +80,11 @@ class Strip:
 
 
 def panned(signal: Signal, pan: float | Signal) -> Signal:
-    """Two channels, unless it is one in the middle, which stays one until somebody needs two."""
+    """Two channels, unless it is one in the middle, which stays one until somebody needs two.
+
+    ``pan``: -1 left to 1 right, a number or ``(frames,)``. Of two channels it is the balance: the one side
+    falls to silence, the other rises by 3 dB; neither moves to the other.
+    """
     left, right = pan_gains(pan)  # type: ignore[arg-type]
     if isinstance(left, float) and (left, right) == (1.0, 1.0):
         return signal
@@ -87,7 +101,10 @@ class _PlayingClip:
         self._strip = Strip(clip.gain_db, clip.pan, clip.lanes, rate)
 
     def play(self, first: int, frames: int) -> tuple[int, Signal]:
-        """Its part of the block from ``first``: where in the block that begins, and the sound."""
+        """Its part of the block from ``first``: where in the block that begins, and the sound.
+
+        Only for blocks in which it is heard, one after the other.
+        """
         low = max(first, self.clip.start)
         high = min(first + frames, self.clip.stop)
         span = range(low - self.clip.start, high - self.clip.start)
@@ -101,7 +118,7 @@ class _PlayingClip:
 
 
 class _PlayingTrack:
-    """A track: the clips that sound now, and those to come."""
+    """A track: the clips that sound now, and those to come, which are begun in the block of their start."""
 
     def __init__(self, track: PlannedTrack, mixer: Mixer) -> None:
         self._mixer = mixer
@@ -134,7 +151,10 @@ class _PlayingTrack:
 
 
 def _joined(parts: Sequence[tuple[int, Signal]], frames: int) -> Signal:
-    """The clips of a block, one where one fills it."""
+    """The clips of a block, one where one fills it: as many channels as the widest of them has.
+
+    A clip of one channel beside one of two is heard on both.
+    """
     if len(parts) == 1 and parts[0][1].shape[1] == frames:
         return parts[0][1]
     channels = max((len(signal) for _, signal in parts), default=1)
@@ -145,7 +165,7 @@ def _joined(parts: Sequence[tuple[int, Signal]], frames: int) -> Signal:
 
 
 class _PlayingBus:
-    """A bus up to its fader."""
+    """A bus up to its fader: equaliser, gain and pan. Ducking, which needs other buses, comes behind."""
 
     def __init__(self, planned: PlannedBus, mixer: Mixer) -> None:
         self.bus = planned.bus
@@ -190,7 +210,11 @@ class Mixer:
         self._tracks = [track for bus in self._buses for track in bus.tracks]
 
     def blocks(self) -> Iterator[list[Signal]]:
-        """Of each block what each bus gives, ``(channels, frames)``: their sum is the mix."""
+        """Of each block what each bus gives, ``(channels, frames)``: their sum is the mix.
+
+        As many channels as the export has; one is the mean of two. Iterate once: the readers of all
+        sources are closed at the end, or when the iteration is left.
+        """
         threads = min(len(self._tracks), os.cpu_count() or 1, _MOST_THREADS)
         try:
             with ThreadPoolExecutor(threads, "mix") as workers:
@@ -228,6 +252,7 @@ class Mixer:
         return [signal.mean(axis=0, keepdims=True) for signal in ducked]
 
     def _ducked(self, one: _PlayingBus, heard: Mapping[str, Signal]) -> Signal:
+        """Turned down under the sum of those it makes way for, each as it is before its own ducking."""
         signal = heard[one.bus.bus_id]
         if one.ducker is None or one.bus.duck is None:
             return signal

@@ -4,6 +4,11 @@ A pure function: the same timeline and lengths give the same plan and the same s
 the stages in the order in which they are done::
 
     fades -> automation -> bus mixing -> headroom -> loudnorm -> limiter -> dither
+
+A clip's start and end become frames one by one, each rounded to the nearest, and not its length: so nothing
+adds up, and clips that touch in ms touch in frames. Crossfades have become fades of both clips
+(``edges_of``). What is muted or has no clips is not in the plan, and a mix lasts until its last clip ends:
+what rings on behind it is cut off. The string is for comparing and for the meta; nobody reads it back.
 """
 
 from __future__ import annotations
@@ -27,7 +32,9 @@ from shared.errors import ValidationError
 from shared.sound.delivery_targets import DELIVERY_TARGETS, TargetName
 
 PLAN_VERSION = 1
+"""Of the string's form."""
 MONO_LU = 3.0
+"""BS.1770 adds up channels: one that two speakers play is measured once, 10 lg 2 dB too low."""
 STAGES = ("fades", "automation", "bus mixing", "headroom", "loudnorm", "limiter", "dither")
 
 Points = tuple[tuple[int, float, Curve], ...]
@@ -43,13 +50,19 @@ class PlannedClip:
     source_frame: int
     """The first frame that is read, of the source at the timeline's rate."""
     source_frames: int
+    """How many of these it plays: ``frames`` times ``speed``, within rounding."""
     start: int
+    """On the timeline."""
     frames: int
+    """As it is heard, at least 1."""
     speed: float
+    """0.25 to 4; 2 is twice as fast."""
     keep_pitch: bool
     gain_db: float
     pan: float
+    """-1 left to 1 right."""
     fade_in: tuple[int, FadeCurve]
+    """Its length in frames, no longer than the clip; 0: none."""
     fade_out: tuple[int, FadeCurve]
     lanes: Mapping[str, Points]
     """In frames from the clip's start."""
@@ -69,6 +82,7 @@ class PlannedTrack:
     gain_db: float
     pan: float
     lanes: Mapping[str, Points]
+    """In frames of the timeline; a section's gain is one of them."""
     clips: tuple[PlannedClip, ...]
 
 
@@ -88,7 +102,9 @@ class Export:
     preset: ExportPreset
     format: Format
     bit_depth: int
+    """Of WAV and FLAC, 16 or 24."""
     channels: int
+    """1 or 2."""
     target: TargetName | None = None
     """Where it is delivered: then the preset's loudness and ceiling are that target's."""
 
@@ -111,6 +127,7 @@ class Plan:
 
     sample_rate_hz: int
     frames: int
+    """Of the mix, at that rate."""
     buses: tuple[PlannedBus, ...]
     """Those that have tracks, in the order in which they are summed."""
     markers: tuple[tuple[int, str], ...]
@@ -146,6 +163,7 @@ def plan_mix(
 ) -> Plan:
     """Plan it. ``lengths_ms``: source id -> how long it is.
 
+    ``bit_depth`` and ``channels`` take the place of the preset's where they are given.
     Raises ``ValidationError`` naming the place: an unknown preset or role, a clip behind its
     source's end, or a timeline without a clip.
     """
@@ -170,7 +188,8 @@ def plan_mix(
 
 
 def delivered(plan: Plan, target: TargetName) -> Plan:
-    """The same mix, with the loudness and the ceiling of where it is delivered."""
+    """The same mix, with the loudness and the ceiling of where it is delivered, and four rounds to get
+    there, however many the preset has. Headroom, dither and format stay the preset's."""
     asked, export = DELIVERY_TARGETS[target], plan.export
     preset = replace(
         export.preset, loudnorm_target=asked.lufs, limiter_thresh=asked.ceiling_dbtp, rounds=4
@@ -187,6 +206,7 @@ def _plan_track(track: Track, rate: int) -> PlannedTrack:
 
 
 def _plan_clip(edges: Edges, rate: int) -> PlannedClip:
+    """A clip whose source's length is known, with the fades that its neighbours leave it."""
     clip = edges.clip
     assert clip.duration_ms is not None and clip.source_end_ms is not None
     start = _frame(clip.start_ms, rate)
@@ -225,6 +245,7 @@ def _points(lane: Lane, rate: int) -> Points:
 
 
 def _plan_markers(markers: Sequence[Marker], rate: int, frames: int) -> tuple[tuple[int, str], ...]:
+    """Frame and name, in the timeline's order. Raises ``ValidationError`` for one behind the mix's end."""
     for marker in markers:
         if _frame(marker.time_ms, rate) >= frames:
             raise ValidationError(
@@ -239,6 +260,7 @@ def _frame(time_ms: float, rate: int) -> int:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
+    """The string's lines: numbers with all their digits; buses, lanes and marker names as JSON."""
     yield f"mix {PLAN_VERSION}: {plan.sample_rate_hz} Hz, {plan.frames} frames"
     yield "order: " + " -> ".join(STAGES)
     for planned in plan.buses:

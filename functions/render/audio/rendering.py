@@ -1,4 +1,15 @@
-"""One timeline on its way to files and their meta."""
+"""One timeline on its way to files and their meta.
+
+    planned     sources looked at, the timeline in frames (``mix_plan``)
+    levelled    where asked for, each dialogue track played once by itself (``dialogue_levels``)
+    mixed       in blocks: each bus into its stem, their sum into the premaster and onto disk (``mix``)
+    mastered    from disk, measured, encoded, judged (``delivering``)
+
+Written are one ``audio_render`` (the master), one ``audio_bus_stem`` a bus and another
+``audio_render`` (the premaster) where they are asked for; stems and premaster are float WAV, since
+their peaks may lie above full scale. A WAV holds 4 GiB: some three hours of stereo at 48 kHz as
+float, and longer ones are refused as ``InputTooLarge``.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +36,18 @@ from shared.errors import UnsupportedMedia
 from shared.sound.leveller import Levels
 
 PLAN_IN_META = 8_192
-"""A longer plan stands in the meta by its digest alone."""
+"""Characters; a longer plan stands in the meta by its digest alone, for metas stand in documents."""
 _PREMASTER = "premaster"
 _MIXING = 0.7
 """So much of the progress is the mix, the rest its master."""
 
 
 def render(job: Job, params: AudioRenderParams) -> Result:
-    """Plan, mix, master, write. Raises ``ValidationError`` and ``UnsupportedMedia``."""
+    """Plan, mix, master, write. Raises ``ValidationError``, ``UnsupportedMedia`` naming the source, and
+    ``InputTooLarge``.
+
+    A target's loudness and ceiling take the place of the preset's; all else stays the preset's.
+    """
     found = {name: _inspected(name, job.sources[name]) for name in sorted(job.sources)}
     plan = plan_mix(
         params.arranged,
@@ -68,7 +83,7 @@ class _Rendering:
         self._premaster = job.workdir / "premaster.wav" if params.premaster_export else None
 
     def result(self) -> Result:
-        """Do it all."""
+        """Do it all. Progress goes to 0.7 while mixing and from there to 0.99 while mastering."""
         job, plan = self._job, self._plan
         mix_path = job.workdir / "mix.f32"
         with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
@@ -85,6 +100,7 @@ class _Rendering:
         self._job.progress(self._told)
 
     def _mix(self, mix: MixFile) -> None:
+        """Once over the plan, block by block: what is asked for is written while the mix goes to disk."""
         plan = self._plan
         levels = level_dialogue(plan, self._found) if self._params.level_dialogue else {}
         self._levelled_db = {name: round(_common_db(one), 2) for name, one in levels.items()}
@@ -110,6 +126,8 @@ class _Rendering:
     # -- what is told about them ---------------------------------------------------------------
 
     def _outputs(self, path: Path, done: Mastered) -> list[Output]:
+        """The master, the stems in the buses' order, the premaster. A master's and a premaster's parents are
+        the sources that are heard, a stem's is the master."""
         sources = tuple(dict.fromkeys(clip.source for clip in self._plan.clips))
         content_type = ENCODERS[self._plan.export.format].content_type
         meta = self._master_meta(done)
@@ -137,6 +155,7 @@ class _Rendering:
         return Output("audio_bus_stem", path.stem, path, "audio/wav", meta, ("master",))
 
     def _common_meta(self) -> dict[str, Any]:
+        """What master, stems and premaster share. ``plan_sha256`` is of the plan's text in UTF-8."""
         plan = self._plan
         text = str(plan)
         return {
@@ -150,6 +169,7 @@ class _Rendering:
         }
 
     def _master_meta(self, done: Mastered) -> dict[str, Any]:
+        """Loudness and peaks as a player hears them: of a lossy master after decoding."""
         plan, export = self._plan, self._plan.export
         text = str(plan)
         return {
@@ -193,5 +213,5 @@ class _Rendering:
 
 
 def _common_db(levels: Levels) -> float:
-    """The gain of a track's turns."""
+    """The gain of a track's turns, in dB: all have one, and nothing else is farther from 0."""
     return float(levels.gains_db[np.argmax(np.abs(levels.gains_db))])

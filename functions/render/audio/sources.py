@@ -4,6 +4,11 @@
 - PCM in WAV at the mix's own rate is read where it lies.
 - All else is decoded by ffmpeg; a decoder that a clip has left goes on to the next clip that needs
   a later place of the same source, so that an edit of one long recording decodes it once.
+- A clip at another speed is resampled (as a tape) or goes through Rubber Band (its pitch kept), behind
+  one of these.
+
+All give ``(channels, frames)`` at the mix's rate, one channel or two, and zeros behind the source's end; NaN
+and infinite samples are zeros, too. Memory: the budget, and a block a decoder.
 """
 
 from __future__ import annotations
@@ -30,7 +35,9 @@ from shared.media.stretch import stretch_filters, timed
 from shared.media.wav_headers import misread_form
 
 _KEPT_S = 20.0
+"""A source that is no longer is decoded once and kept: samples that come again and again."""
 _KEPT_BYTES = 64 << 20
+"""Of all that is kept; the one that reaches over it is the last."""
 _CHUNK_FRAMES = 1 << 14
 _LISTENED_FRAMES = 1 << 16
 _PCM = frozenset({"PCM_16", "PCM_24", "PCM_32", "FLOAT"})
@@ -44,6 +51,7 @@ class Source:
     path: Path
     media: MediaInfo
     length_ms: float
+    """To the end of its last stream; of PCM in WAV to the sample."""
     pcm_wav: bool
     """It can be read without a decoder."""
 
@@ -59,7 +67,11 @@ class Source:
 
 
 def inspect(path: Path) -> Source:
-    """What it is; raises ``UnsupportedMedia`` where it has no sound."""
+    """What it is; raises ``UnsupportedMedia`` where it has no sound.
+
+    PCM in WAV is looked at by libsndfile, which costs no program; all else, and WAV that is not what it
+    seems, is probed as an upload is.
+    """
     known = _inspect_wav(path)
     if known:
         return known
@@ -72,7 +84,7 @@ def inspect(path: Path) -> Source:
 
 
 def _inspect_wav(path: Path) -> Source | None:
-    """PCM in WAV with one or two channels that can be read as it lies."""
+    """PCM in WAV with one or two channels that can be read as it lies; ``None``: it is to be probed."""
     import soundfile
 
     with path.open("rb") as file:
@@ -109,7 +121,7 @@ def _begins_on_an_offset(path: Path, channels: int, rate: int) -> bool:
 
 
 class Reader(Protocol):
-    """Reads a source forwards."""
+    """Reads a source forwards. Positions are frames of the source at the mix's rate."""
 
     position: int
 
@@ -177,7 +189,10 @@ class _PcmReader:
 
 
 class _Decoder:
-    """What ffmpeg decodes."""
+    """What ffmpeg decodes: mixed to one or two channels, resampled, each sample in its place in time.
+
+    ``go_to`` decodes what lies between, and can't go back.
+    """
 
     def __init__(self, source: Source, rate: int) -> None:
         # It may wait long for the clips before: its own length says nothing of its time limit.
@@ -215,7 +230,11 @@ class _Decoder:
 
 
 class _Tape:
-    """A clip at another speed: resampled, as a tape that runs faster or slower."""
+    """A clip at another speed: resampled, as a tape that runs faster or slower.
+
+    By soxr's very high quality, from ``speed`` times the rate to the rate: half as fast is an octave lower.
+    It reads no more than the clip's window, and gives zeros behind what comes of it.
+    """
 
     def __init__(self, reader: Reader, clip: PlannedClip, channels: int) -> None:
         import soxr
@@ -239,7 +258,11 @@ class _Tape:
 
 
 class _Stretched:
-    """A clip at another speed with its own pitch: through Rubber Band, read while it works."""
+    """A clip at another speed with its own pitch: through Rubber Band, read while it works.
+
+    An ffmpeg reads the clip's window from a pipe, and is as many frames long as the clip (``timed``).
+    Raises ``MissingDependency`` where that has no Rubber Band, and as ``started`` does.
+    """
 
     def __init__(self, reader: Reader, clip: PlannedClip, channels: int, rate: int) -> None:
         self._reader, self._left, self._channels = reader, clip.source_frames, channels
@@ -280,6 +303,7 @@ class _Stretched:
 
 
 def _filled(part: Signal, frames: int) -> Signal:
+    """``(channels, frames)``, zeros behind what is there."""
     missing = frames - part.shape[1]
     return np.pad(part, ((0, 0), (0, missing))) if missing else part
 
@@ -289,16 +313,18 @@ Lent = Reader | _Tape | _Stretched
 
 @dataclass
 class SourcePool:
-    """Readers of all sources, lent to clips."""
+    """Readers of all sources, lent to clips. Not for several threads at once: the mixer locks it."""
 
     sources: Mapping[str, Source]
     rate: int
+    """The mix's, in Hz."""
     _kept: dict[str, Signal] = field(default_factory=dict)
     _free: dict[str, list[Reader]] = field(default_factory=dict)
     _lent: dict[int, tuple[str, Reader, Lent]] = field(default_factory=dict)
 
     def lend(self, clip: PlannedClip) -> Lent:
-        """A reader that stands at the clip's first frame."""
+        """A reader that stands at the clip's first frame, until it is given back; of a clip at another speed
+        one that gives what is heard of its window, and nothing else."""
         source = self.sources[clip.source]
         reader = self._reader(clip.source, source, clip.source_frame)
         reader.go_to(clip.source_frame)
@@ -333,6 +359,7 @@ class SourcePool:
             reader.close()
 
     def _reader(self, name: str, source: Source, frame: int) -> Reader:
+        """Of those that are free and can get there the one that is farthest on; otherwise a new one."""
         free = [one for one in self._free.get(name, []) if one.reaches(frame)]
         if free:
             nearest = max(free, key=lambda one: one.position)

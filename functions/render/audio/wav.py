@@ -1,7 +1,12 @@
 """WAV, written block by block, with cue points and tags; and rounding to integers, dithered.
 
 An own writer, for libsndfile stamps the time into float files and writes no cue points. Layout:
-``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (``shared.sound.riff``).
+``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (``shared.sound.riff``). ``fmt`` says 1 for
+integers and 3 for float, little-endian and interleaved both. Sizes are written when the file is closed;
+they have 32 bits, hence the limit of 4 GiB (RF64, which has none, is not written).
+
+Dither is triangular and not shaped: the error's mean and power do not depend on the sound (Lipshitz,
+Wannamaker and Vanderkooy, "Quantization and Dither: A Theoretical Survey", JAES 40, 1992).
 """
 
 from __future__ import annotations
@@ -21,8 +26,10 @@ from shared.sound.riff import Cue, cue_chunks, info_chunk
 
 FLOAT = 32
 _MAX_BYTES = (1 << 32) - (1 << 20)
+"""Of sound: a MiB of what 32 bits can say is left for the header, cue points and tags."""
 _HEADER_BYTES = 44
 _SEED = 0x5EED
+"""Of the dither's noise; any number would do, as long as it is always the same."""
 
 
 class WavWriter:
@@ -55,7 +62,8 @@ class WavWriter:
             self.close()
 
     def write(self, signal: Signal | NDArray[np.int32]) -> None:
-        """Floats for a float file, whole numbers (see ``Rounding``) for the others."""
+        """The next ``(channels, frames)``: floats for a float file, full scale 1 and not clipped; for the
+        others whole numbers (see ``Rounding``), which must fit."""
         frames = np.ascontiguousarray(signal.T)
         if self._bits == FLOAT:
             data = frames.astype("<f4").tobytes()
@@ -69,7 +77,11 @@ class WavWriter:
     def close(
         self, markers: Sequence[tuple[int, str]] = (), tags: Mapping[str, str] | None = None
     ) -> None:
-        """Finish the file. ``markers``: frame and name."""
+        """Finish the file. ``markers``: frame and name, in order; ``tags``: as ``info_chunk`` knows them.
+
+        Leaving a ``with`` block closes it without either. The file is as long as what was written,
+        whatever was announced.
+        """
         self._file.write(b"\0" * (self._bytes % 2))
         cues = [Cue(frame, name) for frame, name in markers]
         self._file.write(cue_chunks(cues) + info_chunk(tags or {}))
@@ -92,7 +104,11 @@ class Rounding:
         self._noise = np.random.Generator(np.random.PCG64(_SEED)) if dither else None
 
     def round(self, signal: Signal) -> NDArray[np.int32]:
-        """``(channels, frames)``, full scale at 1; what is beyond it is cut off."""
+        """``(channels, frames)``, full scale at 1; what is beyond it is cut off. Blocks follow each other.
+
+        Each channel has noise of its own. From -2**(bits - 1) to one less than its opposite: 1.0 itself is
+        rounded down by a step.
+        """
         scaled = signal.astype(np.float64) * self._top
         if self._noise is not None:
             pairs = self._noise.random((signal.shape[1], len(signal), 2), dtype=np.float32)

@@ -1,4 +1,14 @@
-"""The master's file: tags and chapters, and the encoder where it is not WAV."""
+"""The master's file: tags and chapters, and the encoder where it is not WAV.
+
+    wav      written by ``functions.render.audio.wav``, chapters as cue points
+    flac     exact; chapters as Vorbis comments
+    mp3      LAME, 192 kbit/s; ID3v2.3, ffmpeg's own chapters
+    aac      ffmpeg's encoder, 192 kbit/s, in M4A; ffmpeg's own chapters
+    opus     libopus, 128 kbit/s, in Ogg; chapters as Vorbis comments
+
+One thread, and nothing of ffmpeg's version or the time in the file: the same master gives the same
+bytes with the same ffmpeg. What an encoder makes of loudness and peaks is measured, not assumed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +37,7 @@ class Encoder:
     extension: str
     content_type: str
     demuxer: str
-    """What reads it."""
+    """ffmpeg's name of what reads it."""
 
 
 ENCODERS: Mapping[Format, Encoder] = {
@@ -45,9 +55,10 @@ ENCODERS: Mapping[Format, Encoder] = {
 
 
 def encode(wav: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
-    """Encode the master beside it, with its tags and chapters.
+    """Encode the master beside it, with its tags and chapters; returns the file.
 
-    Raises ``BackendFailed``, ``TimedOut``, ``MissingDependency``.
+    ``wav``: float, or for FLAC whole numbers of as many bits as the plan says. Raises
+    ``BackendFailed``, ``TimedOut``, ``MissingDependency``.
     """
     encoder = ENCODERS[plan.export.format]
     path = wav.with_suffix(f".{encoder.extension}")
@@ -66,7 +77,8 @@ def encode(wav: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
 
 def heard_loudness(path: Path, plan: Plan) -> Loudness:
     """What a player makes of the file: lossy encoders lift peaks by a decibel or so, and take away
-    what they think nobody hears."""
+    what they think nobody hears. It is decoded once, whole, at the plan's rate; raises as
+    ``audio_blocks`` does."""
     channels = plan.export.channels
     stream = AudioStream(
         index=0, codec="encoded", sample_rate_hz=plan.sample_rate_hz, channels=channels
@@ -82,7 +94,10 @@ def heard_loudness(path: Path, plan: Plan) -> Loudness:
 
 
 def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:
-    """ffmpeg's own format for tags and chapters: https://ffmpeg.org/ffmpeg-formats.html#Metadata-1"""
+    """ffmpeg's own format for tags and chapters: https://ffmpeg.org/ffmpeg-formats.html#Metadata-1
+
+    Tags by their names; chapters in a time base of one frame, so that none is rounded.
+    """
     commented = plan.export.format in ("flac", "opus")
     if commented:
         tags = {**tags, **_chapter_comments(plan)}
@@ -94,7 +109,10 @@ def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:
 
 
 def _chapter_comments(plan: Plan) -> dict[str, str]:
-    """Chapters as Vorbis comments: ffmpeg writes none into FLAC, and into Ogg some a second late."""
+    """Chapters as Vorbis comments: ffmpeg writes none into FLAC, and into Ogg some a second late.
+
+    ``CHAPTER000`` and ``CHAPTER000NAME``, times to the millisecond (Xiph's wiki, "Chapter Extension").
+    """
     comments: dict[str, str] = {}
     for number, (frame, name) in enumerate(plan.markers):
         seconds, ms = divmod(round(1000 * frame / plan.sample_rate_hz), 1000)
@@ -104,7 +122,11 @@ def _chapter_comments(plan: Plan) -> dict[str, str]:
 
 
 def chapters(markers: Sequence[tuple[int, str]], frames: int) -> list[tuple[int, int, str]]:
-    """From each marker to the next: first frame, the frame behind the last, name."""
+    """From each marker to the next: first frame, the frame behind the last, name.
+
+    ``markers``: frame and name, by their frames; of several on one frame the last counts. What is
+    before the first one belongs to no chapter.
+    """
     ends = [*(frame for frame, _ in markers[1:]), frames]
     return [
         (frame, end, name) for (frame, name), end in zip(markers, ends, strict=False) if end > frame
@@ -112,5 +134,6 @@ def chapters(markers: Sequence[tuple[int, str]], frames: int) -> list[tuple[int,
 
 
 def _escaped(value: str) -> str:
+    """As a value of that format: its signs behind a backslash, control characters as one space."""
     printable = re.sub(r"[\x00-\x1f\x7f]+", " ", value)
     return re.sub(r"([=;#\\])", r"\\\1", printable)
