@@ -6,6 +6,14 @@ speaks in it, and from there to the nearest beat or pause where that is asked fo
     clip          |........................|         start_ms .. end_ms of the audio
     first speech       |                             semantic_offset_ms after its start
     shot               |........................|    + source_start_ms of an upstream artifact
+
+Reads the asset's newest ``audio_semantic_timeline`` (speech, silence, beats) and writes one
+``video_shot_list``; nothing is decoded. All times are whole milliseconds: of the clip's asset, of its source,
+or of the edit. Plain arithmetic, by order of the clips, so the same params give the same list.
+
+A shot keeps its clip's length even where it is moved, for an edit's rhythm is the audio's; only where it
+would reach over its asset's end it is cut short, and a notice says so. The end of the source itself
+(a video that the audio was cut out of) is not known here.
 """
 
 from __future__ import annotations
@@ -70,8 +78,10 @@ def map_origins(
 ) -> ShotList:
     """The shots of ``params.clips``; ``semantics`` maps assets to their newest semantic timelines.
 
-    ``asset_id`` is that of clips which name none. Raises ``NotFound`` for a missing one where
-    ``missing_semantics`` is ``error``, and ``ValidationError`` for a clip behind its asset's end.
+    ``asset_id`` is that of clips which name none. Shots stand in the clips' order; where a clip has no place
+    in the edit, behind the one before it. What the list's meta tells of semantics is the last shot's that
+    has any. Raises ``NotFound`` for a missing one where ``missing_semantics`` is ``error``, and
+    ``ValidationError`` for a clip behind its asset's end.
     """
     shots: list[VideoShot] = []
     target_ms = 0
@@ -96,6 +106,7 @@ def _shot(
     params: OriginParams,
     at_ms: int,
 ) -> VideoShot:
+    """One clip's shot; ``at_ms``: where it stands in the edit. There it lasts its length by its speed."""
     place = _Placed(clip)
     if semantics is not None:
         place.move(semantics, params, index)
@@ -134,7 +145,9 @@ class _Placed:
 
     clip: OriginClip
     offset_ms: int = 0
+    """To the first speech, 0 or more."""
     snap_ms: int = 0
+    """From there to a beat or pause, either way."""
     snapped: bool = False
     notices: list[str] = field(default_factory=list)
 
@@ -157,6 +170,7 @@ class _Placed:
             self.notices.append("a shot is cut short at its source's end")
 
     def _snap(self, semantics: SemanticTimeline, params: OriginParams) -> None:
+        """The shortest move within ``snap_within_ms`` that stays in the recording; of two alike, back."""
         at_ms = self.clip.start_ms + self.offset_ms
         moves = sorted(_MOVES[params.snap](semantics, at_ms), key=lambda move: (abs(move), move))
         near = [
@@ -171,7 +185,10 @@ class _Placed:
 
 
 def _to_speech(semantics: SemanticTimeline, clip: OriginClip, notices: list[str]) -> int:
-    """From the clip's start to the first speech in its window, 0 where it begins with speech."""
+    """From the clip's start to the first speech in its window, in ms; 0 where it begins with speech.
+
+    Where nobody speaks in it: 0, and a notice.
+    """
     for event in semantics.events:
         if event.kind == "speech" and event.end_ms > clip.start_ms:
             if event.start_ms < clip.end_ms:
@@ -182,6 +199,7 @@ def _to_speech(semantics: SemanticTimeline, clip: OriginClip, notices: list[str]
 
 
 def _beat_moves(semantics: SemanticTimeline, at_ms: int) -> Sequence[int]:
+    """To each beat of the recording, in ms; none where nothing keeps time."""
     return [beat.time_ms - at_ms for beat in semantics.beats]
 
 

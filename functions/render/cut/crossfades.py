@@ -19,7 +19,9 @@ def crossfade(out: Sound, into: Sound) -> Sound:
     Equal power for sounds that have nothing to do with each other, equal gain for the same sound
     twice, and what lies between for what is between: the two sine gains, divided by the root of the
     power that likeness adds (Fink, Holters and Zoelzer, "Signal-matched power-complementary
-    cross-fading and dry-wet mixing", DAFx 2016).
+    cross-fading and dry-wet mixing", DAFx 2016). Likeness is the normalised correlation over the seam and
+    all channels, 0 to 1: sounds of opposite sign count as unlike. Both are as long, and so is the result;
+    silence on either side makes a plain sine fade.
     """
     turn = (np.arange(len(out)) + 0.5) * (np.pi / 2 / max(1, len(out)))
     power = float(np.vdot(out, out)) * float(np.vdot(into, into))
@@ -44,7 +46,7 @@ class Joined:
 
     def put(self, number: int, first: int, sound: Sound) -> None:
         """A part of stretch ``number`` from the rendering's frame ``first``: all of a seam, or
-        something between its two.
+        something between its two. What is put first of a seam waits in memory for its other side.
         """
         before, behind = self._plan.seams[number], self._plan.seams[number + 1]
         if first == before.first and len(sound) == before.frames:

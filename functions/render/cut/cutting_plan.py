@@ -7,6 +7,11 @@
 A seam lies around the place where two stretches meet, and each plays through all of it: what a cut
 took away is borrowed from for half a seam's length. Around what is silenced nothing is borrowed: the
 seam ends where the silence begins.
+
+Reads an ``edit_list`` and writes nothing: a pure function of the list and a rate. The list counts in
+samples of its own rate; each of its places is brought to the rendering's rate by a fraction and
+rounded once. Stretches fill the rendering without gap or overlap; seams never overlap. Time and memory
+grow with the number of edits, not with the recording.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ class Stretch:
     """``[start, stop)`` of the rendering, in its samples, and what is heard there."""
 
     heard: Heard
+    """The recording, room tone in its place, or a bleep."""
     start: int
     stop: int
     source_start: int
@@ -84,7 +90,10 @@ class Cutting:
 
 
 def cutting(edits: EditList, sample_rate_hz: int) -> Cutting:
-    """What is to be done, at this rate: every place is rounded by itself, so nothing adds up."""
+    """What is to be done, at this rate: every place is rounded by itself, so nothing adds up.
+
+    A list that keeps nothing gives no stretches and no seams.
+    """
     whole = time_map(edits)
     scale = Fraction(sample_rate_hz, edits.sample_rate_hz)
     seam = round(SEAM_MS * sample_rate_hz / 1000)
@@ -117,6 +126,7 @@ def _silenced(edits: EditList) -> Iterator[tuple[int, int, Heard]]:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order, those that touch or overlap as one."""
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -129,7 +139,8 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def _holes(edits: EditList, whole: TimeMap, scale: Fraction, seam: int) -> list[Stretch]:
     """What is silenced, in the rendering, wider by half a seam on both sides.
 
-    Less than a seam between two, or between one and a join, goes with them.
+    Less than a seam between two, or between one and a join, goes with them. Where a bleep meets a mute, all
+    of it is bleeped. ``scale``: samples of the rendering for one of the list; ``seam``: of the rendering.
     """
     borders = [round(piece.new_start * scale) for piece in whole.pieces]
     borders.append(round(whole.new_samples * scale))
@@ -170,6 +181,7 @@ def _around(kept: Iterable[Stretch], holes: Sequence[Stretch]) -> Iterator[Stret
 
 
 def _part(one: Stretch, start: int, stop: int) -> Stretch:
+    """``[start, stop)`` of it, with the place in the recording that belongs to that."""
     source_start = one.source_start + round((start - one.start) * one.speed)
     return replace(one, start=start, stop=stop, source_start=source_start)
 

@@ -1,4 +1,7 @@
-"""An edit list as a step was given it, and what is told of it in a result's meta."""
+"""An edit list as a step was given it, and what is told of it in a result's meta.
+
+Sound and video read it by the same rules: both know the same lists, and tell the same of them.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,16 @@ from shared.contracts.step_engine import Job
 from shared.errors import ValidationError
 
 MOST_JOINS_TOLD = 5_000
+"""Of more than these only the count is told: metas stand in documents, which hold less than 1 MiB."""
 _ANOTHERS_MS = 1_000
 """A list that is longer than the recording by more is another recording's."""
 
 
 def read_list(job: Job, artifact_id: str) -> EditList:
-    """The list; raises ``ValidationError`` for one of another recording, or that leaves nothing."""
+    """The list; raises ``ValidationError`` for one of another recording, or that leaves nothing.
+
+    Only its length tells here whose it is; that the artifact is of this recording is checked before.
+    """
     edits = EditList.read(job.sources[artifact_id])
     length_ms = job.media.duration_ms or 0
     if edits.duration_ms > length_ms + _ANOTHERS_MS:
@@ -28,7 +35,7 @@ def read_list(job: Job, artifact_id: str) -> EditList:
 
 
 def heard_by(media: MediaInfo, edits: EditList) -> MediaInfo:
-    """With the sound stream that the list was made of."""
+    """With the sound stream that the list was made of, where its rules name one: times are of its sound."""
     stream = edits.rules.get("stream")
     return media.with_stream(stream) if isinstance(stream, int) else media
 

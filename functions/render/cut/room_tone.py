@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from functions.render.cut.crossfades import Sound
 
 TONE_S = 0.5
+"""Of quiet that is kept for each section: it fits into a pause of speech, and holds several grains."""
 _STEP_S = 0.02
 _LEAST_SECTION_S = 10.0
 _SECTIONS = 32
@@ -27,8 +28,10 @@ pause in a section, and a recording's first second may be digital silence when t
 _LOWEST = 1e-10
 """Mean square: -100 dBFS. What is quieter is as quiet."""
 _GATE_DB = 10.0
+"""Blocks that lie so far below the mean of all do not count for a bleep's level."""
 _BLEEP_HZ = 1000.0
 _GRAIN_S = 0.16
+"""Shorter grains flutter, longer ones are heard to come again."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class Room:
     _powers: list[float] = field(default_factory=list)
 
     def hear(self, first: int, sound: Sound) -> None:
-        """The next block."""
+        """The next block, ``(frames, channels)``, which begins at the recording's sample ``first``.
+
+        Its quietest half second is looked for within the block alone: one that is shorter gives none.
+        """
         step = round(_STEP_S * self.sample_rate_hz)
         count = len(sound) // step
         wide = round(TONE_S / _STEP_S)
@@ -96,7 +102,9 @@ class Room:
 
     def tone(self, at: int, first: int, frames: int, channels: int) -> Sound:
         """The room as it is about the recording's sample ``at``: frames from ``first`` on of as much of
-        it as anybody wants. Zeros where none is known.
+        it as anybody wants, ``(frames, channels)``. Zeros where none is known.
+
+        The same ``at`` gives the same sound, in however many parts it is asked for.
         """
         if not self._quiets:
             return np.zeros((frames, channels), np.float32)
@@ -107,7 +115,11 @@ class Room:
         return _texture(taken.sound, (first, frames), round(_GRAIN_S * self.sample_rate_hz), at)
 
     def bleep(self, first: int, frames: int, channels: int) -> Sound:
-        """1 kHz, as loud as the recording is where it is not quiet (as BS.1770 gates it)."""
+        """1 kHz, as loud as the recording is where it is not quiet (as BS.1770 gates it).
+
+        That is the RMS of the blocks that are at most 10 dB below the mean of all, without weighting.
+        ``(frames, channels)``; ``first`` counts from the bleep's beginning.
+        """
         powers = np.array(self._powers or [0.0])
         spoken = powers[powers >= powers.mean() * 10 ** (-_GATE_DB / 10)].mean()
         turn = 2 * np.pi * _BLEEP_HZ / self.sample_rate_hz

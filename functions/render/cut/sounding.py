@@ -1,4 +1,14 @@
-"""The one pass: a recording's sound, cut as its edit list says, into a file of raw samples."""
+"""The one pass: a recording's sound, cut as its edit list says, into a file of raw samples.
+
+    play    the recording is decoded once, in blocks. What is kept at its own speed goes into its place; what
+            is sped up is gathered on disk, one file a speed; the room is listened to on the way
+    fill    what was gathered is stretched, and put into its place; what is silenced is filled
+
+Places are written in any order, so the file is made as long as it will be at first. What is silenced is
+zeroed as soon as it is decoded, and only the room, which leaves it out, has heard it: nothing that is
+private reaches a seam or what is sped up. Only as much of the recording is held as a seam or the
+surroundings of something sped up may look back: 4 s.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +29,7 @@ from shared.contracts.edit_list import FASTEST, EditList
 from shared.media.decode import audio_blocks
 
 PART_FRAMES = 1 << 16
+"""Of what is put at a time: it bounds memory, and nothing is heard of it."""
 _BEHIND_S = 0.2
 """So much of what went by is still there, times the speed at which it is played."""
 
@@ -74,7 +85,11 @@ class _Tape:
         self._reached = 0
 
     def read(self, first: int, stop: int) -> Sound:
-        """``[first, stop)``, zeros outside the recording."""
+        """``[first, stop)`` in samples of the rendering's rate, ``(frames, channels)``: zeros outside the
+        recording, and where it is silenced.
+
+        ``first`` may lie before what was read last, by 4 s at most; what is farther back is zeros, too.
+        """
         while self._reached < stop and self._next():
             while self._held and self._held[0][0] + len(self._held[0][1]) < first - self._behind:
                 self._held.popleft()
@@ -86,7 +101,7 @@ class _Tape:
         return found
 
     def run_out(self) -> None:
-        """Listen to the rest."""
+        """Listen to the rest: behind the last stretch, too, there may be room tone."""
         while self._next():
             self._held.clear()
 
@@ -114,7 +129,7 @@ class _Tape:
 
 
 class _Cut:
-    """Stretches put into their places."""
+    """Stretches put into their places: first those that come by, then those that are made."""
 
     def __init__(
         self, plan: Cutting, joined: Joined, tape: _Tape, room: Room, folder: Path
@@ -124,7 +139,7 @@ class _Cut:
         self._gathered: dict[float, Gathered] = {}
 
     def play(self, progress: Callable[[float], None]) -> None:
-        """What is kept, while the recording goes by."""
+        """What is kept, while the recording goes by. ``progress`` is told samples of the recording."""
         for number, one in enumerate(self._plan.stretches):
             if one.heard != "kept":
                 continue
@@ -140,6 +155,7 @@ class _Cut:
             self._tape.run_out()
 
     def _gather(self, number: int, one: Stretch) -> None:
+        """Put a stretch that is sped up, with its surroundings, behind the others of its speed."""
         if one.speed not in self._gathered:
             shape = self._plan.sample_rate_hz, self._joined.channels
             self._gathered[one.speed] = Gathered(one.speed, *shape, self._folder)
@@ -152,7 +168,7 @@ class _Cut:
         gathered.add(number, one, parts)
 
     def fill(self) -> None:
-        """What is sped up or silenced."""
+        """What is sped up or silenced. Leaves no other file behind than the rendering's."""
         for gathered in self._gathered.values():
             gathered.stretch()
         for number, one in enumerate(self._plan.stretches):
@@ -164,6 +180,7 @@ class _Cut:
             gathered.close()
 
     def _made(self, number: int, first: int, stop: int) -> Sound:
+        """``[first, stop)`` of the rendering as stretch ``number`` plays it, ``(frames, channels)``."""
         one, frames = self._plan.stretches[number], stop - first
         if one.heard == "kept":
             return self._gathered[one.speed].read(number, first - one.start, frames)

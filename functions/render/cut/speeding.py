@@ -1,7 +1,9 @@
 """Stretches that are played faster, their pitch kept: all of one speed through one Rubber Band.
 
 They are gathered one behind the other, each with some of what is around it, so that none begins or
-ends in the sound of another.
+ends in the sound of another. A list may hold thousands of silences, and one ffmpeg for each speed is enough.
+Where a stretch comes out is reckoned as a fraction of samples, and rounded only when it is read; how near
+to that it is heard: docs/cut.md, rendering a list.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ _AROUND_S = 0.05
 
 @dataclass
 class Gathered:
-    """What is played at one speed."""
+    """What is played at one speed: float32 files in ``folder``, removed when they are no longer needed."""
 
     speed: float
+    """Above 1, up to 20."""
     sample_rate_hz: int
     channels: int
     folder: Path
@@ -50,7 +53,8 @@ class Gathered:
         return self.folder / f"{self._name}_sped.f32"
 
     def around(self, one: Stretch) -> tuple[int, int]:
-        """What of the recording ``add`` needs for it."""
+        """What of the recording ``add`` needs for it: ``[first, stop)`` in samples, perhaps from before its
+        beginning."""
         more = round(_AROUND_S * self.sample_rate_hz * self.speed)
         return one.source_start - more, one.source_stop + more
 
@@ -64,7 +68,10 @@ class Gathered:
                 self._frames += len(part)
 
     def stretch(self) -> None:
-        """All of them at once. Raises ``MissingDependency`` without Rubber Band."""
+        """All of them at once, in the quality ``high``, as long as what was gathered divided by the speed.
+
+        Raises ``MissingDependency`` without Rubber Band, and as ``run`` does.
+        """
         raw = ["-f", "f32le", "-ar", f"{self.sample_rate_hz}", "-ac", f"{self.channels}"]
         source = ["-protocol_whitelist", "file", *raw, "-i", f"file:{self._unsped.absolute()}"]
         rate = self.sample_rate_hz
@@ -80,7 +87,8 @@ class Gathered:
         self._unsped.unlink()
 
     def read(self, number: int, offset: int, frames: int) -> Sound:
-        """Of stretch ``number`` the frames from ``offset`` on (from its own first one)."""
+        """Of stretch ``number`` the frames from ``offset`` on (from its own first one, perhaps before it):
+        ``(frames, channels)``, zeros behind the file's end."""
         first = round(self._places[number]) + offset
         with self._sped.open("rb") as file:
             file.seek(4 * self.channels * max(0, first))

@@ -1,4 +1,15 @@
-"""Captions in a rendering: moved with the cuts, laid out for its shape, and drawn inside the safe area."""
+"""Captions in a rendering: moved with the cuts, laid out for its shape, and drawn inside the safe area.
+
+    track     the transcript's cues as they are, shifted into the windows, as SubRip for ffmpeg's mov_text
+    burnt     its words, laid out anew for as many columns as the picture holds, as Advanced SubStation
+              Alpha for libass; what no installed font draws is left out
+
+A word belongs to the window in which its middle lies, and no cue goes on over a cut. Times of both are ms
+of the rendering, sizes pixels. ASS measures a font by ascent and descent together, not by its em, so
+sizes are brought to DejaVu's: letters of every font come out about as large. Where a line is
+wider than the safe area all the same, all letters shrink. An edit list's captions are laid out anew
+before that (``left_by``), and then have one window.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +39,8 @@ SHORTEST_MS = 200.0
 _FEWEST_COLUMNS, _MOST_COLUMNS = 20, 42
 """What a line holds: on an upright picture some 20 characters, on no picture more than broadcasters ask."""
 _COLUMN_SIZES = {False: 0.46, True: 0.52}
-"""A letter's width in parts of the font's size: DejaVu Sans, plain and bold."""
+"""A letter's width in parts of the font's size: DejaVu Sans, plain and bold. It only guesses how many fit:
+lines are measured afterwards."""
 
 _STYLES_HEIGHT = 1.164
 """DejaVu's ascent and descent together, in parts of its em."""
@@ -38,7 +50,11 @@ Spoken = tuple[Cue, Sequence[SpokenWord]]
 
 
 def moved(cues: Sequence[TranscriptCue], windows: Sequence[Window]) -> list[ShownCue]:
-    """The cues as they fall into the windows, in the rendering's time."""
+    """The cues as they fall into the windows, in the rendering's time; by their starts.
+
+    A window that is shown twice has its cues twice. Of a cue that a cut shortens at least 200 ms are
+    shown, or nothing. Windows are played at their own speed here.
+    """
     found = []
     for window in windows:
         for cue in cues:
@@ -58,7 +74,7 @@ def moved(cues: Sequence[TranscriptCue], windows: Sequence[Window]) -> list[Show
 
 
 def write_track(path: Path, cues: Sequence[ShownCue]) -> None:
-    """As SubRip, for a track of the rendering: ffmpeg reads ASS's commands in it, too."""
+    """As SubRip, for a track of the rendering: ffmpeg reads ASS's commands in it, too, so none is left."""
     told = [cue.model_copy(update={"text": harmless(cue.text)}) for cue in cues]
     path.write_bytes(FORMATS["srt"].write(told, "und"))
 
@@ -85,20 +101,27 @@ def burnt_in(
 
 
 def columns_of(style: Style, size: tuple[int, int]) -> int:
-    """How many columns a line of this style has on a picture of this width and height."""
+    """How many columns a line of this style has on a picture of this width and height, 20 to 42.
+
+    A column is a letter's width; full-width characters take two.
+    """
     room_px = (1 - 2 * style.safe_x) * size[0]
     fitting = int(room_px / (_COLUMN_SIZES[style.bold] * _size_px(style, size)))
     return min(max(fitting, _FEWEST_COLUMNS), _MOST_COLUMNS)
 
 
 def _size_px(style: Style, size: tuple[int, int]) -> float:
+    """Of the font, at least 1: by the picture's height, or what it is at 9:16 where it is higher still."""
     return max(1.0, style.size * min(size[1], 1.78 * size[0]))
 
 
 def _laid_out(
     transcript: Transcript, windows: Sequence[Window], line_columns: int
 ) -> Iterator[Spoken]:
-    """Cues of each window by itself: none goes on over a cut."""
+    """Cues of each window by itself: none goes on over a cut. In the windows' order, in the rendering's time.
+
+    Lines are broken by the transcript's own profile (``shared.captions``), with this many columns.
+    """
     profile = profile_named(transcript.profile).to_read(transcript.language)
     reading = replace(profile.reading, line_columns=line_columns)
     layout = Layout(replace(profile, reading=reading), transcript.language)
@@ -134,13 +157,15 @@ def _words(transcript: Transcript) -> list[SpokenWord]:
 
 
 def drawable(words: Sequence[SpokenWord]) -> list[SpokenWord]:
-    """The words without what no installed font draws: better nothing than a box."""
+    """The words without what no installed font draws: better nothing than a box. Words of which nothing is
+    left go. Raises ``MissingDependency`` without fontconfig."""
     absent = str.maketrans(dict.fromkeys(lacking("".join(word.text for word in words))))
     kept = (word.model_copy(update={"text": word.text.translate(absent)}) for word in words)
     return [word for word in kept if any(sign.isprintable() for sign in word.text)]
 
 
 def _is_in(word: SpokenWord, window: Window) -> bool:
+    """By its middle: so a word that a cut goes through is shown on one side."""
     middle_ms = (word.start_ms + word.end_ms) / 2
     return window.source_start_ms <= middle_ms < window.source_end_ms
 
@@ -155,7 +180,12 @@ def _moved(word: SpokenWord, window: Window) -> SpokenWord:
 def _events(
     cue: Cue, words: Sequence[SpokenWord], style: Style
 ) -> Iterator[tuple[float, float, str]]:
-    """One event, or one a word where the word that is heard is lit."""
+    """One event, or one a word where the word that is heard is lit: start and end in ms, and ASS's text.
+
+    A word is lit until the next one begins, the first from the cue's start and the last to its end; so the
+    whole cue stands all the time. Words are found in its lines in order. What people said or wrote is
+    made harmless: no command of theirs gets through.
+    """
     text = "\n".join(cue.lines)
     if style.lit is None:
         yield cue.start_ms, cue.end_ms, plain(text)
@@ -177,6 +207,7 @@ def _events(
 
 
 def _drawn_as(style: Style, face: Face, size_px: float, size: tuple[int, int]) -> SSAStyle:
+    """The style in pixels of a picture of this width and height: libass draws on one of that size."""
     import pysubs2
 
     wide, high = size

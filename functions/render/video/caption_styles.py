@@ -1,4 +1,7 @@
-"""How burnt-in captions look, by name."""
+"""How burnt-in captions look, by name: white letters with a dark outline or on a dark box.
+
+Sizes are parts of the picture, so that a style looks alike at every size; ``burning`` makes pixels of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A rendering looks at its own file before it is delivered."""
+"""A rendering looks at its own file before it is delivered.
+
+What the header says of each stream (ffprobe) is held against the plan: size, number of pictures, length,
+and that picture and sound begin and end together. A picture that was dropped, or sound that runs away
+from it, is found so. No picture is decoded: one that shows something wrong is not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,8 @@ def check_rendering(path: Path, plan: Plan, frames: int, *, sound: bool) -> dict
     """What the file is, in numbers; raises ``BackendFailed`` where it is not what was planned.
 
     Every frame is there; length, and how far picture and sound begin and end apart, are right within
-    one frame (or one packet of sound, where that is longer).
+    one frame (or one packet of sound, where that is longer). ``frames``: how many were written;
+    ``sound``: must there be some? Then ``drift_ms`` is the larger of both distances.
     """
     picture, heard = _streams(path)
     frame_ms = 1000 / plan.frame_rate
@@ -63,7 +69,7 @@ def _drift(
 
 
 def _streams(path: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """What the file says of its picture and its sound; empty where there is none."""
+    """What the file says of its picture and its sound, in ms and pixels; empty where there is none."""
     entries = "stream=codec_type,start_time,duration,nb_frames,width,height"
     args = ["-show_entries", entries, "-of", "json", *input_args(path, MOV)]
     rows = json.loads(run(args, tool="ffprobe", timeout_s=30.0).stdout)["streams"]

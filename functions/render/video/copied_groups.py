@@ -6,6 +6,16 @@
 
 Both encoders' parameter sets stand in the rendering's header, under different numbers. What is copied
 is the recording's to the bit, and what lies around a cut is encoded as all of it would be otherwise.
+
+    looked at    every packet of the recording: which are IDR pictures (``shared.media.coded_pictures``)
+    chosen       for each picture of the rendering, one of the recording's (``moments``)
+    parted       whole groups, shown one behind the other, and the rest
+    encoded      the rest, decoded only around it, each stretch beginning with an IDR picture
+    stored       all of it in one MP4 with times made anew, then beside its sound; and checked
+
+That slices name their parameter set (ITU-T H.264, 7.4.1.2.1) lets two encoders stand in one stream. It
+takes closed groups, an even frame rate and pictures that nothing changes; ``NotCopyable`` says what
+else there is, and the caller then encodes everything.
 """
 
 from __future__ import annotations
@@ -41,6 +51,7 @@ from shared.media.least_mp4 import StoredPicture, Track, write_mp4
 from shared.media.picture_segments import remuxing_arguments
 
 _TICKS_HZ = 90_000
+"""Of the rendering's clock, MPEG's own: a frame of 24, 25, 30, 50 or 60 a second is whole in it."""
 _APART_MS = 10_000.0
 """What is to be encoded and lies nearer together than this is decoded in one go."""
 
@@ -70,6 +81,7 @@ class Copying:
     chosen: Sequence[int]
     """Which of them each picture of the rendering is."""
     stretches: Sequence[Stretch]
+    """In order, copied and encoded in turn; together all of the rendering."""
     frame_ms: float
 
     @property
@@ -78,7 +90,7 @@ class Copying:
         return [stretch for stretch in self.stretches if not stretch.groups]
 
     def told(self) -> dict[str, float]:
-        """For the meta."""
+        """For the meta: how many seconds of the rendering are copied, and how many encoded."""
         encoded = sum(stretch.stop - stretch.start for stretch in self.encoded)
         lengths = {"copied_s": len(self.chosen) - encoded, "encoded_s": encoded}
         return {name: round(count * self.frame_ms / 1000, 3) for name, count in lengths.items()}
@@ -106,7 +118,10 @@ def check_copyable(plan: Plan, source: Source, form: PictureFormat) -> None:
 
 
 def plan_copying(plan: Plan, source: Source) -> Copying:
-    """Decide. Raises ``NotCopyable`` where nothing can be copied."""
+    """Decide. Raises ``NotCopyable`` where nothing can be copied, and as ``coded_pictures`` does.
+
+    No picture is decoded. Holds a row for each picture of the recording: memory grows with its length.
+    """
     check_copyable(plan, source, picture_format(source.path, source.media))
     stream = first_video(source.media)
     sets, pictures = coded_pictures(source.path, stream.index)
@@ -128,7 +143,11 @@ def plan_copying(plan: Plan, source: Source) -> Copying:
 
 
 def stretches_of(chosen: Sequence[int], groups: Sequence[Group]) -> Iterator[Stretch]:
-    """The rendering in order: groups of which every picture is shown, one behind the other; and the rest."""
+    """The rendering in order: groups of which every picture is shown, one behind the other; and the rest.
+
+    ``chosen``: for each picture of the rendering, which of the recording's it is, in the order in which they
+    are shown. Groups that follow each other are one stretch, and so is what lies between them.
+    """
     by_place = {group.shown: group for group in groups}
     parts: list[tuple[int, int, Group | None]] = []
     at = 0
@@ -169,7 +188,11 @@ def write_copying(
 
 
 def _check(path: Path, sets: ParameterSets, listed: Sequence[tuple[int, int]]) -> None:
-    """The file has every picture in its order, as large as it was and at its time."""
+    """The file has every picture in its order, as large as it was and at its time.
+
+    ``listed``: time in ticks and size in bytes of each, as they are decoded. Raises ``NotCopyable``
+    where it has not; bytes are not compared.
+    """
     found, pictures = coded_pictures(path, 0)
     if found != sets or [(picture.ticks, picture.size) for picture in pictures] != list(listed):
         raise NotCopyable("the file that was written is not what was planned")
@@ -178,7 +201,11 @@ def _check(path: Path, sets: ParameterSets, listed: Sequence[tuple[int, int]]) -
 def _encode(
     copying: Copying, written: Written, path: Path, progress: Callable[[float], None]
 ) -> tuple[ParameterSets, list[CodedPicture]]:
-    """All that is not copied, one behind the other, each stretch beginning by itself."""
+    """All that is not copied, one behind the other, each stretch beginning by itself.
+
+    In a film of its own, from time 0 and without gaps; its parameter sets have a number that the
+    recording's have not. Returns them, and its pictures as they are decoded.
+    """
     begins, count = [], 0
     for stretch in copying.encoded:
         begins.append(Fraction(count) * Fraction(copying.frame_ms) / 1000)
@@ -240,7 +267,10 @@ def _near_each_other(copying: Copying) -> list[list[Stretch]]:
 def _stored(
     copying: Copying, encoded: Sequence[CodedPicture], path: Path, sets: ParameterSets
 ) -> Iterator[StoredPicture]:
-    """Every picture of the rendering, as they are decoded; ``path``: of those that were encoded."""
+    """Every picture of the rendering, as they are decoded; ``path``: of those that were encoded.
+
+    Raises ``NotCopyable`` where a stretch that was encoded needs a picture of another.
+    """
     shown = sorted(picture.ticks for picture in encoded)
     places = {ticks: place for place, ticks in enumerate(shown)}
     reached = 0
@@ -273,7 +303,7 @@ def _copied(copying: Copying, stretch: Stretch) -> Iterator[StoredPicture]:
 
 
 def _ticks(copying: Copying, number: int) -> int:
-    """When a picture of the rendering is shown."""
+    """When a picture of the rendering is shown, from 0, of 90,000 a second."""
     return round(_seconds(number * copying.frame_ms) * _TICKS_HZ)
 
 

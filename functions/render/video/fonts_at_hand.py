@@ -1,4 +1,9 @@
-"""Which fonts this machine has, as fontconfig tells: what each of them can draw, and what none can."""
+"""Which fonts this machine has, as fontconfig tells: what each of them can draw, and what none can.
+
+Captions are drawn by libass, which asks fontconfig itself for what its font lacks. Here the same is asked
+before, so that a plan can say what would be a box, and which font is to be named. Widths are measured
+by Pillow, for deciding how large letters may be. What is installed is asked once in a process.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,7 @@ class Face:
     family: str
     path: Path
     number: int
-    """Of the face in its file."""
+    """Of the face in its file, in the low 16 bits; a variable font's instance in the others."""
     bold: bool
     starts: tuple[int, ...]
     ends: tuple[int, ...]
@@ -43,7 +48,10 @@ class Face:
 
 
 def shown_signs(text: str) -> list[str]:
-    """The characters of ``text`` that need a glyph, each once, in order."""
+    """The characters of ``text`` that need a glyph, each once, in order.
+
+    Not spaces, controls, formats, nor marks that stand on others (Unicode's Cc, Cf, Mn, Me).
+    """
     return [
         sign
         for sign in dict.fromkeys(text)
@@ -58,7 +66,8 @@ def lacking(text: str) -> list[str]:
 
 def face_for(text: str, preferred: str, language: str, *, bold: bool) -> Face:
     """The face that draws most of ``text``: the preferred family's if no other draws more, then the one
-    that fontconfig names for the language. Raises ``MissingDependency`` without fonts."""
+    that fontconfig names for the language, then as ``bold`` as it is wanted. Raises ``MissingDependency``
+    without fonts. Time grows with the signs times the faces."""
     signs = shown_signs(text)
     told = _HAN_FAMILIES.get(language) or _matched(f"sans-serif:lang={language}")
 
@@ -73,7 +82,10 @@ def face_for(text: str, preferred: str, language: str, *, bold: bool) -> Face:
 
 @lru_cache(maxsize=1)
 def faces() -> tuple[Face, ...]:
-    """All that are installed, in order of their names. Raises ``MissingDependency`` without fontconfig."""
+    """The upright ones that are installed, of styles from Regular to Bold, in order of their names.
+
+    Raises ``MissingDependency`` without fontconfig, and as ``collect`` does.
+    """
     row = "%{family[0]}\t%{file}\t%{index}\t%{style[0]}\t%{slant}\t%{charset}\n"
     told = _asked("fc-list", ":outline=true", "-f", row)
     found = []
@@ -108,6 +120,7 @@ def _digest_of(path: Path) -> bytes:
 
 
 def _ranges(charset: Iterable[str]) -> Iterable[tuple[int, int]]:
+    """Of fontconfig's ``20-7e a0 ...``: the first and last code point of each range."""
     for part in charset:
         first, _, last = part.partition("-")
         yield int(first, 16), int(last or first, 16)
@@ -115,6 +128,7 @@ def _ranges(charset: Iterable[str]) -> Iterable[tuple[int, int]]:
 
 @lru_cache(maxsize=64)
 def _matched(pattern: str) -> str:
+    """The family that fontconfig takes for a pattern: it always has an answer, if there are fonts."""
     return _asked("fc-match", "-f", "%{family[0]}", pattern)
 
 
@@ -128,7 +142,10 @@ def _asked(*command: str) -> str:
 
 
 def widest(lines: Sequence[str], face: Face, size_px: float) -> float:
-    """Pixels of the widest line; ``size_px`` is ascent and descent together, as libass has it."""
+    """Pixels of the widest line; ``size_px`` is ascent and descent together, as libass has it.
+
+    0 without lines. Signs that the face lacks are as wide as its box for them.
+    """
     font = _font(face)
     longest = max((font.getlength(line) for line in lines), default=0.0)
     return float(longest * size_px / (_MEASURED_AT * height_of(face)))
@@ -140,6 +157,7 @@ def height_of(face: Face) -> float:
 
 
 _MEASURED_AT = 1000
+"""Pixels of an em: large enough that hinting and rounding don't matter."""
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,12 @@
 
 In each shot the cut stands still where the subject hardly moves; otherwise it follows smoothly. It
 jumps where the shot changes, and nowhere else.
+
+Reads ``visual_meta``: shots, and every 200 ms as a rule the centre of the subject (a face, or what stands
+out). Still is the median, which one wrong face does not move; smooth is a mean weighed by a Gaussian of
+the times (Nadaraya-Watson regression), which looks ahead as far as back and so comes no later than
+the subject. Between samples the centre goes straight. Nothing is looked at here: whether all of a
+subject fits into the cut is not known.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from shared.contracts.visual import VisualMeta, VisualSample
 _STILL_PART = 0.25
 """A subject that moves within so much of the cut's size is not followed."""
 _SMOOTH_MS = 600.0
+"""Two standard deviations: a shorter one follows every nod, a longer one lets the subject leave the cut."""
 _REACH_MS = 10 * _SMOOTH_MS
 """Samples that are farther away weigh less than 1e-80."""
 _AT_ONCE = 1024
@@ -31,7 +38,9 @@ class CropPath:
     """The cut's place in each moment; its size is fixed."""
 
     picture: tuple[int, int]
+    """Width and height, in pixels."""
     crop: tuple[int, int]
+    """Likewise; no larger than the picture."""
     shots: Sequence[tuple[float, Path]]
     """When each shot begins, in ms, and the centre in it."""
 
@@ -51,7 +60,10 @@ class CropPath:
 
 
 def crop_path(picture: tuple[int, int], crop: tuple[int, int], meta: VisualMeta | None) -> CropPath:
-    """Around the subject that visual meta knows; without it, in the middle."""
+    """Around the subject that visual meta knows; without it, or samples in it, in the middle.
+
+    ``picture``, ``crop``: width and height in pixels. Times are the recording's.
+    """
     if meta is None or not meta.samples:
         middle = np.array([[0.0, picture[0] / 2, picture[1] / 2]])
         return CropPath(picture, crop, [(0.0, middle)])
@@ -88,7 +100,10 @@ def _steadied(
 
 
 def _smoothed(times_ms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By a Gaussian of the times, so that uneven samples count evenly."""
+    """By a Gaussian of the times, so that uneven samples count evenly: ``(samples,)``, as ``values``.
+
+    ``times_ms`` rise. Memory is some 1,024 rows of the samples within reach, time grows with the samples.
+    """
     made = np.empty(len(values))
     for at in range(0, len(values), _AT_ONCE):
         here = times_ms[at : at + _AT_ONCE]

@@ -2,6 +2,14 @@
 
 Captions, crops and covers go by the time of the whole rendering, so a segment's pictures are those that
 the whole would have. Sound is made once, for all of it.
+
+    source      the covered video or the recording, decoded to planar YUV of 8 bits, or its own bits
+    pictures    at their times, cropped, some of them enlarged; scaled and captioned by ffmpeg's filters
+    encoded     x264 (``shared.media.encode``), on a clock of 90 kHz
+    or copied   groups of pictures that an edit list leaves whole (``copied_groups``); where that comes to
+                nothing, all is encoded, and the meta says why
+    sound       cut to the sample, AAC of 192 kbit/s at 48 kHz
+    checked     against the plan, before anything is delivered (``check``)
 """
 
 from __future__ import annotations
@@ -57,10 +65,13 @@ from shared.media.picture_segments import Segment, join_segments
 from shared.media.probe import probe
 
 _CLOCK = Fraction(1, 90_000)
+"""Seconds of a tick of the rendering."""
 _SLOW = 30.0
+"""Seconds of work for one of rendering that encoding may take before it is stopped."""
 _CUTTING = 0.05
 """So much of the progress is the sound's."""
 _SCALER = "lanczos+accurate_rnd+full_chroma_int"
+"""ffmpeg's words for scaling: Lanczos, rounded exactly, from all of the chroma."""
 _WHOLE: Span = (None, None)
 
 
@@ -72,7 +83,10 @@ class RenderedVideo:
     plan: Plan
 
     def whole(self, described: Mapping[str, Any]) -> Output:
-        """Write the file in one go, and check it."""
+        """Write the file in one go, and check it; ``described``: the plan, for the meta.
+
+        Raises ``BackendFailed`` where the file is not what was planned, and as decoding and encoding do.
+        """
         source, form = self._source()
         written = self._with_sound(self._pictured(self._path, source, form))
         # Where copying comes to nothing, encoding begins anew: what was told stays told.
@@ -86,7 +100,11 @@ class RenderedVideo:
         return self._checked(count, copied, described)
 
     def segment(self, part: Part) -> Path:
-        """The pictures that begin to be shown in the part; an empty file where there are none."""
+        """The pictures that begin to be shown in the part; an empty file where there are none.
+
+        Their times are those of the whole rendering. Raises ``BackendFailed`` where the file has another
+        number of them than were written.
+        """
         within_ms = self._within_ms(part)
         source, form = self._source()
         path = self.job.workdir / "segment.mp4"
@@ -105,7 +123,7 @@ class RenderedVideo:
         return path
 
     def join(self, files: Sequence[Path], described: Mapping[str, Any]) -> Output:
-        """The file of all segments, and the sound; checked."""
+        """The file of all segments, and the sound; checked. ``files``: the segments in order, some empty."""
         source, form = self._source()
         segments, count = [], 0
         for number, file in enumerate(files):
@@ -122,7 +140,8 @@ class RenderedVideo:
         return self.job.workdir / "render.mp4"
 
     def _within_ms(self, part: Part) -> Span:
-        """What of the rendering's time a part is: of an edit list, what is left of its stretch."""
+        """What of the rendering's time a part is, in ms, half open: of an edit list, what is left of its
+        stretch. The first part begins before everything, the last has no end: no picture is between two."""
         edits, start_ms, end_ms = self.plan.edits, float(part.start_ms), float(part.end_ms)
         last_ms = self.plan.duration_ms if edits is None else float(self.job.media.duration_ms or 0)
         first, last = part.start_ms == 0, part.end_ms >= round(last_ms)
@@ -152,7 +171,7 @@ class RenderedVideo:
         within_ms: Span,
         progress: Callable[[float], None],
     ) -> int:
-        """Encode the pictures; returns how many there are."""
+        """Encode the pictures; returns how many there are. Without any, no encoder is started."""
         shown, shapes = self._shown(source, within_ms), (source.planes, written.planes)
         first = next(shown, None)
         if first is None:
@@ -174,7 +193,10 @@ class RenderedVideo:
     def _checked(
         self, count: int, copied: Mapping[str, Any], described: Mapping[str, Any]
     ) -> Output:
-        """The result, once the file is as it was planned."""
+        """The result, once the file is as it was planned. ``copied``: how much of an edit list's was.
+
+        Parents are the artifacts that were taken, and the edit list.
+        """
         job, plan, path = self.job, self.plan, self._path
         checked = check_rendering(path, plan, count, sound=bool(job.media.audio))
         meta = {"plan": dict(described), "dry_run": False, **checked}
@@ -188,7 +210,8 @@ class RenderedVideo:
         return Output("video_render", "cut", path, "video/mp4", meta, parents)
 
     def _shown(self, source: Source, within_ms: Span) -> Iterator[Shown]:
-        """The pictures, each at its time."""
+        """The pictures, each at its time: on borders where an edit list cuts an even rate, otherwise at their
+        own times; of those that come less than half a frame apart, where anything is sped up, the first."""
         plan, stream = self.plan, first_video(self.job.media)
         if plan.edits is None:
             return shown_pictures(source, plan.windows, within_ms)
@@ -199,6 +222,7 @@ class RenderedVideo:
         return thinned(shown, self._half_frame_ms) if faster else shown
 
     def _larger(self) -> Callable[[float], bool]:
+        """Whether the picture of a time of the rendering, in ms, is enlarged."""
         if not self.plan.params.punch_in:
             return lambda _: False
         return PunchIn(self.plan.jumps_ms, self._half_frame_ms).at
@@ -208,7 +232,11 @@ class RenderedVideo:
         return 500 / self.plan.frame_rate
 
     def _source(self) -> tuple[Source, PictureFormat]:
-        """Where pictures come from, and how the rendering is tagged."""
+        """Where pictures come from, and how the rendering is tagged.
+
+        8 bits and 4:2:0 unless ``pixels`` asks for the recording's own; HDR is mapped to BT.709 all the same.
+        Pixels are square, and fields joined.
+        """
         anonymised = self.plan.used.get(FACES_STEP)
         path, media = self.job.source, self.job.media
         if anonymised:
@@ -225,6 +253,7 @@ class RenderedVideo:
         return Source(path, media, Planes(*size, kept)), replace(form, sample_aspect=Fraction(1))
 
     def _crop_path(self) -> CropPath:
+        """Of the recording's picture as it is seen, in its pixels."""
         shown = first_video(self.job.media).shown_size
         meta: VisualMeta | None = None
         if VISUAL_STEP in self.plan.used:
@@ -232,7 +261,7 @@ class RenderedVideo:
         return crop_path(shown, self.plan.crop, meta)
 
     def _written(self, path: Path, source: Source, form: PictureFormat) -> Written:
-        """A file with pictures alone."""
+        """A file with pictures alone, of the crop's size, the last of which is shown until the plan's end."""
         return Written(
             path,
             Planes(*self.plan.crop, source.planes.pixel_format),
@@ -262,6 +291,11 @@ class RenderedVideo:
         return replace(written, inputs=inputs, streams=streams)
 
     def _sound(self) -> tuple[list[str], list[str]]:
+        """ffmpeg's words that open the sound as input 1, and those that code it; none without sound.
+
+        Made first, as float samples at 48 kHz in ``sound.f32``. Of an edit list it is the stream that the
+        list was made of, unless a param names another.
+        """
         media, path = self.job.media, self.job.workdir / "sound.f32"
         if not media.audio:
             return [], []
@@ -340,15 +374,17 @@ def _opened(demuxer: str, path: Path) -> list[str]:
 
 
 def _escaped(path: str) -> str:
-    """As a value in a filter graph: escaped for the filter's options, and that for the graph."""
+    """As a value in a filter graph: escaped for the filter's options, and that for the graph (ffmpeg's
+    manual, "Notes on filtergraph escaping"; the third level is a shell's)."""
     for signs in ("\\':", "\\'[],;"):
         path = "".join(f"\\{sign}" if sign in signs else sign for sign in path)
     return path
 
 
 _LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "nl": "nld"}
+"""ISO 639-1 to 639-2/T."""
 
 
 def _three_letters(language: str) -> str:
-    """As MP4 wants it."""
+    """As MP4 wants it (ISO/IEC 14496-12, ``mdhd``); ``und`` for two letters that are not in the table."""
     return language if len(language) == 3 else _LANGUAGES.get(language, "und")

@@ -72,7 +72,10 @@ def make_windows(media: MediaInfo, cuts: Sequence[Cut]) -> list[Window]:
 
 
 def listed_windows(edits: EditList) -> list[Window]:
-    """What an edit list keeps, each at its sample's time."""
+    """What an edit list keeps, each at its sample's time, in order and without gaps in the rendering.
+
+    The speed of one that is sped up is what its whole samples make of it, not the one that was asked for.
+    """
     whole, rate = time_map(edits), edits.sample_rate_hz
     windows = []
     for piece in whole.pieces:

@@ -6,6 +6,13 @@ sound stay together to the sample. Sound that begins before the first picture or
 one is heard over that picture.
 
 A part of a rendering has the pictures that begin to be shown in it, so each is in one part.
+
+    cuts, and edit lists of an uneven rate    ``shown_pictures``: each picture at its own time
+    edit lists of an even rate                ``shown_on_borders``: one on each frame border
+
+Pictures are planar YUV, ``uint8`` bytes plane after plane (``Planes``), 16-bit little-endian where they have
+10 bits. Memory holds a few of them. Windows that follow one another in the recording take one pass;
+one that goes back begins another.
 """
 
 from __future__ import annotations
@@ -31,13 +38,18 @@ from shared.media.frames import Span, VideoFrames, Wanted
 _LEAST_MS = 1.0
 """Less of a picture than this is not shown."""
 _PUNCH = 1.1
+"""How much larger a punch-in is: enough to look like another shot, little enough to stay sharp."""
 
 Shown = tuple[float, float, float, NDArray[np.uint8]]
 """When it is shown in the rendering, how long, when in the source (all in ms), and its bytes."""
 
 
 def ascending(windows: Sequence[Window]) -> list[list[Window]]:
-    """The windows in groups that follow one another in the recording: one pass each."""
+    """The windows in groups that follow one another in the recording: one pass each.
+
+    Their order is that of the rendering, and stays; a window that begins before the last one's end opens
+    a new group.
+    """
     groups: list[list[Window]] = []
     for window in windows:
         if groups and groups[-1][-1].source_end_ms <= window.source_start_ms:
@@ -75,7 +87,10 @@ class Source:
 def shown_pictures(
     source: Source, windows: Sequence[Window], within_ms: Span = (None, None)
 ) -> Iterator[Shown]:
-    """The pictures of the rendering that begin to be shown ``within_ms`` of it (half open), in order."""
+    """The pictures of the rendering that begin to be shown ``within_ms`` of it (half open), in order.
+
+    Raises as ``VideoFrames`` does while iterating. Leaving early stops ffmpeg.
+    """
     begin_ms, end_ms = _edges(within_ms)
     falling = [one for one in windows if one.end_ms > begin_ms and one.start_ms < end_ms]
     for group in ascending(falling):
@@ -94,6 +109,10 @@ def _edges(within_ms: Span) -> tuple[float, float]:
 
 
 def _of_group(frames: VideoFrames, group: Sequence[Window]) -> Iterator[Shown]:
+    """One pass: a picture lasts until the next one comes, the last one to the end of the last window.
+
+    The first one that comes is shown from the first window's start, if it is later than that.
+    """
     before: tuple[float, NDArray[np.uint8]] | None = None
     for frame in frames:
         time_ms = frames.ms(frame.ticks)
@@ -123,7 +142,10 @@ def _parts(
 
 
 def thinned(shown: Iterator[Shown], least_ms: float) -> Iterator[Shown]:
-    """Without pictures that follow another one sooner: where many are shown faster than they came."""
+    """Without pictures that follow another one sooner: where many are shown faster than they came.
+
+    Which are left out depends on all before, so such a rendering is made in one piece.
+    """
     last_ms = -math.inf
     for one in shown:
         if one[0] - last_ms >= least_ms:
@@ -134,7 +156,11 @@ def thinned(shown: Iterator[Shown], least_ms: float) -> Iterator[Shown]:
 def shown_on_borders(
     source: Source, windows: Sequence[Window], frame_ms: float, within_ms: Span = (None, None)
 ) -> Iterator[Shown]:
-    """As ``shown_pictures``, where windows follow one another, each picture on a frame border."""
+    """As ``shown_pictures``, where windows follow one another, each picture on a frame border.
+
+    ``frame_ms``: of a frame, of the recording and of the rendering. Every border has a picture: the
+    one that the recording shows in the middle of the frame that belongs there (``moments``).
+    """
     begin_ms, end_ms = _edges(within_ms)
     first_ms = source.first_ms()
     if first_ms is None:
@@ -155,7 +181,11 @@ def shown_on_borders(
 def cropped(
     data: NDArray[np.uint8], planes: Planes, to: Planes, at: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """The part of a picture of the size ``to`` whose left and top are ``at``."""
+    """The part of a picture of the size ``to`` whose left and top are ``at``, in pixels of luma.
+
+    ``at`` is a multiple of what the chroma is narrower and lower by. A picture that has the size already is
+    given back itself, without a copy.
+    """
     if (planes.width, planes.height) == (to.width, to.height):
         return data
     made = np.empty(to.size_bytes, np.uint8)
@@ -168,7 +198,10 @@ def cropped(
 
 
 def enlarged(data: NDArray[np.uint8], planes: Planes) -> NDArray[np.uint8]:
-    """The middle of a picture, a tenth larger, in the whole of it."""
+    """The middle of a picture, a tenth larger, in the whole of it: bicubic, each plane by itself.
+
+    OpenCV's affine map, asked backwards; what it reaches for beyond the edge is the edge's.
+    """
     import cv2
 
     made = np.empty(planes.size_bytes, np.uint8)

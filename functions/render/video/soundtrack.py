@@ -1,4 +1,9 @@
-"""The sound of a rendering: the same windows, cut to the sample, as one file for the encoder."""
+"""The sound of a rendering: the same windows, cut to the sample, as one file for the encoder.
+
+For ``cuts`` that somebody placed, with hard edges, and for all of a recording; what an edit list leaves
+has seams, and is made by ``functions.render.cut``. Windows that follow one another in the recording
+are read in one pass.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +20,15 @@ from shared.contracts.asset import MediaInfo
 from shared.media.decode import audio_blocks
 
 RATE_HZ = 48_000
+"""Of a rendering's sound, whatever the recording's: what is usual beside pictures."""
 
 
 def write_sound(path: Path, source: Path, media: MediaInfo, windows: Sequence[Window]) -> int:
     """Raw float samples, little-endian, interleaved; returns the number of channels, at most 2.
 
-    Each window has exactly its length: where the recording's sound ends earlier, silence follows.
+    Each window has exactly its length: where the recording's sound ends earlier, silence follows. Its start
+    and end in the rendering are rounded to samples, not its length, so nothing adds up. Memory holds a
+    block. Raises as ``audio_blocks`` does.
     """
     channels = min(2, media.heard.channels)
     with path.open("wb") as file:
@@ -32,6 +40,7 @@ def write_sound(path: Path, source: Path, media: MediaInfo, windows: Sequence[Wi
 def _write_group(
     file: IO[bytes], source: Path, media: MediaInfo, group: Sequence[Window], channels: int
 ) -> None:
+    """One pass over the recording; ``group``: windows none of which begins before the last one's end."""
     with audio_blocks(source, media, sample_rate_hz=RATE_HZ, channels=channels) as blocks:
         pending = iter(blocks)
         first = 0

@@ -3,6 +3,16 @@
 A dry run delivers this plan and stops. What the plan is made of (which artifacts, by which backends,
 under which cache keys) and what it lacks stands in it; a rendering that would have to do without
 something it was asked for is refused with the same words.
+
+    picture     ``anonymise.faces``' video, unless the original is asked for or nobody is to be covered
+    subject     ``detect.visual_meta``, for another shape than the source's
+    captions    ``transcribe.captions``' transcript
+    windows     from ``cuts``, or from an ``edit_list``
+    shape       what is cut out of the picture, and how large it is then
+
+Of each step the newest artifact is taken; a stub's, which has looked at nothing, is an error. Pictures
+are upright and their pixels square: sizes are those that are seen. Parts of a long rendering plan
+each for themselves and come to the same plan.
 """
 
 from __future__ import annotations
@@ -30,7 +40,9 @@ from shared.errors import MissingDependency, ValidationError
 from shared.media.frames import first_video
 
 PLAN_VERSION = 1
+"""Of the plan's form as data."""
 MAX_CUTS = 500
+"""Of ``cuts``, and of the windows that a plan tells: it stands in metas."""
 ASPECTS: Mapping[str, tuple[int, int] | None] = {
     "source": None,
     "9:16": (9, 16),
@@ -38,6 +50,7 @@ ASPECTS: Mapping[str, tuple[int, int] | None] = {
     "16:9": (16, 9),
 }
 STANDARD_SIZES: Mapping[str, tuple[int, int]] = {"9:16": (1080, 1920)}
+"""Width and height of shapes that have one size everywhere."""
 FACES_STEP, VISUAL_STEP, CAPTIONS_STEP = (
     "anonymise.faces",
     "detect.visual_meta",
@@ -138,6 +151,7 @@ class Plan:
     """Step -> the artifact that is taken from it."""
     notices: Sequence[Notice]
     frame_rate: float
+    """Frames a second: the recording's, on average where it varies; 25 where none is known."""
     edits: EditList | None = None
     """What it was cut by."""
     jumps_ms: Sequence[float] = ()
@@ -149,7 +163,11 @@ class Plan:
         return self.windows[-1].end_ms if self.windows else 0.0
 
     def described(self) -> dict[str, Any]:
-        """The plan as data: the same request gives the same text."""
+        """The plan as data: the same request gives the same text.
+
+        The estimate's ``work_s`` is seconds on one core for decoding, cropping and encoding so many pictures
+        of this crop. Of more than 500 windows the first 500 are told, and ``window_count``.
+        """
         frames = round(self.duration_ms * self.frame_rate / 1000)
         megapixels = self.crop[0] * self.crop[1] / 1e6
         return {
@@ -204,7 +222,10 @@ def _selected(step: str, file: InputFile) -> dict[str, Any]:
 
 
 def make_plan(job: Job, params: VideoRenderParams) -> Plan:
-    """Decide everything. Raises ``ValidationError`` for cuts outside the recording."""
+    """Decide everything. Raises ``ValidationError`` for cuts outside the recording, a still picture, and an
+    edit list that is another recording's or leaves less than one picture; ``UnsupportedMedia`` where
+    there is no picture. What is lacking is a notice, which ``Plan.refuse`` raises.
+    """
     stream = first_video(job.media)
     used, notices = _choose(job, params)
     crop, size = shape_of(stream, params)
@@ -229,7 +250,10 @@ def _jumps_ms(job: Job, edits: EditList) -> list[float]:
 def shape_of(
     stream: VideoStream, params: VideoRenderParams
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Width and height of what is cut out of the picture, and of the rendering."""
+    """Width and height of what is cut out of the picture, and of the rendering.
+
+    Both in square pixels of upright pictures. A height, or a shape's standard size, scales what is cut out.
+    """
     standard = params.size == "standard" and params.aspect in STANDARD_SIZES
     scaled = standard or params.height is not None
     crop = crop_size(stream.shown_size, params.aspect, scaled=scaled)
@@ -248,7 +272,8 @@ def _size(crop: tuple[int, int], params: VideoRenderParams) -> tuple[int, int]:
 def crop_size(size: tuple[int, int], aspect: str, *, scaled: bool = False) -> tuple[int, int]:
     """The largest rectangle of this shape in the picture; ``source`` leaves all of it.
 
-    It is even, unless it is ``scaled`` afterwards: then it is as near to the shape as can be.
+    It is even, unless it is ``scaled`` afterwards: then it is as near to the shape as can be, within half a
+    pixel. At least a pixel each way.
     """
     shape = ASPECTS[aspect]
     if shape is None:
@@ -283,7 +308,10 @@ def _choose(job: Job, params: VideoRenderParams) -> tuple[dict[str, InputFile], 
 
 
 def _of_fonts(file: InputFile) -> Iterator[Notice]:
-    """What no installed font draws: signs are left out, but no letters are."""
+    """What no installed font draws: signs are left out (a warning), letters and digits never (an error).
+
+    Without fontconfig nothing can be said, and that is an error, too.
+    """
     text = "".join(cue.text for cue in Transcript.read(file.path).cues)
     try:
         absent = lacking(text)
@@ -300,6 +328,7 @@ def _of_fonts(file: InputFile) -> Iterator[Notice]:
 
 
 def _listed(signs: Sequence[str]) -> str:
+    """The first five with their code points, and how many more there are."""
     shown = ", ".join(f"{sign} (U+{ord(sign):04X})" for sign in signs[:5])
     return shown if len(signs) <= 5 else f"{shown} and {len(signs) - 5} more"
 
@@ -310,6 +339,7 @@ def _newest(job: Job, step: str) -> InputFile | None:
 
 
 def _notice(job: Job, step: str, file: InputFile | None) -> Notice:
+    """What is to be said of a step that is wanted: one line, and whether it stands in the way."""
     if file is None:
         return _lacking(job, step)
     if file.meta.get("backend_type") == "stub":
@@ -325,6 +355,7 @@ def _notice(job: Job, step: str, file: InputFile | None) -> Notice:
 
 
 def _lacking(job: Job, step: str) -> Notice:
+    """Of a step that gave nothing, why. No faces are no lack; what a dry run did not make is a warning."""
     said = job.failed.get(step, {})
     reason = str(said.get("reason") or said.get("message") or "it has delivered nothing")
     if step == FACES_STEP and reason in HARMLESS:
