@@ -1,4 +1,7 @@
-"""The libraries, listed and described: for the command, the API and the docs. Plain JSON."""
+"""The libraries, listed and described: for the command, the API and the docs. Plain JSON.
+
+Both tables are read anew at each call, so that nothing can be told of them that the engine does not do.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,12 @@ def describe_macro(macro_id: str) -> dict[str, Any]:
 
 
 def _short(identifier: str, row: Preset | Macro) -> dict[str, Any]:
+    """What a list shows of either library's row; all of it is text."""
     return {"id": identifier, "title": row.title, "category": row.category, "does": row.does}
 
 
 def _knob(spec: ParameterSpec) -> dict[str, Any]:
+    """Range and default in the knob's ``unit``; ``scale``: how a face spreads it, ``linear`` or ``log``."""
     return {
         "name": spec.name,
         "display_name": spec.display_name,
@@ -59,6 +64,7 @@ def _knob(spec: ParameterSpec) -> dict[str, Any]:
 
 
 def _drives(stage: MacroStage) -> list[dict[str, Any]]:
+    """One row for each knob of the stage that moves, and one, ``wet``, for how much of it is heard."""
     every = {"wet": stage.wet, **stage.drives}
     return [
         {
@@ -73,7 +79,7 @@ def _drives(stage: MacroStage) -> list[dict[str, Any]]:
 
 
 def preset_table() -> str:
-    """The library as a Markdown table, as docs/transforms.md has it."""
+    """The library as a Markdown table, as docs/transforms.md has it; a test compares the two."""
     head = "| Preset | For | What it does | Knobs (range; default) |\n| --- | --- | --- | --- |\n"
     return head + "".join(
         f"| `{preset.preset_id}` | {preset.category} | {preset.does} | "

@@ -2,6 +2,9 @@
 
 the recording's sound -> [ effects in float ] -> WAV -> read back
                       '--> excerpts "before"            excerpts "after"
+
+One run of ffmpeg does it, whatever the chain is, and once more where integers would have clipped; where
+channels have to go in groups, one for each and one that puts them side by side.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ class Rendered:
 
     audio: Written
     before: Windows
+    """Of what went in, at the same places as ``audio.excerpts``, but for what an effect's tail adds."""
 
 
 def render(job: Job, sound: Sound, chain: str, *, name: str) -> Rendered:
@@ -114,6 +118,7 @@ def _graph(sound: Sound, chain: str, sample_format: str, layout: str | None, hea
 
 
 def _join_excerpts(groups: Sequence[Group], path: Path) -> None:
+    """The groups' excerpts, ``(samples, channels)`` of each, side by side into one raw file of float32."""
     parts = []
     for group in groups:
         part = group.path.with_suffix(".before")

@@ -1,4 +1,10 @@
-"""``transform.fx``: a recording through one preset of the library (see ``presets``)."""
+"""``transform.fx``: a recording through one preset of the library (see ``presets``).
+
+    params clamped -> preset's piece of filter graph -> mixed with the recording, gained -> ``effect.render``
+
+It reads the recording's sound alone, and writes ``audio_fx`` and a ``preview``, or an ``audio_excerpt`` of
+ten seconds without one.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +68,7 @@ def run(job: Job, params: FxParams, backend: Backend) -> Result:
 
 
 class Made:
-    """How the result of an effect is called."""
+    """How the result of an effect is called: ``audio_{name}``, and what its meta says of the choice."""
 
     def __init__(
         self, name: str, title: str, about: Mapping[str, Any], excerpt_from_ms: float | None

@@ -20,6 +20,7 @@ Knobs = Mapping[str, float]
 
 GAIN_RANGE_DB = (-24.0, 24.0)
 MAX_TAIL_MS = 10_000
+"""As long as the longest ``cathedral`` takes to die."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Scene:
     tag: str = "x"
 
     def hz(self, frequency_hz: float) -> str:
-        """A filter's frequency, kept below what this sample rate can carry."""
+        """A filter's frequency as ffmpeg reads it: at most 0.45 of the sample rate, short of its half."""
         return number(min(frequency_hz, 0.45 * self.sample_rate_hz))
 
 
@@ -138,7 +139,12 @@ class Mix:
 
 
 def chain_of(stages: Sequence[Stage], mix: Mix, sound: Sound) -> str:
-    """The whole piece of graph; empty where nothing would change."""
+    """The whole piece of graph; empty where nothing would change.
+
+    Tail, then presets in order, then all of them against the recording, then gain. A stage of which nothing
+    is heard is left out, and may then be one that could not work on the sound; a tail without any effect,
+    too. Raises ``UnsupportedMedia``.
+    """
     scene = Scene(sound.sample_rate_hz, sound.channels)
     heard = [stage for stage in stages if stage.wet > 0] if mix.dry_wet > 0 else []
     for stage in heard:
@@ -158,7 +164,11 @@ def chain_of(stages: Sequence[Stage], mix: Mix, sound: Sound) -> str:
 
 
 def mixed(piece: str, wet: float, tag: str, late_samples: int = 0) -> str:
-    """``piece`` and what goes into it, in time with each other and of the very same length."""
+    """``piece`` and what goes into it, in time with each other and of the very same length.
+
+    ``wet`` of the one, 1 - ``wet`` of the other, in amplitude: sounds that are alike keep their level. A
+    piece that turns phases cancels some of what it is mixed with.
+    """
     if late_samples:
         # Silence behind pushes the end out of filters that hold it back.
         begin, end = f"apad=pad_len={late_samples},", f",atrim=start_sample={late_samples}"

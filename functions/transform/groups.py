@@ -25,7 +25,7 @@ _BORROWED = ("mono", "stereo", "3.0", "quad", "5.0", "hexagonal", "7.0", "octago
 
 @dataclass(frozen=True)
 class Group:
-    """Some neighbouring channels, and the raw file for what is made of them."""
+    """Some neighbouring channels, from the ``first`` on, and the raw file for what is made of them."""
 
     first: int
     channels: int
@@ -45,7 +45,10 @@ class Group:
 
 
 def groups_of(sound: Sound, folder: Path) -> list[Group]:
-    """The groups; none where all channels can go through together."""
+    """The groups, of ``MOST_TOGETHER`` in order, the last one perhaps of fewer.
+
+    None where all channels can go through together: one, two, or up to eight under a layout's name.
+    """
     count = sound.channels
     if count <= 2 or (sound.layout and count <= MOST_TOGETHER):
         return []
@@ -70,7 +73,10 @@ def fed_group(sound: Sound, group: Group) -> Iterator[Opened]:
 
 
 def side_by_side(groups: Sequence[Group]) -> Iterator[Samples]:
-    """All channels of what was made, in blocks; the files go when they are read."""
+    """All channels of what was made, in blocks of ``(samples, channels)``; the files go when they are read.
+
+    Where groups are of unlike length, the shortest counts. They are mapped, not read: memory holds a block.
+    """
     parts = [
         np.memmap(group.path, dtype=group.sample_type, mode="r").reshape(-1, group.channels)
         for group in groups

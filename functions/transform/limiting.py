@@ -6,6 +6,10 @@
 It is decoded once to be noted, millisecond by millisecond (``shared.audio.loudnorm``), which tells
 the gain, and once more for each try. Samples are limited in single precision. Gain alone is ffmpeg's own
 where ffmpeg may open the recording.
+
+Memory holds a block, what the limiter looks back and ahead (some 10 ms), and the meter's mean square of every
+100 ms; the notes, 12 bytes a millisecond, lie on disk. What is measured is what goes into the file before its
+encoder rounds it.
 """
 
 from __future__ import annotations
@@ -31,7 +35,11 @@ Progress = Callable[[float], None]
 
 
 def noted(path: Path, sound: Sound, levels: Levels | None, progress: Progress) -> Notes:
-    """What finding the gain needs to know of the recording, in files beside ``path``."""
+    """What finding the gain needs to know of the recording, in files beside ``path``.
+
+    ``levels``: what is done to its speech first. Raises ``UnsupportedMedia`` for samples that are not
+    numbers, and what decoding raises.
+    """
     notes = Notes(path, sound.sample_rate_hz, sound.channels, sound.layout)
     duration_frames = (sound.duration_ms or 0) * sound.sample_rate_hz / 1000
     with sound.blocks("float32") as blocks:
@@ -46,19 +54,27 @@ class Gain:
     """How loud it gets, and where the limiter stands."""
 
     gain_db: float
+    """The same for every sample, before the limiter."""
     threshold_dbtp: float | None = None
-    """``None``: no limiter."""
+    """No true peak is left above it; ``None``: no limiter."""
     levels: Levels | None = None
-    """What comes before it."""
+    """What comes before it; ``None``: speech is left at its levels."""
 
     def measured(self, sound: Sound, path: Path, progress: Progress) -> FullMeter:
-        """Write the recording so; returns what measured the result."""
+        """Write the recording so; returns what measured the result. ``progress``: 0 to 1 of this pass.
+
+        Raises ``UnsupportedMedia`` for samples that are not numbers, what decoding and what ffmpeg raise.
+        """
         meter = FullMeter(sound.sample_rate_hz, sound.channels, sound.layout)
         self._write(sound, path, progress, meter.add)
         return meter
 
     def write(self, sound: Sound, path: Path, progress: Progress) -> None:
-        """Write the recording so, and measure nothing. Raises ``BackendFailed``."""
+        """Write the recording so, and measure nothing. Raises ``BackendFailed``.
+
+        In ffmpeg alone where that may open the recording; the gain stands in its graph with all the digits of
+        a double (``repr``), so that it is the very gain that was reckoned with.
+        """
         if self.threshold_dbtp is not None or self.levels is not None or not sound.plain:
             self._write(sound, path, progress, lambda block: None)
             return
@@ -82,6 +98,11 @@ class Gain:
     def _write(
         self, sound: Sound, path: Path, progress: Progress, heard: Callable[[Samples], None]
     ) -> None:
+        """Through blocks of ours; ``heard`` gets each, ``(samples, channels)``, as it goes to the encoder.
+
+        A limited sound is decoded in single precision whatever it has. ffmpeg only encodes, and may take
+        three times as long as usual, for it waits for what is made here.
+        """
         expected = max(1.0, (sound.duration_ms or 0) * sound.sample_rate_hz / 1000)
 
         def made(blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -105,9 +126,15 @@ class Gain:
 
     @property
     def _factor(self) -> float:
+        """``gain_db`` in amplitude."""
         return float(10.0 ** (self.gain_db / 20.0))
 
     def _applied(self, blocks: Iterable[Samples], rate_hz: int) -> Iterator[Samples]:
+        """The blocks at the gain, limited: ``(samples, channels)`` in and out, as many samples as came in.
+
+        Without a limiter and at 0 dB they are the very blocks. The limiter looks ahead, so blocks behind it
+        need not be the blocks before it.
+        """
         factor = self._factor
         if self.threshold_dbtp is None:
             for block in blocks:
@@ -122,7 +149,11 @@ class Gain:
 
 
 class _Ahead:
-    """Blocks that come one after the other, for a reader that looks ahead and a little back."""
+    """Blocks that come one after the other, for a reader that looks ahead and a little back.
+
+    In: ``(samples, channels)``; kept and out: ``(channels, frames)``, as the limiter has it, float32 and
+    already at the gain. What lies before the last ``first`` that was read is forgotten.
+    """
 
     def __init__(self, blocks: Iterable[Samples], factor: float) -> None:
         self._blocks = iter(blocks)

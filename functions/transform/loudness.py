@@ -1,5 +1,13 @@
 """``transform.loudness``: EBU R 128 in numbers (see ``shared.sound.loudness_meter``). Measured once, it
-serves every target."""
+serves every target.
+
+    the recording's sound -> decoded in blocks -> integrated loudness (ITU-R BS.1770-4), loudness range
+                             (EBU Tech 3342), true peak (BS.1770-4, annex 2) -> ``audio_loudness``, a JSON
+                             document of the contract ``Loudness``
+
+Of silence, and of less than a gating block of 400 ms, no loudness is told, and the document says why: the
+standard defines none. One pass in bounded memory, whatever the length.
+"""
 
 from __future__ import annotations
 

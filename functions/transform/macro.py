@@ -1,4 +1,9 @@
-"""``transform.macro``: a recording through several presets that one knob drives (see ``macros``)."""
+"""``transform.macro``: a recording through several presets that one knob drives (see ``macros``).
+
+The presets stand one after the other in one filter graph, each mixed with what came into it by its own
+``wet``; ``dry_wet`` then mixes all of them with the recording. What comes out is as ``transform.fx`` has it,
+an ``audio_macro`` whose meta says under ``driven`` where every knob stood.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,10 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: MacroParams, backend: Backend) -> Result:
-    """Make it; raises ``UnsupportedMedia`` where one of its presets can't work on the recording."""
+    """Make it; raises ``UnsupportedMedia`` where one of its presets can't work on the recording.
+
+    ``knob_values`` holds the one knob, ``preset_id`` the macro's id.
+    """
     macro, clamps = macro_named(params.macro_id), Clamps()
     amount = clamps.take("amount", params.amount, AMOUNT.minimum, AMOUNT.maximum)
     mix = Mix.settled(params.dry_wet, params.gain_db, params.tail_ms, clamps)

@@ -1,4 +1,10 @@
-"""The macro library: one knob each, which drives several knobs of several presets along curves."""
+"""The macro library: one knob each, which drives several knobs of several presets along curves.
+
+    amount 0 to 1 -> each drive: low + curve(amount) * (high - low) -> knobs settled -> ``fx_chain.chain_of``
+
+A curve is one of ``shared.audio.curves``: ``linear``, ``exponential`` (late), ``log`` (early), ``s_curve``.
+Knobs that a macro does not drive stand at their preset's default. Every stage's ``wet`` begins at 0.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,10 @@ from shared.errors import ValidationError
 
 @dataclass(frozen=True)
 class Drive:
-    """How one knob follows the macro's: from ``low`` at 0 to ``high`` at 1."""
+    """How one knob follows the macro's: from ``low`` at 0 to ``high`` at 1, in the knob's own unit.
+
+    ``high`` may be the smaller one. What lies beyond the knob's range is clamped, without being reported.
+    """
 
     low: float
     high: float
@@ -33,6 +42,7 @@ class MacroStage:
     """One preset of a macro: how much of it is heard, and what its knobs do; others rest."""
 
     preset_id: str
+    """One of the preset library's; a test asks for it and for its knobs."""
     wet: Drive
     """From 0, so that a macro at 0 leaves the recording as it is."""
     drives: Mapping[str, Drive]
@@ -46,7 +56,7 @@ class MacroStage:
 
 @dataclass(frozen=True)
 class Macro:
-    """One row of the library."""
+    """One row of the library; its stages come one after the other, in their order."""
 
     macro_id: str
     title: str
@@ -63,8 +73,9 @@ AMOUNT = knob("amount", "Amount", (0, 1), 0.5)
 """The one knob that every macro has."""
 
 _IN = Drive(0, 1, "log")
-"""Fully there soon after 0."""
+"""Soon there (0.34 of the way at 0.1, 0.88 at 0.5): from then on the other knobs say what is heard."""
 _EVEN = Drive(0, 1)
+"""As far in as the macro is turned up."""
 
 MACROS: Mapping[str, Macro] = {
     macro.macro_id: macro
@@ -92,6 +103,7 @@ MACROS: Mapping[str, Macro] = {
                 MacroStage("de_ess", _IN, {"amount": Drive(0, 0.8, "exponential")}),
             ),
         ),
+        # A directional microphone lifts bass where it is near: that goes first, then the direct sound.
         Macro(
             "distance",
             "Distance",
@@ -118,6 +130,7 @@ MACROS: Mapping[str, Macro] = {
                 ),
             ),
         ),
+        # The band closes from both ends while the sampler behind it loses bits and samples.
         Macro(
             "bad_line",
             "Bad line",
@@ -173,6 +186,7 @@ MACROS: Mapping[str, Macro] = {
                 MacroStage("air", _IN, {"amount": Drive(0, 0.7, "exponential")}),
             ),
         ),
+        # One compressor that works on more and more, and a tape's saturation that all tracks then share.
         Macro(
             "one_record",
             "One record",
@@ -195,6 +209,7 @@ MACROS: Mapping[str, Macro] = {
                 ),
             ),
         ),
+        # Frequencies fall along "log", fast first: most of the highs are gone at half the way.
         Macro(
             "submerge",
             "Submerge",

@@ -12,8 +12,13 @@
 
 Dynamics are never levelled unasked: what is not a peak over the ceiling keeps its place. ``norm_stats``
 says what was done, and how far it went; ``delivery`` holds the result against the rules of the place it is
-for. One that misses its target by more than
-0.1 LU, or a rule, is ``degraded``, whatever the reason.
+for. One that misses its target by more than 0.1 LU, or a rule, is ``degraded``, whatever the reason.
+
+It reads ``audio_loudness`` where that was measured on the same streams, and ``audio_activity`` where speech
+is levelled, or is what the target is about; it writes one ``audio_normalised``. Loudness and gates are
+ITU-R BS.1770-4's, targets those of EBU R 128, ATSC A/85 and the platforms
+(``shared.sound.delivery_targets``). Each round is a pass over the recording in bounded memory, but where it
+can be reckoned.
 """
 
 from __future__ import annotations
@@ -50,17 +55,21 @@ from shared.sound.loudness_meter import FullMeter
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)
 MOST_ROUNDS = 5
+"""Where peaks had to be limited, one to three were taken (docs/quality.md, "Loudness")."""
 CLOSE_ENOUGH_LU = 0.05
+"""Half of what is told as falling short; nearer than meters agree among themselves."""
 SHORT_FROM_LU = 0.1
 """From here on the result says that it falls short."""
 LIMITER_ROOM_DB = 0.1
 """The limiter works this far below the ceiling, for it moves peaks a little itself."""
 METERS_DIFFER_DB = 0.05
-"""By so much a meter that oversamples more may find a higher true peak."""
+"""By so much a meter that oversamples more may find a higher true peak: BS.1770-4, annex 2, takes four times
+as many samples, between which a peak can still hide."""
 _NOTING = 0.3
 """So much of the progress is measuring and finding the gain."""
 _SPEECH_RANGE_LU = 30.0
-"""Of steps of speech that are softer than its loudest by more, none is speech."""
+"""Of steps of speech that are softer than its loudest by more, none is speech. It only finds where to begin:
+the result is measured with the standard's gates."""
 
 
 class NormaliseParams(SoundParams):
@@ -84,7 +93,11 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:
-    """Normalise; skipped, with the reason, where loudness is undefined."""
+    """Normalise; skipped, with the reason, where loudness is undefined.
+
+    Raises ``UnsupportedMedia`` where there is no sound or samples are not numbers, ``ValidationError`` where
+    ``level_speech`` lacks the activity, ``BackendFailed`` where limiting fails, and what decoding raises.
+    """
     job = replace(job, progress=_rising(job.progress))
     sound = open_sound(job)
     turns = turns_of(job)
@@ -156,7 +169,11 @@ def _settled(
 
 
 def _for_dialogue(job: Job, settled: Settled, turns: Sequence[Turn]) -> Settled:
-    """The loudness is that of speech, where there is enough of it."""
+    """The loudness is that of speech, where there is enough of it (a second); otherwise all of it stays.
+
+    From the activity's K-weighted levels of 10 ms, as they are levelled: their mean power over the turns,
+    without pauses in them. ATSC A/85 calls such speech the anchor element.
+    """
     spans = _spans(turns)
     activity = _activity(job)
     if activity is None or not enough_dialogue(spans):
@@ -179,6 +196,7 @@ def turns_of(job: Job) -> list[Turn]:
 
 
 def _activity(job: Job) -> AudioActivity | None:
+    """What ``detect.activity`` found; ``None``: it is not among the inputs, or failed."""
     files = job.inputs.get("detect.activity", ())
     found = next((file for file in files if file.kind == AudioActivity.kind), None)
     return AudioActivity.read(found.path) if found else None
@@ -245,7 +263,10 @@ def _measured_before(job: Job, sound: Sound) -> tuple[Loudness, FullMeter | None
 
 
 def earlier_measurement(job: Job, sound: Sound) -> Loudness | None:
-    """What ``transform.loudness`` found, where it ran before, on the same streams."""
+    """What ``transform.loudness`` found, where it ran before, on the same streams.
+
+    Another choice of ``stream`` is another sound, so its numbers are not taken.
+    """
     streams = list(sound.media.heard.streams)
     for file in job.inputs.get("transform.loudness", ()):
         if file.meta.get("sound", {}).get("streams", streams) != streams:
@@ -257,7 +278,12 @@ def earlier_measurement(job: Job, sound: Sound) -> Loudness | None:
 def _make(
     job: Job, sound: Sound, settled: Settled, on_ceiling: Literal["limit", "stop_short"], path: Path
 ) -> Normalised:
-    """By gain alone, as long as the ceiling allows it."""
+    """By gain alone, as long as the ceiling allows it.
+
+    A gain moves some blocks over the gates, so the loudness need not move by as much; each round adds what
+    was missing in the one before. Where the meter that heard the recording is at hand, rounds are reckoned
+    and the file is written once, at the end; otherwise each round writes it.
+    """
     gain_db, most_db = settled.wanted_db, settled.most_db
     for rounds in range(1, MOST_ROUNDS + 1):
         if gain_db > most_db and on_ceiling == "limit":
@@ -282,7 +308,12 @@ def _make(
 
 
 def _limited(job: Job, sound: Sound, settled: Settled, path: Path) -> Normalised:
-    """Gain and limiter, measured and corrected. Raises ``BackendFailed`` if peaks stay too high."""
+    """Gain and limiter, measured and corrected. Raises ``BackendFailed`` if peaks stay too high.
+
+    Each round moves the aim by what was missing and the threshold by what peaks were over. It ends when both
+    fit, when more gain would be more limiting than is allowed (``Notes.most_gain_db``), or after the last
+    round, with what that gave. For speech there is no reckoning, and the gain itself is corrected.
+    """
     notes = noted(path, sound, settled.levels, lambda part: job.progress(_NOTING * part))
     aim_lufs, gain_db = settled.target_lufs, settled.wanted_db
     threshold_dbtp = settled.ceiling_dbtp - LIMITER_ROOM_DB
@@ -315,6 +346,7 @@ def _tell_measuring(job: Job, part: float) -> None:
 
 
 def _tell(job: Job, rounds: int, part: float) -> None:
+    """``part``, 0 to 1, of the round; rounds that are not needed are jumped over."""
     job.progress(_NOTING + (1 - _NOTING) * (rounds - 1 + part) / MOST_ROUNDS)
 
 

@@ -1,4 +1,8 @@
-"""What normalising settles on, what comes of it, and how the meta tells it."""
+"""What normalising settles on, what comes of it, and how the meta tells it.
+
+Loudness is in LUFS and moves, but for the standard's gates, dB for dB with gain; differences of loudness
+are in LU; true peaks are in dBTP. Nothing here reads a sample.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,14 @@ class Settled:
     target_lufs: float
     ceiling_dbtp: float
     before: Loudness
+    """The recording's, as it is levelled where it is; its loudness is defined."""
     heard: FullMeter | None
     """What measured that; ``None``: an earlier run did."""
     levels: Levels | None = None
     dialogue: Sequence[Span] = ()
     """The target is the loudness of speech, which is here."""
     dialogue_lufs: float = 0.0
-    """About how loud that is before."""
+    """About how loud that is before, reckoned from levels of 10 ms: where the first try begins."""
 
     @property
     def wanted_db(self) -> float:
@@ -58,7 +63,9 @@ class Normalised:
     """What came out."""
 
     mode: Mode
+    """By gain alone; by gain and limiter; or by as much gain as the ceiling let pass."""
     gain_db: float
+    """Before the limiter, where there is one."""
     after: Loudness
     """Of the result."""
     meter: FullMeter
@@ -68,7 +75,11 @@ class Normalised:
     """On the result, or from the meter that heard what it was made of: gain alone moves all alike."""
 
     def missing_lu(self, settled: Settled) -> float:
-        """How much louder it would have to be; below 0: quieter."""
+        """How much louder it would have to be, in LU; below 0: quieter.
+
+        Of the speech, where the target is one of speech. What lies below the standard's absolute gate counts
+        as being at it (-70 LUFS), so that there is a next try.
+        """
         after_lufs = self.after.integrated_lufs
         if settled.dialogue:
             after_lufs = self.meter.loudness_meter.lufs_within(settled.dialogue)

@@ -1,4 +1,4 @@
-"""Presets for music."""
+"""Presets for music: mixes, drums, basses. As in ``presets_voice``, each is a piece of filter graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from shared.media.ffmpeg_filters import joined, number
 
 
 def wobble(scene: Scene, frequency_hz: float, depth: float) -> str:
-    """Pitch that sways, as a chain's last filter; it comes late by ``wobble_late``."""
+    """Pitch that sways, as a chain's last filter; it comes late by ``wobble_late``.
+
+    A delay line of 5 ms, read at a place that goes to and fro ``frequency_hz`` times a second over ``depth``
+    (0 to 1) of it. Empty at 0.
+    """
     if not depth:
         return ""
     # vibrato gives out its delay line before anything was written to it: silence goes first.
@@ -17,7 +21,10 @@ def wobble(scene: Scene, frequency_hz: float, depth: float) -> str:
 
 
 def wobble_late(depth: float, scene: Scene) -> int:
-    """The silence, and half of vibrato's delay line, less where it sways far."""
+    """In samples: the silence, and where vibrato's delay line is read on the mean, its middle at depth 1.
+
+    The less it sways, the nearer to the line's end that is. 0 without depth.
+    """
     line = _delay_line(scene)
     return line + round(0.005 * scene.sample_rate_hz * (1 - depth / 2)) if depth else 0
 
@@ -28,6 +35,7 @@ def _delay_line(scene: Scene) -> int:
 
 
 def _bus_glue(knobs: Knobs, scene: Scene) -> str:
+    """One compressor for all channels, so that the picture stays in its place."""
     squeeze = compress(
         knobs["threshold_db"], knobs["ratio"], knobs["attack_ms"], knobs["release_ms"]
     )
@@ -35,6 +43,10 @@ def _bus_glue(knobs: Knobs, scene: Scene) -> str:
 
 
 def _tape(knobs: Knobs, scene: Scene) -> str:
+    """Saturation, a low-pass (at 18 kHz, at 6 with all ``age``), a head's bump at 90 Hz, wow at 0.8 Hz.
+
+    No hiss: what a machine adds of its own is left out.
+    """
     gain_db, dull = knobs["drive_db"], knobs["age"]
     return joined(
         [
@@ -51,12 +63,14 @@ def _tape_late(knobs: Knobs, scene: Scene) -> int:
 
 
 def _lo_fi(knobs: Knobs, scene: Scene) -> str:
+    """``bits`` (fractions, too), each sample held ``hold_samples`` times; its aliases are the sound."""
     bits, hold = number(knobs["bits"]), number(knobs["hold_samples"])
     crush = f"acrusher=bits={bits}:samples={hold}:mix=1:mode=lin:aa=0.05"
     return joined([f"highpass=f={scene.hz(90)}", crush, f"lowpass=f={scene.hz(knobs['tone_hz'])}"])
 
 
 def _wide(knobs: Knobs, scene: Scene) -> str:
+    """Middle and sides (A. Blumlein, GB 394325, 1931): width 0 is mono, 1 as it was, 3 mostly sides."""
     width = number(knobs["width"])
     # Middle on the left, sides on the right; the sides lose their bass and gain their width.
     return (
@@ -67,22 +81,29 @@ def _wide(knobs: Knobs, scene: Scene) -> str:
 
 
 def _parallel_drums(knobs: Knobs, scene: Scene) -> str:
+    """Beside the drums a copy at 14:1 above -38 dBFS, by its peaks: what is loud adds little of itself."""
     crushed = f"{compress(-38, 14, knobs['attack_ms'], 120)}:detection=peak,volume=14dB"
     return beside(crushed, knobs["amount"], f"{scene.tag}p")
 
 
 def _low_end(knobs: Knobs, scene: Scene) -> str:
+    """A low shelf at ``frequency_hz``, behind a high-pass at 25 Hz that keeps it from lifting rumble."""
     at = scene.hz(knobs["frequency_hz"])
     return f"highpass=f={scene.hz(25)},bass=f={at}:g={number(knobs['weight_db'])}:w=0.7"
 
 
 def _air(knobs: Knobs, scene: Scene) -> str:
+    """An exciter: highs alone, driven 18 dB into the curve; of what comes out only the highs are added."""
     above = f"highpass=f={scene.hz(knobs['from_hz'])}"
     excited = f"{above},volume=18dB,asoftclip=type=tanh,{above},volume=-9dB"
     return beside(excited, knobs["amount"], f"{scene.tag}e")
 
 
 def _pump(knobs: Knobs, scene: Scene) -> str:
+    """A gain of 1 - depth * (1 - x)², x from 0 to 1 within each beat; beats count from the start.
+
+    The tempo is the knob's, not the recording's.
+    """
     beats = f"t*{number(knobs['tempo_bpm'] / 60)}"
     down = f"{number(knobs['depth'])}*pow(1-mod({beats}\\,1)\\,2)"
     return f"aeval='val(ch)*(1-{down})':c=same"
@@ -185,3 +206,4 @@ MUSIC = (
         _pump,
     ),
 )
+"""Columns as in ``presets_voice.VOICE``."""

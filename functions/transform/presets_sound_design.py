@@ -1,4 +1,6 @@
-"""Presets for sound design."""
+"""Presets for sound design. As in ``presets_voice``, each is a piece of filter graph; ``stutter`` and
+``robot`` compute each sample by an expression of ffmpeg's (``aeval``), for no filter does that.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,16 @@ from functions.transform.reverb import WHOLE_PARTS, reverb
 from shared.media.ffmpeg_filters import joined, number
 
 _STEPS = 200
+"""In which the riser's filter climbs: of a minute's build each lasts 0.3 s."""
 _WHOLE_RECORDING_S = 600.0
+"""Who plays it backwards holds all of it: ten minutes of stereo in single precision at 48 kHz are 230 MB."""
 
 
 def _riser(knobs: Knobs, scene: Scene) -> str:
+    """A high-pass that climbs evenly in octaves, and a gain that rises evenly in dB up to 0; then both stay.
+
+    Commands reach a filter between two frames only, hence frames of 256 samples.
+    """
     build_s, name = knobs["build_s"], f"highpass@{scene.tag}"
     low_hz, high_hz = knobs["from_hz"], knobs["to_hz"]
     moves = [
@@ -28,6 +36,7 @@ def _riser(knobs: Knobs, scene: Scene) -> str:
 
 
 def _underwater(knobs: Knobs, scene: Scene) -> str:
+    """24 dB an octave from ``surface_hz`` on, and a pitch that sways once in three seconds."""
     low = f"lowpass=f={scene.hz(knobs['surface_hz'])}"
     return joined([low, low, wobble(scene, 0.35, knobs["sway"])])
 
@@ -37,6 +46,7 @@ def _underwater_late(knobs: Knobs, scene: Scene) -> int:
 
 
 def _stutter(knobs: Knobs, scene: Scene) -> str:
+    """Of every ``repeats`` grains the first is heard so many times; edges are 2 ms, at most a quarter."""
     rate = scene.sample_rate_hz
     grain_samples = round(knobs["grain_ms"] * rate / 1000)
     repeats = round(knobs["repeats"])
@@ -49,6 +59,7 @@ def _stutter(knobs: Knobs, scene: Scene) -> str:
 
 
 def _reverse_swell(knobs: Knobs, scene: Scene) -> str:
+    """Backwards into a room and forwards again: the room's answer comes before what it answers."""
     # areverse works in place, and asplit gives both its outputs the same samples: hence the copy.
     answer = reverb(scene, knobs["swell_s"], 7000, 0.0)
     piece = f"acopy,{WHOLE_PARTS},areverse,{answer},areverse,asetpts=N/SR/TB"
@@ -56,11 +67,16 @@ def _reverse_swell(knobs: Knobs, scene: Scene) -> str:
 
 
 def _robot(knobs: Knobs, scene: Scene) -> str:
+    """Times a sine: each partial f becomes f + carrier and f - carrier. 1.4 makes up for 3 dB of power."""
     carrier = f"sin(2*PI*{number(knobs['carrier_hz'])}*t)"
     return joined([f"aeval='1.4*val(ch)*{carrier}':c=same", drive(knobs["grit"], 18)])
 
 
 def _tape_echo(knobs: Knobs, scene: Scene) -> str:
+    """The first echo, then ``feedback``, its square, its cube ... of it, down to -40 dB, and 24 at most.
+
+    All go through one low-pass of 12 dB an octave.
+    """
     time_ms, feedback = knobs["time_ms"], knobs["feedback"]
     levels = [feedback**count for count in range(24) if feedback**count > 0.01]
     later = [number(time_ms * count) for count in range(1, len(levels))]
@@ -162,3 +178,4 @@ SOUND_DESIGN = (
         _cathedral,
     ),
 )
+"""Columns as in ``presets_voice.VOICE``."""

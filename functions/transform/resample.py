@@ -1,4 +1,12 @@
-"""``transform.resample``: tempo and pitch, each without the other (see ``shared.media.stretch``)."""
+"""``transform.resample``: tempo and pitch, each without the other (see ``shared.media.stretch``).
+
+    the recording's sound -> [ groups of up to eight channels ] -> Rubber Band, or atempo and asetrate
+                          -> cut to begin with the sound and to last round(frames / tempo) -> WAV, read back
+
+It writes one ``audio_resampled``, whose meta holds both lengths in frames. The sample rate stays the
+recording's: what is resampled is time and pitch. Rubber Band (Breakfast Quay) is a phase vocoder; ``atempo``
+overlaps and adds waveforms where they are alike (WSOLA: W. Verhelst and M. Roelands, ICASSP 1993).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +35,7 @@ from shared.media.stretch import Quality, stretch_filters, timed
 TEMPO_RANGE = (0.5, 2.0)
 PITCH_RANGE_ST = (-12.0, 12.0)
 _REALTIME_FACTOR = 12.0
+"""Seconds that one of sound may take; ``high`` took 0.12 on two quiet cores (docs/quality.md, "Loudness")."""
 
 
 class ResampleParams(SoundParams):
@@ -54,7 +63,11 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
-    """Change it; with nothing to change, copy the very samples."""
+    """Change it; with nothing to change, copy the very samples.
+
+    Raises ``MissingDependency`` for an ffmpeg without Rubber Band, ``UnsupportedMedia`` where there is no
+    sound or samples are not numbers, and what ffmpeg raises.
+    """
     clamps = Clamps()
     tempo = clamps.take("tempo", params.tempo, *TEMPO_RANGE)
     pitch = clamps.take("pitch", params.pitch, *PITCH_RANGE_ST)
@@ -84,6 +97,12 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
 
 
 def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:
+    """What ``sound.written`` calls with an encoder and a path, once or twice: it stretches anew each time.
+
+    Channels of a group keep their phases to each other, which makes a stereo picture; groups are stretched
+    apart, so between them phases may drift.
+    """
+
     def write(codec: str, path: Path) -> None:
         wav: tuple[str | Path, ...] = ("-c:a", codec, *sound.wav_args, path)
         groups = groups_of(sound, job.workdir) if filters else []
@@ -107,6 +126,7 @@ def _run(
     filters: str,
     out: tuple[str | Path, ...],
 ) -> None:
+    """One pass through ``filters``, in floats or doubles, into what ``out`` names; without any, a copy."""
     chain = f"aformat=sample_fmts={sound.working_format},{filters}" if filters else "anull"
     run_ffmpeg(
         [

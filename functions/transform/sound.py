@@ -39,6 +39,7 @@ _WAV_ARGS = (
     *("-rf64", "auto", "-f", "wav"),
 )
 _LOSSLESS = ("pcm_", "flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd")
+"""How the names of ffmpeg's decoders begin that give back the very samples."""
 SAMPLE_FORMATS = {
     "pcm_s24le": "int24",
     "pcm_s32le": "int32",
@@ -53,7 +54,9 @@ _BEYOND = {
 }
 """Encoders of integers -> from which sample on they may have clipped, and what would not have."""
 _SILENT_DBFS = -300.0
+"""A peak below it, far below the last of 32 bits (-187), is told as silence."""
 _ROUNDED_MS = 0.5
+"""A probed duration is told to a millisecond."""
 NO_NUMBERS = "its sound holds values that are not numbers"
 
 

@@ -1,4 +1,11 @@
-"""The audition picture: what a transform did to the spectrum, before and after in one drawing."""
+"""The audition picture: what a transform did to the spectrum, before and after in one drawing.
+
+    excerpts before, after -> mean power spectrum of windows under a Hann window (P. Welch, "The Use of Fast
+    Fourier Transform for the Estimation of Power Spectra", IEEE Trans. Audio Electroacoust. 15(2), 1967, here
+    of windows that do not overlap) -> summed into ``BANDS`` bands on a log scale -> two curves in a PNG
+
+A spectrum over the whole recording shows what changed in tone, not in time: an echo hardly shows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +25,9 @@ if TYPE_CHECKING:
 
 LOWEST_HZ, HIGHEST_HZ = 30.0, 20_000.0
 BANDS = 120
+"""13 an octave: narrower ones only draw the bins at the low end."""
 RANGE_DB = 84.0
+"""From the picture's top to its bottom; what is softer lies on the bottom."""
 
 _WIDTH, _HEIGHT = 1200, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 1184, 40, 388
@@ -28,9 +37,11 @@ _BEFORE, _AFTER, _GRID, _TEXT = "#9a9a9a", "#c8401e", "#e4e4e4", "#444444"
 
 
 def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
-    """Mean level of each of ``BANDS`` bands, in dB; a full-scale sine's band is at about 0.
+    """Mean level of each of ``BANDS`` bands over all windows and channels, in dB: ``(BANDS,)``, float64.
 
-    Bands are evenly spaced on a log scale; those beyond the sample rate's half are -inf.
+    ``windows``: ``(windows, WINDOW_FRAMES, channels)``, full scale at 1. A full-scale sine's band is at
+    about -6, less below some 200 Hz, where a bin is wider than a band. Bands are evenly spaced on a log
+    scale; those beyond the sample rate's half, and all of silence, are -inf.
     """
     size = windows.shape[1]
     hann = np.hanning(size + 1)[:-1].astype(np.float32)
@@ -80,6 +91,7 @@ def draw_spectra(path: Path, curves_db: Sequence[NDArray[np.float64]], title: st
 
 
 def _points(curve_db: NDArray[np.float64], top_db: float) -> list[tuple[float, float]]:
+    """A curve's corners in pixels, ``BANDS`` of them; what lies above or below the picture is at its edge."""
     depth_db = np.clip(top_db - curve_db, 0, RANGE_DB)
     across = _LEFT + (np.arange(BANDS) + 0.5) * (_RIGHT - _LEFT) / BANDS
     down = _TOP + depth_db * (_BOTTOM - _TOP) / RANGE_DB
