@@ -1,4 +1,10 @@
-"""What a transcript's cues are laid out for, and the files that they are written to."""
+"""What a transcript's cues are laid out for, and the files that they are written to.
+
+    transcript -> ``asr_transcript`` (JSON) and, for each format that is asked for, ``captions``, its child
+
+Formats and what they can hold are ``shared.captions.subtitles``' (SubRip; WebVTT, W3C; TTML as IMSC 1.1; EBU
+Tech 3264; CEA-608 ...), a profile's numbers ``shared.captions.profiles``'. Nothing here breaks a line.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +51,11 @@ class ShownParams(StepParams):
 
 
 def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
-    """The profile, and the picture's rate and shots where they are known."""
+    """The profile, and the picture's rate and shots where they are known.
+
+    ``language``: ``en``, ``ja``, ... or ``und``, by which the profile's widths and the grammar of breaks are
+    chosen. The rate is the first picture stream's, shots those of ``detect.visual_meta`` in the same run.
+    """
     picture = job.media.video[0] if job.media.video else None
     seen = job.inputs.get("detect.visual_meta", ())
     cuts_ms = VisualMeta.read(seen[-1].path).cuts_ms if seen else []
@@ -60,7 +70,7 @@ def layout_for(job: Job, params: ShownParams, language: str) -> Layout:
 
 
 def document(job: Job, transcript: Transcript) -> Output:
-    """The transcript itself."""
+    """The transcript itself, ``transcript.json``, with counts for its meta; no word of it stands there."""
     meta = {
         "model_used": transcript.model_used,
         "duration_ms": transcript.duration_ms,
@@ -79,7 +89,11 @@ def document(job: Job, transcript: Transcript) -> Output:
 
 
 def with_files(job: Job, transcript: Transcript, reason: str | None = None) -> Result:
-    """The transcript and its files; a format that cannot hold these captions is told, not left out."""
+    """The transcript and its files; a format that cannot hold these captions is told, not left out.
+
+    Then the step is ``degraded``, its reason says what such a format cannot hold, and the other files are
+    there. Cues are written in the transcript's order, in bytes that are the same each time.
+    """
     made = [document(job, transcript)]
     cues = shown(transcript.cues, names=transcript.names, speaker_names=transcript.speaker_names)
     refused = []

@@ -2,6 +2,11 @@
 
 Asked for a transcript (``artifact_id``) with ``edits``, it makes that transcript's next version
 instead, without its recording.
+
+    words (``transcribe.words``) -> cues, parted and timed (``shared.captions.cues``) -> transcript -> files
+    a transcript -> its edits, one after the other -> transcript, a version later            -> files
+
+It recognises nothing: a recording's words are those of one step, whoever shows them.
 """
 
 from __future__ import annotations
@@ -78,7 +83,11 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
-    """Lay out, or edit; raises as ``words_given`` and ``CueEdit.of``."""
+    """Lay out, or edit; raises as ``words_given`` and ``CueEdit.of``.
+
+    Where speech was heard and not recognised there is a transcript without words and no file of captions, and
+    the step is ``degraded``. A recording in which nobody speaks has empty files.
+    """
     if job.source.suffix == ".json":
         return _edit(job, params)
     if params.edits:
@@ -94,6 +103,10 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
 
 
 def _edit(job: Job, params: CaptionsParams) -> Result:
+    """The next version, by edits or by names alone; of several edits each counts as a version.
+
+    Raises ``ValidationError`` where there is neither, and what an edit raises; none is then kept.
+    """
     transcript = Transcript.read(job.source)
     if not (params.edits or params.speaker_names):
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")

@@ -1,4 +1,9 @@
-"""A transcript's cues parted and joined by a person: the next version, with the same words and times."""
+"""A transcript's cues parted and joined by a person: the next version, with the same words and times.
+
+Cues hold no words but a stretch of the transcript's list (``first_word``, ``word_count``), so both only move
+borders in it. Times are ms of the recording, half open. A profile's shortest and longest times are not asked:
+who parts a cue by hand knows why. Its lines and columns are.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +69,7 @@ def _cue(transcript: Transcript, index: int) -> TranscriptCue:
 
 
 def _written(transcript: Transcript, cue: TranscriptCue) -> TranscriptCue:
+    """The cue with its words' text, broken anew; raises ``ValidationError`` where it does not fit."""
     own = transcript.words[cue.first_word : cue.first_word + cue.word_count]
     return cue.model_copy(update={"text": "\n".join(lines_of(transcript, own))})
 

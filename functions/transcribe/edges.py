@@ -3,6 +3,14 @@
 Whisper's times come from its attention, in steps of 20 ms: words begin in the pause before them, and whole
 rows of them lie 100 to 200 ms early. So the sound itself is asked where it is quiet, and each border
 between two words takes one of these stretches, or none: the cheapest way for all of them together.
+
+    words -> stretches without a pause of 3 s -> levels of each 5 ms -> quiet: below a limit that follows the
+    room and the voice -> a phrase's last word as long as it sounds -> each border to a quiet (dynamic
+    programming, R. Bellman 1957) -> the same words, none over the next
+
+Order, text and number of words stay; only times change. Costs were set on the sounds of docs/quality.md,
+"Word times", whose table says what they give. It cannot tell a breath or a crowd from a word where no quiet
+lies between.
 """
 
 from __future__ import annotations
@@ -23,6 +31,7 @@ from shared.sound.speech import Voiced
 Floats = NDArray[np.float32]
 
 _STEP_MS = 5
+"""Every time that comes of a quiet is a multiple of it from a stretch's beginning."""
 _STEP_SAMPLES = RATE_HZ * _STEP_MS // 1000
 _AROUND_MS = 400
 """So far before its first word and behind its last one a stretch is looked at."""
@@ -31,10 +40,13 @@ _APART_MS = 3000
 _CLOSURE_MS, _CLICK_MS = 50, 20
 """A shorter quiet is none; one that a shorter sound interrupts is one."""
 _ABOVE_FLOOR_DB, _BELOW_SPEECH_DB = 4.5, 38.0
+"""Quiet is what lies within the one of the room's level, or the other and more below speech."""
 _EMPHASIS = 0.7
+"""Each sample less so much of the one before: 15 dB more at 8 kHz than at 0 Hz, where rumble is."""
 _NEAR_MS, _ANEW_MS = 5000, 500
 """The level is judged within so much on either side, each so often."""
 _BLOCK_SAMPLES = 60 * RATE_HZ
+"""So much is read of a voice at once, however long a stretch is."""
 _EARLY_MS = 60
 """By so much Whisper's borders between words come too early, in the middle."""
 _FARTHEST_MS = 700
@@ -42,14 +54,18 @@ _FARTHEST_MS = 700
 _PAD_MS = 75
 """Voice activity goes on for so much behind a phrase."""
 _LEAST_MS = 20
+"""No word is shorter: one of Whisper's steps."""
 _BREATH_MS, _PAUSE_MS = 400, 150
 """A breath is no longer, and has so much quiet on either side."""
 
-# What a way to part the words costs; the cheapest is taken.
+# What a way to part the words costs; the cheapest is taken. Only their ratios count: a border rather moves
+# up to 117 ms to a quiet than stays where there is none.
 _MOVED_PER_MS = 0.006
+"""A border, for each millisecond that it moves: more trusts Whisper's times, less trusts the quiet."""
 _PASSED_PER_MS, _PASSED_MOST = 0.02, 4.0
 """Quiet that lies within a word: a plosive is cheap, a pause is not."""
 _BREATH_PER_MS = 0.004
+"""A breath that is left out between two words: little, for it is none of either."""
 _UNPARTED = 0.7
 """Two words with no quiet between them."""
 _HURRIED_MS, _HURRIED = 60, 3.0
@@ -61,7 +77,10 @@ def to_edges(
 ) -> list[SpokenWord]:
     """The same words of one voice (16 kHz), in the same order, none over the next.
 
-    ``phrases``: where there is speech in that voice, in order.
+    ``voice``: ``(samples,)``, float32, -1 to 1, perhaps mapped from a file, whose pages are given back
+    after each stretch. ``words``: by their starts. ``phrases``: where there is speech in that voice, in
+    order. Without words there are none. The time grows with the words, and with the square of the quiets
+    that lie near each.
     """
     made: list[SpokenWord] = []
     ends_ms = [one.end_ms - _PAD_MS for one in phrases]
@@ -72,6 +91,7 @@ def to_edges(
 
 
 def _stretches(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
+    """The words, parted where two are farther apart than ``_APART_MS``."""
     first = 0
     for index in range(1, len(words) + 1):
         if index == len(words) or words[index].start_ms - words[index - 1].end_ms > _APART_MS:
@@ -82,6 +102,10 @@ def _stretches(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
 def _refined(
     voice: Floats, words: Sequence[SpokenWord], ends_ms: Sequence[int]
 ) -> list[SpokenWord]:
+    """One stretch's words at their new times; ``ends_ms``: where phrases end, rising.
+
+    The start of the first word and the end of the last are borders, too, with nothing on their other side.
+    """
     longest_ms = list(_phrase_ends(words, ends_ms))
     begin_ms = max(0, words[0].start_ms - _AROUND_MS)
     until_ms = min(longest_ms[-1] + _AROUND_MS, len(voice) * 1000 // RATE_HZ)
@@ -132,7 +156,10 @@ def _borders(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
 
 
 def _levels(voice: Floats, begin_ms: int, until_ms: int) -> Floats:
-    """dB of each 5 ms, over 10 ms around; what is high counts more, for consonants are."""
+    """dB of each 5 ms, ``(steps,)``: half its own power, a quarter each neighbour's; high sounds count more.
+
+    0 dB is a mean square of 1 behind the emphasis; digital silence is -120.
+    """
     first = begin_ms * RATE_HZ // 1000
     last = first + (until_ms - begin_ms) // _STEP_MS * _STEP_SAMPLES
     power = [
@@ -144,12 +171,17 @@ def _levels(voice: Floats, begin_ms: int, until_ms: int) -> Floats:
 
 
 def _powers(sound: Floats) -> Floats:
+    """The mean square of each 5 ms, behind the emphasis; ``sound`` is a multiple of it long."""
     bright = sound - np.float32(_EMPHASIS) * np.concatenate([sound[:1], sound[:-1]])
     return np.asarray(np.square(bright).reshape(-1, _STEP_SAMPLES).mean(axis=1))
 
 
 def _limits(level: Floats) -> Floats:
-    """What is softer is quiet: near the softest, and far below speech, of some seconds around."""
+    """What is softer is quiet, in dB, ``(steps,)``: near the softest, or far below speech, of 10 s around.
+
+    The room is their 5th percentile, speech the 95th. Where these are less than 13.5 dB apart, the limit is
+    a third of that above the room.
+    """
     reach, every = _NEAR_MS // _STEP_MS, _ANEW_MS // _STEP_MS
     limits = []
     for at in range(0, len(level), every):
@@ -248,13 +280,16 @@ def _breath_between(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _cost_of_passing(quiet: tuple[int, int]) -> float:
+    """Of a quiet that is left within a word; from 200 ms on no more."""
     return min(_PASSED_PER_MS * (quiet[1] - quiet[0]), _PASSED_MOST)
 
 
 def _cost_of_length(way: _Way, end_ms: int) -> float:
+    """Of a word that would begin where ``way`` ends, and end at ``end_ms``."""
     return _HURRIED if end_ms - way.parted[1] < _HURRIED_MS else 0.0
 
 
 def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Where it is true, ``[first, last)``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -1,4 +1,11 @@
-"""What words and semantics read of the recording's activity: who is heard when, and what sounds besides."""
+"""What words and semantics read of the recording's activity: who is heard when, and what sounds besides.
+
+    voice's probability, each 32 ms -> stretches of speech, parted by the pauses that are asked for
+    levels, each 10 ms              -> loudness of any stretch, without decoding the recording again
+    spans                           -> what is music: judged once, never again here
+
+``detect.activity`` is the one that listened; nothing here decodes or hears a sample.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +33,10 @@ def activity_given(inputs: Mapping[str, Sequence[InputFile]]) -> AudioActivity:
 
 
 def levels_of(activity: AudioActivity) -> Levels:
-    """The recording's levels as they were kept."""
+    """The recording's levels as they were kept: the energy of each 10 ms, ``(steps,)``, float64.
+
+    BS.1770-4's loudness, -0.691 + 10 log10(energy), turned round. -120 LUFS, the least that is kept, is none.
+    """
     lufs = activity.level_lufs.values().astype(np.float64)
     energy = np.where(lufs > -119.9, 10 ** ((lufs + 0.691) / 10), 0.0)
     integrated = activity.heard.integrated_lufs
@@ -34,7 +44,10 @@ def levels_of(activity: AudioActivity) -> Levels:
 
 
 def speech_of(activity: AudioActivity, min_silence_ms: int) -> list[Voiced]:
-    """Who is heard when, parted by pauses of ``min_silence_ms``; nothing that activity takes for music."""
+    """Who is heard when, parted by pauses of ``min_silence_ms``; nothing that activity takes for music.
+
+    In order, with times in ms. Empty where nobody speaks, and where nobody could tell (no ``voice``).
+    """
     if activity.voice is None:
         return []
     samples = activity.sound.samples * RATE_HZ // activity.sound.sample_rate_hz
@@ -89,6 +102,7 @@ def _as_judged(activity: AudioActivity) -> Judge:
 
 
 def _others(sounds: Sequence[tuple[int, int]], low: int, high: int) -> Iterator[Span]:
+    """What sounds in ``[low, high)`` ms, neither speech nor music."""
     for start_ms, end_ms in sounds:
         if max(start_ms, low) < min(end_ms, high):
             yield Span("other", max(start_ms, low), min(end_ms, high), 1.0)

@@ -1,4 +1,8 @@
-"""The sound of a recording alone, decoded for its words."""
+"""The sound of a recording alone, decoded for its words.
+
+Whisper, voice activity and the voices' network all want 16 kHz, mono. So it is decoded to that once, into
+files of float32 that are mapped: an hour is 230 MB of disk for each voice, and memory holds what is read.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,8 @@ def listen_to_voices(
 ) -> Voices:
     """Decode the recording once, for its words alone: ffmpeg resamples. Raises as ``audio_blocks``.
 
-    ``until_ms``: no farther than that, more or less; the samples are the same.
+    ``by_channel``: each channel is a voice, from two to ``MOST_CHANNELS`` of them; otherwise the mix is the
+    only one. ``until_ms``: no farther than that, more or less; the samples are the same.
     """
     media = job.media
     channels = media.heard.channels if media.audio else 1

@@ -3,6 +3,10 @@
 Encoding costs the same however little a window holds. Left to itself, faster-whisper encodes a window a
 second time to detect its language, and once more for the few seconds that the model left at its end:
 those are told here instead, so that they are heard together with what follows.
+
+Whisper: A. Radford, J. W. Kim, T. Xu, G. Brockman, C. McLeavey and I. Sutskever, "Robust Speech Recognition
+via Large-Scale Weak Supervision", arXiv:2212.04356, 2022; word times by its attention, as its own code has
+them. Beams as there (section 4.5), but no second try at a higher temperature: that is drawn at random.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ Floats = NDArray[np.float32]
 Task = Literal["transcribe", "translate"]
 
 BEAM_SIZE = 5
+"""Whisper's own (section 4.5); 1 would be greedy, which is quicker and circles more often."""
 MOST_SAMPLES = 480_000
 """30 s at 16 kHz."""
 
@@ -44,6 +49,7 @@ class Heard:
 
     segments: list[Segment]
     language: str
+    """Two letters, mostly, as Whisper names it."""
     rest_s: float | None
     """From here on the model heard nothing yet; ``None``: it heard all."""
 
@@ -66,7 +72,11 @@ class OneWindow:
         self._given = False
 
     def hear(self, sound: Floats) -> Heard:
-        """The words of ``sound``, at most 30 s at 16 kHz."""
+        """The words of ``sound``, ``(samples,)``, float32, at most 30 s at 16 kHz.
+
+        What was said in windows before is no prompt of this one: each hears the same whatever came before,
+        and circling does not spread. The glossary is one. Silence gives no segments, or made-up ones.
+        """
         self._encoded, self._given = None, False
         language = self._asked.language or self._detected(sound)
         found, _ = self._model.transcribe(
@@ -88,6 +98,7 @@ class OneWindow:
         return Heard(segments, language, None)
 
     def _detected(self, sound: Floats) -> str:
+        """The window's language; its encoding is kept for the words. ``en`` of an English model."""
         from faster_whisper.audio import pad_or_trim
 
         if not self._model.model.is_multilingual:
@@ -99,6 +110,9 @@ class OneWindow:
         return self._likelier(token.strip("<|>"), probability)
 
     def _encoded_once(self, features: Floats) -> Any:
+        """In place of the model's ``encode``, ``(mels, frames)`` in: the first time its result, or the kept
+        one; the second time ``_RestLeft``, before anything is computed.
+        """
         if self._given:
             raise _RestLeft
         self._given = True

@@ -2,6 +2,12 @@
 
 Where a window's text leaves a phrase without a word, or turns in circles, its phrases are looked at
 again, one by one: no speech is passed over silently.
+
+    phrases -> with their share of the pauses -> windows of up to 30 s (``windows``) -> heard (``one_window``)
+            -> what the model made up is dropped, what it left is heard with what follows (``left_over``)
+            -> each phrase's words at their times in it (``word_times``) -> moved to the sound's (``edges``)
+
+Words below Whisper's limits are kept where voice activity heard somebody: of the two, that one is believed.
 """
 
 from __future__ import annotations
@@ -49,6 +55,7 @@ class Spoken:
     """What was recognised."""
 
     words: list[SpokenWord]
+    """Of all voices, by their starts; ms of the recording."""
     language: str
     """Of most of the words; the one asked for, or detected."""
     languages: dict[str, int]
@@ -118,6 +125,9 @@ class Recogniser:
     ) -> Recognised:
         """The words of those ``phrases`` that begin ``within`` (ms, half open); of the next one only the
         pause before it counts. Nothing is remembered from one look to the next.
+
+        ``voices``: ``(samples,)`` each, float32 at 16 kHz, one for each channel or one in all; a phrase's
+        ``voice`` is its index among them. The words come voice by voice, with Whisper's own times.
         """
         self._found = _Found()
         words: list[tuple[SpokenWord, ...]] = []
@@ -228,7 +238,7 @@ def _most_spoken(languages: Mapping[str, int]) -> str | None:
 
 
 def _sound(voice: Floats, window: Sequence[Part], lead_ms: int) -> Floats:
-    """The window's parts, ``lead_ms`` of silence before them and some after.
+    """The window's parts, ``lead_ms`` of silence before them and some after, at most 30 s.
 
     Around zero: silence beside an offset would be a click.
     """
@@ -276,6 +286,7 @@ def _index_of(word: Raw, window: Sequence[Part]) -> int:
 
 
 def _overlap_ms(part: Part, word: Raw) -> float:
+    """For how long the word lies in the part's phrase."""
     low, high = spoken_ms(part)
     return max(0.0, min(high, 1000 * word.until_s) - max(low, 1000 * word.from_s))
 
@@ -287,6 +298,7 @@ def _apart_ms(part: Part, word: Raw) -> float:
 
 
 def _reaches(part: Part, word: Raw, around_ms: int = 0) -> bool:
+    """Does the word lie in the part's phrase, or within so much of it, in part at least?"""
     low, high = spoken_ms(part)
     return 1000 * word.from_s < high + around_ms and 1000 * word.until_s > low - around_ms
 
@@ -311,6 +323,7 @@ def _placed(part: Part, said: Sequence[Raw], speaker_id: str | None) -> list[Spo
 
 
 def _word(word: Raw, speaker_id: str | None) -> SpokenWord:
+    """In whole ms, 20 at the least; ``joined`` where the model put no space before it."""
     low = round(1000 * word.from_s)
     high = max(round(1000 * word.until_s), low + _LEAST_MS)
     timing: Timing = "interpolated" if word.interpolated else "aligned"

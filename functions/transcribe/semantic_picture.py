@@ -1,4 +1,8 @@
-"""A picture of the semantic timeline for people: what sounds when, how loud, and the beats."""
+"""A picture of the semantic timeline for people: what sounds when, how loud, and the beats.
+
+Whatever the recording's length, it is 1,600 pixels wide: of an hour a pixel is 2.25 s, and what is shorter is
+drawn over by its neighbour. The same timeline gives the same picture.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ _WIDTH, _HEIGHT = 1600, 300
 _TOP, _BOTTOM = 34, 240
 _COLOURS = {"speech": "#7fb2e5", "music": "#f2b46d", "silence": "#eeeeee", "other": "#b9c4b0"}
 _SOFTEST_LUFS, _LOUDEST_LUFS = -60.0, 0.0
+"""From the bottom to the top; what lies beyond, and silence, is drawn at the edge."""
 
 
 def draw_semantic_timeline(path: Path, semantics: SemanticTimeline) -> None:
@@ -44,6 +49,7 @@ def _draw_loudness(draw: ImageDraw, loudness: WindowLoudness | None, per_ms: flo
 
 
 def _steps(lufs: Sequence[float | None], step: float) -> list[tuple[float, float]]:
+    """A line of steps in pixels, two points for each window; ``step``: a window's width."""
     points = []
     for index, value in enumerate(lufs):
         level = _SOFTEST_LUFS if value is None else min(max(value, _SOFTEST_LUFS), _LOUDEST_LUFS)

@@ -4,7 +4,10 @@ what sounds   speech, music, silence, other; they touch and cover all   (the rec
 the beats     in what is music                                          (activity)
 what is said  the words of transcribe.words, in each stretch of speech  (words)
 
-It listens to nothing itself.
+It listens to nothing itself. It reads ``audio_activity`` and, where somebody speaks, ``audio_words``; it
+writes ``audio_semantic_timeline`` (JSON, times in ms, loudness in LUFS after BS.1770-4) and a picture. A
+word belongs to one event and never to silence or music, so what is sung has words only where it is taken
+for speech.
 """
 
 from __future__ import annotations
@@ -51,7 +54,9 @@ BACKEND_VERSION = "whisper_librosa_v7"
 SEMANTIC_VERSION = "audio_semantic_v2"
 STUB_VERSION = "audio_semantic_stub_v1"
 SILENCE_MS = (50, 5_000)
+"""Least and most of ``min_silence_ms``. Smaller ones would part speech at its stops."""
 LOUDNESS_MS = (100, 10_000)
+"""Least and most of ``loudness_window_ms``; the least is ten of activity's steps."""
 _NEAR_MS = 300
 """A word farther from all speech lies in what was taken for an instrument."""
 
@@ -117,7 +122,12 @@ def cache_key(
 
 
 def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
-    """Put it together. Raises ``NotFound`` without activity or words, ``ValidationError``."""
+    """Put it together. Raises ``NotFound`` without activity or words, ``ValidationError``.
+
+    Words that are missing because nobody speaks, or because recognising failed, are none: events, beats and
+    loudness come all the same, ``degraded`` where there was speech. The stub's pattern hangs on nothing
+    heard.
+    """
     if backend.stub:
         stub = stub_semantic_timeline(
             job.media.duration_ms or 0, settings().semantic_seed, params.include_beats
@@ -150,7 +160,11 @@ def _wordless(job: Job, activity: AudioActivity, backend: Backend) -> AudioWords
 def _described(
     activity: AudioActivity, words: AudioWords, params: SemanticsParams
 ) -> SemanticTimeline:
-    """As the semantic timeline has it, but for where it is from and its meta."""
+    """As the semantic timeline has it, but for where it is from and its meta.
+
+    Events touch each other and cover the recording. Without ``include_speech_music`` what sounds is
+    ``other``, and nothing of the words is shown, their language and count included.
+    """
     levels, window_ms = levels_of(activity), params.loudness_window_ms
     by_channel = bool(words.speech) and all(one.speaker_id for one in words.speech)
     found = spans_of(activity, levels, _voiced(words, params, by_channel), params.min_silence_ms)
@@ -198,6 +212,7 @@ def _voiced(words: AudioWords, params: SemanticsParams, by_channel: bool) -> lis
 
 
 def _beat(beat: ActivityBeat) -> SemanticBeat:
+    """In whole ms: activity has fractions."""
     return SemanticBeat(
         time_ms=round(beat.time_ms),
         beat_index=beat.beat_index,
@@ -209,6 +224,10 @@ def _beat(beat: ActivityBeat) -> SemanticBeat:
 def _event(
     levels: Levels, span: _Spoken, words: Sequence[SpokenWord] | None, window_ms: int
 ) -> SemanticEvent:
+    """One stretch with its loudness (LUFS over gating blocks of ``window_ms``; none for silence).
+
+    ``words``: its own; ``None``: words are not told. Only speech shows any, an empty text included.
+    """
     known: dict[str, Any] = {}
     if span.music_score is not None:
         known["meta"] = SpanMeta(music_score=round(span.music_score, 4))
@@ -234,7 +253,11 @@ class _Spoken(Span):
 
 
 def _by_turns(span: Span, words: AudioWords, *, channels: bool) -> Iterator[_Spoken]:
-    """A stretch of speech parted where another speaker's turn begins; anything else as it is."""
+    """A stretch of speech parted where another speaker's turn begins; anything else as it is.
+
+    Its parts touch each other, so of an overlap the second speaker has it: who is heard besides stands in
+    ``audio_words``. ``channels``: each is a speaker, and stretches are theirs already.
+    """
     if span.kind != "speech" or not words.turns:
         speaker_id = speaker_of(span.voice or 0) if channels and span.kind == "speech" else None
         yield _Spoken(**vars(span), speaker_id=speaker_id)
@@ -250,7 +273,11 @@ def _by_turns(span: Span, words: AudioWords, *, channels: bool) -> Iterator[_Spo
 
 
 def _shared_out(words: Sequence[SpokenWord], spans: Sequence[_Spoken]) -> list[list[SpokenWord]]:
-    """For each stretch its words: of speech those that lie in it most, or that it is near to."""
+    """For each stretch its words: of speech those that lie in it most, or that it is near to.
+
+    Stretches of the word's own speaker come first, where there are any. What is farther than ``_NEAR_MS``
+    from all speech is left out here; it stays in ``audio_words``. Costs words times stretches.
+    """
     shared: list[list[SpokenWord]] = [[] for _ in spans]
     speech = [at for at, span in enumerate(spans) if span.kind == "speech"]
     for word in words:

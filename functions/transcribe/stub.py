@@ -1,4 +1,8 @@
-"""What the stub gives: a pattern that follows from the duration and the seed alone."""
+"""What the stub gives: a pattern that follows from the duration and the seed alone.
+
+It stands in where a package is missing or a setting asks for it, so that what reads a semantic timeline can
+be tried; ``backend_type`` ``stub`` and a confidence of 0 say that nobody listened.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,10 @@ _BEAT_MS = 500
 
 
 def stub_semantic_timeline(duration_ms: int, seed: int, include_beats: bool) -> SemanticTimeline:
-    """Speech, music and silence in turns, beats at 120 BPM; nothing of it was heard."""
+    """Speech, music and silence in turns, beats at 120 BPM in bars of four; nothing of it was heard.
+
+    The seed chooses which of the three is first. The last event is cut at ``duration_ms``; 0 ms have none.
+    """
     events: list[SemanticEvent] = []
     at = 0
     while at < duration_ms:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from shared.errors import BackendFailed
 
 _MAGIC = 0x1950A86A20F9469CFC6C
+"""``torch.serialization.MAGIC_NUMBER``, which such a file begins with."""
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8", "IntStorage": "<i4"}
 
 
 class _Storage:
-    """Numbers that come later in the file."""
+    """Numbers that come later in the file: zeros until they are read, which tensors already look at."""
 
     def __init__(self, dtype: str, count: int) -> None:
         self.numbers: NDArray[Any] = np.zeros(count, dtype)
@@ -44,6 +45,7 @@ def read_weights(path: Path, name: str) -> Mapping[str, NDArray[Any]]:
 
 
 def _read(file: BinaryIO) -> Any:
+    """The file's one object, its tensors filled; raises ``ValueError`` for a file of another form."""
     storages: dict[str, _Storage] = {}
     if _Reader(file, storages).load() != _MAGIC:
         raise ValueError("it is of another form")
@@ -65,6 +67,7 @@ class _Reader(pickle.Unpickler):
         self._storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
+        """What a pickle may name; raises ``UnpicklingError`` for anything else, before it is imported."""
         known: dict[tuple[str, str], Callable[..., Any] | str] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): _tensor,
@@ -75,6 +78,7 @@ class _Reader(pickle.Unpickler):
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
+        """A storage by its key: ``("storage", type, key, device, count)``; several tensors may share one."""
         kind, dtype, key, _, count = pid[:5]
         if kind != "storage":
             raise pickle.UnpicklingError(f"{kind} is no storage")

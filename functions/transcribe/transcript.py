@@ -1,4 +1,12 @@
-"""A transcript's first version, and its next one after an edit."""
+"""A transcript's first version, and its next one after an edit.
+
+    an edited text -> its words -> matched with those that were there (``difflib``, after J. W. Ratcliff and
+    D. Metzener, "Pattern Matching: The Gestalt Approach", Dr. Dobb's Journal, July 1988) -> matched ones
+    keep time and probability, others share what lies between them -> lines
+
+Words are the truth, cues a way to show them: an edit changes both, and the version before is left as it was.
+Where a script has no spaces, what counts as a word is told by the words that were recognised there.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +27,7 @@ from shared.errors import NotFound, ValidationError
 
 
 def make_transcript(words: AudioWords, layout: Layout) -> Transcript:
-    """The first version; ``layout`` is of the words' language."""
+    """The first version; ``layout`` is of the words' language. Every word is in one cue, in order."""
     cues = make_cues(words.words, words.duration_ms, layout)
     return Transcript(
         version=1,
@@ -91,6 +99,7 @@ def lines_of(transcript: Transcript, words: Sequence[SpokenWord]) -> Sequence[st
 
 
 def _trimmed(text: str) -> str:
+    """What parts words is one space between them, and none around."""
     return _SPACES.sub(" ", text).strip(" ")
 
 
@@ -99,7 +108,12 @@ _SPACES = re.compile(r"[ \t\r\n]+")
 
 
 def _said(text: str, words: Sequence[SpokenWord]) -> Iterator[tuple[str, bool]]:
-    """The text's words, and whether each is ``joined``; without spaces by the words that were there."""
+    """The text's words, and whether each is ``joined``; without spaces by the words that were there.
+
+    Longest first, so that a known word is not parted for a shorter one; what nobody said before is one
+    character (grapheme) each, or a run of a script that has spaces. Raises ``ValidationError`` for an empty
+    text or control characters.
+    """
     if not _trimmed(text):
         raise ValidationError("text", "is empty")
     said = _trimmed(one_line(text))
@@ -133,6 +147,10 @@ _TWO_WIDE = 4
 
 
 def _edited_words(words: Sequence[SpokenWord], text: str, cue: TranscriptCue) -> list[SpokenWord]:
+    """The text's words with times in ms, the cue's own at its ends; raises ``ValidationError`` as ``_said``.
+
+    A new word has the probability 1, for a person wrote it, and the cue's speaker.
+    """
     said = list(_said(text, words))
     matcher = SequenceMatcher(
         a=[word.text for word in words], b=[word for word, _ in said], autojunk=False

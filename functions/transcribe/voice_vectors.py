@@ -3,6 +3,11 @@
 Wan, Wang, Papir and Lopez Moreno, "Generalized end-to-end loss for speaker verification", ICASSP 2018.
 Three LSTM layers of 256 units over 40 mel bands each 10 ms, a linear layer and a ReLU; the vector has
 length 1. Of pieces of 1.6 s, two of one voice are alike (their product) by 0.8, of two voices by 0.5.
+
+    piece -> brought to -30 dBFS -> power in 40 mel bands -> LSTMs -> the last frame's state -> vector
+
+The bands' power goes in as it is, without a logarithm: so the network was trained. In numpy, so that nobody
+has to install torch for it.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ def voice_weights() -> Dependency:
 
 
 def voice_vectors(pieces: Sequence[Floats], progress: Callable[[float], None]) -> Floats:
-    """``(pieces, 256)``: the vector of each piece of sound at 16 kHz, up to 1.6 s long.
+    """``(pieces, 256)``: the vector of each piece of sound at 16 kHz, ``(samples,)``, up to 1.6 s long.
 
     Pieces of one length are heard at once, by one thread: products this small take longer by several, and
     their last bits would hang on how many. Raises ``BackendFailed``.
@@ -95,7 +100,11 @@ class _Network:
 
 
 def _lstm(states: Floats, inward: Floats, back: Floats, bias: Floats) -> Floats:
-    """The hidden states at each frame (Hochreiter and Schmidhuber 1997; gates in torch's order)."""
+    """The hidden states at each frame (Hochreiter and Schmidhuber 1997; gates in torch's order).
+
+    ``states``: ``(pieces, frames, inputs)``; ``inward``: ``(inputs, 4 units)``; ``back``: ``(units, 4
+    units)``; out: ``(pieces, frames, units)``, from a state of zeros on.
+    """
     count, frames, _ = states.shape
     units = back.shape[0]
     given = states @ inward + bias
@@ -114,11 +123,15 @@ def _lstm(states: Floats, inward: Floats, back: Floats, bias: Floats) -> Floats:
 
 
 def _sigmoid(values: Floats) -> Floats:
+    """1 / (1 + exp(-x)), by the tangent, which does not overflow."""
     return np.asarray(0.5 * np.tanh(0.5 * values) + 0.5, np.float32)
 
 
 def _mel(piece: Floats) -> Floats:
-    """``(frames, 40)``: power in mel bands each 10 ms, of the piece at the level of training."""
+    """``(frames, 40)``: power in mel bands each 10 ms, of the piece at the level of training.
+
+    Windows of 25 ms (Hann), the first around the first sample. Silence stays silence.
+    """
     level = float(np.sqrt(np.square(piece, dtype=np.float64).mean())) + 1e-9
     sound = np.pad(np.asarray(piece * (_LEVEL / level), np.float32), _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(sound, _WINDOW)[::_HOP]
@@ -129,6 +142,7 @@ def _mel(piece: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _filters() -> Floats:
+    """``(40, 201)``: librosa's mel filters (Slaney's scale and norm), which faster-whisper has, too."""
     from faster_whisper.feature_extractor import FeatureExtractor
 
     made = FeatureExtractor.get_mel_filters(RATE_HZ, _WINDOW, _BANDS)

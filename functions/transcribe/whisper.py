@@ -4,6 +4,9 @@ Nothing is fetched here: a worker must not hang on a network that is not there, 
 models folder holds the weights. A name is looked for in the models folder (``RUSHES_MODELS``), then
 in the hub's cache on this machine; an absolute folder is taken as it is. Where a model of the table is
 not there, another of Whisper's that is may stand in.
+
+Weights are those of OpenAI's Whisper in CTranslate2's form (``model.bin``), which faster-whisper runs: int8
+holds a weight in a byte, float16 in two, float32 in four.
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ def present_model(model: str) -> str:
 
 
 def _stand_ins(model: str) -> list[Weights]:
+    """The table's others, installed or not, in the order in which they are asked for."""
     rows = family("whisper")
     at = next((index for index, row in enumerate(rows) if row.name == model), len(rows))
     nearest = [*rows[at + 1 :], *reversed(rows[:at])]
@@ -97,6 +101,9 @@ def _missing(model: str, reason: str) -> MissingDependency:
 
 
 def _in_hub_cache(model: str) -> Path | None:
+    """The folder that a hub's client filled before; never asks a network. Raises ``ValidationError`` for a
+    name that neither the table nor faster-whisper knows.
+    """
     from huggingface_hub.constants import HF_HUB_CACHE
 
     repository = WEIGHTS[model].hub if model in WEIGHTS else None
@@ -122,7 +129,11 @@ def compute_type(device: str) -> str:
 
 
 def load_model(folder: Path, device: str) -> WhisperModel:
-    """The model, ready to transcribe. Raises ``BackendFailed`` for weights that don't load."""
+    """The model, ready to transcribe. Raises ``BackendFailed`` for weights that don't load.
+
+    ``device``: ``cpu`` or ``cuda``. Loaded once for the process; two are held, the longest unused one goes.
+    Threads are ``RUSHES_WHISPER_THREADS``, 0 where that is not set: CTranslate2 then chooses.
+    """
     return _loaded(folder, device, compute_type(device), settings().whisper_threads or 0)
 
 

@@ -3,6 +3,9 @@
 Each window costs the same however little is in it. So phrases share windows, the pauses between them
 shortened (faster-whisper's ``vad_filter`` does likewise), and one for which there is too little room
 is cut in its last short pause, or where it is quietest.
+
+All is in ms: a part's ``start_ms`` and ``end_ms`` of the recording, ``at_ms`` of the window. Parts of a
+window touch each other, in order. Nothing is heard here.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ _SOUGHT_MS, _PAUSE_MS, _LEAST_PIECE_MS = 6000, 200, 1000
 """How far from a window's end a phrase may be cut, for how long it is quiet there, what stays of it."""
 _CLOSURE_MS = 50
 _QUIET = 0.01
-"""A pause within a phrase is 20 dB below it."""
+"""A pause within a phrase is 20 dB below it, in power: more cuts in what is a soft sound."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,11 @@ def with_pauses(phrases: Sequence[Voiced], duration_ms: int) -> Iterator[Part]:
 
 
 def fill(voice: Floats, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
-    """The next window of one voice (16 kHz): as many of ``parts``, in order, as it holds; and the others."""
+    """The next window of one voice (16 kHz): as many of ``parts``, in order, as it holds; and the others.
+
+    The window has at least one part, for a phrase that is longer than a window is cut wherever it is
+    quietest.
+    """
     window = list[Part]()
     room_ms = WINDOW_MS
     for index, part in enumerate(parts):
@@ -108,7 +115,7 @@ def _cut_ms(voice: Floats, part: Part, room_ms: int) -> int | None:
 
 
 def quietest_ms(voice: Floats, first_ms: int, last_ms: int) -> int:
-    """Where it is quietest for 50 ms between the two; the first where there is no room."""
+    """The middle of the quietest 50 ms between the two, to 10 ms; the first where there is no room."""
     if last_ms - first_ms < _CLOSURE_MS:
         return first_ms
     power = _powers(voice, first_ms, last_ms)
@@ -118,7 +125,7 @@ def quietest_ms(voice: Floats, first_ms: int, last_ms: int) -> int:
 
 
 def _powers(voice: Floats, first_ms: int, last_ms: int) -> NDArray[np.float32]:
-    """The mean square of each 10 ms."""
+    """The mean square of each whole 10 ms from ``first_ms`` on, ``(bins,)``."""
     bins = (last_ms - first_ms) // _BIN_MS
     sought = np.asarray(voice[samples_of(first_ms) : samples_of(first_ms + _BIN_MS * bins)])
     return np.asarray(np.square(sought).reshape(bins, -1).mean(axis=1))

@@ -1,4 +1,9 @@
-"""Words with times: every word has one, in order, within the recording."""
+"""Words with times: every word has one, in order, within the recording.
+
+Whisper's aligner gives some words no time, or none to speak of, and now and then no words at all but only a
+text. Such words share the time that their neighbours leave, by their lengths, and are marked
+``interpolated``.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +37,9 @@ class Raw:
     """A word as the recogniser gave it: perhaps without times, which are seconds."""
 
     text: str
+    """As it was given: of a model with the space before it, where it has one."""
     probability: float
+    """0 to 1."""
     start_s: float | None = None
     end_s: float | None = None
     interpolated: bool = False
@@ -117,7 +124,7 @@ def _room(
 
 
 def _shared_out(lost: Sequence[Raw], low: float, high: float) -> list[Raw]:
-    """Times for ``lost``, by their lengths."""
+    """Times for ``lost`` between ``low`` and ``high`` (s), by their lengths in characters."""
     total = sum(len(word.text) or 1 for word in lost)
     made, at = [], low
     for word in lost:

@@ -6,6 +6,11 @@ whose it is       voices that sound alike, where asked for                      
 
 Captions lay these words out for people to read, semantics shows them among what else is heard: a
 recording's speech is recognised once, and no two results of a run contradict each other.
+
+It reads the recording and ``audio_activity``, and writes ``audio_words``: times in ms, probabilities 0 to
+1. A long recording is done in parts with as much speech each, one after the other or side by side, to the
+same bytes: each part hears the phrases that begin in it. Without weights the stretches of speech are told
+without words, and the step is ``degraded``.
 """
 
 from __future__ import annotations
@@ -60,10 +65,13 @@ STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""
 MOST_PARTS = 64
+"""Five hours and twenty minutes of speech at ``PART_SPEECH_MS``; of more, parts are longer."""
 ENGLISH = "en"
 """Whisper's ``translate`` knows no other."""
 _BEYOND_MS = 1000
+"""So far behind the phrase after its last one a part decodes: farther than it looks."""
 _MIN_SILENCE_MS = 300
+"""A shorter pause does not part two phrases."""
 _AT_ONCE = 0.1
 """Of speech: below it, talks were told with errors of at most 0.07, above it of 0.08 to 0.27."""
 _FAR_MS, _MOST_NEAR = 5000, 50
@@ -84,7 +92,11 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: SpeechParams, backend: Backend) -> Result:
-    """Recognise. Raises as ``listen_to_voices`` does, ``BackendFailed``, ``ValidationError``."""
+    """Recognise. Raises as ``listen_to_voices`` does, ``BackendFailed``, ``ValidationError``.
+
+    Of the progress, 0.1 is decoding, from 0.2 to 0.7 are windows, to 0.95 speakers. Where nobody speaks no
+    model is loaded.
+    """
     if backend.stub:
         return _nobody(job, params)
     heard = _hear(job, params)
@@ -107,7 +119,10 @@ def run(job: Job, params: SpeechParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: SpeechParams
 ) -> list[Part]:
-    """Parts with as much speech each; none where activity does not say where it is, or for little."""
+    """Parts with as much speech each; none where activity does not say where it is, or for little.
+
+    Little: up to seven and a half minutes. Borders lie where a phrase begins, half open, in ms.
+    """
     if not inputs.get(ACTIVITY):
         return []
     activity = activity_given(inputs)
@@ -127,7 +142,10 @@ def split(
 
 
 def recognise_part(job: Job, params: SpeechParams, backend: Backend, part: Part) -> Path:
-    """Recognise the phrases that begin in the part, as ``run`` does part by part."""
+    """Recognise the phrases that begin in the part, as ``run`` does part by part, into a ``Recognised`` file.
+
+    Decodes from the recording's beginning, so that the samples are those of the whole.
+    """
     path = job.workdir / "words.json"
     look = Recognised(words=((),))
     if not backend.stub and _weights(backend).available:
@@ -160,6 +178,7 @@ def _weights(backend: Backend) -> Dependency:
 
 
 def _model(backend: Backend) -> str:
+    """What this process hears with: the setting's model, or what stands in for it."""
     return model_used(backend, settings().whisper_model)
 
 
@@ -273,7 +292,11 @@ def _unsure(turns: Sequence[SpeakerTurn]) -> str | None:
 
 
 def whose(words: Sequence[SpokenWord], turns: Sequence[SpeakerTurn]) -> list[SpokenWord]:
-    """The words, each with the speaker in whose turn it lies most, or whose is nearest."""
+    """The words, each with the speaker in whose turn it lies most, or whose is nearest.
+
+    Both by their starts, in ms. Of turns at once the one that the word lies in more has it. Costs words times
+    ``_MOST_NEAR`` at most.
+    """
     if not turns:
         return list(words)
     made, first = [], 0
@@ -292,7 +315,10 @@ def _apart_ms(word: SpokenWord, turn: SpeakerTurn) -> int:
 
 
 def _voiced(job: Job, voices: Voices) -> list[Voiced]:
-    """Where somebody speaks, with a little around it."""
+    """Where somebody speaks, with a little around it: as activity heard it in the mix.
+
+    Of channels apart, and where activity could not tell, by voice activity here.
+    """
     activity = activity_given(job.inputs)
     if activity.voice is None or len(voices.samples) > 1:
         return find_voiced(voices.samples, voices.duration_ms, _MIN_SILENCE_MS, lambda _: None)
@@ -323,6 +349,7 @@ def _stretch(one: Voiced, *, apart: bool) -> VoicedStretch:
 
 
 def _speakers(words: Sequence[SpokenWord], turns: Sequence[SpeakerTurn]) -> tuple[str, ...]:
+    """Each speaker once, by who speaks first; none where they are not told apart."""
     told = [word.speaker_id for word in words if word.speaker_id is not None]
     return tuple(dict.fromkeys([turn.speaker_id for turn in turns] or told))
 
