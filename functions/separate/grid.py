@@ -5,7 +5,8 @@ of each shared with the next, and fades from one to the other (triangular weight
 depends on its own samples alone, so any run of segments can be a piece of work of its own. A piece hands
 over *weighted sums*: where two pieces overlap their sums are added, and only then divided by the weights.
 A sample lies in two segments at most, so it makes no difference, not even in the last bit, where pieces
-begin.
+begin. One kind of model is an exception: Demucs without a spectrogram (``demucs.demucs.Demucs``) looks some
+hundred samples past a segment's end, and in a piece's last segment hears zeros there.
 
     segments   |----0----|         |----2----|         |----4----|
                      |----1----|         |----3----|         |----5----|

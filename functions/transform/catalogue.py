@@ -14,7 +14,7 @@ from shared.audio.parameters import ParameterSpec
 
 
 def list_presets() -> list[dict[str, Any]]:
-    """Every preset: id, title, category, what it does."""
+    """Every preset, in the library's order: id, title, category, what it does."""
     return [_short(preset.preset_id, preset) for preset in PRESETS.values()]
 
 

@@ -58,7 +58,10 @@ def backend() -> Backend:
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:
-    """Make it; raises ``UnsupportedMedia`` where the preset can't work on the recording."""
+    """Make it; raises ``UnsupportedMedia`` where the preset can't work on the recording.
+
+    Also what ``effect.render`` raises, and ``ValidationError`` for an excerpt behind the recording's end.
+    """
     preset, clamps = preset_named(params.preset_id), Clamps()
     knobs = preset.settle(params.knobs, clamps)
     mix = Mix.settled(params.dry_wet, params.gain_db, params.tail_ms, clamps)

@@ -30,6 +30,7 @@ class Scene:
     sample_rate_hz: int
     channels: int
     tag: str = "x"
+    """What labels of the graph begin with, so that two pieces never share one."""
 
     def hz(self, frequency_hz: float) -> str:
         """A filter's frequency as ffmpeg reads it: at most 0.45 of the sample rate, short of its half."""
@@ -53,7 +54,8 @@ class Preset:
     build: Callable[[Knobs, Scene], str]
     """Knob values -> piece of filter graph. Pure."""
     late_samples: Callable[[Knobs, Scene], int] = _not_late
-    """By how much the result comes after the sound, so that mixing can set it right."""
+    """By how much the result comes after the sound, so that mixing can set it right: what it is mixed with
+    would cancel some of it otherwise (a comb filter)."""
     stereo: bool = False
     """Makes sense for two channels alone."""
     longest_s: float | None = None
@@ -111,7 +113,9 @@ class Stage:
 
     preset: Preset
     knobs: Mapping[str, float]
+    """All of the preset's, within their ranges."""
     wet: float = 1.0
+    """0: nothing of it, 1: nothing of what came in."""
 
     def piece(self, scene: Scene) -> str:
         """Its piece of graph, mixed with what came in."""
@@ -180,7 +184,10 @@ def mixed(piece: str, wet: float, tag: str, late_samples: int = 0) -> str:
 
 
 def beside(piece: str, level: float, tag: str) -> str:
-    """The sound, and ``piece`` of it added at ``level``."""
+    """The sound, and ``piece`` of it added at ``level`` (in amplitude): as long as the sound, a tail cut off.
+
+    Whoever wants the tail has ``tail_ms`` put behind the sound first.
+    """
     return (
         f"asplit[{tag}a][{tag}b];[{tag}b]{piece},apad[{tag}c];[{tag}c][{tag}a]{added(level, 1.0)}"
     )

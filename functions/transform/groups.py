@@ -62,7 +62,7 @@ def groups_of(sound: Sound, folder: Path) -> list[Group]:
 
 @contextmanager
 def fed_group(sound: Sound, group: Group) -> Iterator[Opened]:
-    """As ``Sound.fed``, for the group's channels."""
+    """As ``Sound.fed``, for the group's channels, under its borrowed layout; each group decodes anew."""
     columns = slice(group.first, group.first + group.channels)
     with (
         sound.blocks() as blocks,

@@ -56,7 +56,7 @@ def run(job: Job, params: LoudnessParams, backend: Backend) -> Result:
 
 
 def measure(sound: Sound, progress: Progress, levels: Levels | None = None) -> FullMeter:
-    """One pass over the whole recording, or over it as it is levelled.
+    """One pass over the whole recording, or over it as it is levelled; ``progress``: 0 to 1.
 
     Raises ``UnsupportedMedia`` for samples that are not numbers, and what decoding raises.
     """

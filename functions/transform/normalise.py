@@ -215,7 +215,10 @@ def _levels(job: Job, turns: Sequence[Turn]) -> Levels | None:
 def _checked(
     params: NormaliseParams, made: Normalised, turns: Sequence[Turn]
 ) -> dict[str, Any] | None:
-    """Against the target's rules; ``None``: another loudness or ceiling was asked for."""
+    """Against the target's rules; ``None``: another loudness or ceiling was asked for.
+
+    The dialogue's loudness is measured on the result, over the same turns, where a second or more is spoken.
+    """
     if params.target_lufs is not None or params.ceiling_dbtp is not None:
         return None
     meter, spans = made.meter.loudness_meter, _spans(turns)
@@ -235,7 +238,10 @@ def _spans(turns: Sequence[Turn]) -> list[tuple[float, float]]:
 def _level_stats(
     levels: Levels | None, turns: Sequence[Turn], made: Normalised
 ) -> dict[str, Any] | None:
-    """How far apart the turns were and are, of those that last a second; ``None``: not levelled."""
+    """How far apart the turns were and are, of those that last a second; ``None``: not levelled.
+
+    The loudest less the softest, in LU, of turns of which both is known; 0 of fewer than two.
+    """
     if levels is None:
         return None
     meter = made.meter.loudness_meter
@@ -255,7 +261,10 @@ def _level_stats(
 
 
 def _measured_before(job: Job, sound: Sound) -> tuple[Loudness, FullMeter | None]:
-    """The recording's numbers, and what measured them if that was here."""
+    """The recording's numbers, and what measured them if that was here.
+
+    An earlier measurement saves this pass, but its meter is gone: then the result has to be measured.
+    """
     if earlier := earlier_measurement(job, sound):
         return earlier, None
     meter = measure(sound, partial(_tell_measuring, job))

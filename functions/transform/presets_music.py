@@ -30,7 +30,7 @@ def wobble_late(depth: float, scene: Scene) -> int:
 
 
 def _delay_line(scene: Scene) -> int:
-    """vibrato's 5 ms, in samples, and a little more."""
+    """vibrato's 5 ms, in samples, and a little more: an upper bound, whatever ffmpeg rounds to."""
     return scene.sample_rate_hz // 200 + 2
 
 
@@ -59,6 +59,7 @@ def _tape(knobs: Knobs, scene: Scene) -> str:
 
 
 def _tape_late(knobs: Knobs, scene: Scene) -> int:
+    """Only the wow comes late: filters and curve answer at once."""
     return wobble_late(0.25 * knobs["wow"], scene)
 
 

@@ -87,6 +87,7 @@ def _tape_echo(knobs: Knobs, scene: Scene) -> str:
 
 
 def _cathedral(knobs: Knobs, scene: Scene) -> str:
+    """``room`` with a longer decay and a delay of its own, which tells how far the walls are."""
     piece = reverb(scene, knobs["decay_s"], knobs["brightness_hz"], knobs["pre_delay_ms"] / 1000)
     return beside(piece, knobs["amount"], f"{scene.tag}c")
 

@@ -30,7 +30,8 @@ from shared.sound.leveller import Levels
 from shared.watch.health import dependency, require
 
 EXCERPT_MS = 10_000
-"""So much of a recording is enough to hear what an effect does."""
+"""So much of a recording is enough to hear what an effect does; an excerpt costs the decoding of what is
+before it, too."""
 _WINDOWS = 96
 """So many excerpts are kept, or up to twice as many."""
 
