@@ -2,9 +2,9 @@
 
 Four things are doubtful: a track that was seen once, a weak detection, a gap in a track, and a
 track that begins or ends in mid-picture. Each names the frames between samples that would tell.
-What too many would be asked for is left as it is, the least doubtful first. Boxes here are (left,
-top, width, height, confidence) in pixels of the upright picture; ``size`` is that picture's width
-and height.
+Where too many would be asked for, the least doubtful stay in doubt. Boxes here are (left, top,
+width, height, confidence) in pixels of the upright picture; ``size`` is that picture's width and
+height.
 """
 
 from __future__ import annotations

@@ -261,9 +261,9 @@ def _partials(
 def _keys(time: Signal, bright: float) -> Signal:
     """An electric piano: a sine bent by a bell-like one, as FM does.
 
-    The modulators lie at the carrier's own pitch, which falls to 1/e in 0.9 s, and at 14 times it,
-    which is gone sooner; how far they bend it, in radians, follows ``bright`` (John Chowning, The
-    Synthesis of Complex Audio Spectra by Means of Frequency Modulation, JAES 21, 1973).
+    Two modulators bend its phase, by more the brighter: one at its own pitch, whose depth falls to
+    1/e in 0.9 s, and one at 14 times that pitch, gone in 0.35 s (John Chowning, The Synthesis of
+    Complex Audio Spectra by Means of Frequency Modulation, JAES 21, 1973).
     """
     bell = bright * 2.2 * np.exp(-time / 0.35) * np.sin(2.0 * np.pi * ROOT_HZ * 14.0 * time) * 0.25
     bend = (0.4 + 1.4 * bright) * np.exp(-time / 0.9) * np.sin(2.0 * np.pi * ROOT_HZ * time)

@@ -1,10 +1,10 @@
 """``sample.pack``: one recording's hits, loops and phrases as files that a sampler or DAW opens.
 
-A zip with one folder in it, called after the recording: WAVs that are called what they are (``Kick
-01.wav``, ``Loop 126 BPM 1 bar.wav``, ``Phrase - and so.wav``), instruments for SFZ players,
+A zip with one folder in it, called after the recording: WAVs that are called what they are, such as
+``Kick 01.wav``, ``Loop 126 BPM 1 bar.wav`` or ``Phrase - and so.wav``; instruments for SFZ players,
 DecentSampler and MPCs, ``manifest.json`` and a contact sheet. Where a detection failed the others
 are packed, the state is ``degraded``, and its error stands in the manifest and the meta. Memory:
-one segment (30 s at most) and its copy.
+one segment (30 s at most) and its copies.
 
 Reads the artifacts ``audio_hit``, ``audio_loop``, ``audio_phrase`` and their summaries; writes
 ``audio_sample_pack`` (the zip, and the manifest once more) and ``preview``.
