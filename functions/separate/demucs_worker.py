@@ -140,7 +140,11 @@ def separator() -> Separator:
 
 
 def _window(job: dict[str, Any], window: tuple[int, int]) -> Any:
-    """The piece's samples, normalised as demucs does: ``(channels, frames)``, zeros before the start."""
+    """The piece's samples, normalised as demucs does: ``(channels, frames)``, zeros before the start.
+
+    ``window`` counts in the lane's frames, its lead included; the file begins at the recording's
+    ``mix_first``.
+    """
     flat = np.memmap(job["mix"], dtype="<f4", mode="r")
     stretch = flat.reshape(-1, job["source_channels"])  # from the recording's frame `mix_first` on
     begin, end = (max(0, at - job["lead"]) - job["mix_first"] for at in window)

@@ -84,7 +84,10 @@ class Loaded(Model):
 
 
 class Worker:
-    """One worker process. ``lock`` it around all that belongs to one recording."""
+    """One worker process. ``lock`` it around all that belongs to one recording.
+
+    The lock is the caller's to hold: nothing in here takes it, and jobs of two threads would mix.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -146,6 +149,9 @@ class Worker:
             raise
 
     def _start(self) -> None:
+        """A new process with one end of a socket pair, without a network; its first answer may take as long
+        as importing torch does.
+        """
         ours, theirs = socket.socketpair()
         self._stack.enter_context(ours)
         with theirs:
@@ -167,7 +173,11 @@ class Worker:
         self._socket = ours
 
     def _answers(self, job: dict[str, Any], tick: Callable[[], None]) -> Iterator[dict[str, Any]]:
-        """What the worker says to a job, until it has closed its end."""
+        """What the worker says to a job, a line at a time, until it has closed its end.
+
+        Raises ``TimedOut`` after ``JOB_TIMEOUT_S``, ``Scarce`` where memory runs short, and what ``tick``
+        raises.
+        """
         assert self._socket is not None
         deadline = time.monotonic() + JOB_TIMEOUT_S
         pending = b""

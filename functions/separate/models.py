@@ -74,7 +74,10 @@ def normalise_stem(name: str) -> str:
 
 
 def check_name(model: str) -> str:
-    """The name itself; raises ``ValidationError`` for one that is a path, listing the known ones."""
+    """The name itself; raises ``ValidationError`` for one that is a path, listing the known ones.
+
+    Letters of ASCII, digits and ``_``, 64 at most: no name leads out of the models folder.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}", model):
         raise ValidationError("model", f"{model!r} is not a model's name; {_known()}")
     return model

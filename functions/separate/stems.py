@@ -130,7 +130,11 @@ def separate_stretch(job: Job, params: StemsParams, backend: Backend, part: Part
 
 
 def join_stems(job: Job, params: StemsParams, backend: Backend, files: Sequence[Path]) -> Result:
-    """Each stem of all parts' sums, and what they lack of the recording."""
+    """Each stem of all parts' sums, and what they lack of the recording.
+
+    Decodes the recording once more, at its own rate, to be compared with. Raises as ``pcm.heard`` and
+    ``Joined`` do.
+    """
     if backend.stub:
         for path in files:  # nothing stands in them
             path.unlink()
@@ -205,7 +209,10 @@ def _residual_db(source: Plain, stems: list[Plain]) -> float | None:
 
 
 def _stand_ins(job: Job, params: StemsParams) -> Result:
-    """What the stub gives: each stem the recording itself, so much softer that they add up to it."""
+    """What the stub gives: each stem the recording itself, so much softer that they add up to it.
+
+    Those of ``htdemucs`` for a model that the table has not. ``degraded``, so nobody takes them for stems.
+    """
     row = MODELS.get(params.model, MODELS[DEFAULT_MODEL])
     source = decode(job)
     stems = {}

@@ -144,7 +144,10 @@ def run(job: Job, params: SemanticsParams, backend: Backend) -> Result:
 
 
 def _wordless(job: Job, activity: AudioActivity, backend: Backend) -> AudioWords:
-    """No words: of a recording without speech, or where recognising them failed."""
+    """No words: of a recording without speech, or where recognising them failed.
+
+    Only a failure is ``transcribed=False`` and told with its message; its language is ``und`` either way.
+    """
     why = job.failed.get(WORDS, {})
     return AudioWords(
         duration_ms=activity.duration_ms,
@@ -198,7 +201,10 @@ def _described(
 
 
 def _voiced(words: AudioWords, params: SemanticsParams, by_channel: bool) -> list[Voiced] | None:
-    """Speech that is not as activity has it: none, or who has the floor where channels are told apart."""
+    """Speech that is not as activity has it: none, or who has the floor where channels are told apart.
+
+    ``None``: as activity has it. A channel beyond ``MOST_CHANNELS`` is nobody's.
+    """
     if not params.include_speech_music:
         return []
     if not by_channel:
@@ -294,7 +300,10 @@ def _apart_ms(word: SpokenWord, span: Span) -> int:
 
 
 def _inside(word: SpokenWord, span: Span) -> SpokenWord:
-    """The word's part in the stretch; what lies beside it wholly stays as it is."""
+    """The word's part in the stretch, in ms; what lies beside it wholly stays as it is.
+
+    Events touch each other, so a word over a border would else be longer than its event.
+    """
     start_ms, end_ms = max(word.start_ms, span.start_ms), min(word.end_ms, span.end_ms)
     if start_ms >= end_ms:
         return word
@@ -308,6 +317,7 @@ def _outputs(
     semantics: SemanticTimeline,
     words: AudioWords,
 ) -> list[Output]:
+    """The document, placed (asset, artifact, meta), and its picture, its child."""
     meta = _meta(job, params, backend, semantics, words)
     placed = {"asset_id": job.asset_id, "artifact_id": job.artifact_id, "meta": meta}
     path = job.workdir / "timeline.json"

@@ -79,7 +79,10 @@ def edit_cue(transcript: Transcript, index: int, text: str) -> Transcript:
 
 
 def _lines(transcript: Transcript, words: Sequence[SpokenWord], text: str) -> Sequence[str]:
-    """The writer's own lines where they fit the profile, otherwise broken anew."""
+    """The writer's own lines where they fit the profile, otherwise broken anew.
+
+    A text of one line says nothing of where it should break, and is broken as any is.
+    """
     profile = profile_named(transcript.profile).to_read(transcript.language)
     most = profile.reading.line_columns
     own = [line for line in (_trimmed(line) for line in text.split("\n")) if line]

@@ -266,7 +266,10 @@ def _reached(voiced: Sequence[Voiced], part: Part) -> Sequence[Voiced]:
 def _turns(
     job: Job, params: SpeechParams, heard: _Heard, weights: Dependency
 ) -> tuple[list[SpeakerTurn], str | None]:
-    """Who speaks when, where that is asked for; or why it cannot be told."""
+    """Who speaks when, where that is asked for; or why it cannot be told.
+
+    Of one voice, the mix: channels that are told apart are speakers already.
+    """
     if params.speakers != "auto" or not heard.voiced:
         return [], None
     if not weights.available:
@@ -283,7 +286,10 @@ def _turns(
 
 
 def _unsure(turns: Sequence[SpeakerTurn]) -> str | None:
-    """What people are told where so many speak at once that who says what is often wrong."""
+    """What people are told where so many speak at once that who says what is often wrong.
+
+    By the overlaps that the turns themselves have; ``None`` below ``_AT_ONCE`` of the speech.
+    """
     share = share_at_once((turn.start_ms, turn.end_ms) for turn in turns)
     if share < _AT_ONCE:
         return None
