@@ -45,7 +45,8 @@ from shared.watch.health import dependency, require
 REVISION = 7
 """Raise it when the same summary and params give another picture or report."""
 PART_MS, MOST_PARTS = 120_000, 128
-"""A rendering of a part takes so much of the recording; more parts than that get longer instead."""
+"""A part takes about so much of the recording; more parts than the second number get longer
+instead."""
 SUMMARY_STEP = "detect.regions"
 
 
@@ -77,10 +78,10 @@ def run(job: Job, params: FacesParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], _params: FacesParams
 ) -> list[Part]:
-    """Parts of two minutes or more, where the picture can be decoded from there.
+    """Parts of about two minutes or longer, where the picture can be decoded from there.
 
-    None, which means in one piece, for stills, for what is written as Matroska, and where the
-    summary found no face.
+    None, which means in one piece, below three minutes, for stills, for what is written as
+    Matroska, and where the summary found no face.
     """
     about = [file.meta for file in inputs.get(SUMMARY_STEP, ()) if "face_count" in file.meta]
     if not about or not (about[-1]["face_count"] or about[-1]["unsure_count"]):
@@ -139,7 +140,7 @@ def _weak_covers(
     covers: Sequence[Cover],
     holds: Holds,
 ) -> Sequence[Cover]:
-    """Covers of weak detections; none where only named tracks are to be covered."""
+    """Covers of weak detections, where they are asked for; none where only named tracks are."""
     if not params.cover_unsure or params.blur_track_ids is not None:
         return ()
     kept = {track.track_id for track in summary.tracks} - set(chosen)

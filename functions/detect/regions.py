@@ -132,7 +132,7 @@ def run(job: Job, params: RegionsParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: RegionsParams
 ) -> list[Part]:
-    """Parts of a minute or more, where the picture can be decoded from there.
+    """Parts of about a minute or longer, where the picture can be decoded from there.
 
     None, which means in one piece, where it can't, and below one and a half minutes.
     """

@@ -46,7 +46,8 @@ from shared.watch.health import dependency
 
 REVISION = 5
 PART_MS, MOST_PARTS = 240_000, 128
-"""A part takes so much of the recording; more parts than that get longer instead."""
+"""A part takes about so much of the recording; more parts than the second number get longer
+instead."""
 _SALIENCY = "spectral_residual"
 """How ``model_used`` calls what finds the subject where there is no face."""
 _MIDDLE = Subject(0.5, 0.5, "none", 0.0)
@@ -91,7 +92,7 @@ def run(job: Job, params: VisualMetaParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, _inputs: Mapping[str, Sequence[InputFile]], _params: VisualMetaParams
 ) -> list[Part]:
-    """Parts of four minutes or more, where the picture can be decoded from there.
+    """Parts of about four minutes or longer, where the picture can be decoded from there.
 
     None, which means in one piece, where it can't, and below six minutes.
     """

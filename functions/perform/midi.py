@@ -154,7 +154,7 @@ class _Reader:
             self._take_channel(message, beat)
 
     def _take_meter(self, message: Any, beat: Fraction) -> None:
-        """A time signature, unless its denominator is none that the tempo map knows."""
+        """A time signature, unless it has no beats, or a denominator unknown to the tempo map."""
         if message.numerator and message.denominator in DENOMINATORS:
             self._meters.append((beat, message.numerator, message.denominator))
         else:
