@@ -16,7 +16,7 @@ from itertools import groupby
 
 from functions.edit.cut_points import Gone, Sound, cut_between, zero_crossing
 from functions.edit.cut_rules import CutParams, Stretch
-from functions.edit.spoken_phrases import said_at
+from functions.edit.spoken_phrases import said_at, touched_at
 from functions.edit.word_cuts import cut_words
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.detections import PhraseDetections
@@ -34,7 +34,8 @@ _PAUSE_MS = 450
 def dropped(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Iterator[Edit]:
     """Chosen words, then stretches; raises ``ValidationError`` for an index that no word has.
 
-    A text that nobody says makes no edit: ``functions.edit.cut`` tells it as a notice.
+    A text that nobody says makes no edit, nor does one that is said within longer words alone, for these
+    would go with it: ``functions.edit.cut`` tells both as notices.
     """
     for index in params.drop_word_indexes:
         if not 0 <= index < len(words):
@@ -117,9 +118,10 @@ def _phrases_cut(
 ) -> Iterator[Edit]:
     """All words but those of the phrases in which one of ``wanted`` is said.
 
-    Without ``detect.phrases`` a phrase goes from one pause of more than 450 ms to the next.
+    Words that one of ``wanted`` only touches stay as well. Without ``detect.phrases`` a phrase goes from
+    one pause of more than 450 ms to the next.
     """
-    found = {at for first, last in said_at(words, wanted) for at in range(first, last)}
+    found = {at for first, last in touched_at(words, wanted) for at in range(first, last)}
     if not found:
         raise ValidationError("keep_phrases", "none of them is said")
     stretches = (

@@ -33,7 +33,7 @@ from functions.edit.fillers import FILLERS, held_words, hesitations, surely_fill
 from functions.edit.privacy import silenced
 from functions.edit.repeats import said_twice
 from functions.edit.silences import room_too_loud_lufs, silences
-from functions.edit.spoken_phrases import said_at
+from functions.edit.spoken_phrases import said_at, touched_at
 from functions.edit.word_cuts import cut_words
 from shared.contracts.audio_activity import AudioActivity
 from shared.contracts.audio_words import AudioWords
@@ -219,14 +219,18 @@ def _notices(params: CutParams, heard: Heard, found: Sequence[Edit]) -> Iterator
 
 
 def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
-    """What was asked for and nobody says, as it was heard."""
+    """What was asked for and nobody says, as it was heard, or not by itself."""
     words = spoken.words
     for name in ("filler_words", "drop_words"):
         for text in getattr(params, name):
-            if not any(said_at(words, [text])):
+            if any(said_at(words, [text])):
+                continue
+            if touched_at(words, [text]):
+                yield f"{name}: {text!r} is said in longer words alone, which stay"
+            else:
                 yield f"{name}: nobody says {text!r}, as far as it was recognised"
     hidden = params.privacy_words
-    unheard = [text for text in hidden if not any(said_at(words, [text], owned=True))]
+    unheard = [text for text in hidden if not touched_at(words, [text], owned=True)]
     if unheard:
         yield (
             f"privacy_words: {len(unheard)} of {len(hidden)} were not recognised anywhere: "
@@ -246,4 +250,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-4"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-5"), run)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from functions.edit.cut_points import Sound
 from functions.edit.cut_rules import CutParams
-from functions.edit.spoken_phrases import letters_of, said_at
+from functions.edit.spoken_phrases import letters_of, touched_at
 from functions.edit.word_cuts import cut_words
 from shared.contracts.edit_list import Edit
 from shared.contracts.spoken_word import SpokenWord
@@ -26,10 +26,13 @@ _INTO_MS = 15.0
 def private_words(words: Sequence[SpokenWord], params: CutParams) -> Iterator[tuple[int, int]]:
     """``[first, last)`` of what is private, in places of ``words``; they may overlap and come twice.
 
+    A word that a private one only touches (in Chinese, a name and what the recogniser wrote in one with
+    it) is private as a whole: within a word nobody knows the times.
+
     A number is a word with a digit in it, as recognisers write most; one that is spelled out ("five")
     is none.
     """
-    yield from said_at(words, params.privacy_words, owned=True)
+    yield from touched_at(words, params.privacy_words, owned=True)
     if params.privacy_numbers:
         for at, word in enumerate(words):
             if any(sign.isdigit() for sign in letters_of(word.text)):

@@ -8,15 +8,21 @@ their own (Devanagari, Thai) are no letters by that: words that differ in them a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
 
-from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.spoken_word import UNSPACED, SpokenWord
+
+_APOSTROPHES = "'\u2019"
 
 
 def letters_of(text: str) -> str:
     """A word without case, punctuation and accents' ways of being written: ``Don't,`` is ``dont``."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(sign for sign in folded if sign.isalnum())
+    return "".join(sign for sign in _folded(text) if sign.isalnum())
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def phrase_letters(phrase: str) -> tuple[str, ...]:
@@ -30,9 +36,9 @@ def said_at(
     """``[first, last)`` of each place where one of the phrases is said, the longest of them.
 
     With ``owned``, a phrase also stands for its genitive: ``Anna`` for ``Anna's``. Where words are
-    joined (Chinese, Japanese), a phrase is found across them, if it begins and ends where words do.
-    Places do not overlap: behind one the search goes on behind its last word. A phrase without
-    letters is said nowhere.
+    joined (Chinese, Japanese), a phrase is found across them, if it begins and ends where words do: what
+    is said here goes, and nothing that stays may go with it. Places do not overlap: behind one the search
+    goes on behind its last word. A phrase without letters is said nowhere.
     """
     wanted = {letters for letters in map(phrase_letters, phrases) if letters}
     said = [letters_of(word.text) for word in words]
@@ -45,6 +51,80 @@ def said_at(
         if length:
             yield at, at + length
         at += max(length, 1)
+
+
+def touched_at(
+    words: Sequence[SpokenWord], phrases: Sequence[str], *, owned: bool = False
+) -> list[tuple[int, int]]:
+    """``[first, last)`` of the words that any of the phrases touches, in order; those that overlap as one.
+
+    For what must not be missed: each phrase is found wherever it is said, beside others and within a word
+    where that may part, so that more than the phrase is touched. A word may part on either side of a sign
+    of a script without spaces, and at signs in it that are no letters: ``Lena`` in ``Anna-Lena``, not
+    ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it.
+    """
+    wanted = {letters for letters in map(phrase_letters, phrases) if letters}
+    said = [letters_of(word.text) for word in words]
+    whole = {
+        (at, at + len(one))
+        for at in range(len(said))
+        for one in wanted
+        if _begins(said, at, one, owned=owned)
+    }
+    within = _Letters(words).with_any(wanted)
+    reached: list[tuple[int, int]] = []
+    for first, last in sorted(whole.union(within)):
+        if reached and first < reached[-1][1]:
+            first, last = reached[-1][0], max(last, reached.pop()[1])  # noqa: PLW2901 - both as one
+        reached.append((first, last))
+    return reached
+
+
+class _Letters:
+    """All letters of some words in a row, and where a phrase may begin and end among them."""
+
+    def __init__(self, words: Sequence[SpokenWord]) -> None:
+        self._words = words
+        letters: list[str] = []
+        self._starts: list[int] = []
+        """Of each word; that of one without letters is the next one's."""
+        self._begins, self._ends = set[int](), set[int]()
+        for word in words:
+            self._starts.append(len(letters))
+            self._begins.add(len(letters))
+            self._ends.add(len(letters))
+            for sign in _folded(word.text):
+                if sign.isalnum():
+                    letters.append(sign)
+                    continue
+                self._begins.add(len(letters))
+                if sign not in _APOSTROPHES:
+                    self._ends.add(len(letters))
+        self._ends.add(len(letters))
+        self._all = "".join(letters)
+
+    def with_any(self, wanted: Collection[tuple[str, ...]]) -> Iterator[tuple[int, int]]:
+        """``[first, last)`` of the words in which any of these phrases is said, each place of each.
+
+        Where spaces part words, "the rapist" is neither in "therapist" nor the other way round.
+        """
+        for phrase in wanted:
+            one = "".join(phrase)
+            at = self._all.find(one)
+            while at >= 0:
+                stop = at + len(one)
+                first, last = bisect_right(self._starts, at) - 1, bisect_left(self._starts, stop)
+                if self._may_part(at, self._begins) and self._may_part(stop, self._ends):
+                    alike = len(phrase) == 1 and last - first == 1
+                    if alike or UNSPACED.search(one) or self._joined(first):
+                        yield first, last
+                at = self._all.find(one, at + 1)
+
+    def _may_part(self, at: int, known: set[int]) -> bool:
+        return at in known or bool(UNSPACED.search(self._all[at - 1 : at + 1]))
+
+    def _joined(self, first: int) -> bool:
+        return any(word.joined for word in self._words[first : first + 2])
 
 
 def _begins(said: Sequence[str], at: int, wanted: Sequence[str], *, owned: bool) -> bool:

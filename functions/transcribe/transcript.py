@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from functions.transcribe.word_times import UNSPACED, Raw, marked, with_times
+from functions.transcribe.word_times import Raw, marked, with_times
 from shared.captions.cues import Layout, make_cues
 from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
@@ -22,7 +22,7 @@ from shared.captions.profiles import profile_named
 from shared.captions.text_width import columns, graphemes, is_control, one_line
 from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue
 from shared.contracts.audio_words import AudioWords
-from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.spoken_word import UNSPACED, SpokenWord
 from shared.errors import NotFound, ValidationError
 
 

@@ -7,19 +7,14 @@ text. Such words share the time that their neighbours leave, by their lengths, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from shared.contracts.spoken_word import SpokenWord
+from shared.contracts.spoken_word import UNSPACED, SpokenWord
 
 Timing = Literal["aligned", "interpolated"]
 
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
-)
-"""Signs of scripts that part words by no space: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 LEAST_WORD_S = 0.02
 """A word that the aligner gave less than this has no time of its own."""
 

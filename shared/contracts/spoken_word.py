@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
 from shared.contracts.result_document import Part
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+)
+"""Signs of scripts that part words by no space: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 
 
 class SpokenWord(Part):

@@ -211,6 +211,20 @@ def test_no_edit_tells_a_private_word(desk: Desk) -> None:
     assert all(edit.text is None for edit in edits.edits)
 
 
+def test_a_name_within_a_longer_word_is_covered_kept_and_not_dropped(desk: Desk) -> None:
+    told = desk.talk.words
+    named = told.words[4].model_copy(update={"text": "田中さん", "joined": True})
+    spoken = told.model_copy(update={"words": (*told.words[:4], named, *told.words[5:])})
+    hidden = desk.cut(spoken, privacy_words=["田中"])
+    (cover,) = hidden.edits
+    assert cover.start_ms <= named.start_ms and named.end_ms <= cover.end_ms
+    assert hidden.notices == ()
+    kept = desk.cut(spoken, keep_phrases=["田中"])
+    assert any(one.start_ms <= named.start_ms and named.end_ms <= one.end_ms for one in kept.keeps)
+    dropped = desk.cut(spoken, drop_words=["田中"])
+    assert dropped.edits == () and "in longer words alone" in dropped.notices[0]
+
+
 def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
     edits = desk.cut(fillers=True, least_confidence=1)
     assert edits.edits and not edits.standing and len(edits.keeps) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from functions.edit.repeats import said_twice
-from functions.edit.spoken_phrases import said_at
 from shared.contracts.spoken_word import SpokenWord
 
 
@@ -80,17 +79,3 @@ def test_two_speakers_repeat_nobody() -> None:
 def test_a_filler_between_both_times_is_passed_over() -> None:
     (found,) = said_twice(words("the um the house"), "en", frozenset({1}))
     assert (found.first, found.last) == (0, 1)
-
-
-def test_phrases_are_found_by_their_letters() -> None:
-    said = words("You, know what you know Anna's dog knows")
-    assert list(said_at(said, ["you know"])) == [(0, 2), (3, 5)]
-    assert list(said_at(said, ["anna"])) == []
-    assert list(said_at(said, ["anna"], owned=True)) == [(5, 6)]
-
-
-def test_a_phrase_is_found_across_joined_words() -> None:
-    said = [
-        word.model_copy(update={"joined": at > 0}) for at, word in enumerate(words("え ー と 今日"))
-    ]
-    assert list(said_at(said, ["えーと"])) == [(0, 3)]

@@ -1,0 +1,61 @@
+"""Phrases among words: what is said, what is touched, and how letters tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.edit.spoken_phrases import said_at, touched_at
+from shared.contracts.spoken_word import SpokenWord
+from tests.functions.edit.test_repeats import words
+
+
+def joined(text: str) -> list[SpokenWord]:
+    """As a recogniser parts a language without spaces: its words are joined."""
+    return [word.model_copy(update={"joined": True}) for word in words(text)]
+
+
+def test_phrases_are_found_by_their_letters() -> None:
+    said = words("You, know what you know Anna's dog knows")
+    assert list(said_at(said, ["you know"])) == [(0, 2), (3, 5)]
+    assert list(said_at(said, ["anna"])) == []
+    assert list(said_at(said, ["anna"], owned=True)) == [(5, 6)]
+
+
+def test_a_phrase_is_found_across_joined_words() -> None:
+    said = [
+        word.model_copy(update={"joined": at > 0}) for at, word in enumerate(words("え ー と 今日"))
+    ]
+    assert list(said_at(said, ["えーと"])) == [(0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("said", "private", "expected"),
+    [
+        ("田中さん は 東京 に", "田中", [(0, 1)]),
+        ("それは田 中 です", "田中", [(0, 2)]),
+        ("我 是王小 明", "王小明", [(1, 3)]),
+        ("我 是王小 明", "王 小明", [(1, 3)]),
+        ("คุณสม ชาย มา", "สมชาย", [(0, 2)]),
+        ("我的Anna很 好", "Anna", [(0, 1)]),
+        ("田 さん 、 中", "田中", []),
+        ("林林林 です", "林林", [(0, 1)]),
+    ],
+)
+def test_a_name_that_begins_or_ends_within_joined_words_touches_them(
+    said: str, private: str, expected: list[tuple[int, int]]
+) -> None:
+    assert touched_at(joined(said), [private]) == expected
+
+
+def test_within_words_that_spaces_part_a_name_is_found_at_signs_alone() -> None:
+    said = words("Anna-Lena d\u2019Antoine don't annasazi twenty -five therapist the rapist")
+    said[5] = said[5].model_copy(update={"joined": True})
+    private = ["Lena", "Antoine", "Don", "Anna", "twenty-five"]
+    assert touched_at(said, private, owned=True) == [(0, 1), (1, 2), (4, 6)]
+    assert touched_at(said, ["the rapist"]) == [(7, 9)]
+    assert touched_at(said, ["therapist"]) == [(6, 7)]
+
+
+def test_of_phrases_that_overlap_all_words_are_touched() -> None:
+    said = words("so Anna Maria Schmidt Anna")
+    assert touched_at(said, ["Anna Maria", "Maria Schmidt", "Anna"]) == [(1, 4), (4, 5)]
