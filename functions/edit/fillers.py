@@ -112,7 +112,7 @@ def held_words(sound: Sound, words: Sequence[SpokenWord], passed: frozenset[int]
         before_ms = word.start_ms - (words[at - 1].end_ms if at else 0)
         after_ms = words[at + 1].start_ms - word.end_ms if at + 1 < len(words) else before_ms
         apart = min(before_ms, after_ms) >= _HELD_PAUSE_MS
-        short = len(letters_of(word.text)) <= _HELD_LETTERS
+        short = sum(map(str.isalnum, letters_of(word.text))) <= _HELD_LETTERS
         if at in passed or not (apart and short and word.end_ms - word.start_ms >= _HELD_MS):
             continue
         held = _held(sound, word.start_ms, word.end_ms)

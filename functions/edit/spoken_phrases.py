@@ -1,8 +1,7 @@
 """Words by their letters, and where a phrase is said.
 
-Words are compared as Unicode's compatibility form (NFKC, UAX 15) with case folded and only letters and
-digits left, so that neither punctuation nor how an accent is coded counts. Vowel signs that are marks of
-their own (Devanagari, Thai) are no letters by that: words that differ in them alone are taken for one.
+Words are compared as Unicode's compatibility form (NFKC, UAX 15) with case folded and only letters,
+digits and vowel signs left, so that neither punctuation nor how an accent is coded counts.
 """
 
 from __future__ import annotations
@@ -13,12 +12,29 @@ from collections.abc import Collection, Iterator, Sequence
 
 from shared.contracts.spoken_word import UNSPACED, SpokenWord
 
+_SPELLING_CLASSES = {0, 7, 8, 9, *range(84, 133)}
+"""Of marks without which a word is another (Unicode's canonical combining classes, UAX 44): vowel signs,
+viramas and tones of India's and South East Asia's scripts, kana's voicing. Others stand over letters
+(from 200 on) or are points that are written or not (10 to 36: Hebrew, Arabic)."""
+_GLYPHS_ALONE = ("NUKTA", "VARIATION SELECTOR", "GRAPHEME JOINER")
+"""In names of marks of those classes that are left out all the same: people write the dot or don't."""
 _APOSTROPHES = "'\u2019"
 
 
 def letters_of(text: str) -> str:
     """A word without case, punctuation and accents' ways of being written: ``Don't,`` is ``dont``."""
-    return "".join(sign for sign in _folded(text) if sign.isalnum())
+    return "".join(filter(_spells, _folded(text)))
+
+
+def _spells(sign: str) -> bool:
+    """Is it a letter, a digit, or a mark that makes another word of one?"""
+    if sign.isalnum():
+        return True
+    if unicodedata.category(sign) not in ("Mn", "Mc"):
+        return False
+    name = unicodedata.name(sign, "")
+    spelled = unicodedata.combining(sign) in _SPELLING_CLASSES
+    return spelled and not any(one in name for one in _GLYPHS_ALONE)
 
 
 def _folded(text: str) -> str:
@@ -94,8 +110,10 @@ class _Letters:
             self._begins.add(len(letters))
             self._ends.add(len(letters))
             for sign in _folded(word.text):
-                if sign.isalnum():
+                if _spells(sign):
                     letters.append(sign)
+                    continue
+                if unicodedata.category(sign)[0] == "M":
                     continue
                 self._begins.add(len(letters))
                 if sign not in _APOSTROPHES:
@@ -121,7 +139,10 @@ class _Letters:
                 at = self._all.find(one, at + 1)
 
     def _may_part(self, at: int, known: set[int]) -> bool:
-        return at in known or bool(UNSPACED.search(self._all[at - 1 : at + 1]))
+        if at in known:
+            return True
+        # Not between a letter and its mark.
+        return self._all[at].isalnum() and bool(UNSPACED.search(self._all[at - 1 : at + 1]))
 
     def _joined(self, first: int) -> bool:
         return any(word.joined for word in self._words[first : first + 2])

@@ -7,7 +7,6 @@ time.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -18,7 +17,8 @@ ORDER = ("kick", "snare", "clap", "hat", "cymbal", "tom")
 """On pads; what else there is follows by its name."""
 _MOST_BYTES = 60
 """Of what was said in a phrase; it ends with a whole word."""
-_UNSAID = re.compile(r"[^\w\s'-]|_")
+_MARKS = ("Mn", "Mc")
+"""Unicode's categories of what stands on or beside a letter: vowel signs, accents that are coded apart."""
 
 
 def place_of(sound: str) -> tuple[int, str]:
@@ -49,11 +49,20 @@ def loop_name(loop: LoopSegment) -> str:
 def phrase_name(phrase: PhraseSegment) -> str:
     """By its words, or, where nobody knows them, by its time."""
     text = unicodedata.normalize("NFC", phrase.transcript or "").replace("\u2019", "'")
-    said = safe_name(_UNSAID.sub(" ", text), _MOST_BYTES).strip(" -'").lower()
+    said = safe_name(_spelled(text), _MOST_BYTES).strip(" -'").lower()
     if not said:
         minutes, seconds = divmod(int(phrase.start_ms / 1000), 60)
         said = f"at {minutes} min {seconds:02d} s" if minutes else f"at {seconds} s"
     return f"Phrase - {said}"
+
+
+def _spelled(text: str) -> str:
+    """Its letters with their marks, digits, hyphens and apostrophes; a space for whatever else there is."""
+    kept = ""
+    for sign in text:
+        marks = unicodedata.category(sign) in _MARKS and kept[-1:] not in ("", " ", "'", "-")
+        kept += sign if marks or sign.isalnum() or sign in "'-" else " "
+    return kept
 
 
 def common_sound(takes: Sequence[HitSegment]) -> str:

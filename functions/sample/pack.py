@@ -39,7 +39,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency, ValidationError
 from shared.runs.results_folder import stem_of
 
-REVISION = "pack-2"
+REVISION = "pack-3"
 """Raise it when the same segments and params give another zip."""
 MEMBERS_IN_META = 400
 """Of longer lists the meta has the best; all stand in the manifest."""

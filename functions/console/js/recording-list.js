@@ -37,7 +37,10 @@ export function picked(rows, { search = "", sort = "newest", state = "", kind = 
     .sort((a, b) => order(a, b) || byName.compare(a.name, b.name));
 }
 
-const plain = (text) => text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+// Accents and points; other marks (vowel signs of Devanagari or Thai, kana's voicing) make other words.
+const ACCENTS = new RegExp(
+  `(?<=[${["Latin", "Greek", "Cyrillic", "Hebrew", "Arabic"].map((one) => `\\p{sc=${one}}`).join("")}]\\p{Mn}*)\\p{Mn}`, "gu");
+const plain = (text) => text.normalize("NFKD").replace(ACCENTS, "").toLowerCase();
 
 export function RecordingList({ rows, runs }) {
   const [search, setSearch] = useState("");

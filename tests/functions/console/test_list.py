@@ -93,6 +93,27 @@ def test_recordings_are_searched_filtered_and_sorted(stocked: ToyServer, browser
         assert names(page)[0] == "Interview 299.wav"  # how it was sorted is kept
 
 
+_FOUND = """async ({names, search}) => {
+  const own = document.querySelector("script[type=module]").src;
+  const {picked} = await import(new URL("recording-list.js", own));
+  return picked(names.map((name) => ({name})), {search, sort: "name"}).map(({name}) => name);
+}"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [("cafe", ["CAFE.wav", "Café.wav"]), ("दिन", ["दिन.wav"]), ("ปู", ["ปู.wav"])],
+)
+def test_a_search_passes_over_accents_and_not_over_vowel_signs(
+    toy_server: ToyServer, browser: Any, search: str, expected: list[str]
+) -> None:
+    names = ["Café.wav", "CAFE.wav", "दिन.wav", "दीन.wav", "ปี.wav", "ปู.wav"]
+    with toy_server.page(browser) as page:
+        found = page.evaluate(_FOUND, {"names": names, "search": search})
+        assert sorted(found) == expected
+
+
 @pytest.mark.heavy
 def test_what_failed_says_why_until_it_is_dismissed(toy_server: ToyServer, browser: Any) -> None:
     failed_run(toy_server, None, at=time.time())

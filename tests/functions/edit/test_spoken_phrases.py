@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.edit.spoken_phrases import said_at, touched_at
+from functions.edit.spoken_phrases import letters_of, said_at, touched_at
 from shared.contracts.spoken_word import SpokenWord
 from tests.functions.edit.test_repeats import words
 
@@ -59,3 +59,31 @@ def test_within_words_that_spaces_part_a_name_is_found_at_signs_alone() -> None:
 def test_of_phrases_that_overlap_all_words_are_touched() -> None:
     said = words("so Anna Maria Schmidt Anna")
     assert touched_at(said, ["Anna Maria", "Maria Schmidt", "Anna"]) == [(1, 4), (4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("की", "का", False),  # "of", of a woman's and a man's
+        ("दिन", "दीन", False),  # day, poor
+        ("ปี", "ปู", False),  # year, crab
+        ("ไม้", "ไม่", False),  # wood, not
+        ("বাবা", "বাবু", False),
+        ("ペン", "ベン", False),
+        ("ज़रूर", "जरूर", True),  # the dot is written or not
+        ("דָּוִד", "דוד", True),
+        ("كَتَبَ", "كتب", True),
+        ("cafe\u0301", "Caf\u00e9!", True),
+        ("\u0130stanbul", "istanbul", True),
+        ("葛\U000e0100城", "葛城", True),
+    ],
+)
+def test_vowel_signs_make_words_and_points_and_punctuation_don_t(
+    one: str, other: str, alike: bool
+) -> None:
+    assert (letters_of(one) == letters_of(other)) is alike
+
+
+def test_a_letter_is_not_parted_from_its_vowel_sign() -> None:
+    said = joined("ที่นาย มี")
+    assert touched_at(said, ["ท"]) == [] and touched_at(said, ["นาย"]) == [(0, 1)]
