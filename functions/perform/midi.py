@@ -8,7 +8,7 @@ counted in the score's notices, and so is what was odd about the file (``midi_fi
 Messages are taken in order of time, with a table of what sounds on each channel; a note is kept
 when it ends. Then the notes of each sound and channel are spread over lanes, since a lane plays one
 note at a time. Sources: MIDI 1.0 (channel mode messages), General MIDI 1 and 2 (programs,
-percussion keys, volume).
+percussion keys, volume), RP-036 (pan).
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class _Reader:
             loud = message.value / MAX_VELOCITY
             self._point(number, "gain_db", beat, _fader(loud))
         elif message.control == _PAN:
-            self._point(number, "pan", beat, message.value / 128.0)
+            self._point(number, "pan", beat, _place(message.value))
         else:
             self._left_out[f"controller {message.control}"] += 1
 
@@ -321,6 +321,15 @@ def _rung_out(note: _Played, tempo_map: TempoMap) -> _Played:
         return note
     silent_s = tempo_map.seconds_at(note.start) + Fraction(str(sounds_for_s(note.sound)))
     return replace(note, end=min(note.end, tempo_map.beats_at(silent_s)))
+
+
+def _place(value: int) -> float:
+    """Where a pan of 0 to 127 lies between left (0) and right (1), by RP-036, Default Pan Formula.
+
+    0 and 1 are both hard left, 64 is the middle, 127 hard right: an even number of steps on either
+    side.
+    """
+    return max(0, value - 1) / 126
 
 
 def _fader(loud: float) -> float:

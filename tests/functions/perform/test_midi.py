@@ -2,11 +2,14 @@ import io
 from fractions import Fraction
 
 import mido
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.perform.midi import MAX_NOTES, MAX_VOICES, read_midi
+from functions.perform.pattern import PatternParams, perform_file
 from shared.errors import Permanent, ValidationError
 from tests.functions.perform.rig import MIDI_FILES
 
@@ -138,9 +141,23 @@ def test_volume_is_general_midis_gain(value, gain_db):
     assert point.position * 120 - 96 == pytest.approx(gain_db, abs=0.001)
 
 
-def test_pan_becomes_automation():
-    (point,) = read_midi(midi(control(10, 64), on(60), off(60))).points
-    assert (point.control, point.position) == ("pan", 0.5)
+@pytest.mark.parametrize(
+    ("value", "position"), [(0, 0.0), (1, 0.0), (32, 31 / 126), (64, 0.5), (127, 1.0)]
+)
+def test_pan_goes_from_hard_left_to_hard_right(value, position):
+    """By RP-036: 64 is the middle, and both ends are reached."""
+    (point,) = read_midi(midi(control(10, value), on(60), off(60))).points
+    assert (point.control, point.position) == ("pan", position)
+
+
+@pytest.mark.parametrize(("value", "silent"), [(0, 1), (127, 0)])
+def test_a_part_on_one_side_is_not_heard_on_the_other(value, silent, tmp_path):
+    piece = tmp_path / "piece.mid"
+    piece.write_bytes(midi(control(10, value), on(60, 0), off(60)))
+    master = perform_file(piece, PatternParams(tail=False), tmp_path).files["master"]
+    peaks = np.abs(soundfile.read(master)[0]).max(axis=0)
+    assert peaks[1 - silent] > 0.1
+    assert peaks[silent] == 0.0
 
 
 def test_a_piece_has_so_many_notes_and_no_more(monkeypatch):
