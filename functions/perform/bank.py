@@ -2,9 +2,9 @@
 
 Pitched sounds are recorded, so to speak, at C4 in three layers (soft, body, bold) that differ in
 brightness, not in loudness: the sampler's velocity sees to that. A recipe is a function of time and
-brightness; what it gives is brought to its level, faded out and kept below full scale. Noise is
-drawn from numbered seeds. The sampler transposes by playing faster or slower, so far above C4 a
-sound is short and bright.
+brightness; what it gives is brought to its level, which leaves its peaks room, and faded out.
+Noise is drawn from numbered seeds. The sampler transposes by playing faster or slower, so far above
+C4 a sound is short and bright.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.errors import ValidationError
 Signal = NDArray[np.float64]
 """Mono, ``(samples,)``; full scale is 1.0."""
 
-VERSION = "bank-1"
+VERSION = "bank-2"
 """Raise it when any sound changes."""
 
 ROOT_HZ = 440.0 * 2.0 ** (-9 / 12)
@@ -53,7 +53,8 @@ class _Recipe:
     """Length of the sample; notes that are held longer fall silent."""
     family: InstrumentFamily
     level_dbfs: float = -15.0
-    """RMS of the loudest 0.1 s of each layer at full velocity."""
+    """RMS of the loudest 0.1 s of each layer at full velocity, so low that no sample passes
+    full scale: a sound with a sharp click is a soft one."""
     attack_ms: float = 0.0
     """How long a note takes to full level. 0 where the recipe brings its own attack."""
     release_ms: float = 60.0
@@ -130,9 +131,7 @@ def _layers(recipe: _Recipe, sample_rate: int) -> tuple[ClipSampleLayer, ...]:
 def _finished(recipe: _Recipe, time: Signal, brightness: float, sample_rate: int) -> Signal:
     """A layer at its level, fading out over its last 20 ms so that it stops without a click.
 
-    The level is the RMS of the loudest tenth of a second, of tenths counted from the start. Where
-    that would bring a sample above 0.95 (-0.4 dBFS), the whole is turned down to it, and the layer
-    is softer than asked.
+    The level is the RMS of the loudest tenth of a second, of tenths counted from the start.
     """
     clip = recipe.make(time, brightness)
     whole = np.pad(clip, (0, -len(clip) % (sample_rate // 10))).reshape(-1, sample_rate // 10)
@@ -140,8 +139,7 @@ def _finished(recipe: _Recipe, time: Signal, brightness: float, sample_rate: int
     clip *= 10.0 ** (recipe.level_dbfs / 20.0) / np.sqrt(power.max())
     fade = min(len(clip), sample_rate // 50)
     clip[-fade:] *= np.linspace(1.0, 0.0, fade)
-    peak = np.abs(clip).max()
-    return clip if peak <= 0.95 else clip * (0.95 / peak)
+    return clip
 
 
 # -- recipes -------------------------------------------------------------------------------------
@@ -331,8 +329,8 @@ _SAMPLED: Mapping[str, _Recipe] = {
     "snare": _Recipe(_snare, 0.6, "drums", -14.0),
     "hat": _Recipe(lambda time, bright: _metal(time, bright, 0.035), 0.25, "drums", -20.0),
     "open_hat": _Recipe(lambda time, bright: _metal(time, bright, 0.28), 1.4, "drums", -20.0),
-    "clap": _Recipe(_clap, 0.6, "drums", -15.0),
-    "rim": _Recipe(_rim, 0.2, "drums", -18.0),
+    "clap": _Recipe(_clap, 0.6, "drums", -16.2),
+    "rim": _Recipe(_rim, 0.2, "drums", -20.5),
     "tom": _Recipe(_tom, 1.1, "drums", -13.0),
     "shaker": _Recipe(_shaker, 0.3, "drums", -22.0),
     "keys": _Recipe(_keys, 5.0, "keys", -17.0, release_ms=180.0),

@@ -263,6 +263,21 @@ def test_every_sound_of_the_bank_speaks_up(name):
         assert abs(layer.sample[-1]) < 1e-3
 
 
+@pytest.mark.parametrize("name", sorted(bank._SAMPLED))
+def test_layers_of_a_sound_are_equally_loud_as_its_recipe_says(name):
+    said = bank._SAMPLED[name].level_dbfs
+    for layer in bank.sound(name, 48_000).layers:
+        tenths = [layer.sample[at : at + 4_800] for at in range(0, len(layer.sample), 4_800)]
+        loudest = max(float(np.square(tenth).sum()) / 4_800 for tenth in tenths)
+        assert 10.0 * np.log10(loudest) == pytest.approx(said, abs=0.02)
+
+
+@pytest.mark.parametrize("rate", [44_100, 88_200, 96_000, 192_000])
+def test_no_click_of_the_drums_passes_full_scale_at_any_rate(rate):
+    for name in ("kick", "snare", "hat", "clap", "rim"):
+        assert max(np.abs(layer.sample).max() for layer in bank.sound(name, rate).layers) < 0.96
+
+
 @pytest.mark.heavy
 def test_bolder_layers_are_brighter():
     for name in ("keys", "strings", "pluck", "snare"):
