@@ -183,6 +183,8 @@ def _for_dialogue(job: Job, settled: Settled, turns: Sequence[Turn]) -> Settled:
         lufs = lufs + settled.levels.gains_db[: len(lufs)]
     inside = [lufs[int(start / STEP_MS) : int(end / STEP_MS)] for start, end in spans]
     spoken = np.concatenate(inside)
+    if not spoken.size:  # less sound was decoded than the turns reach over
+        return settled
     heard = spoken[spoken > spoken.max() - _SPEECH_RANGE_LU]
     mean = 10 * float(np.log10(np.mean(10 ** (heard / 10))))
     return replace(settled, dialogue=spans, dialogue_lufs=mean)
@@ -249,6 +251,7 @@ def _level_stats(
         (before, after)
         for turn, before in zip(turns, levels.before_lufs, strict=True)
         if turn.end_ms - turn.start_ms >= 1000
+        and before is not None
         and (after := meter.lufs_within([(turn.start_ms, turn.end_ms)])) is not None
     ]
     spreads = [max(each) - min(each) for each in zip(*pairs, strict=True)] or [0.0, 0.0]

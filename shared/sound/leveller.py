@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ class Levels:
 
     gains_db: Floats
     """Of each step of 10 ms."""
-    before_lufs: Sequence[float]
-    """Of each turn."""
+    before_lufs: Sequence[float | None]
+    """Of each turn; ``None`` of one that holds no step: it is shorter, or lies behind the levels' end."""
     target_lufs: float
     """Where they all go: the mean of all speech."""
 
@@ -74,11 +75,10 @@ class Levels:
 
 
 def level_speech(levels_lufs: Floats, turns: Sequence[Turn]) -> Levels | None:
-    """``levels_lufs``: of each 10 ms; ``None``: nobody speaks."""
+    """``levels_lufs``: of each 10 ms; ``None``: nobody speaks, or only in turns that hold no step."""
     steps = [_steps(turn, len(levels_lufs)) for turn in turns]
-    spoken = [
-        (turn, part) for turn, part in zip(turns, steps, strict=True) if part.stop > part.start
-    ]
+    inside = [part.stop > part.start for part in steps]
+    spoken = list(compress(zip(turns, steps, strict=True), inside))
     if not spoken:
         return None
     power = 10.0 ** (np.asarray(levels_lufs, np.float64) / 10.0)
@@ -95,7 +95,9 @@ def level_speech(levels_lufs: Floats, turns: Sequence[Turn]) -> Levels | None:
         gains[wide] = np.where(_breaths(levels_lufs[wide], lufs), min(last, 0.0), last)
     ramp = np.full(_RAMP_STEPS, 1 / _RAMP_STEPS)
     padded = np.pad(gains, (_RAMP_STEPS // 2, _RAMP_STEPS - 1 - _RAMP_STEPS // 2), "edge")
-    return Levels(np.convolve(padded, ramp, "valid"), loudness, target)
+    known = iter(loudness)
+    before = [next(known) if held else None for held in inside]
+    return Levels(np.convolve(padded, ramp, "valid"), before, target)
 
 
 def _steps(turn: Turn, count: int) -> slice:

@@ -12,6 +12,7 @@ import soundfile
 
 from functions.detect import activity
 from functions.transform import normalise
+from shared.contracts.audio_activity import ActivitySpan, AudioActivity
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import InputFile, Result
 from shared.errors import ValidationError
@@ -119,6 +120,43 @@ def test_two_speakers_seven_decibels_apart_end_within_one_and_a_half(tmp_path: P
     pause = slice(0, round(1.5 * rate))
     raised_db = 10 * np.log10(np.mean(after[pause] ** 2) / np.mean(before[pause] ** 2)) - gain_db
     assert raised_db <= 0.2
+
+
+def with_turns(
+    heard: dict[str, list[InputFile]], *turns: tuple[int, int], alone: bool = False
+) -> dict[str, list[InputFile]]:
+    """What was heard, and in addition, or ``alone``, these turns of speech."""
+    (file,) = (one for one in heard["detect.activity"] if one.kind == AudioActivity.kind)
+    found = AudioActivity.read(file.path)
+    spans = [
+        ActivitySpan(kind="speech", start_ms=start, end_ms=end, confidence=1.0)
+        for start, end in turns
+    ]
+    every = spans if alone else [*found.spans, *spans]
+    every.sort(key=lambda span: span.start_ms)
+    found.model_copy(update={"spans": tuple(every)}).write(file.path)
+    return heard
+
+
+@pytest.mark.heavy
+def test_turns_without_a_level_do_not_end_the_levelling(tmp_path: Path) -> None:
+    """Shorter than the levels' 10 ms, or behind their end."""
+    path, engine = two_speakers(tmp_path), normalise.ENGINE
+    usual = normalised(path, tmp_path, level_speech=True).outputs[0].meta["levelled"]
+    heard = with_turns(heard_by(path, tmp_path), (1, 4), (90_000, 91_500))
+    params = engine.params.model_validate({"level_speech": True})
+    result = engine.run(job_of(path, tmp_path, heard), params, engine.backend())
+    assert result.outputs[0].meta["levelled"] == usual | {"turns": usual["turns"] + 2}
+
+
+@pytest.mark.heavy
+def test_dialogue_behind_all_levels_is_none(tmp_path: Path) -> None:
+    path, engine = write(tmp_path, music(4.0)), normalise.ENGINE
+    heard = with_turns(heard_by(path, tmp_path), (90_000, 91_500), alone=True)
+    params = engine.params.model_validate({"target": "atsc_a85"})
+    result = engine.run(job_of(path, tmp_path, heard), params, engine.backend())
+    (rule, *_) = result.outputs[0].meta["delivery"]["rules"]
+    assert rule["rule"] == "integrated_lufs" and rule["met"]
 
 
 @pytest.mark.heavy

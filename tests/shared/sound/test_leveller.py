@@ -81,3 +81,15 @@ def test_blocks_make_no_difference(size: int) -> None:
     whole = np.concatenate(list(levels.applied([sound], 8_000)))
     parts = np.array_split(sound, range(size, len(sound), size))
     assert np.array_equal(np.concatenate(list(levels.applied(parts, 8_000))), whole)
+
+
+def test_turns_that_hold_no_step_change_nothing_and_have_no_loudness() -> None:
+    """One of 3 ms, and one behind the levels' end, as where less sound was decoded than was promised."""
+    levels_lufs, turns = talk([-20.0, -27.0])
+    end_ms = 10.0 * len(levels_lufs)
+    odd = [Turn(101, 104), *turns, Turn(end_ms, end_ms + 2000)]
+    levels, usual = level_speech(levels_lufs, odd), level_speech(levels_lufs, turns)
+    assert levels is not None and usual is not None
+    assert levels.before_lufs == [None, *usual.before_lufs, None]
+    assert np.array_equal(levels.gains_db, usual.gains_db)
+    assert level_speech(levels_lufs, [odd[0], odd[-1]]) is None
