@@ -28,7 +28,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
-REVISION = "mix-7"
+REVISION = "mix-8"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 

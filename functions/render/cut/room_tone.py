@@ -54,24 +54,35 @@ class Room:
     """What must not be heard anywhere, in order; none overlaps."""
     _quiets: dict[int, _Quiet] = field(default_factory=dict)
     _powers: list[float] = field(default_factory=list)
+    _rest: Sound | None = None
+    """The end of what was heard: from where the next half second may begin."""
+    _rest_at: int = 0
+    _rest_steps: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """Its powers, of whole steps."""
 
-    def hear(self, first: int, sound: Sound) -> None:
-        """The next block, ``(frames, channels)``, which begins at the recording's sample ``first``.
-
-        Its quietest half second is looked for within the block alone: one that is shorter gives none.
-        """
+    def hear(self, block: Sound) -> None:
+        """The next block, ``(frames, channels)``. However short blocks are, half seconds reach across them;
+        their grid of 20 ms begins with the recording."""
         step = round(_STEP_S * self.sample_rate_hz)
+        sound = block if self._rest is None else np.concatenate([self._rest, block])
         count = len(sound) // step
+        fresh = sound[len(self._rest_steps) * step : count * step]
+        squares = np.square(fresh, dtype=np.float64).mean(axis=1)
+        steps = squares.reshape(-1, step).mean(axis=1)
+        if len(steps):
+            self._powers.append(float(steps.mean()))
+        powers = np.concatenate([self._rest_steps, steps])
+        past = max(0, count - round(TONE_S / _STEP_S) + 1)
+        if past:
+            self._keep_quietest(sound, powers, step)
+        self._rest, self._rest_steps = sound[past * step :].copy(), powers[past:]
+        self._rest_at += past * step
+
+    def _keep_quietest(self, sound: Sound, powers: NDArray[np.float64], step: int) -> None:
+        """Of the half seconds that begin in ``sound`` and are whole; ``powers``: of its steps."""
         wide = round(TONE_S / _STEP_S)
-        if not count:
-            return
-        squares = np.square(sound[: count * step], dtype=np.float64).mean(axis=1)
-        powers = squares.reshape(count, step).mean(axis=1)
-        self._powers.append(float(powers.mean()))
-        if count < wide:
-            return
         loudest = np.lib.stride_tricks.sliding_window_view(powers, wide).max(axis=1)
-        starts = first + step * np.arange(len(loudest))
+        starts = self._rest_at + step * np.arange(len(loudest))
         usable = ~self._is_silenced(starts, wide * step)
         if not usable.any():
             return

@@ -110,7 +110,7 @@ class _Tape:
         if block is None:
             return False
         if self._room.silenced:  # otherwise nobody will ask for it
-            self._room.hear(self._reached, block)
+            self._room.hear(block)
         self._held.append((self._reached, self._without_silenced(block)))
         self._reached += len(block)
         return True
