@@ -82,18 +82,18 @@ def render_score(
 ) -> Rendering:
     """Perform a score; writes ``master.wav`` and each instrument's stem into ``folder``, if given.
 
-    A performance that would pass -1 dBFS is rendered once more, turned down as a whole;
-    ``progress`` then goes from 0 to 1 twice. Without a folder it is rendered once, and the measures
-    alone are turned down. Raises ``ValidationError`` for one that is too long, before anything is
-    played.
+    A performance that would pass -1 dBFS is rendered once more, turned down as a whole. Without a
+    folder it is rendered once, and the measures alone are turned down. ``progress`` never falls.
+    Raises ``ValidationError`` for one that is too long, before anything is played.
     """
     check_duration(score, score.length_beats + score.tail_beats)
     bridge = PatternPerformanceBridge(config, score, sounds)
     _check_stems(bridge)
-    take = _Take(bridge, folder, 1.0, progress).record()
-    trim_db = min(0.0, CEILING_DBFS - 20.0 * float(np.log10(max(take.peak, 1e-9))))
-    if trim_db and folder:
-        _Take(bridge, folder, 10.0 ** (trim_db / 20.0), progress).record()
+    told = _Told(progress, bridge.engine.frames_of(bridge.duration_s))
+    take = _Take(bridge, folder, 0.0, told).record()
+    trim_db = take.trim_db
+    if take.is_too_loud:
+        _Take(bridge, folder, trim_db, told).record()
     integrated = take.meter.integrated_lufs() + trim_db
     peak_db = 20.0 * float(np.log10(take.master_peak)) + trim_db if take.master_peak else -np.inf
     return Rendering(
@@ -147,15 +147,37 @@ def file_names(names: Sequence[str]) -> list[str]:
     return files
 
 
+class _Told:
+    """Tells how much is done, 0 to 1, and never less than before, also where more is to be done.
+
+    Each piece is told as its share of what is left, by what was left to tell. So from where it is
+    heard that a second take is needed, the fraction only grows more slowly.
+    """
+
+    def __init__(self, progress: Progress, frames: int) -> None:
+        self._progress = progress
+        self._told, self._left = 0.0, frames
+
+    def expect(self, frames: int) -> None:
+        """So many more are to be done."""
+        self._left += frames
+
+    def done(self, frames: int) -> None:
+        """So many of those that were expected are done."""
+        self._told += (1.0 - self._told) * frames / self._left
+        self._left -= frames
+        self._progress(self._told)
+
+
 class _Take:
-    """One pass through the performance, at a gain."""
+    """One pass through the performance, at a gain of 0 dB, or turned down."""
 
     def __init__(
-        self, bridge: PatternPerformanceBridge, folder: Path | None, gain: float, progress: Progress
+        self, bridge: PatternPerformanceBridge, folder: Path | None, gain_db: float, told: _Told
     ) -> None:
         self._bridge = bridge
-        self._gain = np.float32(gain)
-        self._progress = progress
+        self._gain_db = gain_db
+        self._told = told
         self.frames = bridge.engine.frames_of(bridge.duration_s)
         self.meter: BeatMeter = bridge.beat_meter()
         self.peak = 0.0
@@ -167,22 +189,34 @@ class _Take:
             {name: folder / path for name, path in zip(names, paths, strict=True)} if folder else {}
         )
 
+    @property
+    def trim_db(self) -> float:
+        """By so much what was played has to be turned down; 0 where it fits."""
+        return min(0.0, CEILING_DBFS - 20.0 * float(np.log10(max(self.peak, 1e-9))))
+
+    @property
+    def is_too_loud(self) -> bool:
+        """Are there files, and do they, as far as they were played, have to be written once more?"""
+        return bool(self.files) and self.trim_db < self._gain_db
+
     def record(self) -> _Take:
         """Play, measure, and write.
 
-        What is measured is the sound before ``gain``; ``peak`` and ``master_peak`` are magnitudes,
+        What is measured is the sound before the gain; ``peak`` and ``master_peak`` are magnitudes,
         full scale 1.0. A sample beyond full scale is clipped in the file, which the second take
         then replaces.
         """
+        gain = np.float32(10.0 ** (self._gain_db / 20.0))
         with ExitStack() as stack:
             writers = [stack.enter_context(self._writer(path)) for path in self.files.values()]
-            done = 0
             for parts in self._faded_parts():
+                fitted = not self.is_too_loud
                 self._measure(parts)
                 for writer, part in zip(writers, parts, strict=False):
-                    writer.write(part * self._gain)
-                done += len(parts[0])
-                self._progress(done / self.frames)
+                    writer.write(part * gain)
+                if fitted and self.is_too_loud:
+                    self._told.expect(self.frames)
+                self._told.done(len(parts[0]))
         return self
 
     def _writer(self, path: Path) -> Any:

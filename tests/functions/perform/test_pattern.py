@@ -138,6 +138,17 @@ def test_the_printed_table_has_a_line_a_beat(tmp_path):
     assert "21 automation events scheduled" in printed
 
 
+@pytest.mark.parametrize("gain_db", [0, 24])
+def test_progress_only_grows_also_where_a_piece_is_turned_down(gain_db, tmp_path):
+    hats = [{"name": "hats", "sound": "hat", "gain_db": gain_db}]
+    work = job(write(tmp_path, pattern(instruments=hats)), tmp_path / "work")
+    result = ENGINE.run(work, PatternParams(duration_beats=4), ENGINE.backend())
+    assert (result.outputs[0].meta["trim_db"] < 0) == (gain_db > 0)
+    assert work.heard == sorted(work.heard)
+    assert work.heard[0] < 0.2 and work.heard[-1] == 1.0
+    assert max(np.diff(work.heard)) < 0.2
+
+
 def test_silent_beats_are_dashes(tmp_path):
     lane = {"name": "hats", "instrument": "hats", "notes": "x . . . . . . . . . . ."}
     printed = format_performance(perform_file(write(tmp_path, pattern(lanes=[lane]))))
