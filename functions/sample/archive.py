@@ -16,7 +16,7 @@ from typing import Any
 from functions.sample.contact_sheet import Outline, draw_contact_sheet, outline
 from functions.sample.dspreset import dspreset
 from functions.sample.members import Member, Named, packed
-from functions.sample.pads import banks, tuned
+from functions.sample.pads import MOST_TURNS, banks, tuned
 from functions.sample.sfz import sfz
 from functions.sample.xpm import xpm
 from shared.contracts.step_engine import Job
@@ -115,8 +115,11 @@ def instruments(recording: str, members: Sequence[Member]) -> dict[str, str]:
             texts[f"{name}.sfz"] = sfz(name, thing, pads)
             texts[f"{name}.dspreset"] = dspreset(thing, pads)
             texts[f"{name}.xpm"] = xpm(name, pads)
-    if keyed := tuned([member for member in members if member.pitch]):
+    pitched = [member for member in members if member.pitch]
+    if keyed := tuned(pitched):
         name = f"{recording} hits tuned"
-        texts[f"{name}.sfz"] = sfz(name, "tuned", keyed)
+        left_out = len(pitched) - sum(len(layer.takes) for pad in keyed for layer in pad.layers)
+        said = f", without {left_out}: of a note {MOST_TURNS} take turns" if left_out else ""
+        texts[f"{name}.sfz"] = sfz(f"{name}{said}", "tuned", keyed)
         texts[f"{name}.dspreset"] = dspreset("tuned", keyed)
     return texts

@@ -105,6 +105,12 @@ class Member:
         return {**row, **self.meta}
 
 
+def best(members: Sequence[Member], count: int) -> list[Member]:
+    """The ``count`` that score highest, in the order they are in; of equals the first."""
+    order = sorted(range(len(members)), key=lambda index: (-members[index].segment.score, index))
+    return [members[index] for index in sorted(order[:count])]
+
+
 def named(chosen: Mapping[str, Sequence[InputFile]]) -> list[Named]:
     """Hits by their sounds, then loops, then phrases.
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from functions.sample.archive import Pack
-from functions.sample.members import SORTS, Member, Sort, named, sounds_of
+from functions.sample.members import SORTS, Member, Sort, best, named, sounds_of
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step import StepState
@@ -243,12 +243,6 @@ def _meta(pack: Pack) -> dict[str, Any]:
         "members": [_short(member) for member in best(pack.members, MEMBERS_IN_META)],
         "folder": pack.folder,
     }
-
-
-def best(members: Sequence[Member], count: int) -> list[Member]:
-    """The ``count`` that score highest, in the pack's order; of equals the first."""
-    order = sorted(range(len(members)), key=lambda index: (-members[index].segment.score, index))
-    return [members[index] for index in sorted(order[:count])]
 
 
 def _short(member: Member) -> dict[str, Any]:

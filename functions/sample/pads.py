@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from functions.sample.members import Member
+from functions.sample.members import Member, best
 
 FIRST_KEY = 36
 """Where drum pads begin: C2, where General MIDI has the kick."""
@@ -22,6 +22,8 @@ KEYS = 64
 """Sixteen pads in four banks; more sounds than that go on in a further program."""
 MOST_LAYERS = 4
 """An MPC's pad has so many."""
+MOST_TURNS = 100
+"""SFZ's seq_length has no more (sfzformat.com); of a sound the pack has fewer takes than that."""
 LAYER_DB = 3.0
 """Takes less apart in level are one layer."""
 MOST_LIFT_DB = 6.0
@@ -41,7 +43,7 @@ class Layer:
     lift_db: float
     """0 to ``MOST_LIFT_DB``; so much the velocity's own curve is made up for."""
     takes: Sequence[Member]
-    """They take turns."""
+    """They take turns; ``MOST_TURNS`` at most."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,14 @@ def banks(members: Sequence[Member]) -> list[list[Pad]]:
 
 
 def tuned(members: Sequence[Member]) -> list[Pad]:
-    """Sounds with a pitch at that pitch, each from halfway to its neighbours; of one note they take turns."""
+    """Sounds with a pitch at that pitch, each from halfway to its neighbours.
+
+    Of one note they take turns: the ``MOST_TURNS`` that score highest, for all sounds together may have
+    more takes than a sampler takes.
+    """
     pitched = sorted((one for one in members if one.pitch), key=_note)
-    notes = [(note, list(takes)) for note, takes in groupby(pitched, key=_note)]
+    by_note = groupby(pitched, key=_note)
+    notes = [(note, best(list(takes), MOST_TURNS)) for note, takes in by_note]
     ranges = _key_ranges([note for note, _ in notes])
     return [
         Pad(takes[0].sound, note, low, high, [Layer(1, HIGHEST, 0.0, takes)])

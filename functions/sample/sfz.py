@@ -29,7 +29,7 @@ def sfz(title: str, played: str, pads: Sequence[Pad]) -> str:
 def _regions(pad: Pad, played: str) -> Iterator[str]:
     """A line for each take of each layer.
 
-    ``loop_end`` is the loop's last sample, ``tune`` is in cents.
+    ``loop_end`` is the last sample that the loop plays, ``tune`` is in cents.
     """
     tuned = played == "tuned"
     keys = f"lokey={pad.low_key} hikey={pad.high_key}" if tuned else f"key={pad.key}"

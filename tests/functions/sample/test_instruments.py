@@ -190,3 +190,20 @@ def test_a_large_pack_goes_on_in_further_programs() -> None:
     names = set(instruments("walk", many))
     assert {"walk hits.sfz", "walk hits 2.sfz", "walk hits 3.xpm", "walk hits.dspreset"} <= names
     assert "walk hits tuned.sfz" not in names
+
+
+def test_of_a_note_that_was_hit_hundreds_of_times_the_best_hundred_take_turns() -> None:
+    """SFZ's ``seq_length`` and ``seq_position`` go to 100 (sfzformat.com)."""
+    takes = [
+        hit(f"Kick {n:03d}", -n / 10, pitch_hz=55.0, score=0.9 if n in (5, 125) else 0.5)
+        for n in range(130)
+    ]
+    texts = instruments("walk", takes)
+    title, _, *regions = texts["walk hits tuned.sfz"].splitlines()
+    assert title == "// walk hits tuned, without 30: of a note 100 take turns"
+    turns = [re.search(r"seq_length=(\d+) seq_position=(\d+)", line) for line in regions]
+    assert [turn and turn.groups() for turn in turns] == [("100", str(n)) for n in range(1, 101)]
+    assert regions[5].endswith("Kick 005.wav") and regions[-1].endswith("Kick 125.wav")
+    assert texts["walk hits tuned.dspreset"].count("<sample ") == 100
+    alone = instruments("walk", takes[:100])["walk hits tuned.sfz"]
+    assert alone.startswith("// walk hits tuned\n")
