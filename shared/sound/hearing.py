@@ -16,6 +16,7 @@ from shared.media.layouts import even_mono
 from shared.media.mapped import mapped
 from shared.media.vad import RATE_HZ
 from shared.sound.attacks import STEPS_PER_S
+from shared.sound.binned import Binned
 from shared.sound.levels import BINS_PER_S, Levels
 from shared.sound.loudness_meter import LoudnessMeter
 from shared.sound.onsets import LOUDEST, OnsetStrength, Tracks
@@ -75,13 +76,13 @@ class _Meters:
         self._to_16k = _Resampler(blocks.sample_rate_hz)
         self._voice = folder / "voice.f32"
         self._voice_file = self._voice.open("wb")
-        self._energy = _Binned(blocks.sample_rate_hz, BINS_PER_S, np.add)
-        self._slope = _Binned(blocks.sample_rate_hz, STEPS_PER_S, np.add)
+        self._energy = Binned(blocks.sample_rate_hz, BINS_PER_S, np.add)
+        self._slope = Binned(blocks.sample_rate_hz, STEPS_PER_S, np.add)
         self._slopes = folder / "slope.f32"
         self._slope_file = self._slopes.open("wb")
         self._last: Floats | None = None
-        self._lows = _Binned(blocks.sample_rate_hz, POINTS_PER_S, np.minimum)
-        self._highs = _Binned(blocks.sample_rate_hz, POINTS_PER_S, np.maximum)
+        self._lows = Binned(blocks.sample_rate_hz, POINTS_PER_S, np.minimum)
+        self._highs = Binned(blocks.sample_rate_hz, POINTS_PER_S, np.maximum)
 
     def add(self, block: Floats) -> None:
         channels = np.ascontiguousarray(block.T)  # numpy is slow along an axis of two
@@ -149,42 +150,3 @@ class _Resampler:
             return block
         made = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
         return np.asarray(made, np.float32).ravel()
-
-
-class _Binned:
-    """One number for each of ``per_s`` parts of a second: the mean, or the lowest or highest value."""
-
-    def __init__(self, rate_hz: int, per_s: int, folded: np.ufunc) -> None:
-        """``folded``: ``np.add`` (the mean), ``np.minimum`` or ``np.maximum``."""
-        self._rate_hz, self._per_s, self._folded = rate_hz, per_s, folded
-        self._rest: NDArray[np.floating] = np.zeros(0)
-        self._made: list[NDArray[np.floating]] = []
-        self._taken = 0
-        self._bins = 0
-
-    def add(self, values: NDArray[np.floating]) -> None:
-        held = np.concatenate([self._rest, values])
-        ready = (self._taken + len(held)) * self._per_s // self._rate_hz
-        # Bin n begins at sample n * rate / per_s, rounded down: bins of 22,050 Hz differ by a sample.
-        edges = np.arange(self._bins, ready + 1) * self._rate_hz // self._per_s - self._taken
-        if len(edges) > 1:
-            self._made.append(self._fold(held[: edges[-1]], edges[:-1], np.diff(edges)))
-        self._bins, self._rest = ready, held[edges[-1] :]
-        self._taken += int(edges[-1])
-
-    def taken(self) -> NDArray[np.floating]:
-        """What is ready, handed over for good."""
-        made, self._made = self._made, []
-        return np.concatenate([np.zeros(0), *made])
-
-    def finish(self) -> NDArray[np.floating]:
-        """What was not yet taken, the last and shorter part with it."""
-        rest = self._rest
-        tail = [self._fold(rest, np.array([0]), np.array([len(rest)]))] if len(rest) else []
-        return np.concatenate([self.taken(), *tail])
-
-    def _fold(
-        self, values: NDArray[np.floating], starts: NDArray[np.intp], counts: NDArray[np.intp]
-    ) -> NDArray[np.floating]:
-        folded = self._folded.reduceat(values, starts)
-        return np.asarray(folded / counts if self._folded is np.add else folded)

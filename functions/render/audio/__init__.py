@@ -28,7 +28,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
-REVISION = "mix-8"
+REVISION = "mix-9"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 

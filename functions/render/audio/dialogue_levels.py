@@ -21,6 +21,7 @@ from functions.render.audio.mix import Mixer, summed
 from functions.render.audio.mix_plan import Plan, PlannedBus, PlannedTrack
 from functions.render.audio.sources import Source, SourcePool
 from shared.contracts.timeline_parts import Bus
+from shared.sound.binned import Binned
 from shared.sound.leveller import STEP_MS, Levels, Turn, level_speech
 from shared.sound.loudness_meter import GATE_LUFS, LoudnessMeter, energy_lufs
 
@@ -72,14 +73,10 @@ def _levels_lufs(
     alone = replace(plan, buses=(PlannedBus(Bus(bus_id="alone", roles=(track.role,)), (track,)),))
     mixer = Mixer(alone, SourcePool(found, plan.sample_rate_hz))
     meter = LoudnessMeter(plan.sample_rate_hz, plan.export.channels)
-    step = plan.sample_rate_hz * STEP_MS // 1000
-    rest, means = np.zeros(0), []
+    steps = Binned(plan.sample_rate_hz, 1000 // STEP_MS, np.add)
     for buses in mixer.blocks():
-        energy = np.concatenate([rest, meter.add(summed(buses).T)])
-        whole = len(energy) // step * step
-        means.append(energy[:whole].reshape(-1, step).mean(axis=1))
-        rest = energy[whole:]
-    levels = [energy_lufs(float(mean)) for mean in np.concatenate([*means, np.zeros(0)])]
+        steps.add(meter.add(summed(buses).T))
+    levels = [energy_lufs(float(mean)) for mean in steps.taken()]
     return np.maximum(np.array(levels), _SILENT_LUFS), meter.integrated_lufs()
 
 

@@ -57,3 +57,19 @@ def test_two_speakers_seven_decibels_apart(tmp_path: Path, wanted: bool) -> None
         if not wanted
         else levelled["guest"] - levelled["host"] == pytest.approx(7, abs=1)
     )
+
+
+@pytest.mark.heavy
+def test_gains_lie_where_the_speech_is_at_a_rate_without_whole_10_ms(tmp_path: Path) -> None:
+    rate, sources = 22_050, {}
+    for name, level, starts_s in (("a", 0.1, (1, 55)), ("b", 0.03, (4,))):
+        sound = np.full(58 * rate, 1e-5)
+        sound[::2] *= -1
+        for start in starts_s:
+            at = np.arange(start * rate, (start + 2) * rate)
+            sound[at] = level * np.sin(2 * np.pi * 441 * at / rate)
+        sources[name] = write(tmp_path, sound, rate=rate)
+    asked = {**timeline(host={"asset_id": "a"}, guest={"asset_id": "b"}), "sample_rate_hz": rate}
+    mixed = mix(tmp_path, sources, asked, premaster_export=True, level_dialogue=True)
+    first, last = (mixed.sound("premaster")[at * rate :][: 2 * rate] for at in (1, 55))
+    assert np.abs(last - first).max() < 0.01 * np.abs(first).max()
