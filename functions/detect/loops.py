@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -98,7 +99,7 @@ class Candidate:
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa, whose onset strength that goes by."""
-    return reading_backend("loops", 5, "librosa")
+    return reading_backend("loops", 6, "librosa")
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
@@ -125,7 +126,7 @@ def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
     rate = tracks.sample_rate_hz
     found = Detection("loop", rate, tracks.samples, listened.peaks, loops, about)
     with audio_blocks(job.source, job.media) as blocks:
-        made = found.outputs(job, blocks if loops else [], close_seam)
+        made = found.outputs(job, blocks if loops else [], partial(close_seam, rate=rate))
     if listened.silent:
         return Result(made, StepState.SKIPPED, "silent recording")
     return Result(made)

@@ -18,6 +18,9 @@ from shared.sound.attacks import STEPS_PER_S, attack_step, slope_energy
 
 _IN_TIME_S = 0.02
 """Seconds. Farther from the beats another sound is heard, not the same one again."""
+_EVENED_S = 0.0029
+"""Over so many seconds a step between a loop's end and its start is evened out: 128 samples at 44.1
+kHz."""
 
 
 @dataclass(frozen=True)
@@ -111,17 +114,17 @@ def zero_crossing(mono: Samples, before: int, reach: int) -> int:
     return low + int(np.argmin(np.abs(part))) if part.size else before
 
 
-def close_seam(read: Samples, loop: Segment) -> Samples:
+def close_seam(read: Samples, loop: Segment, rate: int) -> Samples:
     """The loop's samples, their end led over into what was heard before their start.
 
     ``read`` is ``(before + samples, channels)``, the result ``(samples, channels)``. Loudness stays
     even: the weights are those of a straight crossfade, scaled by how alike the two are (from the
     equal gain of what is alike to the equal power of what is not). Without anything before the
-    start, a step between end and start is evened out over 3 ms.
+    start, a step between end and start is evened out over ``_EVENED_S``. ``rate`` is in Hz.
     """
     body = read[loop.before :].copy()
     if not loop.before:
-        return _without_step(body)
+        return _without_step(body, rate)
     count = min(loop.before, len(body))
     rising = (np.arange(count, dtype=np.float32)[:, None] + 1) / count
     old, new = body[-count:], read[loop.before - count : loop.before]
@@ -131,9 +134,12 @@ def close_seam(read: Samples, loop: Segment) -> Samples:
     return body
 
 
-def _without_step(body: Samples) -> Samples:
-    """``body``, its last 128 samples bent in place so that the last equals the first."""
-    count = min(128, len(body) // 4)
+def _without_step(body: Samples, rate: int) -> Samples:
+    """``body``, its last ``_EVENED_S`` bent in place so that the last sample equals the first.
+
+    Of what is shorter than four times that, the last quarter.
+    """
+    count = min(round(_EVENED_S * rate), len(body) // 4)
     if count:
         ramp = np.linspace(0, 1, count, dtype=np.float32)[:, None]
         body[-count:] += ramp * (body[0] - body[-1])

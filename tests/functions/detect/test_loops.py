@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from functions.detect.loops import ENGINE, LoopsParams
-from functions.detect.seams import best_match, zero_crossing
+from functions.detect.seams import best_match, close_seam, zero_crossing
+from functions.detect.segments import Segment
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend
 from shared.errors import ValidationError
@@ -289,6 +290,15 @@ def test_the_stub_is_regular(tmp_path: Path) -> None:
     ran = run(ENGINE, source, tmp_path / "out", backend=STUB)
     assert [row["start_ms"] for row in ran.body["segments"]] == [0, 2_000, 4_000]
     assert {(row["bpm"], row["score"]) for row in ran.body["segments"]} == {(120, 0)}
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 96_000, 192_000])
+def test_a_step_at_the_seam_is_evened_out_over_the_same_time_at_any_rate(rate_hz: int) -> None:
+    rising = np.linspace(-0.5, 0.5, rate_hz, dtype=np.float32)[:, None]
+    closed = close_seam(rising, Segment(0, rate_hz, 1.0, 1.0), rate_hz)
+    assert closed[-1] == pytest.approx(closed[0], abs=1e-6)
+    bent = np.flatnonzero(np.abs(closed - rising) > 1e-7)
+    assert (rate_hz - bent[0]) / rate_hz == pytest.approx(0.0029, abs=1.5 / rate_hz)
 
 
 def test_finds_a_pattern_at_any_level() -> None:
