@@ -72,9 +72,10 @@ def run(job: Job, params: VideoRenderParams, backend: Backend) -> Result:
 def split(
     media: MediaInfo, inputs: Mapping[str, Sequence[InputFile]], params: VideoRenderParams
 ) -> list[Part]:
-    """Parts of two minutes or more, where the picture can be decoded from there.
+    """Parts of about two minutes or longer, where the picture can be decoded from there.
 
     They are stretches of what is rendered; with an edit list, which is not read here, of the recording.
+    None, which means in one piece, where it can't, and below three minutes.
     """
     if params.dry_run or not (_covered(inputs, params) or can_begin_at(media)):
         return []
