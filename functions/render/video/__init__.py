@@ -42,7 +42,7 @@ from shared.media.frames import can_begin_at, first_video
 from shared.steps.claims import common_cache_key
 from shared.watch.health import dependency, require
 
-REVISION = 10
+REVISION = 11
 PART_MS, MOST_PARTS = 120_000, 128
 
 

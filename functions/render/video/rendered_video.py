@@ -40,6 +40,7 @@ from functions.render.video.shown_windows import (
     write_pictures,
 )
 from functions.render.video.soundtrack import RATE_HZ, write_sound
+from functions.render.video.track_languages import track_language
 from functions.render.video.video_plan import CAPTIONS_STEP, FACES_STEP, VISUAL_STEP, Plan
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import MediaInfo
@@ -332,7 +333,7 @@ class RenderedVideo:
         transcript, windows = found
         path = self.job.workdir / "captions.srt"
         write_track(path, shown := moved(transcript.cues, windows))
-        return path if shown else None, _three_letters(transcript.language)
+        return path if shown else None, track_language(transcript.language)
 
     def _burnt_in(self) -> list[str]:
         """The filter that draws captions, if there are any."""
@@ -379,12 +380,3 @@ def _escaped(path: str) -> str:
     for signs in ("\\':", "\\'[],;"):
         path = "".join(f"\\{sign}" if sign in signs else sign for sign in path)
     return path
-
-
-_LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "nl": "nld"}
-"""ISO 639-1 to 639-2/T."""
-
-
-def _three_letters(language: str) -> str:
-    """As MP4 wants it (ISO/IEC 14496-12, ``mdhd``); ``und`` for two letters that are not in the table."""
-    return language if len(language) == 3 else _LANGUAGES.get(language, "und")
