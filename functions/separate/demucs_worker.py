@@ -86,11 +86,13 @@ class Separator:
 
         Memory holds the piece's window and its sums, of as many stems; the model sees a segment at a time.
         """
-        grid = Grid(job["frames"] + job["lead"], self._facts["segment_frames"])
+        facts = self._facts
+        frames = job["frames"] + job["lead"]
+        grid = Grid(frames, facts["segment_frames"], facts["padding_frames"])
         piece = range(*job["piece"])
         first, last = grid.span(piece)
         window = _window(job, grid.window(piece))
-        shape = (last - first, len(self._facts["stems"]), window.shape[0])
+        shape = (last - first, len(facts["stems"]), window.shape[0])
         sums, triangle = np.zeros(shape, np.float32), weights(grid.segment_frames)[:, None, None]
         base = grid.window(piece)[0]
         for number, start in enumerate(piece, 1):
@@ -105,7 +107,7 @@ class Separator:
         """One segment, as ``demucs.apply.apply_model`` does it: ``(frames, stems, channels)``, float32.
 
         ``window``: ``(channels, frames)``, of which the segment begins at ``at``; at its end it is shorter. A
-        model that wants its full length gets what lies around the segment, then zeros.
+        model that wants another length gets what lies around the segment, then zeros.
         """
         from demucs.apply import TensorChunk, apply_model
 
@@ -118,11 +120,17 @@ class Separator:
         """``host.Loaded``'s fields. Of a bag the shortest segment counts: one grid serves all its models."""
         models = getattr(model, "models", [model])
         segment_s = min(float(one.segment) for one in models)
+        segment_frames = int(segment_s * model.samplerate)
+        seen_frames = max(
+            one.valid_length(segment_frames) if hasattr(one, "valid_length") else segment_frames
+            for one in models
+        )
         return {
             "stems": list(model.sources),
             "sample_rate_hz": int(model.samplerate),
             "channels": int(model.audio_channels),
-            "segment_frames": int(segment_s * model.samplerate),
+            "segment_frames": segment_frames,
+            "padding_frames": seen_frames - segment_frames,
             "models": len(models),
             "sha256": sha256,
             "device": self.device,

@@ -2,11 +2,10 @@
 
 Demucs works on segments (7.8 s of Hybrid Transformer Demucs, 44 s of the table's other models), a quarter
 of each shared with the next, and fades from one to the other (triangular weights). What a segment gives
-depends on its own samples alone, so any run of segments can be a piece of work of its own. A piece hands
-over *weighted sums*: where two pieces overlap their sums are added, and only then divided by the weights.
-A sample lies in two segments at most, so it makes no difference, not even in the last bit, where pieces
-begin. One kind of model is an exception: Demucs without a spectrogram (``demucs.demucs.Demucs``) looks some
-hundred samples past a segment's end, and in a piece's last segment hears zeros there.
+depends on its own samples and on few around it, which a piece sees, too, so any run of segments can be a
+piece of work of its own. A piece hands over *weighted sums*: where two pieces overlap their sums are added,
+and only then divided by the weights. A sample lies in two segments at most, so it makes no difference, not
+even in the last bit, where pieces begin.
 
     segments   |----0----|         |----2----|         |----4----|
                      |----1----|         |----3----|         |----5----|
@@ -50,6 +49,8 @@ class Grid:
 
     frames: int
     segment_frames: int
+    padding_frames: int = 0
+    """By so much more than a whole segment the model sees, half of it on either side."""
 
     @property
     def stride_frames(self) -> int:
@@ -72,9 +73,13 @@ class Grid:
         return piece[0], min(piece[-1] + self.segment_frames, self.frames)
 
     def window(self, piece: Sequence[int]) -> tuple[int, int]:
-        """The samples that a piece must see: the last segments look back for what they lack."""
+        """The samples that a piece must see: what lies around its segments, as far as a model looks. A
+        segment that is cut short looks further back, for what it lacks.
+        """
         first, last = self.span(piece)
-        return max(0, first - self.segment_frames // 2), last
+        behind = (self.segment_frames + self.padding_frames) // 2
+        ahead = self.padding_frames - self.padding_frames // 2
+        return max(0, first - behind), min(last + ahead, self.frames)
 
     def weight_sums(self, piece: Sequence[int]) -> NDArray[np.float32]:
         """The weights over a piece's span, ``(frames,)``; its neighbours' are not in it."""

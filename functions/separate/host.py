@@ -64,6 +64,10 @@ class Loaded(Model):
     channels: int
     """That it hears at once."""
     segment_frames: int
+    padding_frames: int = 0
+    """By so much more than a segment it sees (demucs' ``valid_length``): some hundred where it has no
+    spectrogram, more in a bag whose models have segments of several lengths, otherwise 0. Parts that are kept
+    from before it was told are of the latter."""
     models: int
     """How many vote."""
     sha256: str

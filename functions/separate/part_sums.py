@@ -138,7 +138,8 @@ def _read(job: Job, shifts: int, loaded: Loaded, first: int, last: int | None) -
     path, rate_hz, frames = job.workdir / "stretch.f32", loaded.sample_rate_hz, 0
     with opened(job) as blocks, path.open("wb") as file:
         lanes = lanes_of(blocks.channels, shifts, rate_hz)
-        reach = loaded.segment_frames + max(lane.lead_frames for lane in lanes)
+        seen = loaded.segment_frames + loaded.padding_frames
+        reach = seen + max(lane.lead_frames for lane in lanes)
         low = max(0, first - reach)
         high = sys.maxsize if last is None else last + reach
         levels = {lane.columns: Level(lane.columns) for lane in lanes}

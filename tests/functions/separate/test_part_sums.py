@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from functions.separate import stems
+from functions.separate import part_sums, stems
 from functions.separate.part_sums import Head
 from shared.contracts.asset import AudioStream, MediaInfo
 from shared.contracts.step_engine import Job, Part, Result
@@ -35,6 +35,32 @@ def test_parts_leave_what_one_piece_does(
     parts = stems.split(media, {}, params)
     assert len(parts) >= 7 and parts[-1].end_ms == media.duration_ms
     assert separate(source, tmp_path, shifts=shifts).hashes == whole.hashes
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", ["waveform", "uneven"])
+def test_models_that_look_past_a_segment_leave_the_same_bits(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A Demucs without a spectrogram, and a bag of models whose segments are not equally long."""
+    from tests.functions.separate import random_models  # torch takes a second to import
+
+    save = {
+        "waveform": random_models.save_waveform_demucs,
+        "uneven": random_models.save_uneven_bag,
+    }
+    model = save[kind](models, kind)
+    source = write(tmp_path / "song.wav", song(4.3)[1])
+    whole = separate(source, tmp_path, model=model, shifts=2)
+    monkeypatch.setattr(part_sums, "PIECE_S", 0.1)
+    pieces = separate(source, tmp_path, model=model, shifts=2)
+    assert pieces.hashes == whole.hashes
+    monkeypatch.setattr(stems, "PART_MS", 1_300)
+    assert len(stems.split(probe(source), {}, stems.StemsParams(model=model, shifts=2))) >= 3
+    parts = separate(source, tmp_path, model=model, shifts=2)
+    assert parts.hashes == whole.hashes
+    for one, other in zip(whole.result.outputs, parts.result.outputs, strict=True):
+        assert one.path.read_bytes() == other.path.read_bytes()
 
 
 def test_more_work_makes_shorter_parts() -> None:
