@@ -101,8 +101,8 @@ def _largest_deviation(
     import numpy as np
     import soundfile
 
-    limit = 2 * artifact.bytes
-    stored = fetch_object(home.objects, artifact.key, folder / "stored.wav", max_bytes=limit).path
+    at, most = folder / "stored.wav", artifact.bytes
+    stored = fetch_object(home.objects, artifact.key, at, max_bytes=most).path
     with soundfile.SoundFile(stored) as one, soundfile.SoundFile(computed) as other:
         if (one.frames, one.channels) != (other.frames, other.channels):
             return None

@@ -120,3 +120,10 @@ def test_what_is_too_short_to_have_a_loudness_is_not_called_silent() -> None:
     short = {"integrated_lufs": None, "loudness_range_lu": None, "true_peak_dbtp": -6.0}
     told = audio_loudness.Loudness.model_validate({**short, "undefined": "shorter than 400 ms"})
     assert str(loudness_of(Findings(loudness=told), None)) == "shorter than 400 ms"
+
+
+def test_a_minute_and_more_is_told_in_minutes_and_seconds() -> None:
+    """The end of the first event is 5 s, of the second 10 s behind its start, and so on."""
+    assert heard(Findings(timeline=timeline(*["speech"] * 4))) == ["speech 50 s"]
+    assert heard(Findings(timeline=timeline(*["speech"] * 5))) == ["speech 1 min 15 s"]
+    assert heard(Findings(timeline=timeline(*["speech"] * 7))) == ["speech 2 min 20 s"]

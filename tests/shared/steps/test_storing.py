@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.contracts.step_engine import Backend, Output
-from shared.errors import LeaseLost, ValidationError
+from shared.errors import LeaseLost, NotFound, ValidationError
 from shared.homes.home import Home
 from shared.steps.claims import Claim, Lease
-from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact
+from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact, load_artifacts
 from tests.toy import CTX, wait_until
 
 META: dict[str, Any] = {"duration_ms": 1, "segment_count": 0}
@@ -116,3 +116,11 @@ def test_parents_may_be_named_by_their_outputs_name(home: Home, tmp_path: Path) 
     one, two = writer(home, lease_of(home)).store(outputs)
     assert one.parents == ("ast_1",)
     assert two.parents == (one.artifact_id,)
+
+
+def test_of_several_artifacts_the_one_that_is_gone_is_named(home: Home, tmp_path: Path) -> None:
+    (stored,) = writer(home, lease_of(home)).store([output(tmp_path, "one")])
+    here = stored.artifact_id
+    assert load_artifacts(home.documents, CTX, [here, here]) == [stored, stored]
+    with pytest.raises(NotFound, match="art_gone"):
+        load_artifacts(home.documents, CTX, [here, "art_gone"])
