@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
 from shared.contracts.upload import Upload
+from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs.downloads import stored_file
 from shared.runs.records import change_run, open_upload_run
-from shared.runs.stored_json import public_run
-from shared.runs.views import list_runs, newest_runs
+from shared.runs.results import created_event_id
+from shared.runs.stored_json import artifact_json, asset_json, public_run
+from shared.runs.views import artifact_links, asset_links, list_runs, newest_runs
 from shared.steps.storing import artifact_path
 from tests.toy import CTX, Toy, run_file
 
@@ -55,3 +60,15 @@ def test_runs_of_one_instant_have_one_order_however_they_are_asked_for(home: Hom
     listed = list_runs(documents, CTX)
     assert [run.created_at for run in listed] == [3.0, 2.0, 2.0, 2.0, 1.0]
     assert list(newest_runs(documents, CTX, limit=9, after=None)) == listed
+
+
+@pytest.mark.parametrize("name", ["art_1", 'odd "name"\\', "ü-9"])
+def test_links_name_the_document_whatever_its_id_holds(name: str) -> None:
+    document = Document(f"tenants/t/artifacts/{name}", '{"kind":"k"}', "1", 0.0, 0.0)
+    told = json.loads(artifact_json(document, "ast_1"))
+    assert told == {"kind": "k", "links": artifact_links(name, "ast_1")}
+    assert json.loads(asset_json(document))["links"] == asset_links(name)
+
+
+def test_an_event_told_again_by_a_later_version_has_the_id_that_receivers_know() -> None:
+    assert created_event_id("run_1", "detect.hits", "art_1") == "0a614b13f9442855ec6d75e4f81dcea1"
