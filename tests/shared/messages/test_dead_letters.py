@@ -114,6 +114,9 @@ def test_what_was_skipped_for_a_step_s_sake_is_asked_for_again_and_what_it_got_i
     assert again.redriven == 1
     drain(home)
     assert toy.ran["toy.one"] == home.settings.max_attempts and toy.ran["toy.three"] == 0
+    redrive(home, CTX, again)
+    (once_more,) = dead_letters(home.documents, CTX)
+    assert once_more.redriven == 2
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"run_id": "run_gone"}'])

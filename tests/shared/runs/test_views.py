@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.upload import Upload
+from shared.errors import ValidationError
 from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs.downloads import stored_file
 from shared.runs.records import change_run, open_upload_run
 from shared.runs.results import created_event_id
 from shared.runs.stored_json import artifact_json, asset_json, public_run
-from shared.runs.views import artifact_links, asset_links, list_runs, newest_runs
+from shared.runs.views import artifact_links, asset_links, list_runs, newest_runs, runs_behind
 from shared.steps.storing import artifact_path
 from tests.toy import CTX, Toy, run_file
 
@@ -60,6 +61,13 @@ def test_runs_of_one_instant_have_one_order_however_they_are_asked_for(home: Hom
     listed = list_runs(documents, CTX)
     assert [run.created_at for run in listed] == [3.0, 2.0, 2.0, 2.0, 1.0]
     assert list(newest_runs(documents, CTX, limit=9, after=None)) == listed
+    for number, run in enumerate(listed, 1):
+        assert runs_behind(listed, run.run_id) == listed[number:], (
+            "each page goes on where one ended"
+        )
+    assert runs_behind(listed, None) == listed
+    with pytest.raises(ValidationError, match="after"):
+        runs_behind(listed, "run_gone")
 
 
 @pytest.mark.parametrize("name", ["art_1", 'odd "name"\\', "ü-9"])
