@@ -40,12 +40,20 @@ class Runs:
     def noticing(self, mutant: Mutant) -> list[str]:
         """The tests to ask, those first that come by most of the module, and of them the quick ones.
 
-        A line that runs when its module is imported may matter to whoever comes by any of the module.
+        A line that runs when its module is imported may matter to whoever comes by any of the module; one
+        of a module in which nothing else runs, to whoever comes by its room.
         """
         lines = self.tests.get(mutant.module, {})
+        here = [lines.get(at, frozenset[str]()) for at in _statement(mutant)]
+        room = [
+            self.tests[name]
+            for name in self.tests
+            if Path(name).parent == Path(mutant.module).parent
+        ]
+        around = (here, lines.values(), [tests for one in room for tests in one.values()])
+        come_by = next((tests for tests in around if any(tests)), ())
         of_module = Counter(_file(test) for tests in lines.values() for test in tests)
-        here = frozenset[str]().union(*(lines.get(at, ()) for at in _statement(mutant)))
-        asked = here or frozenset[str]().union(*lines.values())
+        asked = frozenset[str]().union(*come_by)
         own = f"{Path(mutant.module).parent}/test_{Path(mutant.module).stem}.py"
         return sorted(
             asked,

@@ -252,6 +252,12 @@ def test_s3_objects_are_fetched(s3: Any, folder: Path) -> None:
     assert names_in(folder) == []
 
 
+def test_a_large_s3_object_passes_by_in_blocks(s3: Any) -> None:
+    s3.put_object(Bucket="recordings", Key="large", Body=bytes(3 << 20))
+    blocks = [len(block) for block in S3Objects("recordings").read("large")]
+    assert max(blocks) <= 1 << 20 and sum(blocks) == 3 << 20
+
+
 def test_another_version_of_an_s3_object_is_not_taken_for_the_one_that_was_announced(
     s3: Any,
 ) -> None:
