@@ -85,7 +85,7 @@ class ExportPreset:
     limiter_thresh: float
     """dBTP: no true peak is higher."""
     headroom: float
-    """dB below full scale that the mix is brought to, where it is higher, before it is mastered."""
+    """dB below full scale: what the meta's gain is divided at (``Mastered.headroom_gain_db``); not heard."""
     dither: bool
     """TPDF, of whatever is written in 16 or 24 bits."""
     bit_depth: Literal[16, 24]
