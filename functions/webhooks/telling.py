@@ -62,7 +62,7 @@ def tell(message: Message, home: Home) -> None:
 
     Raises ``Unavailable`` to have the message come again, where any of its deliveries still waits: the others
     are told all the same, and found as told then. Raises ``ValidationError`` for a message without a valid
-    tenant and env, or without an event.
+    tenant and env, without an event, or for a replay without its delivery.
     """
     ctx = RequestContext.of(message.attributes.get("tenant"), message.attributes.get("env"))
     webhook = load_webhook(home.documents, ctx, home.settings.webhook_keys)
@@ -83,10 +83,13 @@ def _due(message: Message, home: Home, ctx: RequestContext, webhook: Webhook) ->
 
     One for each new artifact, one for the step, and one for the run where it has finished, as far as the
     webhook's ``events`` ask for them. A replay is the one delivery that it names. Raises ``NotFound``
-    where the run, or that delivery, is gone.
+    where the run, or that delivery, is gone, ``ValidationError`` for what is neither.
     """
     if message.attributes.get("type") == REPLAY:
-        yield load_delivery(home.documents, ctx, message.attributes["delivery"])
+        named = message.attributes.get("delivery")
+        if named is None:
+            raise ValidationError("message", "is a replay that names no delivery")
+        yield load_delivery(home.documents, ctx, named)
         return
     event = _event(message)
     run = load_run(home.documents, ctx, event["run_id"])

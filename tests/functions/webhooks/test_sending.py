@@ -124,6 +124,83 @@ def test_the_connection_goes_where_the_name_was_resolved(
     assert len(asked) == 1
 
 
+def resolving(monkeypatch: pytest.MonkeyPatch, receiver: Receiver, *addresses: str) -> Webhook:
+    """At a name that has these addresses, in this order."""
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    real = socket.getaddrinfo
+    rows = [
+        (
+            socket.AF_INET6 if ":" in address else socket.AF_INET,
+            socket.SOCK_STREAM,
+            6,
+            "",
+            (address, port),
+        )
+        for address in addresses
+    ]
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *a, **k: rows if host == "several.example" else real(host, *a, **k),
+    )
+    return Webhook(url=f"http://several.example:{port}/", secret=SECRET)
+
+
+def test_the_next_address_is_tried_where_the_first_takes_no_connection(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two families where this machine has no route for the first; and each is asked once."""
+    webhook = resolving(monkeypatch, receiver, "::1", "::1", "127.0.0.2", "127.0.0.1", "127.0.0.3")
+    assert send(webhook, "e", "{}", private=True) == 204
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.heavy
+def test_an_address_that_is_silent_leaves_time_for_the_next(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.webhooks.sending.TIMEOUT_S", 2.0)
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    with socket.socket() as full, socket.socket() as waiting, socket.socket() as more:
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        for one in (waiting, more):  # whoever comes behind them is not even refused
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.2", port))
+        webhook = resolving(monkeypatch, receiver, "127.0.0.2", "127.0.0.1")
+        assert send(webhook, "e", "{}", private=True) == 204
+
+
+def test_what_was_answered_is_not_told_to_the_next_address(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.status = 500
+    webhook = resolving(monkeypatch, receiver, "127.0.0.1", "127.0.0.1", "127.0.0.2")
+    assert send(webhook, "e", "{}", private=True) == 500
+    assert len(receiver.got) == 1
+
+
+def test_a_name_that_is_known_too_late_gets_nothing(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as unreachable, and is tried again: it must not get the event from both."""
+    monkeypatch.setattr("functions.webhooks.sending.TIMEOUT_S", 0.1)
+    webhook, known = resolving(monkeypatch, receiver, "127.0.0.1"), threading.Event()
+    found = socket.getaddrinfo
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        known.wait(60)
+        return found(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    with pytest.raises(Unreachable, match="took longer"):
+        send(webhook, "e", "{}", private=True)
+    (attempt,) = [each for each in threading.enumerate() if each.name == "webhook"]
+    known.set()
+    attempt.join(60)
+    assert not attempt.is_alive() and not receiver.got
+
+
 def test_nobody_there_and_no_such_name() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -9,10 +9,11 @@ import pytest
 from functions.webhooks import telling
 from functions.webhooks.main import handle
 from functions.webhooks.telling import MAX_ATTEMPTS
-from shared.errors import NotFound
+from shared.contracts.message import Message
+from shared.errors import NotFound, ValidationError
 from shared.homes.home import Home
 from shared.messages.delivery import deliver
-from shared.messages.webhooks import Delivery, load_delivery, replay
+from shared.messages.webhooks import REPLAY, Delivery, load_delivery, replay
 from shared.runs.stored_json import public_run
 from shared.runs.views import public_artifact
 from tests.functions.webhooks.conftest import CTX, Receiver, subscribe
@@ -182,3 +183,10 @@ def test_what_was_erased_is_not_told(home: Home, receiver: Receiver, tmp_path: P
     assert [body["data"]["run_id"] for _, body in receiver.got] == [done.run_id], (
         "the erasure alone"
     )
+
+
+def test_a_replay_that_names_no_delivery_is_told_as_such(home: Home, receiver: Receiver) -> None:
+    subscribe(home, receiver, "run.finished")
+    attributes = {"tenant": CTX.tenant_id, "env": CTX.env, "type": REPLAY}
+    with pytest.raises(ValidationError, match="a replay that names no delivery"):
+        telling.tell(Message("m1", b"", attributes), home)
