@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from shared.sound.beat_chain import beat_frames
 from shared.sound.onsets import Tracks
-from shared.sound.pulse_level import accents, choose_level
+from shared.sound.pulse_level import Level, accents, choose_levels
+from shared.sound.tempo_changes import SIDE_S, steady_parts, turn
 
 Floats = NDArray[np.float64]
 
@@ -37,8 +38,6 @@ _REST_POWER = 1e-5
 """After so long a time 50 dB below the loudest the music begins anew."""
 _CLEAR, _JUDGED_S = 0.35, 5
 """A second is clear that is so much as clear as the clearest; so many seconds tell the beat."""
-_JUMP = 1.08
-"""Where the tempo changes by more than this from one second to the next, a section ends."""
 _DRIFT = 0.05
 """Over a section, in parts of the tempo."""
 _HEARD_DB = 0.5
@@ -129,56 +128,127 @@ def _between_rests(power: NDArray[np.floating], rate_hz: float) -> Iterator[tupl
         yield max(0, int(first) - 4), int(last)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Some seconds of a stretch, in which the tempo is steady or drifts."""
+
+    frames: tuple[int, int]
+    tempi: Floats
+    """Of each second, in beats a minute or some multiple of them."""
+    clarity: Floats
+
+    clear: tuple[int, int]
+    """The frames whose pulse is clear."""
+
+    @property
+    def drifting(self) -> bool:
+        """Its tempo is not the same all along."""
+        return float(np.ptp(np.log(self.tempi))) > _DRIFT
+
+    def periods(self, level: Level, start: int, stop: int, rate_hz: float) -> Floats:
+        """Frames between beats in each second of these frames, which may reach a little beyond its own."""
+        seconds = np.round((np.arange(start, stop, rate_hz) - self.frames[0]) / rate_hz).astype(int)
+        tempi = self.tempi[np.clip(seconds, 0, len(self.tempi) - 1)]
+        return np.asarray(level.period * np.median(self.tempi) / tempi)
+
+
 def _sections(
     tracks: Tracks, rate_hz: float, beats_per_bar: int | None, *, opens: bool
 ) -> Iterator[Section]:
     """``opens``: the recording begins with it."""
-    flux = tracks.flux_db.astype(np.float64)
-    if len(flux) < rate_hz or not flux.any():
+    if not _sounds(tracks, rate_hz):
         return
-    found = _repetition(flux, rate_hz)
-    tempi = _tempo_path(found)
-    edges = [0, *(np.flatnonzero(np.abs(np.diff(np.log(tempi))) > np.log(_JUMP)) + 1), len(tempi)]
-    for first, last in pairwise(edges):
-        start = round(first * rate_hz)
-        stop = len(flux) if last == len(tempi) else round(last * rate_hz)
-        part = tracks.part(start, stop)
-        clarity = found[first:last].max(axis=1)
-        pulse = tempi[first:last], clarity
-        section = _section(part, pulse, rate_hz, beats_per_bar, opens=opens and not first)
+    parts = [
+        part
+        for part in _parts(tracks.flux_db.astype(np.float64), rate_hz)
+        if _sounds(tracks.part(*part.frames), rate_hz)
+    ]
+    levels = choose_levels([_judged(tracks, part, rate_hz) for part in parts], rate_hz)
+    for part, level, (start, stop) in zip(
+        parts, levels, _edges(tracks, parts, levels, rate_hz), strict=True
+    ):
+        periods = part.periods(level, start, stop, rate_hz)
+        frames = beat_frames(_strength(tracks.part(start, stop)), periods, rate_hz)
+        if opens and not start:
+            frames = _from_the_first_sample(frames, float(periods[0]), tracks.power, rate_hz)
+        section = _section(tracks, part, level, start + frames, rate_hz, beats_per_bar)
         if section is not None:
-            yield _moved(section, start / rate_hz)
+            yield section
+
+
+def _sounds(tracks: Tracks, rate_hz: float) -> bool:
+    return len(tracks.flux_db) >= rate_hz and bool(tracks.flux_db.any())
+
+
+def _parts(flux: Floats, rate_hz: float) -> list[_Part]:
+    found = _repetition(flux, rate_hz)
+    tempi, clarity = _tempo_path(found), found.max(axis=1)
+    parts = []
+    for first, last in steady_parts(tempi):
+        stop = len(flux) if last == len(tempi) else round(last * rate_hz)
+        start = round(first * rate_hz)
+        clear = _clearest(stop - start, clarity[first:last], rate_hz)
+        parts.append(
+            _Part(
+                (start, stop),
+                tempi[first:last],
+                clarity[first:last],
+                (start + clear[0], start + clear[1]),
+            )
+        )
+    return parts
+
+
+def _judged(tracks: Tracks, part: _Part, rate_hz: float) -> tuple[Tracks, float]:
+    """What its beat is told by, and a period in frames, some multiple of the beat's."""
+    base = 60.0 * rate_hz / float(np.median(part.tempi))
+    if not part.drifting:
+        return tracks.part(*part.clear), base
+    start = part.frames[0]
+    clear = part.clear[0] - start, part.clear[1] - start
+    return _evened(tracks.part(*part.frames), part.tempi, clear, rate_hz), base
+
+
+def _edges(
+    tracks: Tracks, parts: list[_Part], levels: list[Level], rate_hz: float
+) -> list[tuple[int, int]]:
+    """Frames of each part, up to the stroke on which the next one's tempo begins."""
+    starts = [part.frames[0] for part in parts]
+    stops = [part.frames[1] for part in parts]
+    for at, (one, other) in enumerate(pairwise(parts)):
+        change = stops[at], starts[at + 1]
+        if (
+            min(len(one.tempi), len(other.tempi)) < SIDE_S
+            or change[1] - change[0] > SIDE_S * rate_hz
+        ):
+            continue
+        periods = (
+            float(one.periods(levels[at], *one.frames, rate_hz)[-1]),
+            float(other.periods(levels[at + 1], *other.frames, rate_hz)[0]),
+        )
+        first = one.frames[0]
+        strength = _strength(tracks.part(first, other.frames[1]))
+        sought = change[0] - first, change[1] - first
+        stops[at] = starts[at + 1] = first + turn(strength, sought, periods, rate_hz)
+    return list(zip(starts, stops, strict=True))
 
 
 def _section(
     tracks: Tracks,
-    pulse: tuple[Floats, Floats],
+    part: _Part,
+    level: Level,
+    frames: Floats,
     rate_hz: float,
     beats_per_bar: int | None,
-    *,
-    opens: bool,
 ) -> Section | None:
-    """``pulse``: the tempo of each second, and how clear it is."""
-    tempi, clarity = pulse
-    flux = tracks.flux_db.astype(np.float64)
-    if len(flux) < rate_hz or not flux.any():
-        return None
-    base = 60.0 * rate_hz / float(np.median(tempi))
-    clear = _clearest(len(flux), clarity, rate_hz)
-    drifting = float(np.ptp(np.log(tempi))) > _DRIFT
-    judged = _evened(tracks, tempi, clear, rate_hz) if drifting else tracks.part(*clear)
-    level = choose_level(judged, base, rate_hz)
-    periods = 60.0 * rate_hz / tempi * (level.period / base)
-    frames = beat_frames(_strength(tracks), periods, rate_hz)
-    if opens:
-        frames = _from_the_first_sample(frames, float(periods[0]), tracks.power, rate_hz)
+    """``frames``: its beats."""
     if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
         return None
     per_bar = beats_per_bar or level.metre
     phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
-    told = frames[(frames >= clear[0]) & (frames < clear[1])]
-    bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=drifting)
-    sure = float(np.median(clarity))
+    told = frames[(frames >= part.clear[0]) & (frames < part.clear[1])]
+    bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=part.drifting)
+    sure = float(np.median(part.clarity))
     return Section(frames / rate_hz, bpm, per_bar, phase, sure, level.repetition)
 
 

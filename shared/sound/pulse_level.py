@@ -15,8 +15,10 @@ off repetition  what the recording itself repeats is no whole number of periods
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ _USUAL_BPM = 115.0
 _LONGEST_S = 30.0
 """No more is looked at."""
 _TEETH = 8
+_FAR = 4.0
+"""How much less likely a change of tempo is, by the square of its octaves."""
 _ALIKE_BARS, _BETTER = 0.5, 0.08
 """Bars repeat by so much, and by so much more than those of another metre."""
 _WORSE, _HARMONY = 0.03, 0.1
@@ -69,13 +73,38 @@ class Option:
     """How alike the spectrum is after two periods or more, at best."""
 
 
-def choose_level(tracks: Tracks, base: float, frames_per_s: float) -> Level:
-    """The beat, given a period (``base``, in frames) that is some simple multiple of it."""
-    part = tracks.part(0, round(_LONGEST_S * frames_per_s))
-    best = max(options(part, base, frames_per_s), key=_score)
-    bands = _spectrum(part)
-    thirds = in_even_thirds(strokes(part.bands_db), best.period)
-    return Level(best.period, _metre(bands, best.period, thirds=thirds), best.repetition)
+def choose_levels(pulses: Sequence[tuple[Tracks, float]], frames_per_s: float) -> list[Level]:
+    """The beat of each, given a period (in frames) that is some simple multiple of it.
+
+    ``pulses``: one behind the other without a rest, whose tempi are rather near than far apart (Viterbi).
+    """
+    parts = [tracks.part(0, round(_LONGEST_S * frames_per_s)) for tracks, _ in pulses]
+    offered = [
+        options(part, base, frames_per_s) for part, (_, base) in zip(parts, pulses, strict=True)
+    ]
+    chosen = _likeliest(offered)
+    return [_level(part, option) for part, option in zip(parts, chosen, strict=True)]
+
+
+def _level(part: Tracks, option: Option) -> Level:
+    thirds = in_even_thirds(strokes(part.bands_db), option.period)
+    metre = _metre(_spectrum(part), option.period, thirds=thirds)
+    return Level(option.period, metre, option.repetition)
+
+
+def _likeliest(offered: Sequence[Sequence[Option]]) -> list[Option]:
+    """One of each."""
+    total = np.array([_score(option) for option in offered[0]])
+    links = []
+    for before, after in pairwise(offered):
+        one, other = (np.log2([option.period for option in each]) for each in (before, after))
+        together = total[:, None] - _FAR * (one[:, None] - other[None]) ** 2
+        links.append(together.argmax(axis=0))
+        total = together.max(axis=0) + [_score(option) for option in after]
+    path = [int(total.argmax())]
+    for link in reversed(links):
+        path.append(int(link[path[-1]]))
+    return [each[at] for each, at in zip(offered, reversed(path), strict=True)]
 
 
 def options(part: Tracks, base: float, frames_per_s: float) -> list[Option]:

@@ -12,6 +12,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mir_eval
@@ -32,6 +33,7 @@ SEED = 2026
 SECONDS = 16.0
 KITS = ("GMRockKit", "ColomboAcousticDrumkit", "TR808EmulationKit", "Millo_MultiLayered2")
 NEAR, WITHIN_S = 0.03, 0.07
+DRIFT_S = 24.0
 AROUND_S = 4.0
 """A join is judged by so much on both its sides."""
 
@@ -187,6 +189,43 @@ def _tempo_at(sections: Sequence[Section], at_s: float) -> float:
     return next((each.bpm for each in sections if each.beats_s[0] <= at_s <= each.beats_s[-1]), 0.0)
 
 
+def drifts() -> Iterator[Piece]:
+    """The tempo goes up or down all along, falls at the end, or is a player's, four per cent around."""
+    rng = np.random.default_rng(SEED)
+    bars = [bar for bar in (*DRUMMED, *OTHERS) if "kick" in bar.rows and bar.name != "swing"]
+    for number in range(30):
+        bar = bars[int(rng.integers(len(bars)))]
+        bpm = float(rng.choice(bar.bpms))
+        mine = accompanied(bar, rng)
+        count = DRIFT_S * bpm / 60
+        at = np.arange(0.0, count + 1, 1 / 16)
+        if number % 3 == 0:
+            tempo = 1 + rng.choice([-0.2, -0.13, 0.15, 0.25]) * at / count
+        elif number % 3 == 1:
+            slowing = rng.uniform(4.0, 8.0) * bpm / 60
+            tempo = 1 - rng.uniform(0.2, 0.4) * np.clip((at - count) / slowing + 1, 0, 1)
+        else:
+            walk = np.convolve(rng.standard_normal(len(at) + 255), np.hanning(258)[1:-1], "valid")
+            tempo = 1 + 0.02 * walk / walk.std()
+        passed_s = np.append(0.0, np.cumsum(60 / bpm / tempo / 16)[:-1])
+        yield played(
+            mine,
+            bpm,
+            rng,
+            seconds=DRIFT_S,
+            after_s=partial(np.interp, xp=at, fp=passed_s),
+        )
+
+
+def drift_row() -> str:
+    """How many stay in one piece, and F of their beats and of where bars begin."""
+    pieces = [(piece, heard(piece.samples)) for piece in drifts()]
+    whole = sum(len(sections) == 1 for _, sections in pieces)
+    fs = [(one.beat_f, one.downbeat_f) for one in (told(*each) for each in pieces)]
+    beat_f, downbeat_f = np.mean(fs, axis=0)
+    return f"| drifts: {len(pieces)} | {whole} | {beat_f:.3f} | {downbeat_f:.3f} |"
+
+
 def heard(samples: NDArray[np.float32]) -> list[Section]:
     return hear_beats(analyse([samples[:, None]], RATE_HZ))
 
@@ -235,6 +274,9 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     print(join_row("another tempo at once", rest=False), flush=True)
     print(join_row("the same tempo, half a beat off after 0.5 to 2 s", rest=True), flush=True)
+    print("\n| tempi that drift | one section | beat F | downbeat F |")
+    print("| --- | --- | --- | --- |")
+    print(drift_row(), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ a little louder or softer, earlier or later each time, over chords that change f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ _LATE_S = 0.006
 
 Sound = NDArray[np.floating]
 Random = np.random.Generator
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,18 @@ def played(
     *,
     seconds: float = SECONDS,
     kit: Mapping[str, Sound] | None = None,
+    after_s: Callable[[Floats], Floats] | None = None,
 ) -> Piece:
-    """Over and over, for so many ``seconds``. ``kit``: drums at ``RATE_HZ`` instead of synthesised ones."""
+    """Over and over, for so many ``seconds``. ``kit``: drums at ``RATE_HZ`` instead of synthesised ones.
+
+    ``after_s``: seconds from the first beat to each, where the tempo is not ``bpm`` all along.
+    """
+    timed = after_s or (lambda beats: beats * (60.0 / bpm))
     steps, step_s = bar.steps_per_beat * bar.beats, 60.0 / bpm / bar.steps_per_beat
     lead_s = rng.uniform(0.15, 0.6)
     bars = int(seconds / (steps * step_s))
-    out = np.zeros(round((lead_s + seconds + 1.0) * RATE_HZ))
+    steps_s = lead_s + timed(np.arange(bars * steps + 1) / bar.steps_per_beat)
+    out = np.zeros(round((max(lead_s + seconds, steps_s[-1]) + 1.0) * RATE_HZ))
     drums = {
         name: _drum(name, rng) for name in bar.rows if name in RECIPES and name not in (kit or {})
     }
@@ -142,12 +149,12 @@ def played(
                 if sound is None:
                     sound = _voice(name, root_hz, step, held_s, bright[name], rng)
                 gain = _GAINS[name] * rng.uniform(0.8, 1.0) * (0.45 if row[step] == "o" else 1.0)
-                at_s = lead_s + (number * steps + step) * step_s + rng.normal(0, _LATE_S)
+                at_s = steps_s[number * steps + step] + rng.normal(0, _LATE_S)
                 first = max(0, round(at_s * RATE_HZ))
                 part = out[first : first + len(sound)]
                 part += gain * sound[: len(part)]
     out += 0.001 * np.abs(out).max() * rng.standard_normal(len(out))
-    beats_s = np.asarray(lead_s + np.arange(bars * bar.beats) * 60.0 / bpm, np.float64)
+    beats_s = np.asarray(steps_s[: -1 : bar.steps_per_beat], np.float64)
     samples = (0.9 * out / np.abs(out).max()).astype(np.float32)
     return Piece(samples, bpm, beats_s, bar.beats, beats_s[:: bar.beats])
 

@@ -156,7 +156,8 @@ def test_tempo_is_within_a_quarter_of_a_percent(bpm: float) -> None:
 
 def test_a_tempo_that_drifts() -> None:
     truth = synth.drums(bars=16, bpm=100, bpm_end=125, noise_dbfs=-50)
-    assert beat_f(truth, heard(truth)) > 0.95
+    (section,) = heard(truth)
+    assert beat_f(truth, [section]) > 0.95
 
 
 def test_each_side_of_a_rest_has_its_own_tempo() -> None:
@@ -168,6 +169,25 @@ def test_each_side_of_a_rest_has_its_own_tempo() -> None:
         pytest.approx(126, rel=0.01),
         pytest.approx(92, rel=0.01),
     ]
+
+
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize(("bpm", "other_bpm"), [(126.0, 158.0), (92.0, 74.0), (104.0, 145.0)])
+def test_a_tempo_that_changes_at_once_has_two_sections(bpm: float, other_bpm: float) -> None:
+    """On the beat, without a rest: neither one tempo that suits both a little nor an octave between them."""
+    one, other = synth.groove(synth.ROCK, bpm), synth.groove(synth.BUSY, other_bpm)
+    end, first = (
+        round(at_s * one.rate_hz) for at_s in (one.beats_s[-1] + 60 / bpm, other.beats_s[0])
+    )
+    beats_s = np.append(one.beats_s, other.beats_s + (end - first) / one.rate_hz)
+    samples = np.concatenate([one.samples[:end], other.samples[first:]])
+    truth = synth.Truth(samples, one.rate_hz, np.zeros(0), beats_s)
+    sections = heard(truth)
+    assert [section.bpm for section in sections] == [
+        pytest.approx(bpm, rel=0.01),
+        pytest.approx(other_bpm, rel=0.01),
+    ]
+    assert beat_f(truth, sections) > 0.95
 
 
 @pytest.mark.parametrize("vibrato_hz", [4.0, 5.0, 6.5])
