@@ -173,15 +173,20 @@ def _first_repetition(bands: Floats, frames_per_s: float) -> int | None:
 def _metre(bands: Floats, period: float, *, thirds: bool) -> int:
     """How many beats later the sound is most alike: 3, 5, 6 or 7 where that beats two, four and eight.
 
+    Two bars of five or seven say so only where four do, too: some chords come again after ten beats, but not
+    after twenty.
     Six only where three are much less alike (six eight, counted in eighths). Two where beats are played
     in even ``thirds`` and four of them are twice the same two (six eight, counted as it is conducted).
     """
-    alike = {count: _alike(bands, period * count) for count in (2, 3, 4, 5, 6, 7, 8, 10, 14)}
-    known = {count: -1.0 if np.isnan(value) else value for count, value in alike.items()}
+    known = {count: _known(bands, period * count) for count in (2, 3, 4, 5, 6, 7, 8)}
     if thirds and _is_two(known):
         return 2
     even = max(known[count] for count in (2, 4, 8))
-    odd = {metre: max(known[metre], known.get(2 * metre, -1.0)) for metre in (3, 5, 7)}
+    odd = {3: max(known[3], known[6]), 5: known[5], 7: known[7]}
+    for count in (5, 7):
+        twice = _known(bands, period * 2 * count)
+        if twice > max(odd[count], even + _BETTER):
+            odd[count] = max(odd[count], min(twice, _known(bands, period * 4 * count)))
     metre = max(odd, key=lambda count: odd[count])
     if odd[metre] <= _ALIKE_BARS or odd[metre] <= even + _BETTER:
         return 4
@@ -222,6 +227,12 @@ def _alike(bands: Floats, lag: float) -> float:
     middle = round(lag)
     near = [_correlation(bands, each) for each in (middle - 1, middle, middle + 1)]
     return max(near) if not np.isnan(near).any() else float("nan")
+
+
+def _known(bands: Floats, lag: float) -> float:
+    """The same; -1 where nobody can tell."""
+    alike = _alike(bands, lag)
+    return -1.0 if np.isnan(alike) else alike
 
 
 def _correlation(bands: Floats, lag: int) -> float:

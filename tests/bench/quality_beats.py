@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,8 @@ SEED = 2026
 SECONDS = 16.0
 KITS = ("GMRockKit", "ColomboAcousticDrumkit", "TR808EmulationKit", "Millo_MultiLayered2")
 NEAR, WITHIN_S = 0.03, 0.07
+BARS_RIGHT = 0.9
+"""F from which on a groove's bars begin where they should."""
 DRIFT_S = 24.0
 AROUND_S = 4.0
 """A join is judged by so much on both its sides."""
@@ -70,6 +72,8 @@ class Told:
     metre: bool
     beat_f: float
     downbeat_f: float
+    begun: str
+    """On which beat of its first bar."""
 
 
 def kit_of(kits: Path, name: str) -> Kit:
@@ -105,9 +109,10 @@ def begun_later(piece: Piece, beat: int) -> Piece:
 
 
 def told(piece: Piece, sections: Sequence[Section]) -> Told:
+    begun = "on the first beat" if piece.bars_s[0] == piece.beats_s[0] else "on another"
     longest = max(sections, key=lambda each: len(each.beats_s), default=None)
     if longest is None:
-        return Told(False, False, 0.0, 0.0)
+        return Told(False, False, 0.0, 0.0, begun)
     beats_s = np.concatenate([each.beats_s for each in sections])
     bars_s = np.concatenate([each.beats_s[each.phase :: each.beats_per_bar] for each in sections])
     return Told(
@@ -115,6 +120,7 @@ def told(piece: Piece, sections: Sequence[Section]) -> Told:
         metre=longest.beats_per_bar == piece.beats_per_bar,
         beat_f=_f(piece.beats_s, beats_s),
         downbeat_f=_f(piece.bars_s, bars_s),
+        begun=begun,
     )
 
 
@@ -237,11 +243,8 @@ def kind_of(bar: Bar) -> str:
     return f"bars of {beats}, beats in {parts}, {'other' if bar in OTHERS else 'trained'} bars"
 
 
-def groove_rows(kits: Sequence[Kit], row_of: Callable[[Bar], str] = kind_of) -> Iterator[str]:
-    rows: defaultdict[str, list[Told]] = defaultdict(list)
-    for bar, piece in grooves(kits):
-        rows[row_of(bar)].append(told(piece, heard(piece.samples)))
-    for name, all_told in rows.items():
+def groove_rows(told_of: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    for name, all_told in told_of.items():
         tempo, metre = (
             sum(getattr(each, what) for each in all_told) for what in ("tempo", "metre")
         )
@@ -250,6 +253,14 @@ def groove_rows(kits: Sequence[Kit], row_of: Callable[[Bar], str] = kind_of) -> 
             np.mean([getattr(each, what) for each in all_told]) for what in ("beat_f", "downbeat_f")
         ]
         yield f"| {name}: {len(all_told)} | {tempo} | {metre} | {both} | {fs[0]:.3f} | {fs[1]:.3f} |"
+
+
+def bar_rows(told_of: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    """Where bars begin, of the grooves whose tempo and metre are right."""
+    right = [each for row in told_of.values() for each in row if each.tempo and each.metre]
+    for begun in ("on the first beat", "on another"):
+        fs = np.array([each.downbeat_f for each in right if each.begun == begun])
+        yield f"| {begun}: {len(fs)} | {(fs >= BARS_RIGHT).sum()} | {fs.mean():.3f} |"
 
 
 def join_row(name: str, *, rest: bool) -> str:
@@ -268,8 +279,12 @@ def main() -> None:
     drums = [kit_of(kits, name) for name in KITS] if kits else []
     print("| grooves | tempo right | metre right | both | beat F | downbeat F |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for row in groove_rows(drums):
-        print(row, flush=True)
+    told_of: defaultdict[str, list[Told]] = defaultdict(list)
+    for bar, piece in grooves(drums):
+        told_of[kind_of(bar)].append(told(piece, heard(piece.samples)))
+    print("\n".join(groove_rows(told_of)))
+    print("\n| begun | bars right | downbeat F |\n| --- | --- | --- |")
+    print("\n".join(bar_rows(told_of)), flush=True)
     print("\n| joins | both tempi right | F >= 0.9 within 4 s of it | F there | F of all |")
     print("| --- | --- | --- | --- | --- |")
     print(join_row("another tempo at once", rest=False), flush=True)

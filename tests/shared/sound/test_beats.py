@@ -89,6 +89,30 @@ def test_six_eight_is_counted_in_two(bpm: float) -> None:
     assert mir_eval.beat.f_measure(piece.bars_s, found_s) > 0.95
 
 
+_FIVE = {"kick": "x..x......", "snare": "....x...x.", "hat": "x" * 10}
+_SEVEN = {"kick": "x..x..x.......", "snare": "....x...x...x.", "hat": "x" * 14}
+ODD = (Bar("five", 2, 5, _FIVE, (100.0, 140.0)), Bar("seven", 2, 7, _SEVEN, (100.0,)))
+
+
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize(("bar", "bpm"), [(bar, bpm) for bar in ODD for bpm in bar.bpms])
+def test_bars_of_five_and_seven(bar: Bar, bpm: float) -> None:
+    piece = played(bar, bpm, np.random.default_rng(11), seconds=16.0)
+    (section,) = hear_beats(analyse([piece.samples[:, None]], RATE_HZ))
+    assert (section.bpm, section.beats_per_bar) == (pytest.approx(bpm, rel=0.01), bar.beats)
+
+
+@pytest.mark.first_is_quick
+@pytest.mark.parametrize(
+    ("name", "bpm"), [("alberti", 66), ("arpeggio", 132), ("arpeggio-six", 64)]
+)
+def test_chords_that_come_again_after_ten_beats_are_no_bars_of_five(name: str, bpm: float) -> None:
+    (bar,) = (bar for bar in NO_DRUMS if bar.name == name)
+    piece = played(bar, bpm, np.random.default_rng(11), seconds=16.0)
+    (section,) = hear_beats(analyse([piece.samples[:, None]], RATE_HZ))
+    assert section.beats_per_bar not in (5, 7)
+
+
 def downbeat_f(truth: synth.Truth, sections: list[Section], per_bar: int = 4) -> float:
     """Of where bars begin, within 70 ms. ``truth`` begins on a bar's first beat."""
     bars_s = [section.beats_s[section.phase :: section.beats_per_bar] for section in sections]
