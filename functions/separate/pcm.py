@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from shared.contracts.step_engine import Job
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.decode import AudioBlocks, audio_blocks
+from shared.sound.riff import format_chunks
 
 Samples = NDArray[np.float32]
 SampleFormat = Literal["int24", "float32"]
@@ -33,8 +34,6 @@ _QUALITY = "VHQ"
 """soxr's "very high quality" (28 bits), finer than the 24 that are written."""
 _WAV_BYTES = (1 << 32) - (1 << 20)
 """RIFF counts its bytes in 32 bits; a MiB of them is left for headers."""
-_PCM, _FLOAT = 1, 3
-"""``WAVE_FORMAT_PCM`` and ``WAVE_FORMAT_IEEE_FLOAT``."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +169,8 @@ class Written:
 def write_wav(plain: Plain, path: Path) -> Written:
     """24 bits, or float where a sample lies beyond full scale and integers would clip it.
 
-    An own writer, for libsndfile stamps the time into float files. Layout: ``fmt``, ``data`` (RIFF,
-    Microsoft and IBM, 1991).
+    An own writer, for libsndfile stamps the time into float files. Layout: ``fmt``, of floats ``fact``,
+    ``data`` (``shared.sound.riff``).
     """
     peak = max((float(np.abs(block).max(initial=0.0)) for block in plain.blocks()), default=0.0)
     sample_format: SampleFormat = "int24" if peak < 1.0 else "float32"
@@ -189,12 +188,13 @@ def write_wav(plain: Plain, path: Path) -> Written:
 
 
 def _write_header(file: BinaryIO, plain: Plain, sample_format: SampleFormat) -> None:
-    kind, bits = (_PCM, 24) if sample_format == "int24" else (_FLOAT, 32)
-    frame_bytes = plain.channels * bits // 8
-    size = plain.frames * frame_bytes
-    form = (kind, plain.channels, plain.rate_hz, plain.rate_hz * frame_bytes, frame_bytes, bits)
-    file.write(b"RIFF" + struct.pack("<I", 36 + size + size % 2) + b"WAVEfmt ")
-    file.write(struct.pack("<IHHIIHH", 16, *form) + b"data" + struct.pack("<I", size))
+    floats = sample_format == "float32"
+    bits = 32 if floats else 24
+    size = plain.frames * plain.channels * bits // 8
+    form = format_chunks(plain.rate_hz, plain.channels, bits, plain.frames, floats=floats)
+    after = len(b"WAVE") + len(form) + 8 + size + size % 2
+    file.write(b"RIFF" + struct.pack("<I", after) + b"WAVE" + form)
+    file.write(b"data" + struct.pack("<I", size))
 
 
 def _int24(block: Samples) -> bytes:

@@ -51,7 +51,7 @@ from shared.contracts.step_engine import (
 from shared.errors import BackendFailed, MissingDependency
 from shared.watch.health import report
 
-REVISION = "stems-3"
+REVISION = "stems-4"
 STUB_VERSION = "stems-stub-1"
 PART_MS, LEAST_PART_MS, MOST_PARTS = 300_000, 30_000, 128
 """Of sound through one model once: a part pays for fetching and decoding the whole recording."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from shared.errors import UnsupportedMedia
 
+_PCM, _FLOAT = 1, 3
+"""``WAVE_FORMAT_PCM`` and ``WAVE_FORMAT_IEEE_FLOAT``."""
 _STRETCHES = 0x04
 """Of ``acid``: the file has a tempo and may be stretched to another; not a one-shot."""
 _INFO = {
@@ -44,6 +46,22 @@ def with_chunks(wav: bytes, *chunks: bytes) -> bytes:
     if len(body) >= 1 << 32:
         raise UnsupportedMedia("a segment is larger than a WAV file may be")
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def format_chunks(
+    sample_rate_hz: int, channels: int, bits: int, frames: int, *, floats: bool
+) -> bytes:
+    """``fmt `` of interleaved samples, and of floats ``fact`` with their number: what is not PCM has both
+    the field for more of the format (``cbSize``, 0) and that chunk (the 1994 supplement, "fact chunk").
+    """
+    frame_bytes = channels * bits // 8
+    kind = _FLOAT if floats else _PCM
+    form = struct.pack(
+        "<HHIIHH", kind, channels, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, bits
+    )
+    if not floats:
+        return chunk(b"fmt ", form)
+    return chunk(b"fmt ", form + bytes(2)) + chunk(b"fact", struct.pack("<I", frames))
 
 
 def chunk(identifier: bytes, body: bytes) -> bytes:

@@ -28,7 +28,7 @@ from shared.contracts.step_engine import (
 from shared.errors import MissingDependency
 from shared.watch.health import dependency, require
 
-REVISION = "mix-9"
+REVISION = "mix-10"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 

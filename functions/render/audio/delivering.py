@@ -17,7 +17,7 @@ from typing import Any
 
 from functions.render.audio.master import CLOSE_ENOUGH_LU, Allowance, Mastered, MixFile, make_master
 from functions.render.audio.mix_plan import Plan
-from functions.render.audio.writing import encode, heard_loudness
+from functions.render.audio.writing import encode, heard_loudness, markers_left_out
 from shared.contracts.audio_loudness import Loudness
 from shared.contracts.step import StepState
 from shared.sound.delivery_targets import Measured, check_delivery, what_fails
@@ -89,9 +89,10 @@ def delivery_of(plan: Plan, done: Mastered) -> dict[str, Any] | None:
 
 
 def judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
-    """How the step settles, and why, where it is not as loud as it was to be.
+    """How the step settles, and why, where it is not as loud as it was to be or lacks markers.
 
-    ``DEGRADED`` for silence, for more than half a LU off, and where a target's rule is not met.
+    ``DEGRADED`` for silence, for more than half a LU off, where a target's rule is not met, and where the
+    file cannot hold all markers.
     """
     if done.integrated_lufs is None:
         return StepState.DEGRADED, "the mix is silent: it has no loudness to set"
@@ -102,4 +103,7 @@ def judged(plan: Plan, done: Mastered) -> tuple[StepState, str | None]:
     delivery = delivery_of(plan, done)
     if delivery and (failing := what_fails(delivery)):
         return StepState.DEGRADED, failing
+    if left_out := markers_left_out(plan):
+        told = f"{left_out} of {len(plan.markers)} markers are left out"
+        return StepState.DEGRADED, f"{told}: {plan.export.format} has chapters 000 to 999"
     return StepState.DONE, None

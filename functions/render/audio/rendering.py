@@ -29,7 +29,7 @@ from functions.render.audio.mix_params import AudioRenderParams
 from functions.render.audio.mix_plan import Plan, PlannedBus, delivered, plan_mix
 from functions.render.audio.sources import Source, SourcePool, inspect
 from functions.render.audio.wav import FLOAT, WavWriter
-from functions.render.audio.writing import ENCODERS
+from functions.render.audio.writing import ENCODERS, markers_left_out
 from shared.contracts.ids import artifact_id
 from shared.contracts.step_engine import Job, Output, Result
 from shared.errors import UnsupportedMedia
@@ -192,7 +192,7 @@ class _Rendering:
             "delivery": delivery_of(plan, done),
             "levelled_db": self._levelled_db,
             "buses": [one.bus.bus_id for one in plan.buses],
-            "markers": len(plan.markers),
+            "markers": len(plan.markers) - markers_left_out(plan),
             "plan": text if len(text) <= PLAN_IN_META else None,
         }
 

@@ -1,9 +1,9 @@
 """WAV, written block by block, with cue points and tags; and rounding to integers, dithered.
 
 An own writer, for libsndfile stamps the time into float files and writes no cue points. Layout:
-``fmt``, ``data``, then ``cue`` with its labels and ``INFO`` (``shared.sound.riff``). ``fmt`` says 1 for
-integers and 3 for float, little-endian and interleaved both. Sizes are written when the file is closed;
-they have 32 bits, hence the limit of 4 GiB (RF64, which has none, is not written).
+``fmt``, of floats ``fact``, ``data``, then ``cue`` with its labels and ``INFO`` (``shared.sound.riff``).
+Samples are little-endian and interleaved. Sizes are written when the file is closed; they have 32 bits,
+hence the limit of 4 GiB (RF64, which has none, is not written).
 
 Dither is triangular and not shaped: the error's mean and power do not depend on the sound (Lipshitz,
 Wannamaker and Vanderkooy, "Quantization and Dither: A Theoretical Survey", JAES 40, 1992).
@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 
 from functions.render.audio.envelopes import Signal
 from shared.errors import InputTooLarge
-from shared.sound.riff import Cue, cue_chunks, info_chunk
+from shared.sound.riff import Cue, cue_chunks, format_chunks, info_chunk
 
 FLOAT = 32
 _MAX_BYTES = (1 << 32) - (1 << 20)
 """Of sound: a MiB of what 32 bits can say is left for the header, cue points and tags."""
-_HEADER_BYTES = 44
 _SEED = 0x5EED
 """Of the dither's noise; any number would do, as long as it is always the same."""
 
@@ -42,12 +41,10 @@ class WavWriter:
         if size > _MAX_BYTES:
             raise InputTooLarge(_MAX_BYTES, size)
         self._file: BinaryIO = path.open("wb")
+        self._form = rate, channels, bits
         self._bits = bits
         self._bytes = 0
-        kind = 3 if bits == FLOAT else 1
-        self._file.write(b"RIFF\0\0\0\0WAVEfmt ")
-        block = (kind, channels, rate, rate * self._frame_bytes, self._frame_bytes, bits)
-        self._file.write(struct.pack("<IHHIIHH", 16, *block) + b"data\0\0\0\0")
+        self._file.write(self._header(0))
 
     def __enter__(self) -> Self:
         return self
@@ -86,10 +83,16 @@ class WavWriter:
         cues = [Cue(frame, name) for frame, name in markers]
         self._file.write(cue_chunks(cues) + info_chunk(tags or {}))
         total = self._file.tell()
-        for at, size in ((4, total - 8), (_HEADER_BYTES - 4, self._bytes)):
-            self._file.seek(at)
-            self._file.write(struct.pack("<I", size))
+        self._file.seek(0)
+        self._file.write(self._header(total - 8))
         self._file.close()
+
+    def _header(self, size: int) -> bytes:
+        """All before the sound, of as much as was written; ``size``: of what follows it in the file."""
+        frames = self._bytes // self._frame_bytes
+        form = format_chunks(*self._form, frames, floats=self._bits == FLOAT)
+        head = b"RIFF" + struct.pack("<I", size) + b"WAVE"
+        return head + form + b"data" + struct.pack("<I", self._bytes)
 
 
 class Rounding:

@@ -27,6 +27,10 @@ from shared.media.formats import MOV
 from shared.sound.loudness_meter import FullMeter
 
 _BITEXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1")
+_COMMENTED = ("flac", "opus")
+"""Their chapters are Vorbis comments."""
+_MOST_COMMENTED = 1000
+"""Chapters have three digits."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,17 @@ def heard_loudness(path: Path, plan: Plan) -> Loudness:
     return meter.result()
 
 
+def markers_left_out(plan: Plan) -> int:
+    """How many markers the master's file cannot hold: in FLAC and Opus those behind the thousandth."""
+    return max(0, len(plan.markers) - _MOST_COMMENTED) if plan.export.format in _COMMENTED else 0
+
+
 def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:
     """ffmpeg's own format for tags and chapters: https://ffmpeg.org/ffmpeg-formats.html#Metadata-1
 
     Tags by their names; chapters in a time base of one frame, so that none is rounded.
     """
-    commented = plan.export.format in ("flac", "opus")
+    commented = plan.export.format in _COMMENTED
     if commented:
         tags = {**tags, **_chapter_comments(plan)}
     lines = [";FFMETADATA1", *(f"{name}={_escaped(value)}" for name, value in sorted(tags.items()))]
@@ -111,10 +120,11 @@ def ffmetadata(plan: Plan, tags: Mapping[str, str]) -> str:
 def _chapter_comments(plan: Plan) -> dict[str, str]:
     """Chapters as Vorbis comments: ffmpeg writes none into FLAC, and into Ogg some a second late.
 
-    ``CHAPTER000`` and ``CHAPTER000NAME``, times to the millisecond (Xiph's wiki, "Chapter Extension").
+    ``CHAPTER000`` and ``CHAPTER000NAME``, times to the millisecond (Xiph's wiki, "Chapter Extension");
+    there is no ``CHAPTER1000``.
     """
     comments: dict[str, str] = {}
-    for number, (frame, name) in enumerate(plan.markers):
+    for number, (frame, name) in enumerate(plan.markers[:_MOST_COMMENTED]):
         seconds, ms = divmod(round(1000 * frame / plan.sample_rate_hz), 1000)
         clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}"
         comments |= {f"CHAPTER{number:03d}": clock, f"CHAPTER{number:03d}NAME": name}
