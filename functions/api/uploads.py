@@ -14,9 +14,8 @@ import posixpath
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -27,6 +26,7 @@ from pydantic import ConfigDict, Field
 from functions.api.answers import answer
 from functions.api.identity import Caller, check_claimed
 from functions.api.once import OneTime
+from functions.api.upload_pieces import Piece, range_of
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
 from shared.contracts.model import Model, RequestBody
@@ -38,12 +38,10 @@ from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import object_name, shown, upload
 
-_BLOCK_BYTES = 1 << 20
 STALE_S = 7 * 86_400.0
 """So long nothing has come of an upload when its bytes are dropped: as the bucket's own sessions end."""
 KEPT_S = 30 * 86_400.0
 """So long a session is kept, where the document store removes what expires."""
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 
 UploadId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
@@ -164,13 +162,13 @@ async def _taken_in(
     if session.state == "open":
         if session.address is not None:
             raise ValidationError("upload_url", "the bytes go there, not here")
-        span = _span(request, session.size_bytes)
+        piece = Piece.announced(request.headers, session.size_bytes)
         with desk.opened(ctx, session) as file:
             session = await run(desk.load, ctx, upload_id)
             if session.state == "open":
-                received = await _receive(file, span, request.stream(), session.size_bytes)
+                received = await piece.receive(file, request.stream())
                 if received < session.size_bytes:
-                    return Response(status_code=308, headers=_range(received))
+                    return Response(status_code=308, headers=range_of(received))
                 # Behind the lock: the last piece and a question may come at once.
                 session = await run(desk.complete, ctx, session)
     return answer(request, await run(desk.shown, ctx, session), status=201)
@@ -333,63 +331,3 @@ def _own_name(name: str) -> str:
     """The last part of a path, which names no folder."""
     last = shown(name.replace("\\", "/").rsplit("/", 1)[-1])
     return "recording" if last in ("", ".", "..") else last
-
-
-def _span(request: Request, size: int) -> range | None:
-    """Which bytes the request brings; ``None``: none, it only asks how much is here."""
-    header = request.headers.get("content-range")
-    if header is None:
-        return range(size)
-    found = _CONTENT_RANGE.fullmatch(header.strip())
-    if found is None:
-        raise ValidationError("Content-Range", "must be 'bytes FIRST-LAST/SIZE' or 'bytes */SIZE'")
-    if int(found[3]) != size:
-        raise ValidationError("Content-Range", f"the upload was begun with {size} bytes")
-    if found[1] is None:
-        return None
-    span = range(int(found[1]), int(found[2]) + 1)
-    if not span or span.stop > size:
-        raise ValidationError("Content-Range", "its bytes do not lie inside the upload")
-    return span
-
-
-async def _receive(
-    file: BinaryIO, span: range | None, pieces: AsyncIterator[bytes], size: int
-) -> int:
-    """Write what comes behind what is here; returns how much is here now.
-
-    Raises ``Conflict`` for a piece that leaves a gap, ``ValidationError`` for more bytes than said.
-    """
-    here = file.seek(0, 2)
-    if span is None:
-        return here
-    if span.start > here:
-        raise Conflict(f"{here} bytes are here: go on from there")
-    if len(span) == size:  # the whole once more
-        file.truncate(0)
-        here = 0
-    skip, buffer = here - span.start, bytearray()
-    left = len(span)
-
-    async def write() -> None:
-        await anyio.to_thread.run_sync(partial(file.write, bytes(buffer)))
-        buffer.clear()
-
-    try:
-        async for piece in pieces:
-            left -= len(piece)
-            if left < 0:
-                raise ValidationError("body", "brings more bytes than it said")
-            buffer += piece[skip:]
-            skip = max(0, skip - len(piece))
-            if len(buffer) >= _BLOCK_BYTES:
-                await write()
-    finally:  # also of a connection that breaks: the sender goes on from here
-        if left >= 0 and buffer:
-            file.write(buffer)
-        file.flush()
-    return file.tell()
-
-
-def _range(received: int) -> dict[str, str]:
-    return {"Range": f"bytes=0-{received - 1}"} if received else {}

@@ -88,6 +88,23 @@ def test_a_connection_that_breaks_leaves_what_it_brought(desk: Desk) -> None:
     assert arrived(desk, session) == b"abcdef"
 
 
+@pytest.mark.parametrize("data", [b"", b"def"])
+def test_a_part_that_says_not_which_is_refused(desk: Desk, data: bytes) -> None:
+    """Any place for it would be a guess, and a 308 would have its sender try for ever."""
+    session = begin(desk, 6)
+    put(desk, session, b"abc", "0-2")
+    for content in (data, iter([data])):  # with its length, and in blocks whose sum nobody has said
+        refused = desk.client.put(session["upload_url"], content=content)
+        assert refused.status_code == 422, refused.text
+        error = refused.json()["error"]
+        assert error["details"]["field"] == "Content-Range"
+        assert (
+            "bytes FIRST-LAST/6" in error["message"] and f"brings {len(data)}" in error["message"]
+        )
+    assert put(desk, session, b"abcdef").status_code == 201
+    assert arrived(desk, session) == b"abcdef"
+
+
 @pytest.mark.parametrize(
     ("span", "data"),
     [("0-2", b"abcdefgh"), (None, b"abcdefg"), ("2-1", b""), ("0-6", b"abcdefg"), ("x-y", b"a")],
