@@ -1,4 +1,4 @@
-"""One piece of an upload: which bytes a request says that it brings, and putting them behind those that are here.
+"""One piece of an upload: which bytes a request brings, and putting them behind those that are here.
 
 Content-Range: bytes 0-9/20    those ten
 Content-Range: bytes */20      none: how much is here?
@@ -61,8 +61,9 @@ class Piece:
         """Of a request that brings a part and does not say which: any place for it would be a guess."""
         return ValidationError(
             "Content-Range",
-            f"is missing: without it a PUT brings all {self.size} bytes, and this one brings {brought}. Say"
-            f" which they are ('bytes FIRST-LAST/{self.size}'), or ask how much is here ('bytes */{self.size}')",
+            f"is missing: without it a PUT brings all {self.size} bytes, and this one brings {brought}."
+            f" Say which they are ('bytes FIRST-LAST/{self.size}'),"
+            f" or ask how much is here ('bytes */{self.size}')",
         )
 
     async def receive(self, file: BinaryIO, blocks: AsyncIterator[bytes]) -> int:

@@ -187,6 +187,20 @@ def _small_disk(folder: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def _services(folder: Path, stack: ExitStack) -> tuple[Service, Service]:
+    """The emulators of Pub/Sub and Firestore, ready, until the stack unwinds."""
+    services = (
+        Service(pubsub_command(), folder / "pubsub.log"),
+        Service(firestore_command(), folder / "firestore.log"),
+    )
+    for service in services:
+        stack.callback(service.stop)
+        service.start()
+    for service in services:
+        service.await_ready()
+    return services
+
+
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
     """Build it up, and take it down whatever happens. Raises ``MissingDependency``."""
@@ -201,13 +215,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         config = Settings(
             data=disk / "data", home="google", lease_s=4.0, max_attempts=20, parts_at_once=3
         )
-        pubsub = Service(pubsub_command(), folder / "pubsub.log")
-        firestore = Service(firestore_command(), folder / "firestore.log")
-        for service in (pubsub, firestore):
-            stack.callback(service.stop)
-            service.start()
-        for service in (pubsub, firestore):
-            service.await_ready()
+        pubsub, firestore = _services(folder, stack)
         environment = {
             "PUBSUB_EMULATOR_HOST": pubsub.host,
             "FIRESTORE_EMULATOR_HOST": firestore.host,
