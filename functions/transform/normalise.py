@@ -43,6 +43,7 @@ from shared.contracts.step_engine import Backend, Engine, Job, Output, Progress,
 from shared.errors import BackendFailed, ValidationError
 from shared.sound.delivery_targets import (
     DELIVERY_TARGETS,
+    USUAL_TARGET,
     Measured,
     TargetName,
     check_delivery,
@@ -75,7 +76,7 @@ the result is measured with the standard's gates."""
 class NormaliseParams(SoundParams):
     """How loud, and what may happen at the ceiling."""
 
-    target: TargetName = "podcast"
+    target: TargetName = USUAL_TARGET
     """Where it is delivered, which says how loud and how high it may be, and by which rules it is checked."""
     target_lufs: float | None = None
     """Integrated loudness, clamped to -60..-5; ``None``: the target's. Any other is checked by no rule."""

@@ -93,7 +93,7 @@ def reprocess(
         return
     with WorkerPool(desk.settings, at_first=1) as pool:
         watch_until_finished(desk, pool, [run_id])
-    show_outcome(desk, {run_id: run_id})
+    show_outcome(desk, {run_id: run_id}, asked=(name,))
 
 
 @click.command()

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from infra.command.desk import Desk
 from infra.command.export import folder_lines
@@ -24,6 +24,21 @@ _NAMES = {
 """Kinds that are counted for people."""
 _LISTS = {"audio_hits": "hits", "audio_loops": "loops", "audio_phrases": "phrases"}
 """Kinds that list what was found: nothing, at times, which is worth a word beside ``done``."""
+
+
+class Handed(Protocol):
+    """What a command leaves of a run on this machine (or why not)."""
+
+    @property
+    def failed(self) -> bool:
+        """Is it missing where it was asked for?"""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """For the run's JSON object."""
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
 
 
 class Delivered:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.command.delivered import Delivered, check_writable, counted
+from infra.command.delivered import Delivered, Handed, check_writable, counted
 from infra.command.desk import Desk, at_desk, parse_params, table
+from infra.command.names import looks_like_id
 from infra.command.profile import profile_lines, profile_of
 from infra.command.strain import Strain
 from infra.command.wishes import checked_params
@@ -21,13 +22,13 @@ from shared.contracts.ids import asset_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import NotFound, RushesError
-from shared.pipeline import PROBE, title_of
+from shared.pipeline import BY_NAME, PROBE, title_of
 from shared.runs.intake import Wishes
 from shared.runs.part_views import where_failed
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
-from shared.steps.preparing import asset_path
+from shared.steps.preparing import asset_path, load_asset
 from shared.steps.step_records import load_records
 
 if TYPE_CHECKING:  # nowhere above: structlog, loaded after rich, takes all of it along
@@ -76,20 +77,27 @@ def process(
     if going_on:
         with WorkerPool(desk.settings, at_first=1, recordings=len(files)) as pool:
             watch_until_finished(desk, pool, going_on)
-    show_outcome(desk, started, with_folders=True, out=out, profile=profile)
+    show_outcome(
+        desk,
+        started,
+        asked=names or (),
+        deliver=lambda run, file: Delivered(desk, run, file, out),
+        profile=profile,
+    )
 
 
 def show_outcome(
     desk: Desk,
     started: Mapping[str, str | RushesError],
     *,
-    with_folders: bool = False,
-    out: Path | None = None,
+    asked: Collection[str] = (),
+    deliver: Callable[[Mapping[str, Any], str], Handed] | None = None,
     profile: bool = False,
 ) -> None:
-    """Show what came out of each run (or why it never began); exits with 1 if anything failed.
+    """Show what came out of each run (or why it never began); exits with 1 if anything failed, or if of the
+    steps that were ``asked`` for by name none is for a recording.
 
-    ``with_folders``: leave each recording's results folder, in ``out`` or beside the recording.
+    ``deliver`` leaves what a run made, named as its file was, where people find it.
     ``profile``: tell where each step's time went.
     """
     runs: list[dict[str, Any]] = []
@@ -97,15 +105,18 @@ def show_outcome(
     failed = False
     for file, begun in started.items():
         run = _outcome(desk, file, begun)
-        wanted = with_folders and run["asset_id"] and "error" not in run
-        results = Delivered(desk, run, file, out) if wanted else None
+        wanted = deliver is not None and run["asset_id"] and "error" not in run
+        results = deliver(run, file) if deliver and wanted else None
         runs.append({**run, **(results.content if results else {})})
-        told += _run_lines(run, results)
+        told += _run_lines(run, results, run["source"] if looks_like_id(file) else Path(file).name)
+        if unfit := _unfit(desk, run, asked):
+            told.append(f"  [red]nothing made[/red]  {unfit}")
         if profile and run["run_id"]:
             spent = profile_of(desk, run["run_id"])
             runs[-1]["spent_s"] = spent
             told += profile_lines(spent)
-        failed = failed or _failed(run) or (results is not None and results.failed)
+        failed = failed or _failed(run) or bool(unfit)
+        failed = failed or (results is not None and results.failed)
     desk.show({"runs": runs}, lambda: "\n".join(told))
     if failed:
         raise SystemExit(1)
@@ -237,11 +248,23 @@ def _failed(run: Mapping[str, Any]) -> bool:
     return "error" in run or any(step["state"] == "failed" for step in run["steps"])
 
 
-def _run_lines(run: Mapping[str, Any], results: Delivered | None) -> Iterator[str]:
+def _unfit(desk: Desk, run: Mapping[str, Any], asked: Collection[str]) -> str:
+    """Why nothing came of what was asked for by name: the recording has not what any of it works on."""
+    if not asked or "error" in run or not run["asset_id"]:
+        return ""
+    media = load_asset(desk.home, desk.ctx, run["asset_id"]).media
+    rows = [BY_NAME[name] for name in asked if name != PROBE]
+    if not rows or any(row.accepts(media) for row in rows):
+        return ""
+    lacking = " or ".join(dict.fromkeys(f"no {row.takes}" for row in rows))
+    return f"it has {lacking}, which {', '.join(row.name for row in rows)} would work on"
+
+
+def _run_lines(run: Mapping[str, Any], results: Handed | None, called: str) -> Iterator[str]:
     """What came out, as lines: paths are never broken, so that they can be copied."""
     from rich.markup import escape
 
-    yield f"\n[bold]{escape(run['source'])}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
+    yield f"\n[bold]{escape(shown(called))}[/bold]  [dim]{run['asset_id'] or ''}[/dim]"
     if "error" in run:
         yield f"  [red]refused[/red]  {escape(run['error']['message'])}"
         return

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from infra.command.delivered import check_writable
 from infra.command.desk import Desk, at_desk, stderr
+from infra.command.mix_folder import MixFolder
 from infra.command.names import looks_like_id, recording
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.wishes import checked_params
@@ -19,11 +21,13 @@ from shared.editing.timelines import LARGEST_BYTES, checked_timeline, first_asse
 from shared.errors import NotFound, ValidationError
 from shared.interchange.otio import MAX_OTIO_BYTES
 from shared.runs.opening import requested_run_id
+from shared.runs.results_folder import stem_of
 from shared.steps.preparing import publish_request
 
 _STEP = "render.audio"
 _FOREIGN = (".otio", ".edl")
 """Programs write them in capitals as well."""
+_SOUNDS = ("wav", "flac", "mp3", "aac", "m4a", "opus", "ogg")
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
@@ -42,6 +46,12 @@ _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
     type=click.Path(path_type=Path),
     help="Roles of tracks, and their levels in the sections (JSON).",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to leave NAME.mix/ with mix and stems. [beside TIMELINE]",
+)
+@click.option("--name", help="What folder, mix and stems are called. [as TIMELINE]")
 @click.option("--asset", help="File the mix under this one (an id or a name). [the first clip's]")
 @click.option(
     "--otio", type=_OUT, help="Write the timeline there as OpenTimelineIO, and mix nothing."
@@ -55,18 +65,23 @@ def render(
     desk: Desk,
     timeline: Path,
     asset: str | None,
+    out: Path | None,
+    name: str | None,
     **wanted: Any,
 ) -> None:
-    """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL)."""
+    """Mix and master TIMELINE (JSON, see docs/mix.md, OpenTimelineIO, or an EDL), and leave NAME.mix/."""
     otio, edl, frame_rate = (wanted.pop(name) for name in ("otio", "edl", "frame_rate"))
     content = _read(desk, timeline, frame_rate)
     if otio or edl:
         _export(desk, content, otio, edl, frame_rate)
         return
-    for name in ("structure", "arrangement"):
-        path = wanted.pop(name)
+    for what in ("structure", "arrangement"):
+        path = wanted.pop(what)
         if path is not None:
-            wanted[name] = _read_json(name, path, LARGEST_BYTES)
+            wanted[what] = _read_json(what, path, LARGEST_BYTES)
+    stem = _stem(name or timeline.name)
+    content.setdefault("name", stem)
+    parent = _parent(timeline, out)
     asked = {"timeline": content, **wanted}
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,
@@ -79,7 +94,27 @@ def render(
     run_id = requested_run_id(publish_request(desk.home, request))
     with WorkerPool(desk.settings, at_first=1) as pool:
         watch_until_finished(desk, pool, [run_id])
-    show_outcome(desk, {run_id: run_id})
+    show_outcome(
+        desk,
+        {timeline.name: run_id},
+        deliver=lambda run, _: MixFolder(desk, run, stem, parent),
+    )
+
+
+def _parent(timeline: Path, out: Path | None) -> Path:
+    """Where the mix's folder goes; raises before anything is mixed where it cannot."""
+    if out is not None and out.suffix[1:].lower() in _SOUNDS:
+        raise click.UsageError(
+            f"--out is a folder; what is in it is called by --name: {out.stem!r}"
+        )
+    if out is not None:
+        check_writable(out)
+    return out or timeline.parent
+
+
+def _stem(name: str) -> str:
+    """``song`` of ``song.json``, and of ``song.timeline.json``, as our own files are called."""
+    return stem_of(name).removesuffix(".timeline")
 
 
 def _filed_under(desk: Desk, asset: str | None, content: dict[str, Any]) -> str:

@@ -47,6 +47,11 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise ValidationError(name, f"{value:g} exceeds the maximum allowed, {high:g}")
 
 
+def out_of_range(name: str, given: float, used: float) -> str:
+    """What people are told of a number that was brought into its range."""
+    return f"{name} {given:g} is out of range: {used:g} was taken"
+
+
 @dataclass(frozen=True)
 class Dependency:
     """One tool or package that an engine leans on, as the health probe found it."""
@@ -156,6 +161,19 @@ class Result:
     outputs: Sequence[Output] = ()
     state: StepState = StepState.DONE
     reason: str | None = None
+
+    @property
+    def told(self) -> str | None:
+        """The reason, behind what the outputs' ``clamped`` say: whoever wished for 3 reads that it is -5."""
+        clamped = {
+            name: taken
+            for output in self.outputs
+            for name, taken in output.meta.get("clamped", {}).items()
+        }
+        told = [
+            out_of_range(name, taken["given"], taken["used"]) for name, taken in clamped.items()
+        ]
+        return "; ".join([*told, *([self.reason] if self.reason else [])]) or None
 
 
 JOINING_FROM = 0.95

@@ -250,7 +250,7 @@ class _Intake:
         else:
             wanted = [name for name in steps if name != PROBE]
         asked = wishes.params or {}
-        planned = planned_steps(wanted, asked)
+        planned = planned_steps(wanted, asked, media=asset.media)
         params = {**base_params(self.home, self.upload.ctx, planned), **asked}
         return {
             "asset_id": asset.asset_id,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.artifact import Artifact
+from shared.contracts.asset import MediaInfo
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
 from shared.contracts.step import Run, StepRequest
@@ -29,19 +30,23 @@ def planned_steps(
     params: Mapping[str, Mapping[str, Any]],
     standing: Sequence[Run] = (),
     subject: Artifact | None = None,
+    media: MediaInfo | None = None,
 ) -> tuple[str, ...]:
     """The wanted steps, what they need with these params, and what they want where a run of the recording
-    had it.
+    had it. For a step that the recording (``media``) is not for, nothing is made: it will be skipped.
 
     So a phrase that is made again keeps its words. On an artifact (``subject``), what they need is made
     of it; of a document, such as a transcript that is edited, nothing can be.
     """
     if subject is not None:
         return tuple(wanted) if subject.is_document else with_needs(wanted, params)
-    closed = with_needs(wanted, params)
+    wanted = tuple(wanted)
+    in_vain = {name for name in wanted if media and not step_named(name).accepts(media)}
+    closed = with_needs([name for name in wanted if name not in in_vain], params)
     had = {name for run in standing for name in run.planned if name != PROBE}
     wishes = {name for step in closed for name in step_named(step).wants} & had
-    return with_needs((*closed, *sorted(wishes)), params)
+    planned = {*with_needs((*closed, *sorted(wishes)), params), *in_vain}
+    return tuple(name for name in BY_NAME if name in planned)
 
 
 def base_params(
@@ -104,7 +109,7 @@ def open_requested_run(home: Home, request: StepRequest, identifier: str) -> Run
     alone = request.artifact_id is not None or request.dry_run
     wanted = (request.step,) if alone else with_followers(request.step)
     standing = list_runs(home.documents, ctx, asset.asset_id)
-    planned = planned_steps(wanted, {request.step: request.params}, standing, subject)
+    planned = planned_steps(wanted, {request.step: request.params}, standing, subject, asset.media)
     params = {**base_params(home, ctx, planned, standing), request.step: request.params}
     run = Run(
         run_id=identifier,

@@ -24,6 +24,7 @@ from typing import Any
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.runs.standing import Standing
+from shared.sound.delivery_targets import DELIVERY_TARGETS, USUAL_TARGET
 
 _STEM_BYTES = 120
 """Room for what is added to a recording's name: a file's name has 255 at most."""
@@ -138,7 +139,7 @@ _PLACES: Mapping[str, Callable[[str, Mapping[str, Any], int], str]] = {
     "audio_loop": lambda stem, meta, number: f"loops/{stem} loop {number:02d} {_musical(meta)}",
     "audio_phrase": lambda stem, meta, number: f"phrases/{number:02d} {_words(meta)}",
     "audio_stem": lambda stem, meta, number: f"stems/{stem} {safe_name(meta['stem'])}",
-    "audio_bus_stem": lambda stem, meta, number: f"stems/{stem} mix {safe_name(meta['bus_id'])}",
+    "audio_bus_stem": lambda stem, meta, number: f"stems/{stem} {_mix_stem(meta)}",
     "video_region_mask": lambda stem, meta, number: f"pictures/masks/{safe_name(meta['track_id'])}",
 }
 """Kinds that have a place of their own: recording's name, meta and number -> path without extension."""
@@ -146,11 +147,38 @@ _PLACES: Mapping[str, Callable[[str, Mapping[str, Any], int], str]] = {
 _RENDERED = {"master": "mix", "cut": "cut"}
 """A timeline's master, and the recording as its edit list leaves it."""
 
+
+def _mix_stem(meta: Mapping[str, Any]) -> str:
+    """``mix bus_drums``, with its timeline's name in between."""
+    return safe_name(" ".join(("mix", str(meta.get("timeline_name", "")), str(meta["bus_id"]))))
+
+
+def _normalised(meta: Mapping[str, Any]) -> str:
+    """``normalised``, and what is not usual of it: ``normalised -14 LUFS``."""
+    usual = DELIVERY_TARGETS[USUAL_TARGET]
+    lufs, ceiling_dbtp = meta.get("target_lufs"), meta.get("ceiling_dbtp")
+    told = ["normalised"]
+    if lufs not in (None, usual.lufs):
+        told.append(f"{lufs:g} LUFS")
+    if ceiling_dbtp not in (None, usual.ceiling_dbtp):
+        told.append(f"{ceiling_dbtp:g} dBTP")
+    if meta.get("levelled"):
+        told.append("levelled")
+    return " ".join(told)
+
+
+def _mixed(meta: Mapping[str, Any]) -> str:
+    """``mix``, and what its timeline is called."""
+    name = str(meta.get("name", ""))
+    return _RENDERED.get(name, f"mix {name}") + f" {meta.get('timeline_name', '')}".rstrip()
+
+
 _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_fx": lambda meta: f"fx {meta['preset_id']}",
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
     "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
-    "audio_render": lambda meta: _RENDERED.get(meta.get("name", ""), f"mix {meta.get('name')}"),
+    "audio_render": _mixed,
+    "audio_normalised": _normalised,
     "pattern_render": lambda meta: "performance",
 }
 """What follows the recording's name, where that is not the artifact's own."""
@@ -217,19 +245,51 @@ def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[int, Artifact]]:
 
 
 def _told_apart(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Every path once, upper and lower case alike; other bytes of the same name are numbered."""
-    held: dict[str, set[str]] = {}
+    """Every path once, upper and lower case alike: other bytes of the same name are told by what was wished
+    otherwise for them than for the first, and numbered where nothing was.
+    """
+    held: dict[str, dict[str, Entry]] = {}
     paths: set[str] = set()
     for entry in entries:
-        holders = held.setdefault(entry.path.casefold(), set())
+        holders = held.setdefault(entry.path.casefold(), {})
         if entry.sha256 in holders:
             continue
-        holders.add(entry.sha256)
-        path = PurePosixPath(entry.path)
-        number = 1
+        wished = _difference(entry, next(iter(holders.values()))) if holders else ""
+        holders[entry.sha256] = entry
+        plain = PurePosixPath(entry.path)
+        if wished:
+            plain = plain.with_name(f"{plain.stem} {wished}{plain.suffix}")
+        path, number = plain, 1
         while str(path).casefold() in paths:
             number += 1
-            path = PurePosixPath(entry.path)
-            path = path.with_name(f"{path.stem} ({number}){path.suffix}")
+            path = plain.with_name(f"{plain.stem} ({number}){plain.suffix}")
         paths.add(str(path).casefold())
         yield replace(entry, path=str(path))
+
+
+_WISHED: Mapping[str, tuple[str, ...]] = {
+    "audio_fx": ("dry_wet", "gain_db", "tail_ms"),
+    "audio_macro": ("dry_wet", "gain_db", "tail_ms"),
+    "audio_resampled": ("quality",),
+    "audio_render": ("export_preset",),
+}
+"""Params of takes that stand in their meta, beside their knobs."""
+_MOST_WISHED = 3
+
+
+def _difference(entry: Entry, other: Entry) -> str:
+    """``drive_db 20``: the params that two takes of one name do not share, as this one has them."""
+    ours, others = (_wishes(one.artifact) for one in (entry, other))
+    differ = [name for name, value in ours.items() if value != others.get(name)][:_MOST_WISHED]
+    told = [
+        ours[name] if isinstance(ours[name], str) else f"{name} {ours[name]:g}" for name in differ
+    ]
+    return safe_name(" ".join(told), _WORDS_BYTES)
+
+
+def _wishes(artifact: Artifact | None) -> dict[str, Any]:
+    if artifact is None:
+        return {}
+    names = _WISHED.get(artifact.kind, ())
+    wished = {name: artifact.meta[name] for name in names if name in artifact.meta}
+    return {**artifact.meta.get("knob_values", {}), **wished}

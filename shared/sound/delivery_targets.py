@@ -18,6 +18,8 @@ from typing import Any, Literal
 TargetName = Literal[
     "podcast", "spotify", "youtube", "apple", "ebu_r128", "ebu_r128_s1", "atsc_a85"
 ]
+USUAL_TARGET: TargetName = "podcast"
+"""What is delivered for where nobody says so."""
 Span = tuple[float, float]
 """Start and end in ms."""
 LEAST_DIALOGUE_S = 1.0

@@ -53,7 +53,7 @@ from shared.steps.parts import (
     split,
     standing_parts,
 )
-from shared.steps.preparing import Work, load_asset
+from shared.steps.preparing import Work, load_asset, out_of_range_wishes
 from shared.steps.progress_told import EVERY_S, ProgressTold
 from shared.steps.step_records import load_records, write_record
 from shared.steps.storing import (
@@ -287,7 +287,7 @@ class Attempt:
     def _settle(self, lease: Lease, result: Result, made: list[Artifact]) -> Claim:
         remove_unfinished(self.home, self.ctx, lease.claim, made)
         identifiers = tuple(artifact.artifact_id for artifact in made)
-        return lease.settle_done(result.state.value, reason=result.reason, artifact_ids=identifiers)
+        return lease.settle_done(result.state.value, reason=result.told, artifact_ids=identifiers)
 
     # -- what becomes of it ------------------------------------------------------------------
 
@@ -352,7 +352,9 @@ class Attempt:
         state = StepState(claim.outcome or "done")
         if cached and state is StepState.DONE:
             state = StepState.CACHED
-        return self._settled(state, claim, made, reason=claim.reason)
+        told = [*out_of_range_wishes(self.home, self.row, self.request.params), claim.reason]
+        reason = "; ".join(filter(None, told)) or None
+        return self._settled(state, claim, made, reason=reason)
 
     def _settled(
         self,

@@ -24,6 +24,7 @@ from shared.contracts.step_engine import (
     SoundParams,
     SourceRef,
     StepParams,
+    out_of_range,
 )
 from shared.contracts.topics import steps_topic
 from shared.errors import MissingDependency, NotFound, ValidationError
@@ -228,6 +229,22 @@ def check_request(home: Home, request: StepRequest) -> None:
 def check_params(home: Home, row: Step, params: Mapping[str, Any]) -> StepParams:
     """The step's params; raises ``ValidationError`` naming the field."""
     return _checked_params(_engine(home, row), params)
+
+
+def out_of_range_wishes(home: Home, row: Step, params: Mapping[str, Any]) -> list[str]:
+    """What of a request's numbers its step's params model brings into its range.
+
+    The result does not say so: others share it who asked within the range.
+    """
+    given = {name: one for name, one in params.items() if type(one) in (int, float)}
+    if not given:
+        return []
+    try:
+        taken = check_params(home, row, params)
+    except MissingDependency:  # settled where the step's libraries are not
+        return []
+    used = {name: getattr(taken, name) for name in given}
+    return [out_of_range(name, one, used[name]) for name, one in given.items() if used[name] != one]
 
 
 def _engine(home: Home, row: Step) -> Engine:

@@ -110,7 +110,6 @@ const ducked = (bus, amountDb) => ({ ...bus, duck: amountDb > 0 ? { ...bus.duck,
 /** The API's timeline of what was filled in. */
 export function timelineOf(tracks, mix, buses) {
   return {
-    name: "Mix",
     mix_preset_id: mix.preset,
     buses,
     tracks: tracks.map((one, at) => ({

@@ -156,11 +156,12 @@ class _Rendering:
 
     def _common_meta(self) -> dict[str, Any]:
         """What master, stems and premaster share. ``plan_sha256`` is of the plan's text in UTF-8."""
-        plan = self._plan
+        plan, timeline = self._plan, self._params.arranged
         text = str(plan)
         return {
+            "timeline_name": timeline.name,
             "export_preset": plan.export.preset_id,
-            "mix_preset_id": self._params.arranged.mix_preset_id,
+            "mix_preset_id": timeline.mix_preset_id,
             "duration_ms": round(1000 * plan.frames / plan.sample_rate_hz, 3),
             "frames": plan.frames,
             "sample_rate_hz": plan.sample_rate_hz,

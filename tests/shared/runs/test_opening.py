@@ -17,7 +17,7 @@ from shared.runs.opening import agreed_params, open_requested_run, planned_steps
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import run_object
-from tests.toy import CTX, Toy, at_time, drain, handle_upload, run_file, states
+from tests.toy import CTX, MEDIA, Toy, at_time, drain, handle_upload, run_file, states
 
 
 def test_on_a_dry_run_nothing_follows_and_nothing_is_made(
@@ -78,6 +78,18 @@ def test_faces_are_not_looked_for_where_they_are_to_be_seen() -> None:
     assert faces < set(planned_steps(["render.video"], {"render.video": {"faces": "anonymised"}}))
     shown = planned_steps(["render.video"], {"render.video": {"faces": "original"}})
     assert not faces.intersection(shown) and "detect.visual_meta" in shown
+
+
+def test_for_a_video_that_a_talk_has_not_its_words_are_not_recognised() -> None:
+    planned = planned_steps(["render.video", "transform.loudness"], {}, media=MEDIA)
+    assert planned == ("transform.loudness", "render.video")
+
+
+def test_what_a_recording_is_not_for_is_skipped_beside_the_rest(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.video", "toy.three"))
+    assert states(run) == {PROBE: "done", "toy.three": "done", "toy.video": "skipped"}
 
 
 def _asked(home: Home, asset_id: str, step: str, number: int, **more: Any) -> Run:

@@ -97,6 +97,33 @@ def test_takes_of_one_name_are_numbered_and_the_same_bytes_stand_once() -> None:
     assert paths("a.wav", of_a_hit)[1:] == ["a hit_0001 fx tape.wav"]
 
 
+def test_takes_of_one_name_are_told_by_what_was_wished_otherwise() -> None:
+    effects = [
+        artifact("audio_fx", "fx", preset_id="tape", dry_wet=wet, knob_values={"drive_db": drive})
+        for wet, drive in ((1.0, 8.0), (1.0, 20.0), (0.5, 8.0))
+    ]
+    assert paths("a.wav", standing("transform.fx", *effects))[1:] == [
+        "a fx tape.wav",
+        "a fx tape drive_db 20.wav",
+        "a fx tape dry_wet 0.5.wav",
+    ]
+    loudness = [
+        artifact("audio_normalised", "normalised", target_lufs=lufs, ceiling_dbtp=ceiling)
+        for lufs, ceiling in ((-14.0, -1.0), (-16.0, -1.0), (-24.0, -2.0))
+    ]
+    assert paths("a.wav", standing("transform.normalise", *loudness))[1:] == [
+        "a normalised -14 LUFS.wav",
+        "a normalised.wav",
+        "a normalised -24 LUFS -2 dBTP.wav",
+    ]
+    mixes = [
+        artifact("audio_render", "master", timeline_name="Jam", export_preset=preset)
+        for preset in ("default", "podcast")
+    ]
+    found = paths("a.wav", standing("render.audio", *mixes))[1:]
+    assert found == ["a mix Jam.wav", "a mix Jam podcast.wav"]
+
+
 @given(st.text())
 def test_any_name_is_a_file_name_everywhere(name: str) -> None:
     for made in (safe_name(name), stem_of(name)):
