@@ -1,9 +1,8 @@
-"""The acting commands: ``upload``, ``reprocess``, ``erase``, ``health``, ``dead-letters``."""
+"""The acting commands: ``upload``, ``reprocess``, ``erase``, ``health``."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from infra.command.stale import reprocess_stale
 from infra.command.wishes import checked_params, known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.step import StepRequest
-from shared.errors import NotFound
-from shared.messages.dead_letters import DeadLetter, dead_letters, redrive
 from shared.runs.erasing import check_erasable, erase_asset
 from shared.runs.opening import requested_run_id
 from shared.runs.records import upload_run_id
@@ -126,81 +123,3 @@ def health(desk: Desk) -> None:
     ]
     columns = ("dependency", "status", "version", "wanted", "")
     desk.show(content, lambda: plain_table(columns, rows))
-
-
-@click.group("dead-letters")
-def dead_letters_group() -> None:
-    """What was given up: list, show, or send again."""
-
-
-@dead_letters_group.command("list")
-@click.option("--unattributed", is_flag=True, help="Those that name no valid tenant.")
-@at_desk
-def list_letters(desk: Desk, unattributed: bool) -> None:
-    """List the dead letters."""
-    letters = list(dead_letters(desk.home.documents, None if unattributed else desk.ctx))
-    content = {"dead_letters": [letter.model_dump(mode="json") for letter in letters]}
-
-    rows = [
-        (
-            letter.letter_id,
-            letter.code,
-            letter.step or "",
-            f"{_buried(letter):%Y-%m-%d %H:%M:%S}",
-            f"{letter.redriven} ×" if letter.redriven else "",
-        )
-        for letter in letters
-    ]
-    columns = ("letter", "code", "step", "buried", "sent again")
-    desk.show(content, lambda: plain_table(columns, rows) if rows else "none")
-
-
-@dead_letters_group.command("show")
-@click.argument("letter_id")
-@at_desk
-def show_letter(desk: Desk, letter_id: str) -> None:
-    """Show one dead letter whole."""
-    documents = desk.home.documents
-    every = (*dead_letters(documents, desk.ctx), *dead_letters(documents, None))
-    found = [letter for letter in every if letter.letter_id == letter_id]
-    if not found:
-        raise NotFound("dead letter", letter_id)
-    content = found[0].model_dump(mode="json")
-    desk.show(content, lambda: "\n".join(f"{name}: {value}" for name, value in content.items()))
-
-
-@dead_letters_group.command("redrive")
-@click.argument("letter_ids", nargs=-1)
-@click.option("--code", help="All with this code.")
-@click.option("--since", type=click.DateTime(), help="All buried since (UTC).")
-@click.option("--until", type=click.DateTime(), help="All buried before (UTC).")
-@at_desk
-def redrive_letters(
-    desk: Desk,
-    letter_ids: tuple[str, ...],
-    code: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> None:
-    """Send dead letters again: by id, by code, by date."""
-    if not (letter_ids or code or since or until):
-        raise click.UsageError("say which: letter ids, --code, --since or --until")
-    chosen = [
-        letter
-        for letter in dead_letters(desk.home.documents, desk.ctx)
-        if (not letter_ids or letter.letter_id in letter_ids)
-        and (code is None or letter.code == code)
-        and (since is None or _buried(letter) >= since)
-        and (until is None or _buried(letter) < until)
-    ]
-    missing = set(letter_ids) - {letter.letter_id for letter in chosen}
-    if missing:
-        raise NotFound("dead letter", ", ".join(sorted(missing)))
-    for letter in chosen:
-        redrive(desk.home, desk.ctx, letter)
-    content = {"redriven": [letter.letter_id for letter in chosen]}
-    desk.show(content, lambda: f"sent again: {len(chosen)}")
-
-
-def _buried(letter: DeadLetter) -> datetime:
-    return datetime.fromtimestamp(letter.buried_at, UTC).replace(tzinfo=None)

@@ -41,7 +41,7 @@ COMMANDS = {
     "settings": ("tenant.settings", "Show or change what runs on every upload."),
     "health": ("act.health", "Say which tools and packages are there."),
     "erase": ("act.erase", "Remove a recording and all that was made from it."),
-    "dead-letters": ("act.dead_letters_group", "List, show or send again what was given up."),
+    "dead-letters": ("letters.dead_letters_group", "List, show or send again what was given up."),
 }
 """Command -> where it is, and what it does: only the one that is asked for is imported."""
 

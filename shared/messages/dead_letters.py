@@ -170,19 +170,37 @@ def dead_letters(documents: Documents, ctx: RequestContext | None) -> Iterator[D
     yield from (letter for _, letter in readable(documents.list(collection), DeadLetter))
 
 
-def redrive(home: Home, ctx: RequestContext | None, letter: DeadLetter) -> None:
+def what_to_do(letter: DeadLetter) -> str | None:
+    """Why a letter would be given up again however often it is sent, and what to do instead; ``None``: send
+    it again.
+    """
+    if letter.error == TOO_LARGE:
+        return "its content was too large to be kept: whoever sent it has to send it again, smaller"
+    attributed = _collection(letter.attributes) != UNATTRIBUTED
+    if "objectId" in letter.attributes:
+        told = f"the object {letter.attributes['objectId']} lies in no tenant's folder"
+        instead = "upload the recording again, or copy it below tenants/TENANT/ENV/uploads/"
+    elif letter.topic is None:
+        told = f"it names no step of this release ({letter.step or 'none'})"
+        instead = "ask for a step that there is: `rushes reprocess ASSET --step S`"
+    else:
+        told = "it names no tenant and env that can be"
+        instead = "ask again as a tenant: `rushes reprocess ASSET --step S --tenant T --env E`"
+    return None if attributed and letter.topic is not None else f"{told}: {instead}"
+
+
+def redrive(home: Home, ctx: RequestContext, letter: DeadLetter) -> None:
     """Send a dead letter again, its remembered failure forgotten.
 
-    Raises ``ValidationError`` for a letter that no topic takes.
+    Raises ``ValidationError`` for a letter that would be given up again, with what to do instead.
     """
-    if letter.topic is None:
-        raise ValidationError("letter", "names no known step: correct it and publish it yourself")
-    if ctx is not None:
-        _forget_failure(home.documents, ctx, letter)
+    instead = what_to_do(letter)
+    if instead is not None or letter.topic is None:
+        raise ValidationError("letter", f"sending it again would not help: {instead}")
+    _forget_failure(home.documents, ctx, letter)
     home.bus.publish(letter.topic, base64.b64decode(letter.data_base64), letter.attributes)
-    collection = f"{ctx.document_prefix}dead_letters" if ctx else UNATTRIBUTED
     home.documents.put(
-        f"{collection}/{letter.letter_id}",
+        f"{ctx.document_prefix}dead_letters/{letter.letter_id}",
         letter.model_copy(update={"redriven": letter.redriven + 1}).model_dump(mode="json"),
     )
 

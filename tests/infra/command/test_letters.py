@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from infra.command.main import rushes
 from shared.contracts.message import Message
-from shared.errors import NotFound
+from shared.errors import NotFound, ValidationError
 from shared.messages.dead_letters import keep
 from tests.toy import embedded_home
+
+FORWARDED = "CloudPubSubDeadLetter"
 
 
 def asked(home: Path, *words: str) -> Result:
@@ -26,8 +29,48 @@ def test_a_letter_that_names_no_tenant_is_shown_by_its_id(tmp_path: Path) -> Non
     assert json.loads(asked(tmp_path, "show", letter.letter_id).stdout) == listed
 
 
+@pytest.mark.parametrize(
+    ("attributes", "instead"),
+    [
+        ({"objectId": "inbox/take.wav"}, "inbox/take.wav lies in no tenant's folder"),
+        ({"step": "detect.hits"}, "--step S --tenant T --env E"),
+        ({"step": "detect.gone", "tenant": "t1", "env": "dev"}, "no step of this release"),
+    ],
+)
+def test_a_letter_that_would_only_be_given_up_again_says_what_to_do(
+    tmp_path: Path, attributes: dict[str, str], instead: str
+) -> None:
+    home = embedded_home(tmp_path)
+    letter = keep(home, Message("m", b"{}", {**attributes, FORWARDED: "x"}))
+    shown = CliRunner().invoke(
+        rushes,
+        ["dead-letters", "show", letter.letter_id, "--data", str(tmp_path), "--tenant", "t1"],
+    )
+    assert instead in shown.output.split("what to do: ")[1]
+    refused = asked(tmp_path, "redrive", letter.letter_id)
+    assert isinstance(refused.exception, ValidationError) and instead in str(refused.exception)
+    listed = asked(tmp_path, "list")
+    assert ("--unattributed" in listed.stderr) is ("tenant" not in attributes)
+
+
+def test_of_a_sort_those_that_would_be_given_up_again_are_left_out(tmp_path: Path) -> None:
+    home = embedded_home(tmp_path)
+    steps = ("detect.hits", "detect.gone")
+    good, gone = (
+        keep(
+            home, Message("m", b"{}", {"tenant": "t1", "env": "dev", "step": step, FORWARDED: "x"})
+        )
+        for step in steps
+    )
+    told = json.loads(asked(tmp_path, "redrive", "--code", "undeliverable").stdout)
+    assert told == {"redriven": [good.letter_id], "left_out": [gone.letter_id]}
+    refused = asked(tmp_path, "redrive", good.letter_id, gone.letter_id)
+    assert isinstance(refused.exception, ValidationError)
+    assert json.loads(asked(tmp_path, "show", good.letter_id).stdout)["redriven"] == 1
+
+
 def test_a_letter_that_is_not_there_is_not_sent_again(tmp_path: Path) -> None:
-    request = {"tenant": "t1", "env": "dev", "step": "detect.hits", "CloudPubSubDeadLetter": "x"}
+    request = {"tenant": "t1", "env": "dev", "step": "detect.hits", FORWARDED: "x"}
     letter = keep(embedded_home(tmp_path), Message("m", b"{}", request))
     refused = asked(tmp_path, "redrive", letter.letter_id, "mistyped")
     assert isinstance(refused.exception, NotFound) and "mistyped" in str(refused.exception)

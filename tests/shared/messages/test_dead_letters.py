@@ -92,8 +92,8 @@ def test_what_names_no_tenant_is_the_operator_s(home: Home) -> None:
     assert (letter.code, letter.topic) == ("unknown", None)
     assert home.documents.get(f"{UNATTRIBUTED}/{letter.letter_id}") is not None
     assert list(dead_letters(home.documents, None)) == [letter]
-    with pytest.raises(ValidationError):
-        redrive(home, None, letter)
+    with pytest.raises(ValidationError, match="names no step"):
+        redrive(home, CTX, letter)
 
 
 def test_a_damaged_letter_hides_no_other(home: Home) -> None:
