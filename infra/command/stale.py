@@ -6,13 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
-from infra.command.desk import Desk, stderr, table
+import click
+
+from infra.command.desk import Desk, table
+from infra.command.strain import Strain
 from infra.command.wishes import known_step
 from infra.local.worker import WorkerPool
 from shared.contracts.context import RequestContext
 from shared.contracts.step import Run
+from shared.errors import NotFound
 from shared.runs.records import run_state
 from shared.runs.staleness import (
     BackFill,
@@ -22,9 +27,11 @@ from shared.runs.staleness import (
     planned_runs,
     stale_recordings,
 )
+from shared.steps.preparing import load_asset
 from shared.steps.step_records import load_records
 
-_POLL_S = 0.5
+_POLL_S = {"embedded": 0.1, "google": 0.5}
+"""What is looked at so often is this machine's own file, or a service that counts."""
 
 
 def reprocess_stale(
@@ -34,18 +41,56 @@ def reprocess_stale(
     steps = (known_step(step).name,) if step else None
     contexts = list(_contexts(desk)) if all_tenants else [desk.ctx]
     surveys = [find_stale(desk.home, ctx, steps) if dry_run else Survey(ctx) for ctx in contexts]
-    states: Counter[str] = Counter()
+    ended = Ended()
     if not dry_run:
         local = desk.settings.home == "embedded"
         with WorkerPool(desk.settings, recordings=in_flight) if local else nullcontext() as pool:
-            for survey in surveys:
-                states += _back_fill(desk, survey, steps, in_flight, pool)
+            try:
+                for survey in surveys:
+                    _back_fill(desk, survey, steps, in_flight, pool, ended)
+            except KeyboardInterrupt:
+                click.echo(
+                    "stopped: what is made again is kept, and the same command goes on", err=True
+                )
+                raise SystemExit(1) from None
     impact = _impact(surveys)
     unknown = {name: why for survey in surveys for name, why in survey.unknown.items()}
-    content = {"stale": impact, "unknown": unknown, "dry_run": dry_run, "runs": dict(states)}
-    desk.show(content, lambda: _page(impact, unknown, states))
-    if states["failed"]:
+    content = {"stale": impact, "unknown": unknown, "dry_run": dry_run, **ended.content}
+    desk.show(content, lambda: _page(impact, unknown, ended, dry_run=dry_run))
+    if ended.states["failed"]:
         raise SystemExit(1)
+
+
+@dataclass
+class Ended:
+    """How runs ended."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    """What failed, of which recording, and why."""
+
+    def add(self, desk: Desk, ctx: RequestContext, run: Run) -> None:
+        """One more."""
+        records = load_records(desk.home.documents, ctx, run.run_id)
+        self.states[run_state(list(records.values()))] += 1
+        for record in records.values():
+            if record.error:
+                told = {"recording": _called(desk, ctx, run), "asset_id": run.asset_id or ""}
+                why = str(record.error["message"])
+                self.failures.append({**told, "step": record.step, "message": why})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """For the JSON object."""
+        return {"runs": dict(self.states), "failures": self.failures}
+
+
+def _called(desk: Desk, ctx: RequestContext, run: Run) -> str:
+    """The recording's name; its id where it was erased since."""
+    try:
+        return load_asset(desk.home, ctx, run.asset_id or "").sources[0].name
+    except NotFound:
+        return run.asset_id or ""
 
 
 def _contexts(desk: Desk) -> Iterator[RequestContext]:
@@ -64,8 +109,14 @@ def _back_fill(
     steps: Collection[str] | None,
     in_flight: int,
     pool: WorkerPool | None,
-) -> Counter[str]:
-    """Make it again, recording by recording as they are found; ``told`` says in the end what was stale."""
+    ended: Ended,
+) -> None:
+    """Make it again, recording by recording as they are found, showing which; ``told`` says in the end what
+    was stale.
+    """
+    from rich.live import Live
+
+    from infra.command.desk import stderr
 
     def runs() -> Iterator[Run]:
         for found in stale_recordings(desk.home, told.ctx, steps):
@@ -73,17 +124,33 @@ def _back_fill(
             yield from planned_runs(desk.home, found)
 
     filling = BackFill(desk.home, told.ctx, runs())
-    while not filling.over:
-        filling.advance(in_flight)
-        if pool is not None:
-            pool.replace_dead()
-        if not filling.over:
-            time.sleep(_POLL_S)
-    documents = desk.home.documents
-    return Counter(
-        run_state(list(load_records(documents, told.ctx, run.run_id).values()))
-        for run in filling.done
-    )
+    strain = Strain(desk, pool) if pool is not None else None
+    on_terminal = stderr.is_terminal and not desk.as_json
+    with Live(console=stderr, transient=True, auto_refresh=on_terminal) as live:
+        while not filling.over:
+            count = len(filling.done)
+            filling.advance(in_flight)
+            for run in filling.done[count:]:
+                ended.add(desk, told.ctx, run)
+            if on_terminal:
+                live.update(_under_way(desk, told.ctx, filling, ended))
+            if strain is not None:
+                strain.check((len(filling.done), _records(desk, told.ctx, filling)))
+            if not filling.over:
+                time.sleep(_POLL_S[desk.settings.home])
+
+
+def _records(desk: Desk, ctx: RequestContext, filling: BackFill) -> list[object]:
+    return [load_records(desk.home.documents, ctx, run.run_id) for run in filling.under_way]
+
+
+def _under_way(desk: Desk, ctx: RequestContext, filling: BackFill, ended: Ended) -> str:
+    """``12 made again, 1 failed; under way: take 013.wav``: how many there are in all nobody knows yet."""
+    from rich.markup import escape
+
+    failed = f", [red]{ended.states['failed']} failed[/red]" if ended.states["failed"] else ""
+    names = ", ".join(escape(_called(desk, ctx, run)) for run in filling.under_way)
+    return f"{ended.states.total()} made again{failed}; under way: {names}"
 
 
 def _impact(surveys: list[Survey]) -> list[dict[str, Any]]:
@@ -107,11 +174,22 @@ def _impact(surveys: list[Survey]) -> list[dict[str, Any]]:
     ]
 
 
-def _page(impact: list[dict[str, Any]], unknown: dict[str, str], states: Counter[str]) -> Any:
+def _page(
+    impact: list[dict[str, Any]], unknown: dict[str, str], ended: Ended, *, dry_run: bool
+) -> Any:
+    from rich.markup import escape
+
+    from infra.command.desk import stderr
+
     for step, why in sorted(unknown.items()):
         stderr.print(f"[yellow]not looked at[/yellow] {step}: {why}")
-    for state, count in sorted(states.items()):
+    for state, count in sorted(ended.states.items()):
         stderr.print(f"runs {state}: {count}")
+    for one in ended.failures:
+        where = f"{escape(one['recording'])} {one['asset_id']} {one['step']}"
+        stderr.print(f"[red]failed[/red] {where}: {escape(one['message'])}")
+    if dry_run and impact:
+        stderr.print("only listed; without --dry-run it is made again")
     if not impact:
         return "nothing is stale"
     made = table("step", "made by", "now", "because of", "recordings", "artifacts")

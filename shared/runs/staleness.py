@@ -281,6 +281,11 @@ class BackFill:
         """Has every run come to its end?"""
         return self._next is None and not self._open
 
+    @property
+    def under_way(self) -> tuple[Run, ...]:
+        """Those that are open."""
+        return tuple(self._open)
+
     def advance(self, in_flight: int) -> None:
         """Look which runs have finished, and open others in their place, up to ``in_flight``."""
         for run in list(self._open):
