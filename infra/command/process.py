@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from infra.command.delivered import Delivered, Handed, check_writable, counted
-from infra.command.desk import Desk, at_desk, parse_params, table
+from infra.command.desk import Desk, at_desk, parse_params
 from infra.command.names import looks_like_id
 from infra.command.profile import profile_lines, profile_of
+from infra.command.standing_board import STYLE, standing_board
 from infra.command.strain import Strain
 from infra.command.wishes import checked_params
 from infra.local.worker import WorkerPool, settle
@@ -31,21 +32,8 @@ from shared.runs.views import run_object
 from shared.steps.preparing import asset_path, load_asset
 from shared.steps.step_records import load_records
 
-if TYPE_CHECKING:  # nowhere above: structlog, loaded after rich, takes all of it along
-    from rich.table import Table
-
 _POLL_S = 0.1
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-
-_STYLE = {
-    StepState.QUEUED: "dim",
-    StepState.RUNNING: "cyan",
-    StepState.DONE: "green",
-    StepState.CACHED: "green",
-    StepState.SKIPPED: "dim",
-    StepState.DEGRADED: "yellow",
-    StepState.FAILED: "red",
-}
 
 
 @click.command()
@@ -173,9 +161,7 @@ def _watch(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
     Where little is to be done, one worker has done it before another would have started; work that is seen
     twice is worth one more.
     """
-    from rich.live import (
-        Live,
-    )  # here and below: not before structlog, which would take more of it along
+    from rich.live import Live  # here: not before structlog, which would take more of it along
 
     from infra.command.desk import stderr
 
@@ -201,7 +187,7 @@ def _watch(desk: Desk, pool: WorkerPool, run_ids: list[str]) -> None:
                 pool.grow()
             busy = seen
             if on_terminal:
-                live.update(_board(board.values()))
+                live.update(standing_board(board.values(), stderr.height, len(run_ids)))
             strain.check([(run, tuple(records.values())) for run, records in board.values()])
             time.sleep(_POLL_S)
 
@@ -212,22 +198,6 @@ def _looked_up(desk: Desk, run_id: str) -> dict[str, tuple[Run, dict[str, StepRe
     except NotFound:  # not taken in yet
         return {}
     return {run_id: (run, load_records(desk.home.documents, desk.ctx, run_id))}
-
-
-def _board(runs: Iterable[tuple[Run, Mapping[str, StepRecord]]]) -> Table:
-    from rich.progress_bar import ProgressBar
-
-    shown_table = table("recording", "step", "state", "")
-    for run, records in runs:
-        for name in run.planned:
-            record = records.get(name, StepRecord(step=name))
-            bar = ProgressBar(total=1.0, completed=record.progress, width=24)
-            running = record.state is StepState.RUNNING
-            style = _STYLE[record.state]
-            of_parts = f", {record.parts_done} of {record.parts} parts" if record.parts else ""
-            state = f"[{style}]{record.state.value}{of_parts if running else ''}"
-            shown_table.add_row(run.source, title_of(name), state, bar if running else "")
-    return shown_table
 
 
 def _outcome(desk: Desk, file: str, begun: str | RushesError) -> dict[str, Any]:
@@ -282,7 +252,7 @@ def _run_lines(run: Mapping[str, Any], results: Handed | None, called: str) -> I
 def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
     from rich.markup import escape
 
-    style = _STYLE[StepState(step["state"])]
+    style = STYLE[StepState(step["state"])]
     why = (
         f"{step['error']['message']}{where_failed(step['error'])}"
         if step["error"]
