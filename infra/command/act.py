@@ -34,6 +34,8 @@ def upload_command(desk: Desk, files: tuple[str, ...]) -> None:
         name = shown(Path(file).name)
         begun.append({"source": name, "key": done.key, "run_id": upload_run_id(done)})
     desk.show({"uploads": begun}, lambda: "\n".join(f"{u['source']}  {u['run_id']}" for u in begun))
+    if desk.settings.home == "embedded" and not desk.as_json:
+        click.echo("they wait for `rushes up`, unless it is serving this home already", err=True)
 
 
 @click.command()

@@ -60,7 +60,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise Unavailable(self._path.name, reason_of(self._path, error)) from error
+            raise Unavailable(str(self._path), reason_of(self._path, error)) from error
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
