@@ -276,5 +276,6 @@ MACROS: Mapping[str, Macro] = {
 def macro_named(macro_id: str) -> Macro:
     """The row; raises ``ValidationError`` that lists the known ids."""
     if macro_id not in MACROS:
-        raise ValidationError("macro_id", f"{macro_id!r} is unknown; known: {', '.join(MACROS)}")
+        told = f"{macro_id!r} is unknown" if macro_id else "is needed"
+        raise ValidationError("macro_id", f"{told}; known: {', '.join(MACROS)}")
     return MACROS[macro_id]

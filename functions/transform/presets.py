@@ -21,5 +21,6 @@ PRESETS: Mapping[str, Preset] = {
 def preset_named(preset_id: str) -> Preset:
     """The row; raises ``ValidationError`` that lists the known ids."""
     if preset_id not in PRESETS:
-        raise ValidationError("preset_id", f"{preset_id!r} is unknown; known: {', '.join(PRESETS)}")
+        told = f"{preset_id!r} is unknown" if preset_id else "is needed"
+        raise ValidationError("preset_id", f"{told}; known: {', '.join(PRESETS)}")
     return PRESETS[preset_id]

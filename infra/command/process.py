@@ -23,6 +23,7 @@ from shared.contracts.ids import asset_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import NotFound, RushesError
+from shared.homes.tenant_limits import tenant_settings
 from shared.pipeline import BY_NAME, PROBE, title_of
 from shared.runs.intake import Wishes
 from shared.runs.part_views import where_failed
@@ -54,6 +55,9 @@ def process(
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
     names = tuple(name.strip() for name in steps.split(",")) if steps else None
     params = checked_params(desk.home, names or (), parse_params(pairs))
+    standing = tenant_settings(desk.home, desk.ctx).get("params", {}) if names else {}
+    for name in set(names or ()) - params.keys() - {PROBE}:  # what a step cannot do without
+        checked_params(desk.home, (), {name: standing.get(name, {})})
     if out is not None:
         check_writable(out)
     started = {file: _begin(desk, file, names, params) for file in files}
@@ -69,6 +73,7 @@ def process(
         desk,
         started,
         asked=names or (),
+        wished=params,
         deliver=lambda run, file: Delivered(desk, run, file, out),
         profile=profile,
     )
@@ -79,11 +84,13 @@ def show_outcome(
     started: Mapping[str, str | RushesError],
     *,
     asked: Collection[str] = (),
+    wished: Collection[str] = (),
     deliver: Callable[[Mapping[str, Any], str], Handed] | None = None,
     profile: bool = False,
 ) -> None:
     """Show what came out of each run (or why it never began); exits with 1 if anything failed, or if of the
-    steps that were ``asked`` for by name none is for a recording.
+    steps that were ``asked`` for by name none is for a recording. A step whose params were ``wished`` and
+    that did not run is told.
 
     ``deliver`` leaves what a run made, named as its file was, where people find it.
     ``profile``: tell where each step's time went.
@@ -97,6 +104,7 @@ def show_outcome(
         results = deliver(run, file) if deliver and wanted else None
         runs.append({**run, **(results.content if results else {})})
         told += _run_lines(run, results, run["source"] if looks_like_id(file) else Path(file).name)
+        told += _left_out(run, wished)
         if unfit := _unfit(desk, run, asked):
             told.append(f"  [red]nothing made[/red]  {unfit}")
         if profile and run["run_id"]:
@@ -216,6 +224,14 @@ def _outcome(desk: Desk, file: str, begun: str | RushesError) -> dict[str, Any]:
 
 def _failed(run: Mapping[str, Any]) -> bool:
     return "error" in run or any(step["state"] == "failed" for step in run["steps"])
+
+
+def _left_out(run: Mapping[str, Any], wished: Collection[str]) -> Iterator[str]:
+    """Steps that somebody has set params for and not asked for."""
+    ran = {step["step"] for step in run["steps"]}
+    for name in wished if ran else ():
+        if name not in ran:
+            yield f"  [yellow]not made[/yellow]  {name}: its params were set, but --steps does not name it"
 
 
 def _unfit(desk: Desk, run: Mapping[str, Any], asked: Collection[str]) -> str:

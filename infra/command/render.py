@@ -146,8 +146,10 @@ def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
     _check_file(what, path, most_bytes)
     try:
         content = json.loads(path.read_bytes())
+    except UnicodeDecodeError:
+        raise ValidationError(what, f"{path} is no text, and so no JSON") from None
     except ValueError as error:
-        raise ValidationError(what, f"is not JSON: {error}") from None
+        raise ValidationError(what, f"{path} is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValidationError(what, "is not a JSON object")
     return content

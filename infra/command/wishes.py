@@ -53,6 +53,8 @@ def _checked(home: Home, row: Step, wanted: Mapping[str, Any]) -> dict[str, Any]
         if param not in fields:
             known = ", ".join(fields) or "none"
             near = did_you_mean(param, fields)
+            if not near and "knobs" in fields:
+                near = f""" (a knob is set so: --param '{row.name}.knobs={{"{param}": 1}}')"""
             raise ValidationError(f"{row.name}.{param}", f"is unknown{near}; known: {known}")
     typed = {
         param: _listed(value) if _takes_a_list(fields[param].annotation) else value

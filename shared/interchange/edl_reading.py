@@ -216,7 +216,9 @@ class _Reader:
         file = event.remarks.get("SOURCE FILE") or event.remarks.get("FROM FILE") or ""
         ref = self._resolve(file, name or event.reel)
         if ref is None:
-            raise ValidationError(where, f"{file or name or event.reel} is not known here")
+            raise ValidationError(
+                where, f"{file or name or event.reel} is not known here: process it first"
+            )
         begins = self._begins(ref, self._frames)
         self._first[ref.identifier] = begins = begins if window[0] >= begins else 0
         start_ms = self._frames.ms(window[0] - begins)

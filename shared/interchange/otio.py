@@ -340,9 +340,9 @@ class _Reader:
                 return {f"{kind}_id": url.rsplit("/", 1)[1]}
         ref = self.resolve(url, item.name or "")
         if ref is None:
-            raise ValidationError(
-                f"{where}.media_reference", f"{url or 'no media'} is not known here"
-            )
+            unnamed = f"the clip names none, and no recording is called {item.name!r}"
+            told = f"{url} is not known here: process it first" if url else unnamed
+            raise ValidationError(f"{where}.media_reference", told)
         return {"artifact_id": ref.artifact_id} if ref.artifact_id else {"asset_id": ref.identifier}
 
     def _marker(self, marker: Any, from_ms: float) -> dict[str, Any]:

@@ -78,6 +78,20 @@ def test_a_mix_lies_beside_its_timeline_under_its_name(rushes: Command) -> None:
 
 
 @pytest.mark.heavy
+def test_what_was_set_for_a_step_that_did_not_run_is_told(rushes: Command) -> None:
+    tape = ("--param", "transform.fx.preset_id=tape")
+    told = rushes("process", "drums.wav", *NORMALISE, *tape)
+    assert "not made  transform.fx" in told and "--steps does not name it" in told
+    rushes("process", "drums.wav", "--steps", "transform.fx", code=1)
+    assert "preset_id: is needed; known: voice_clean_up" in rushes.err, "before anything is done"
+    knob = ("--param", "transform.fx.drive_db=3")
+    rushes("process", "drums.wav", "--steps", "transform.fx", *tape, *knob, code=1)
+    assert """--param 'transform.fx.knobs={"drive_db": 1}'""" in rushes.err
+    rushes("render", "drums.wav", code=1)
+    assert "drums.wav is no text" in rushes.err
+
+
+@pytest.mark.heavy
 def test_what_a_recording_has_not_is_said_and_ends_with_1(rushes: Command) -> None:
     told = rushes("process", "drums.wav", "--steps", "render.video", code=1)
     assert "nothing made" in told and "no video" in told

@@ -46,3 +46,10 @@ def test_a_step_that_found_nothing_says_so() -> None:
     assert counted([listed]) == "no loops"
     found = [{"kind": "audio_loop", "meta": {}}] * 2
     assert counted([*found, {**listed, "meta": {"segment_count": 2}}]) == "2 loops"
+
+
+def test_an_upload_says_who_takes_it_in(tmp_path: Path) -> None:
+    (tmp_path / "take.wav").write_bytes(b"sound")
+    words = ["upload", str(tmp_path / "take.wav"), "--data", str(tmp_path / "home")]
+    assert "rushes up" in CliRunner().invoke(rushes, words).stderr
+    assert not CliRunner().invoke(rushes, [*words, "--json"]).stderr
