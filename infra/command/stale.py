@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from infra.command.desk import Desk, table
+from infra.command.desk import Desk, plain_table
 from infra.command.strain import Strain
 from infra.command.wishes import known_step
 from infra.local.worker import WorkerPool
@@ -150,7 +150,7 @@ def _under_way(desk: Desk, ctx: RequestContext, filling: BackFill, ended: Ended)
 
     failed = f", [red]{ended.states['failed']} failed[/red]" if ended.states["failed"] else ""
     names = ", ".join(escape(_called(desk, ctx, run)) for run in filling.under_way)
-    return f"{ended.states.total()} made again{failed}; under way: {names}"
+    return f"{ended.states.total()} made again{failed}" + (f"; under way: {names}" if names else "")
 
 
 def _impact(surveys: list[Survey]) -> list[dict[str, Any]]:
@@ -192,9 +192,9 @@ def _page(
         stderr.print("only listed; without --dry-run it is made again")
     if not impact:
         return "nothing is stale"
-    made = table("step", "made by", "now", "because of", "recordings", "artifacts")
-    for row in impact:
-        made.add_row(
+    columns = ("step", "made by", "now", "because of", "recordings", "artifacts")
+    rows = [
+        (
             row["step"],
             row["made_by"],
             row["version"],
@@ -202,4 +202,6 @@ def _page(
             str(len(row["assets"])),
             str(row["artifacts"]),
         )
-    return made
+        for row in impact
+    ]
+    return plain_table(columns, rows)

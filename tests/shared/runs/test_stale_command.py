@@ -92,4 +92,6 @@ def test_stopped_it_says_that_it_can_go_on(home: Home, toy: Toy, tmp_path: Path)
 def test_a_listing_says_that_it_is_one(home: Home, toy: Toy, tmp_path: Path) -> None:
     three_stale(home, toy, tmp_path)
     listed = asked(home, "--dry-run")
+    head, row = listed.stdout.splitlines()
+    assert (head.split("\t")[0], row.split("\t")[0]) == ("step", "toy.one"), "whole, in a pipe"
     assert "only listed" in listed.stderr and toy.ran["toy.one"] == 3
