@@ -144,7 +144,8 @@ def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> 
         step, _, param = name.rpartition(".")
         step = step or default_step or ""
         if not (equals and step and param):
-            raise click.UsageError(f"--param {pair!r}: write it as step.name=value")
+            form = "name=value" if default_step else "step.name=value"
+            raise click.UsageError(f"--param {pair!r}: write it as {form}")
         params.setdefault(step, {})[param] = _value(text)
     return params
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.command.desk import Desk, Lines, at_desk, plain_table
-from infra.command.names import recording, recording_id
+from infra.command.names import looks_like_id, recording, recording_id
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.contracts.step import Run
+from shared.errors import ValidationError
 from shared.homes.documents.readable import readable
 from shared.pipeline import PROBE, title_of
 from shared.runs.part_views import explained_run, part_range, where_failed
@@ -159,6 +161,10 @@ def explain(desk: Desk, identifier: str) -> None:
 @at_desk
 def verify(desk: Desk, artifact_id: str) -> None:
     """Compute an artifact once more and compare; exits with 1 if it differs more than promised."""
+    if not looks_like_id(artifact_id):
+        name = recording(desk, artifact_id).sources[0].name
+        hint = f"is a recording: `rushes artifacts {shlex.quote(name)}` lists what was made from it"
+        raise ValidationError(artifact_id, hint)
     found = verify_artifact(desk.home, desk.ctx, artifact_id)
     desk.show(found, lambda: _verdict(found))
     if not found["as_promised"]:

@@ -17,7 +17,7 @@ from infra.command.names import looks_like_id
 from infra.command.profile import profile_lines, profile_of
 from infra.command.standing_board import STYLE, standing_board
 from infra.command.strain import Strain
-from infra.command.wishes import checked_params
+from infra.command.wishes import check_whole, checked_params
 from infra.local.worker import WorkerPool, settle
 from shared.contracts.ids import asset_id
 from shared.contracts.step import Run, StepRecord, StepState
@@ -55,9 +55,9 @@ def process(
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
     names = tuple(name.strip() for name in steps.split(",")) if steps else None
     params = checked_params(desk.home, names or (), parse_params(pairs))
-    standing = tenant_settings(desk.home, desk.ctx).get("params", {}) if names else {}
-    for name in set(names or ()) - params.keys() - {PROBE}:  # what a step cannot do without
-        checked_params(desk.home, (), {name: standing.get(name, {})})
+    if names:
+        standing = tenant_settings(desk.home, desk.ctx).get("params", {})
+        check_whole(desk.home, names, {**standing, **params})
     if out is not None:
         check_writable(out)
     started = {file: _begin(desk, file, names, params) for file in files}

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from infra.command.desk import Desk, at_desk, parse_params, plain_table
-from infra.command.wishes import checked_params
+from infra.command.wishes import check_whole, checked_params
 from shared.homes.tenant_limits import max_input_bytes, settings_path, tenant_settings
 from shared.pipeline import default_steps
 
@@ -58,6 +58,7 @@ def _change(
         data["steps"] = list(names)
         if steps == "default":
             del data["steps"]
+    check_whole(desk.home, data.get("steps") or (), data["params"])
     if limit is not None:
         data.pop("max_input_bytes", None)
         if limit != "default":

@@ -44,6 +44,13 @@ def checked_params(
     }
 
 
+def check_whole(home: Home, steps: Iterable[str], params: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ``ValidationError`` for a step that its ``params`` are not enough for: no effect is named."""
+    for name in steps:
+        if name != PROBE:
+            _checked(home, known_step(name), params.get(name, {}))
+
+
 def _checked(home: Home, row: Step, wanted: Mapping[str, Any]) -> dict[str, Any]:
     try:
         fields = home.engine_of(row).params.model_fields

@@ -89,6 +89,8 @@ def test_what_was_set_for_a_step_that_did_not_run_is_told(rushes: Command) -> No
     assert """--param 'transform.fx.knobs={"drive_db": 1}'""" in rushes.err
     rushes("render", "drums.wav", code=1)
     assert "drums.wav is no text" in rushes.err
+    rushes("verify", "drums", code=1)
+    assert "`rushes artifacts drums.wav` lists what was made from it" in rushes.err
 
 
 @pytest.mark.heavy

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from functions.wiring import engine_of
 from infra.command.desk import parse_params
-from infra.command.wishes import checked_params
+from infra.command.main import rushes
+from infra.command.wishes import check_whole, checked_params
 from shared.errors import ValidationError
 from shared.homes.home import Home, open_home
 from shared.settings import Settings
@@ -35,6 +37,17 @@ def home(tmp_path: Path) -> Home:
 def test_a_list_is_typed_with_commas(home: Home, typed: str, meant: dict[str, Any]) -> None:
     params = checked_params(home, (), parse_params((typed,)))
     assert [*params.values()] == [meant]
+
+
+def test_what_a_step_cannot_do_without_is_asked_for_at_once(home: Home) -> None:
+    with pytest.raises(ValidationError, match="preset_id: is needed"):
+        check_whole(home, ("transform.fx",), {})
+    check_whole(home, ("probe", "transform.fx"), {"transform.fx": {"preset_id": "tape"}})
+    where = ["--data", str(home.settings.data)]
+    words = ["settings", "--steps", "transform.fx", *where]
+    assert isinstance(CliRunner().invoke(rushes, words).exception, ValidationError)
+    done = CliRunner().invoke(rushes, [*words, "--param", "transform.fx.preset_id=tape"])
+    assert done.exit_code == 0, done.output
 
 
 def test_a_value_that_would_be_refused_is_refused_before_anything_is_done(home: Home) -> None:
