@@ -171,8 +171,10 @@ def _pipeline(home: Home) -> APIRouter:
     def change(request: Request, ctx: Caller, body: PipelineSettings) -> Response:
         """Change what runs on every upload."""
         with_needs(name for name in (*(body.steps or ()), *body.params) if name != PROBE)
-        for step, params in body.params.items():
-            check_params(home, step_named(step), params)
+        for step in {*(body.steps or ()), *body.params} - {
+            PROBE
+        }:  # an effect, say, that is not named
+            check_params(home, step_named(step), body.params.get(step, {}))
         path = settings_path(ctx)
         standing = home.documents.get(path)
         wanted = if_match(request)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
-from tests.functions.api.conftest import Desk
+from functions.api.app import build
+from tests.functions.api.conftest import CTX, Desk
+from tests.toy import embedded_home
 
 TIMELINE: dict[str, Any] = {
     "name": "episode 1",
@@ -109,6 +113,17 @@ def test_settings_decide_what_runs(desk: Desk) -> None:
 )
 def test_settings_that_cannot_be_are_refused(desk: Desk, wish: dict[str, Any]) -> None:
     assert desk.client.put("/settings/pipeline", json=wish).status_code == 422
+
+
+def test_settings_without_what_a_step_cannot_do_without_are_refused(tmp_path: Path) -> None:
+    """Every upload would fail: an effect has no preset that is the usual one."""
+    home = embedded_home(tmp_path)
+    client = TestClient(build(home, lambda _: CTX), base_url="http://localhost")
+    wish: dict[str, Any] = {"steps": ["probe", "transform.fx"]}
+    refused = client.put("/settings/pipeline", json=wish)
+    assert refused.status_code == 422 and "preset_id: is needed" in refused.text
+    wish["params"] = {"transform.fx": {"preset_id": "tape"}}
+    assert client.put("/settings/pipeline", json=wish).status_code == 200
 
 
 def test_the_operators_limit_stays(desk: Desk) -> None:
