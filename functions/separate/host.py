@@ -4,7 +4,7 @@ with its whole process group, when a job takes too long, when memory runs short,
     started --load--> warm --job--> warm ...          one job at a time
                         |      |
                         |      +-- 300 s, memory, a crash, an error --> killed; the next job starts anew
-                        +-- ten idle minutes --> it has left; likewise
+                        +-- ten idle minutes --> it has left; likewise, and a piece has its model loaded first
 
 As a process of its own it can be stopped in the middle of a segment, gives all its memory back with its end,
 and opens weights that others made without a network, where the system allows to take it away. Its jobs and
@@ -98,6 +98,7 @@ class Worker:
         self._stack = ExitStack()
         self._child: Child | None = None
         self._socket: socket.socket | None = None
+        self._ready: tuple[str, Path | None, Loaded] | None = None
         # The kernel ends the worker with the thread that started it: one that stays, then.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="demucs")
 
@@ -113,17 +114,25 @@ class Worker:
         ``MissingDependency``, ``BackendFailed``, ``TimedOut``, ``Unavailable``.
         """
         job = {"do": "load", "model": model, "folder": str(folder) if folder else None}
-        if self._child is not None and self._has_left():
+        if self._has_left():
             self.close()
-        return Loaded.model_validate(self._ask(job, tick))
+        loaded = Loaded.model_validate(self._ask(job, tick))
+        self._ready = (model, folder, loaded)
+        return loaded
 
     def separate(
         self, job: dict[str, Any], tick: Callable[[], None], told: Callable[[int], None]
     ) -> None:
         """Do one piece with the model that was loaded last, see ``demucs_worker.Separator.separate``.
 
-        ``told``: segments that are done. ``tick`` and errors as for ``load``.
+        ``told``: segments that are done. ``tick`` and errors as for ``load``. A worker that has left since,
+        for decoding took longer than it waits, is replaced by one that loads the same weights; others under
+        that name raise ``BackendFailed``.
         """
+        assert self._ready is not None
+        model, folder, before = self._ready
+        if self._has_left() and self.load(model, folder, tick).weights != before.weights:
+            raise BackendFailed("demucs", f"{model} was replaced while a recording was separated")
         self._ask({"do": "separate", **job}, tick, told)
 
     def close(self) -> None:
@@ -207,8 +216,9 @@ class Worker:
                     yield json.loads(line)
 
     def _has_left(self) -> bool:
-        """Has it closed its end, having been idle?"""
-        assert self._socket is not None
+        """Is there none, or has it closed its end, having been idle?"""
+        if self._socket is None:
+            return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             return bool(selector.select(0))

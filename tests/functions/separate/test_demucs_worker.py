@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from functions.separate import host
+from functions.separate import host, part_sums
 from functions.separate.host import Worker, warm_worker
 from functions.separate.models import find_weights
 from shared.errors import (
@@ -99,6 +99,25 @@ def test_one_that_has_left_is_replaced(models: Path) -> None:
         wait_until(lambda: gone.status() == psutil.STATUS_ZOMBIE)
         assert load(worker).stems == ("drums", "bass", "other", "vocals")
         assert worker.process_id != gone.pid
+
+
+@pytest.mark.heavy
+def test_one_that_left_while_a_recording_was_decoded_is_replaced(
+    source: Path, usual: Separated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits ten minutes for a piece; three hours on a slow disk take longer."""
+    decoded, left = part_sums._read, []
+
+    def slowly(*args: Any) -> Any:
+        gone = psutil.Process(warm_worker().process_id)
+        gone.terminate()
+        wait_until(lambda: gone.status() == psutil.STATUS_ZOMBIE)
+        left.append(gone.pid)
+        return decoded(*args)
+
+    monkeypatch.setattr(part_sums, "_read", slowly)
+    assert separate(source, tmp_path).hashes == usual.hashes
+    assert left and warm_worker().process_id not in left
 
 
 @pytest.mark.heavy
