@@ -59,9 +59,10 @@ class NewSound:
         masks = np.where(falls_db < _DEEPEST_DB, 10 ** (-falls_db / 10), 0.0)
         # Sparse: a dense product of this size wakes BLAS's threads, which wait longer than they work.
         self._masks = scipy.sparse.csr_matrix(masks.astype(np.float32))
-        self._reach = _around(edges_hz[1:-1], _REACH_SEMITONES)
-        self._same = _around(edges_hz[1:-1], _SAME_SEMITONES)
+        self._reach = _Neighbours(edges_hz[1:-1], _REACH_SEMITONES)
+        self._same = _Neighbours(edges_hz[1:-1], _SAME_SEMITONES)
         self._held: Floats | None = None
+        """``(bands, frames)``: a frame is taken with those beside it, of one band, which lie together."""
 
     def process(self, power: Floats) -> Floats:
         """``(frames, bands)`` in, ``(2, frames)`` out: the decibels of the frames that are decided by then.
@@ -71,61 +72,74 @@ class NewSound:
         first = np.zeros((2, 0), np.float32)
         if self._held is None:
             first = np.full((2, -_BEFORE[0]), np.inf, np.float32)
-            self._held = np.zeros((_BEFORE[0] - _PERIOD, power.shape[1]), np.float32)
-        held = np.concatenate([self._held, power])
-        count = max(0, len(held) - _CONTEXT)
-        self._held = held[count:]
+            self._held = np.zeros((power.shape[1], _BEFORE[0] - _PERIOD), np.float32)
+        held = np.concatenate([self._held, power.T], axis=1)
+        count = max(0, held.shape[1] - _CONTEXT)
+        self._held = held[:, count:]
         return np.concatenate([first, self._standing_out_db(held, count)], axis=1)
 
     def finish(self) -> Floats:
         """Of the frames that are left: nothing follows them."""
         if self._held is None:
             return np.zeros((2, 0), np.float32)
-        return self.process(self._held[-1:].repeat(_AFTER[1], axis=0))
+        return self.process(self._held[:, -1:].repeat(_AFTER[1], axis=1).T)
 
     def _standing_out_db(self, held: Floats, count: int) -> Floats:
         """Of ``count`` frames; ``held`` begins with what comes before the first of them."""
         if not count:
             return np.zeros((2, 0), np.float32)
-        heard = np.maximum(held, self._floor) * self._width
+        width = self._width[:, None]
+        heard = np.maximum(held, self._floor) * width
 
         def highest(values: Floats, first: int, last: int) -> Floats:
-            return _highest(values[first - _PERIOD :], count, last - first + 1)
+            return _highest(values[:, first - _PERIOD :], count, last - first + 1)
 
         past = range(_BEFORE[0] - _PERIOD, _BEFORE[1] - _PERIOD + 1)
-        before = sum(heard[at : at + count] for at in past) / np.float32(len(past))
+        before = sum(heard[:, at : at + count] for at in past) / np.float32(len(past))
         after = highest(heard, *_AFTER)
-        masked = (self._masks @ before.T).T + self._floor * self._width
-        lately = highest(_spread(heard, self._reach), _LATELY, _BEFORE[1])
-        here = highest(_spread(heard, self._same), _PERIOD, _BEFORE[1])
+        masked = self._masks @ before + self._floor * width
+        lately = highest(self._reach.highest(heard), _LATELY, _BEFORE[1])
+        here = highest(self._same.highest(heard), _PERIOD, _BEFORE[1])
         moved = _LOUDER * np.minimum(lately, here)
         beside = [
-            ((after - known) / masked).max(axis=1, initial=1e-12) for known in (before, moved)
+            ((after - known) / masked).max(axis=0, initial=1e-12) for known in (before, moved)
         ]
         return np.asarray(10 * np.log10(beside), np.float32)
 
 
 def _highest(values: Floats, count: int, frames: int) -> Floats:
     """Of each ``frames`` from the first ``count`` on."""
-    wide, size = values[: count + frames - 1], 1
+    wide, size = values[:, : count + frames - 1], 1
     while 2 * size <= frames:
-        wide, size = np.maximum(wide[:-size], wide[size:]), 2 * size
-    return np.maximum(wide[:count], wide[frames - size :][:count])
+        wide, size = np.maximum(wide[:, :-size], wide[:, size:]), 2 * size
+    return np.maximum(wide[:, :count], wide[:, frames - size :][:, :count])
 
 
-def _spread(values: Floats, around: NDArray[np.int64]) -> Floats:
-    """Each band's highest neighbour; ``around`` as ``np.maximum.reduceat`` takes it."""
-    padded = np.pad(values, ((0, 0), (0, 1)))  # an end may be one behind the last band
-    return np.asarray(np.maximum.reduceat(padded, around, axis=1)[:, ::2], np.float32)
+class _Neighbours:
+    """The highest of each band and those within so many semitones of it, one at each side at least."""
 
+    def __init__(self, centres_hz: NDArray[np.float64], semitones: float) -> None:
+        by, number = 2 ** (semitones / 12), np.arange(len(centres_hz))
+        first = np.minimum(np.searchsorted(centres_hz, centres_hz / by), np.maximum(number - 1, 0))
+        behind = np.searchsorted(centres_hz, centres_hz * by, side="right")
+        behind = np.maximum(behind, np.minimum(number + 2, len(number)))
+        # Of runs of 2 ** n bands two cover any range of up to twice as many.
+        doublings = np.frexp(behind - first)[1] - 1
+        self._ranges = [
+            (of, first[of], behind[of] - (1 << doubling))
+            for doubling in range(int(doublings.max(initial=0)) + 1)
+            for of in [np.flatnonzero(doublings == doubling)]
+        ]
 
-def _around(centres_hz: NDArray[np.float64], semitones: float) -> NDArray[np.int64]:
-    """The first band and the one behind the last, so near to each in turn; its neighbours at least."""
-    by, number = 2 ** (semitones / 12), np.arange(len(centres_hz))
-    first = np.minimum(np.searchsorted(centres_hz, centres_hz / by), np.maximum(number - 1, 0))
-    behind = np.searchsorted(centres_hz, centres_hz * by, side="right")
-    behind = np.maximum(behind, np.minimum(number + 2, len(number)))
-    return np.stack([first, behind], axis=1).ravel()
+    def highest(self, values: Floats) -> Floats:
+        """``(bands, frames)`` in and out."""
+        made, runs = np.empty_like(values), values
+        for doubling, (of, first, last) in enumerate(self._ranges):
+            if doubling:
+                half = 1 << (doubling - 1)
+                runs = np.maximum(runs[:-half], runs[half:])
+            made[of] = np.maximum(runs[first], runs[last])
+        return made
 
 
 def _bark(hz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,6 +24,30 @@ def test_equals_librosa() -> None:
     assert (tracks.fine_flux_db[::FINE] == tracks.flux_db).all()
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize("fine", [1, FINE])
+def test_peaks_are_librosa_s(fine: int) -> None:
+    """To the last bit, equal values and both ends included."""
+    import librosa
+
+    rng = np.random.default_rng(fine)
+    for length in range(1, 400):
+        flux_db = np.square(rng.standard_normal(length)).astype(np.float32)
+        flux_db = np.round(4 * flux_db) / 4 if length % 3 else flux_db
+        for threshold_db in (0.0, 0.7, 1.0):
+            theirs = librosa.util.peak_pick(
+                flux_db,
+                pre_max=fine,
+                post_max=fine,
+                pre_avg=4 * fine,
+                post_avg=4 * fine + 1,
+                delta=threshold_db,
+                wait=fine,
+            )
+            ours = pick_peaks(flux_db, threshold_db, fine=fine)
+            np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("block", [1, 777, 4_096, 65_536])
 def test_blocks_do_not_matter(block: int) -> None:
     rate_hz = 8_000
