@@ -81,9 +81,13 @@ def backend() -> Backend:
 
 def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
     """Listen. Raises ``UnsupportedMedia`` where nothing can be decoded, ``TimedOut``."""
-    heard = listen(job, lambda done: job.progress(0.6 * done))
+    from threadpoolctl import threadpool_limits
+
     voices = not backend.stub and backend.dependencies[_VOICES].available
-    activity = _unheard(job, heard) if backend.stub else hear(job, heard, voices=voices)
+    # BLAS's threads wait for 25 ms after each product of some size, at full speed.
+    with threadpool_limits(1, user_api="blas"):
+        heard = listen(job, lambda done: job.progress(0.6 * done))
+        activity = _unheard(job, heard) if backend.stub else hear(job, heard, voices=voices)
     made = _outputs(job, activity)
     if heard.tracks.silent:
         return Result(made, reason="silent recording")
