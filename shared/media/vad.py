@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from shared.errors import MissingDependency
 from shared.media.mapped import let_go
+from shared.sound.linear_filter import sos_filtered
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 512
@@ -47,6 +48,23 @@ _NEAR_FRAMES = 157
 _FUNDAMENTALS_HZ, _TELEPHONE_HZ, _ABOVE_HZ = (80, 250), (300, 3_400), (4_200, 7_600)
 _FEW_BELOW, _FEW_ABOVE = 10**-1.5, 0.01
 """A telephone lets through no more than so much of what it lets through in its band: -15 and -20 dB."""
+
+_ABOVE_RUMBLE = np.array(
+    [
+        *(0.9548695325210005, -1.909739065042001, 0.9548695325210005),
+        *(1.0, -1.9355630044361165, 0.9367725109158135),
+        *(1.0, -2.0, 1.0, 1.0, -1.972083833248343, 0.9733161610875055),
+    ]
+).reshape(2, 6)
+"""``scipy.signal.butter(4, 90, "highpass", fs=RATE_HZ, output="sos")``: importing that is dear."""
+_FUNDAMENTALS = np.array(
+    [
+        *(0.001605703217367416, 0.003211406434734832, 0.001605703217367416),
+        *(1.0, -1.9089631957995714, 0.919311779697023),
+        *(1.0, -2.0, 1.0, 1.0, -1.9664456491830637, 0.9680267211121457),
+    ]
+).reshape(2, 6)
+"""``scipy.signal.butter(2, (90, 300), "bandpass", fs=RATE_HZ, output="sos")``."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +102,19 @@ def speech_probabilities(
 def prepared(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Without rumble, near the network's level, and padded with silence to whole frames."""
     from scipy.ndimage import percentile_filter
-    from scipy.signal import butter, sosfilt
 
     padded = _with_fundamentals(np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)))
-    high_passed = sosfilt(butter(4, 90, "highpass", fs=RATE_HZ, output="sos"), padded)
-    high_passed[np.abs(high_passed) < _NOTHING] = 0.0
+    high_passed = sos_filtered(_ABOVE_RUMBLE, padded)
+    high_passed[(high_passed < _NOTHING) & (high_passed > -_NOTHING)] = 0.0
     frames = high_passed.reshape(-1, FRAME_SAMPLES)
-    level = np.sqrt(np.square(frames).mean(axis=1)) + 1e-9
+    level = np.concatenate([np.square(some).mean(axis=1) for some in _pieces(frames)])
+    level = np.sqrt(level) + 1e-9
     # The loud tenth is speech where there is any; a pause must not be lifted to its level.
     nearby = percentile_filter(level, 90, size=_NEAR_FRAMES, mode="nearest")
     nearby = np.maximum(nearby, _SOFTEST * np.percentile(level, _LOUD_SHARE))
-    gain = np.clip(_LEVEL / nearby, 1 / _MOST_GAIN, _MOST_GAIN)
-    levelled = np.clip(frames * gain[:, None], -1.0, 1.0)
-    return np.asarray(levelled, np.float32).ravel()
+    frames *= np.clip(_LEVEL / nearby, 1 / _MOST_GAIN, _MOST_GAIN)[:, None]
+    np.clip(frames, -1.0, 1.0, out=frames)
+    return np.asarray(frames, np.float32).ravel()
 
 
 def _with_fundamentals(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -107,20 +125,33 @@ def _with_fundamentals(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     whole frames.
     """
     from scipy.ndimage import uniform_filter1d
-    from scipy.signal import butter, sosfilt
 
-    frames = samples.reshape(-1, FRAME_SAMPLES)
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME_SAMPLES).astype(np.float32))))
+    hann = np.hanning(FRAME_SAMPLES).astype(np.float32)
+    powers = [
+        _band_powers(np.square(np.abs(np.fft.rfft(some * hann))))
+        for some in _pieces(samples.reshape(-1, FRAME_SAMPLES))
+    ]
     below, within, above = (
-        uniform_filter1d(power[:, _bins(low_hz, high_hz)].sum(axis=1), _NEAR_FRAMES, mode="nearest")
-        for low_hz, high_hz in (_FUNDAMENTALS_HZ, _TELEPHONE_HZ, _ABOVE_HZ)
+        uniform_filter1d(power, _NEAR_FRAMES, mode="nearest")
+        for power in np.concatenate(powers, axis=1)
     )
     narrow = (below < _FEW_BELOW * within) & (above < _FEW_ABOVE * within)
     if not narrow.any():
         return samples
     rectified = np.abs(samples) * np.repeat(narrow, FRAME_SAMPLES)
-    band = butter(2, (90, 300), "bandpass", fs=RATE_HZ, output="sos")
-    return np.asarray(samples + sosfilt(band, rectified), np.float32)
+    return np.asarray(samples + sos_filtered(_FUNDAMENTALS, rectified), np.float32)
+
+
+def _band_powers(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(3, frames)``: below a telephone's band, within it and above."""
+    bands = (_FUNDAMENTALS_HZ, _TELEPHONE_HZ, _ABOVE_HZ)
+    return np.stack([spectra[:, _bins(*band)].sum(axis=1) for band in bands])
+
+
+def _pieces(frames: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """So many frames at a time that what is made of them on the way takes no memory to speak of."""
+    for first in range(0, max(1, len(frames)), _PIECE_FRAMES):
+        yield frames[first : first + _PIECE_FRAMES]
 
 
 def _bins(low_hz: float, high_hz: float) -> slice:

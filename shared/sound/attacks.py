@@ -55,6 +55,7 @@ def find_onsets(tracks: Tracks, slope: NDArray[np.floating]) -> list[Onset]:
 
     The strongest are placed first, so that a weak one beside it never takes its attack.
     """
+    slope = np.asarray(slope)  # of a memory map each small part would take ten times as long to cut
     frames = onset_frames(tracks, WEAKEST_DB)
     flux_db, near = tracks.fine_flux_db, FINE
     mean_db = local_mean(flux_db, FINE)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.signal import butter
 
 from shared.media import vad
 from shared.media.vad import FRAME_SAMPLES, RATE_HZ, speech_probabilities, speech_spans
@@ -51,6 +52,15 @@ def test_phrases_are_found_where_they_are() -> None:
 def test_the_level_does_not_matter(gain: float) -> None:
     samples, _ = recording()
     assert len(found_s(np.float32(gain) * samples)) == 2
+
+
+def test_its_filters_are_butterworth_s() -> None:
+    rumble, fundamentals = (
+        butter(*asked, fs=RATE_HZ, output="sos")
+        for asked in ((4, 90, "highpass"), (2, (90, 300), "bandpass"))
+    )
+    np.testing.assert_allclose(vad._ABOVE_RUMBLE, rumble, rtol=1e-12)
+    np.testing.assert_allclose(vad._FUNDAMENTALS, fundamentals, rtol=1e-12)
 
 
 def test_rumble_does_not_matter() -> None:

@@ -1,4 +1,4 @@
-"""scipy's filter, opened by itself."""
+"""scipy's filters, opened by themselves."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.signal import butter, lfilter
+from scipy.signal import butter, lfilter, sosfilt
 
-from shared.sound.linear_filter import filtered
+from shared.sound.linear_filter import filtered, sos_filtered
 
 
 @given(st.lists(st.integers(0, 300), max_size=6), st.integers(1, 3))
@@ -23,6 +23,13 @@ def test_it_is_scipy_s_however_the_sound_is_cut(lengths: list[int], channels: in
         made, state = filtered(b, a, piece, state)
         given_out.append(made)
     np.testing.assert_array_equal(np.concatenate(given_out), lfilter(b, a, sound, axis=0))
+
+
+@pytest.mark.parametrize("samples", [1, 5_000])
+def test_sections_are_scipy_s(samples: int) -> None:
+    sound = np.random.default_rng(1).standard_normal(samples).astype(np.float32)
+    sections = butter(5, 0.1, output="sos")
+    np.testing.assert_array_equal(sos_filtered(sections, sound), sosfilt(sections, sound))
 
 
 @pytest.mark.heavy
