@@ -58,7 +58,7 @@ _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"),
     *("FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LADSPA_PATH"),
     *("OMP_NUM_THREADS", "PYTHONPATH", "TORCH_HOME", "HF_HOME", "HF_HUB_OFFLINE"),
-    *("CUDA_VISIBLE_DEVICES", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"),
+    "CUDA_VISIBLE_DEVICES",
 )
 """What a child sees of the environment: no credentials, for it reads files of strangers."""
 

@@ -1,84 +1,105 @@
-"""librosa, with the code that numba compiles for it kept: the one way to it.
+"""librosa, kept from importing and compiling what nobody here calls: the one way to it.
 
-Importing it compiles for half a minute where nothing is kept, and takes a second and a half
-where it is. What is kept is for any processor of its kind (``generic``), so an image can bring it,
-and results do not depend on the machine.
+We call four of its functions. With them its modules import all of ``scipy.signal`` and librosa's pitch and
+spectra, and have numba compile functions over arrays: half a minute of processor on a new machine, 1.4 s
+and 180 MiB in each process after that, which takes longer than a minute of sound. So while librosa is
+imported, numba is stood for by decorators that compile a function when it is first called, and modules
+that only functions of others use by functions that import them when they are called.
 
-numba lets nobody wait. Two processes that compile at once write each other's code under one name, and
-whoever loads that crashes, from then on each time. So one compiles, and the others wait for it; what
-was not brought to its end is thrown away. Each installation has a folder of its own.
-
-    python -m shared.sound.librosa_kept        compile all that is called, and keep it
+Nothing else changes: whoever calls the rest of librosa gets the rest.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import importlib
-import importlib.util
-import os
-import shutil
 import sys
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, cached_property
+from importlib import import_module
+from operator import attrgetter
+from types import ModuleType
 from typing import Any
 
 from shared.errors import MissingDependency
-from shared.settings import user_cache
 
-_CALLED = ("librosa.onset", "librosa.filters", "librosa.util", "librosa.core")
+_CALLED = ("onset", "filters", "core.spectrum", "core.convert", "util.utils")
+"""Also what these reach for only when they are called."""
+_LATER = ("scipy.signal", "scipy.interpolate", "librosa.feature.spectral")
+
+Function = Callable[..., Any]
 
 
 @cache
 def librosa_module(name: str) -> Any:
     """``librosa`` or one of its modules, by its whole name. Raises ``MissingDependency``."""
     try:
-        _make_ready()
-        return importlib.import_module(name)
+        with _lightly():
+            for called in _CALLED:
+                import_module(f"librosa.{called}")
+        return import_module(name)
     except ImportError as error:
         hint = f"install it with `pip install librosa` ({error})"
         raise MissingDependency("librosa", "0.10", hint) from None
 
 
-def _make_ready() -> None:
-    """Import all that is called, alone where it is still to be compiled."""
-    os.environ.setdefault("NUMBA_CPU_NAME", "generic")
-    kept = user_cache() / "rushes" / "numba" / _installation()
-    # Another folder was made ready by whoever named it, and may be read-only, as an image's is.
-    if os.environ.setdefault("NUMBA_CACHE_DIR", str(kept)) != str(kept):
-        _import_called()
-        return
-    kept.mkdir(parents=True, exist_ok=True)
-    complete, code = kept / "complete", os.open(kept, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _lightly() -> Iterator[None]:
+    """Modules that were imported before are as they were."""
+    stand_ins = {name: _Later(name) for name in _LATER} | {"numba": _Compiling("numba")}
+    stand_ins = {name: one for name, one in stand_ins.items() if name not in sys.modules}
+    sys.modules.update(stand_ins)
     try:
-        if not complete.exists():
-            fcntl.flock(code, fcntl.LOCK_EX)
-        if not complete.exists():
-            for left in kept.iterdir():
-                shutil.rmtree(left)
-        _import_called()
-        complete.touch()
+        yield
     finally:
-        os.close(code)
+        for name in stand_ins:
+            del sys.modules[name]
 
 
-def _import_called() -> None:
-    for name in _CALLED:
-        importlib.import_module(name)
+class _Later(ModuleType):
+    """Stands for a module; each name in it is a function that imports it when it is called."""
+
+    def __getattr__(self, name: str) -> Function:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def called(*values: Any, **named: Any) -> Any:
+            return getattr(import_module(self.__name__), name)(*values, **named)
+
+        return called
 
 
-def _installation() -> str:
-    """Another one for other code, wherever it lies and whenever it was put there, and other processors."""
-    told = [str(sys.implementation.cache_tag)]
-    told += [os.environ.get(f"NUMBA_CPU_{what}", "") for what in ("NAME", "FEATURES")]
-    for package in ("librosa", "numba"):
-        found = importlib.util.find_spec(package)
-        if found is None or found.origin is None:
-            raise ImportError(f"No module named {package!r}")
-        told.append(f"{found.origin} {Path(found.origin).stat().st_mtime_ns}")
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+class _Compiling(ModuleType):
+    """Stands for numba: each name in it is a decorator, with arguments or without."""
+
+    def __getattr__(self, name: str) -> Function:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def decorator(*values: Any, **named: Any) -> Any:
+            if values and callable(values[0]):
+                return _Compiled(attrgetter(name), values[0])
+            return lambda function: _Compiled(
+                lambda numba: getattr(numba, name)(*values, **named), function
+            )
+
+        return decorator
 
 
-if __name__ == "__main__":
-    _make_ready()
+class _Compiled:
+    """A function that a decorator of numba's makes of another, when it is first called."""
+
+    def __init__(self, decorator_of: Callable[[ModuleType], Function], function: Function) -> None:
+        self._decorator_of, self._function = decorator_of, function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        # What is compiled may call others of its module, and numba must know those.
+        space = self._function.__globals__
+        for name, other in list(space.items()):
+            if isinstance(other, _Compiled):
+                space[name] = other._made
+        return self._made(*values, **named)
+
+    @cached_property
+    def _made(self) -> Any:
+        return self._decorator_of(import_module("numba"))(self._function)
