@@ -24,7 +24,6 @@ from typing import Any
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
 from shared.runs.standing import Standing
-from shared.sound.delivery_targets import DELIVERY_TARGETS, USUAL_TARGET
 
 _STEM_BYTES = 120
 """Room for what is added to a recording's name: a file's name has 255 at most."""
@@ -153,20 +152,6 @@ def _mix_stem(meta: Mapping[str, Any]) -> str:
     return safe_name(" ".join(("mix", str(meta.get("timeline_name", "")), str(meta["bus_id"]))))
 
 
-def _normalised(meta: Mapping[str, Any]) -> str:
-    """``normalised``, and what is not usual of it: ``normalised -14 LUFS``."""
-    usual = DELIVERY_TARGETS[USUAL_TARGET]
-    lufs, ceiling_dbtp = meta.get("target_lufs"), meta.get("ceiling_dbtp")
-    told = ["normalised"]
-    if lufs not in (None, usual.lufs):
-        told.append(f"{lufs:g} LUFS")
-    if ceiling_dbtp not in (None, usual.ceiling_dbtp):
-        told.append(f"{ceiling_dbtp:g} dBTP")
-    if meta.get("levelled"):
-        told.append("levelled")
-    return " ".join(told)
-
-
 def _mixed(meta: Mapping[str, Any]) -> str:
     """``mix``, and what its timeline is called."""
     name = str(meta.get("name", ""))
@@ -178,7 +163,7 @@ _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
     "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
     "audio_render": _mixed,
-    "audio_normalised": _normalised,
+    "audio_normalised": lambda meta: "normalised",
     "pattern_render": lambda meta: "performance",
 }
 """What follows the recording's name, where that is not the artifact's own."""
@@ -272,19 +257,27 @@ _WISHED: Mapping[str, tuple[str, ...]] = {
     "audio_macro": ("dry_wet", "gain_db", "tail_ms"),
     "audio_resampled": ("quality",),
     "audio_render": ("export_preset",),
+    "audio_normalised": ("target_lufs", "ceiling_dbtp"),
 }
 """Params of takes that stand in their meta, beside their knobs."""
+_LEVELS = {"target_lufs": "LUFS", "ceiling_dbtp": "dBTP"}
 _MOST_WISHED = 3
 
 
 def _difference(entry: Entry, other: Entry) -> str:
-    """``drive_db 20``: the params that two takes of one name do not share, as this one has them."""
+    """``drive_db 20``, ``-14 LUFS``: the params that two takes of one name do not share, as this one has
+    them.
+    """
     ours, others = (_wishes(one.artifact) for one in (entry, other))
     differ = [name for name, value in ours.items() if value != others.get(name)][:_MOST_WISHED]
-    told = [
-        ours[name] if isinstance(ours[name], str) else f"{name} {ours[name]:g}" for name in differ
-    ]
-    return safe_name(" ".join(told), _WORDS_BYTES)
+    return safe_name(" ".join(_told(name, ours[name]) for name in differ), _WORDS_BYTES)
+
+
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    unit = _LEVELS.get(name)
+    return f"{value:g} {unit}" if unit else f"{name} {value:g}"
 
 
 def _wishes(artifact: Artifact | None) -> dict[str, Any]:

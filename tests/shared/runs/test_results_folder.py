@@ -112,8 +112,8 @@ def test_takes_of_one_name_are_told_by_what_was_wished_otherwise() -> None:
         for lufs, ceiling in ((-14.0, -1.0), (-16.0, -1.0), (-24.0, -2.0))
     ]
     assert paths("a.wav", standing("transform.normalise", *loudness))[1:] == [
-        "a normalised -14 LUFS.wav",
         "a normalised.wav",
+        "a normalised -16 LUFS.wav",
         "a normalised -24 LUFS -2 dBTP.wav",
     ]
     mixes = [
