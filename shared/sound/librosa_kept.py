@@ -52,7 +52,7 @@ def _lightly() -> Iterator[None]:
         yield
     finally:
         for name in stand_ins:
-            del sys.modules[name]
+            _without_stand_in(name)
 
 
 class _Later(ModuleType):
@@ -63,6 +63,7 @@ class _Later(ModuleType):
             raise AttributeError(name)
 
         def called(*values: Any, **named: Any) -> Any:
+            _without_stand_in(self.__name__)
             return getattr(import_module(self.__name__), name)(*values, **named)
 
         return called
@@ -102,4 +103,11 @@ class _Compiled:
 
     @cached_property
     def _made(self) -> Any:
+        _without_stand_in("numba")
         return self._decorator_of(import_module("numba"))(self._function)
+
+
+def _without_stand_in(name: str) -> None:
+    """Another thread may call what it imported while librosa was."""
+    if isinstance(sys.modules.get(name), _Later | _Compiling):
+        sys.modules.pop(name, None)

@@ -40,6 +40,19 @@ def test_whoever_calls_the_rest_of_librosa_gets_it() -> None:
     )
 
 
+@pytest.mark.heavy
+def test_what_another_thread_imports_meanwhile_is_what_it_asked_for() -> None:
+    passes(
+        "import threading; from shared.sound.librosa_kept import librosa_module\n"
+        "def filtering(): from scipy.signal import lfilter; told.extend(lfilter([1], [1, 0.5], [2.0]))\n"
+        "told, listening = [], lambda: told.append(librosa_module('librosa').power_to_db(1.0))\n"
+        "threads = [threading.Thread(target=one) for one in (listening, filtering) * 3]\n"
+        "for one in threads: one.start()\n"
+        "for one in threads: one.join()\n"
+        "assert sorted(told) == [0.0] * 3 + [2.0] * 3, told"
+    )
+
+
 def test_without_librosa_it_says_what_to_install() -> None:
     with pytest.raises(MissingDependency, match="pip install librosa"):
         librosa_kept.librosa_module("librosa.unheard_of")
