@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.detect.picture_shift import shared_parts, shift_between
 from shared.contracts.asset import MediaInfo
 from shared.media.frames import Span, VideoFrames, Wanted
 
@@ -58,8 +58,6 @@ _PEAK = 3
 """No frame so near before or after differs more from the one before it."""
 _FLASH_BEFORE, _FLASH_AFTER = 3, 3
 """Frames before and after the cut that are compared across it."""
-_MOST_SHIFT = (24, 14)
-"""Across and down, in pixels: a shift that is found so large, more than a third, is chance."""
 
 
 @dataclass(frozen=True)
@@ -185,16 +183,11 @@ def _difference(one: _Small, other: _Small) -> float:
     The shift is found by phase correlation, to whole pixels; where the shifted frames differ more
     than the unshifted, it is not believed.
     """
-    import cv2
-
     plain = float(np.abs(one.colour - other.colour).mean())
-    (x, y), _ = cv2.phaseCorrelate(one.grey, other.grey, _window())
-    dx, dy = round(x), round(y)
-    if not (dx or dy) or abs(dx) >= _MOST_SHIFT[0] or abs(dy) >= _MOST_SHIFT[1]:
+    shift = shift_between(one.grey, other.grey)
+    if shift == (0, 0):
         return plain
-    high, wide = one.grey.shape
-    first = one.colour[max(0, -dy) : high - max(0, dy), max(0, -dx) : wide - max(0, dx)]
-    second = other.colour[max(0, dy) : high - max(0, -dy), max(0, dx) : wide - max(0, -dx)]
+    first, second = shared_parts(one.colour, other.colour, shift)
     return min(plain, float(np.abs(first - second).mean()))
 
 
@@ -211,10 +204,3 @@ def _changes_of_parts(one: _Small, other: _Small) -> NDArray[np.float32]:
             parts = change.reshape(high // _PART[0], _PART[0], wide // _PART[1], _PART[1])
             least = np.minimum(least, parts.mean(axis=(1, 3)))
     return least
-
-
-@cache
-def _window() -> NDArray[np.float32]:
-    import cv2
-
-    return np.asarray(cv2.createHanningWindow(SIZE, cv2.CV_32F), np.float32)

@@ -3,7 +3,8 @@
 The subject is the most prominent face; without one what stands out by the spectral residual (Xiaodi
 Hou and Liqing Zhang, Saliency Detection: A Spectral Residual Approach, CVPR 2007). Motion is the
 mean length of a dense optical flow (Gunnar Farnebäck, Two-Frame Motion Estimation Based on
-Polynomial Expansion, 2003). Both look at one moment: nothing is remembered from sample to sample.
+Polynomial Expansion, 2003), sought from where the picture as a whole has gone. Both look at one
+moment: nothing is remembered from sample to sample.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.detect.centerface import FaceDetector
+from functions.detect.picture_shift import Shift, shared_parts, shift_between
 
 Picture = NDArray[np.uint8]
 """``(height, width, 3)``, blue, green, red."""
@@ -26,6 +28,9 @@ _SURE = 0.45
 _MAP = 64
 """Pixels of a side of the square in which saliency is sought, as in the paper: details don't
 stand out."""
+_EXPLAINED = 0.8
+"""A shift of the whole is believed where the pictures, shifted, differ by less of their plain
+difference: of noise and of other pictures behind a cut some shift is always the best."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,32 @@ def _salient(picture: Picture) -> Subject:
 def flow_length(before: Grey, after: Grey) -> float:
     """Mean length of the optical flow (Farnebäck, 2003) from one to the other, in their widths.
 
-    Windows of 13 pixels, 2 rounds. OpenCV leaves out levels of its pyramid that are less than 32
-    pixels high, so 96 by 54 pixels are measured at one size alone: a shift of 6 pixels is measured
-    as 5.6, one of 10 as 4.
+    Windows of 13 pixels, 2 rounds, at one size, for 96 by 54 pixels have no levels (OpenCV leaves
+    out those less than 32 pixels high). From where it begins the flow reaches some 5 pixels: that
+    is where the picture as a whole has gone, up to three eighths of it. A single thing that moves
+    farther over what stays is measured as too slow.
     """
     import cv2
 
     start = np.zeros((*before.shape, 2), np.float32)
-    flow = np.asarray(cv2.calcOpticalFlowFarneback(before, after, start, 0.5, 3, 13, 2, 5, 1.1, 0))
+    start[..., 0], start[..., 1] = _whole_shift(before, after)
+    flow = np.asarray(
+        cv2.calcOpticalFlowFarneback(
+            before, after, start, 0.5, 1, 13, 2, 5, 1.1, cv2.OPTFLOW_USE_INITIAL_FLOW
+        )
+    )
     lengths = np.hypot(flow[..., 0], flow[..., 1])
     return float(lengths.mean()) / int(before.shape[1])
+
+
+def _whole_shift(before: Grey, after: Grey) -> Shift:
+    """Where the picture as a whole has gone, if that explains enough of what has changed."""
+    import cv2
+
+    shift = shift_between(before.astype(np.float32), after.astype(np.float32))
+    if shift == (0, 0):
+        return shift
+    parts = shared_parts(before, after, shift)
+    left = cv2.norm(*parts, cv2.NORM_L1) / parts[0].size
+    plain = cv2.norm(before, after, cv2.NORM_L1) / before.size
+    return shift if left < _EXPLAINED * plain else (0, 0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from functions.detect import visual_meta
+from functions.detect.subject import Grey, flow_length
 from functions.detect.visual_meta import ENGINE, VisualMetaParams
 from shared.contracts.step_engine import Backend, Dependency
 from shared.contracts.visual import VisualMeta
@@ -64,15 +66,51 @@ def test_without_a_face_the_subject_is_what_stands_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_motion_is_measured_in_widths_a_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pixels", [4, 30, 90])
+def test_motion_is_measured_in_widths_a_second(pixels: int, tmp_path: Path) -> None:
+    """Of 320; the fastest goes by in less than four pictures."""
     from skimage.data import gravel
 
     wall = np.repeat(gravel()[:180, :, None], 3, axis=2)
-    frames = (np.ascontiguousarray(wall[:, 4 * n : 4 * n + 320]) for n in range(40))
+    frames = (np.ascontiguousarray(np.roll(wall, -pixels * n, axis=1)[:, :320]) for n in range(40))
     video.film(tmp_path / "a.mp4", frames, (320, 180))
     meta = described(video.run(ENGINE, tmp_path / "a.mp4", tmp_path / "out"))
-    expected = 4 / 320 * video.RATE
-    assert meta.mean_motion == pytest.approx(expected, rel=0.25)
+    assert meta.mean_motion == pytest.approx(pixels / 320 * video.RATE, rel=0.25)
+
+
+def _seen(name: str, shift: float) -> Grey:
+    """A view of one of scikit-image's pictures, ``shift`` pixels of the flow's size to the right."""
+    import cv2
+    from skimage import data
+
+    grey = getattr(data, name)()
+    grey = grey if grey.ndim == 2 else cv2.cvtColor(grey, cv2.COLOR_RGB2GRAY)
+    scale = 0.55 * grey.shape[1] / 96
+    soft = cv2.GaussianBlur(grey, (0, 0), scale / 2)
+    top = (grey.shape[0] - 54 * scale) / 2
+    to_source = np.array([[scale, 0, shift * scale], [0, scale, top]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(soft, to_source, (96, 54), flags=flags), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["coffee", "rocket", "chelsea", "astronaut", "camera", "moon"])
+def test_faster_is_more_motion_up_to_a_third_of_the_picture_a_frame(name: str) -> None:
+    """As much as it is where the picture has detail; a plain sky hides some of it."""
+    shifts = (0, 1, 2, 4, 6, 8, 10, 14, 20, 28, 34)
+    first = _seen(name, 0)
+    lengths = [96 * flow_length(first, _seen(name, shift)) for shift in shifts]
+    assert all(now >= 1.1 * before for before, now in pairwise(lengths)), lengths
+    if name in ("coffee", "chelsea", "astronaut"):
+        assert lengths == pytest.approx(shifts, rel=0.05, abs=0.1)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1.0])
+def test_noise_is_no_motion(level: float) -> None:
+    """Of a still picture, a dark one and black: some shift always fits two frames of noise best."""
+    still, rng = level * _seen("chelsea", 0).astype(float), np.random.default_rng(0)
+    frames = [np.clip(still + rng.normal(8, 6, still.shape), 0, 255) for _ in range(12)]
+    before, *after = (np.asarray(frame, np.uint8) for frame in frames)
+    assert max(96 * flow_length(before, frame) for frame in after) < 1.0
 
 
 @pytest.mark.real_case("detect.visual_meta")
