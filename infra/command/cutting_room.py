@@ -283,6 +283,8 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
     for reason, count in content["edits"].items():
         gone = content["removed_ms"].get(reason, 0.0) / 1000
         lines.append(f"  {reason.replace('_', ' '):<12}{count:>5}   {gone:8.1f} s")
+    if not content["edits"]:
+        lines.append("  nothing was found that these rules take out")
     if content["proposals"]:
         lines.append(f"  {'proposals':<12}{content['proposals']:>5}   in doubt: not cut")
     lines += [f"  [yellow]notice[/yellow]  {escape(notice)}" for notice in content["notices"]]

@@ -103,7 +103,9 @@ def show_outcome(
         wanted = deliver is not None and run["asset_id"] and "error" not in run
         results = deliver(run, file) if deliver and wanted else None
         runs.append({**run, **(results.content if results else {})})
-        told += _run_lines(run, results, run["source"] if looks_like_id(file) else Path(file).name)
+        told += _run_lines(
+            run, results, run["source"] if looks_like_id(file) else Path(file).name or file
+        )
         told += _left_out(run, wished)
         if unfit := _unfit(desk, run, asked):
             told.append(f"  [red]nothing made[/red]  {unfit}")

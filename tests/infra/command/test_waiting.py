@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from infra.command.cutting_room import _lines
 from infra.command.delivered import counted
 from infra.command.main import rushes
 
@@ -46,6 +47,18 @@ def test_a_step_that_found_nothing_says_so() -> None:
     assert counted([listed]) == "no loops"
     found = [{"kind": "audio_loop", "meta": {}}] * 2
     assert counted([*found, {**listed, "meta": {"segment_count": 2}}]) == "2 loops"
+
+
+def test_a_folder_is_refused_by_its_name(tmp_path: Path) -> None:
+    told = CliRunner().invoke(rushes, ["process", ".", "--data", str(tmp_path / "home")])
+    assert told.exit_code == 1 and told.output.split()[0] == "."
+    assert "is a folder: name the files in it" in told.output
+
+
+def test_a_cut_that_takes_out_nothing_says_so() -> None:
+    content = {"source": "take.wav", "duration_ms": 5900, "new_duration_ms": 5900, "edits": {}}
+    told = _lines({**content, "removed_ms": {}, "proposals": 0, "notices": [], "written": []})
+    assert "nothing was found" in told[1]
 
 
 def test_an_upload_says_who_takes_it_in(tmp_path: Path) -> None:
