@@ -257,7 +257,7 @@ _WISHED: Mapping[str, tuple[str, ...]] = {
     "audio_macro": ("dry_wet", "gain_db", "tail_ms"),
     "audio_resampled": ("quality",),
     "audio_render": ("export_preset",),
-    "audio_normalised": ("target_lufs", "ceiling_dbtp"),
+    "audio_normalised": ("target_lufs", "ceiling_dbtp", "on_ceiling"),
 }
 """Params of takes that stand in their meta, beside their knobs."""
 _LEVELS = {"target_lufs": "LUFS", "ceiling_dbtp": "dBTP"}

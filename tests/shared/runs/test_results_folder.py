@@ -116,6 +116,14 @@ def test_takes_of_one_name_are_told_by_what_was_wished_otherwise() -> None:
         "a normalised -16 LUFS.wav",
         "a normalised -24 LUFS -2 dBTP.wav",
     ]
+    stopped = [
+        artifact("audio_normalised", "normalised", target_lufs=-5.0, on_ceiling=way)
+        for way in ("limit", "stop_short")
+    ]
+    assert paths("a.wav", standing("transform.normalise", *stopped))[1:] == [
+        "a normalised.wav",
+        "a normalised stop_short.wav",
+    ]
     mixes = [
         artifact("audio_render", "master", timeline_name="Jam", export_preset=preset)
         for preset in ("default", "podcast")
