@@ -23,9 +23,20 @@ import pytest
 REPOSITORY = Path(__file__).parents[3]
 DEMO = REPOSITORY / "infra" / "demo" / "demo.mp4"
 WORDS_MODEL = REPOSITORY / "tests" / "fixtures" / "whisper-tiny-words"
+# The popup below the address, which nobody sees here, is a page of its own for each page that is opened,
+# and takes more of the processor than the console. Chromium heeds the last such list alone: those of
+# Playwright's are here, too.
+SWITCHED_OFF = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "AimEnabled"),
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
+    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "PreconnectToSearch"),
+)
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    f"--disable-features={','.join(SWITCHED_OFF)}",
 )
 PATIENCE_MS = 120_000
 """For what waits for steps or for a busy machine; nothing sleeps so long."""
