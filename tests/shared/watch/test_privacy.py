@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from shared.runs.uploading import upload
 from shared.runs.views import run_object
 from shared.settings import Settings
 from shared.steps.preparing import publish_request
+from tests.functions.video import shortened
 from tests.shared.watch.collector import collector
 from tests.toy import states, wait_until
 
@@ -39,7 +39,7 @@ def test_a_full_run_s_logs_and_spans_tell_nothing_of_people(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = tmp_path / "Heartofgold interview.mp4", tmp_path / "marvinnotes.wav"
-    shutil.copy(DEMO, good)
+    shortened(good, 8.5, DEMO)  # words, drums, a face: each step has what it looks for
     bad.write_text("marvinnotes: these are only words")
     monkeypatch.setenv("AUDIO_SEMANTIC_WHISPER_MODEL", str(WORDS_MODEL))
     monkeypatch.setenv("VIDEO_CAPTIONS_MODEL", str(WORDS_MODEL))
