@@ -41,6 +41,11 @@ if (_NUMBA / "made").exists() and not (_NUMBA / _WORKER).exists():
     shutil.copytree(_NUMBA / "made", _NUMBA / _WORKER)
 os.environ["NUMBA_CACHE_DIR"] = str(_NUMBA / _WORKER)
 
+# The emulators live for minutes, in which Java's second compiler takes more than it gives back.
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1"
+# A thread that waits for its part of a sum does so by turning, which takes a processor from other tests.
+os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIMEOUT": "4"}
+
 # What a test hears must not hang on which weights this machine's user has installed. Those marked
 # real_weights have them, out of the folder in which `make test` keeps them from run to run.
 _KEPT_MODELS = os.environ.setdefault("RUSHES_KEPT_MODELS", str(Settings().models.absolute()))
