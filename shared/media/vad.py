@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import MissingDependency
+from shared.media.linear_filter import sos_filtered
 from shared.media.mapped import let_go
-from shared.sound.linear_filter import sos_filtered
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 512

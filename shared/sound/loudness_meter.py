@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.media.layouts import LFE, channel_names
-from shared.sound.linear_filter import filtered
+from shared.media.linear_filter import filtered
 from shared.sound.true_peak import PeakMeter
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import butter, lfilter, sosfilt
 
-from shared.sound.linear_filter import filtered, sos_filtered
+from shared.media.linear_filter import filtered, sos_filtered
 
 
 @given(st.lists(st.integers(0, 300), max_size=6), st.integers(1, 3))
