@@ -40,7 +40,7 @@ def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
     """Mean level of each of ``BANDS`` bands over all windows and channels, in dB: ``(BANDS,)``, float64.
 
     ``windows``: ``(windows, WINDOW_FRAMES, channels)``, full scale at 1. A full-scale sine's band is at
-    about -6, less below some 200 Hz, where a bin is wider than a band. Bands are evenly spaced on a log
+    about 0, less below some 200 Hz, where a bin is wider than a band. Bands are evenly spaced on a log
     scale; those beyond the sample rate's half, and all of silence, are -inf.
     """
     size = windows.shape[1]
@@ -51,7 +51,8 @@ def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
         sound = np.ascontiguousarray(windows[first : first + 16].transpose(0, 2, 1)) * hann
         spectra = np.fft.rfft(sound).reshape(-1, size // 2 + 1)
         power += (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=0, dtype=np.float64)
-    power *= 16 / (6 * size * max(windows.size, 1))
+    # Hann leaves 3/8 of the power, of which half is at negative frequencies; a full-scale sine's is 1/2.
+    power *= 32 / (3 * size * max(windows.size, 1))
     total = np.concatenate([[0.0], np.cumsum(power)])
     places = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1) * size / sample_rate_hz
     # Between bins the sum is read off a straight line, so that narrow low bands are not empty.
@@ -63,7 +64,7 @@ def spectrum_db(windows: Windows, sample_rate_hz: int) -> NDArray[np.float64]:
 def preview(job: Job, rendered: Rendered, title: str) -> Output:
     """The picture as an output of its step."""
     path = job.workdir / "preview.png"
-    rate = job.media.audio[0].sample_rate_hz
+    rate = job.media.heard.sample_rate_hz
     curves = [spectrum_db(windows, rate) for windows in (rendered.before, rendered.audio.excerpts)]
     draw_spectra(path, curves, title)
     shows = f"spectrum before and after {title}"

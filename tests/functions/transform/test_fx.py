@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from numpy.testing import assert_allclose
 from functions.transform import fx, macro
 from functions.transform.macros import MACROS
 from functions.transform.presets import PRESETS
+from functions.transform.reading_back import WINDOW_FRAMES, as_windows
 from functions.transform.sound import open_sound, written
+from functions.transform.spectrum import spectrum_db
 from shared.contracts.step_engine import Engine
 from shared.errors import RushesError, UnsupportedMedia, ValidationError
 from shared.media.ffmpeg_filters import filters_of
@@ -31,6 +35,7 @@ from tests.functions.transform.support import (
     read,
     recording,
     run,
+    stereo,
     tone,
     write,
 )
@@ -305,3 +310,25 @@ def test_an_excerpt_is_ten_seconds_of_the_sound_and_no_take(
     assert len(short) == 5 * rate, "to the end of the recording"
     with pytest.raises(ValidationError, match="behind the recording's end"):
         run(macro.ENGINE, path, tmp_path, macro_id="dream", excerpt_from_ms=14_000)
+
+
+@pytest.mark.heavy
+def test_the_picture_is_drawn_at_the_rate_of_the_stream_that_was_chosen(tmp_path: Path) -> None:
+    """Of a recording whose first stream has another: a tone stands at its own pitch."""
+    time = np.arange(2 * 16_000) / 16_000
+    low = write(tmp_path, stereo(0.5 * np.sin(2 * np.pi * 1000 * time)), rate=16_000)
+    other, both = write(tmp_path, noise(2.0)), tmp_path / "both.mka"
+    words = ["-i", str(other), "-i", str(low), "-map", "0", "-map", "1", "-c:a", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", *words, str(both)], check=True)
+    params = fx.FxParams(preset_id="telephone")
+    jobs = [job_of(low, tmp_path), job_of(both, tmp_path)]
+    jobs[1] = replace(jobs[1], media=jobs[1].media.with_stream(1))
+    results = [fx.ENGINE.run(job, params, fx.ENGINE.backend()) for job in jobs]
+    alone, chosen = (result.outputs[1].path.read_bytes() for result in results)
+    assert alone == chosen
+
+
+def test_a_full_scale_sine_stands_at_zero_in_the_picture() -> None:
+    sine = np.sin(2 * np.pi * 1000 * np.arange(4 * WINDOW_FRAMES) / RATE)
+    levels = spectrum_db(as_windows(stereo(sine)).astype(np.float32), RATE)
+    assert levels.max() == pytest.approx(0.0, abs=0.1)
