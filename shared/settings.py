@@ -95,7 +95,8 @@ class Settings(BaseModel):
     whisper_compute: Literal["int8", "float32"] | None = None
     """The numbers that Whisper computes with; ``None``: int8 on a CPU, float16 on a GPU."""
     whisper_threads: int | None = Field(None, ge=1)
-    """Of one Whisper on a CPU; ``None``: one a core."""
+    """Of one Whisper on a CPU; ``None``: CTranslate2's default, which is ``OMP_NUM_THREADS`` where that is
+    set, otherwise found by the number of cores (two on two)."""
     semantic_backend: Literal["whisper_librosa", "stub"] = Field(
         "whisper_librosa", validation_alias="AUDIO_SEMANTIC_BACKEND"
     )

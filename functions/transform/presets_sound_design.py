@@ -156,7 +156,7 @@ SOUND_DESIGN = (
         "tape_echo",
         "Tape echo",
         "sound design",
-        "Echoes that grow darker than what they answer.",
+        "Echoes, all equally darker than what they answer.",
         (
             knob("time_ms", "Time", (30, 1500), 380, "ms", "time", "log"),
             knob("feedback", "Feedback", (0, 0.85), 0.45, "", "time"),

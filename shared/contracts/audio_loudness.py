@@ -19,6 +19,6 @@ class Loudness(ResultDocument):
     loudness_range_lu: float | None
     """None: shorter than 3 s, or nothing above the gates."""
     true_peak_dbtp: float | None
-    """To 0.1 dB; none: digital silence."""
+    """To 0.01 dB; none: digital silence."""
     undefined: Literal["silent", "shorter than 400 ms"] | None = None
     """Why there is no loudness."""
