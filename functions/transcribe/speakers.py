@@ -29,7 +29,6 @@ Floats = NDArray[np.float32]
 
 PIECE_MS, HOP_MS = 1600, 200
 """As long as the network was trained on; whose a hop is tells the piece in whose middle it lies."""
-_LEAST_PIECE_MS = 400
 _ALIKE, _SAME = 0.64, 0.8
 """Pieces less alike than the one on average are not joined; clusters whose means are more alike than the
 other are one speaker."""
@@ -139,7 +138,7 @@ def _pieces(one: Voiced) -> list[_Piece]:
         end_ms = min(start_ms + HOP_MS, one.end_ms)
         middle_ms = (start_ms + end_ms) // 2
         low_ms = max(one.start_ms, min(middle_ms - PIECE_MS // 2, one.end_ms - PIECE_MS))
-        high_ms = min(one.end_ms, max(low_ms + PIECE_MS, low_ms + _LEAST_PIECE_MS))
+        high_ms = min(one.end_ms, low_ms + PIECE_MS)
         made.append(_Piece(start_ms, end_ms, low_ms, high_ms))
     return made
 
