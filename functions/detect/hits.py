@@ -30,6 +30,7 @@ from functions.detect.segments import (
     Segment,
     SegmentParams,
     fade,
+    fade_samples,
     in_ms,
 )
 from shared.contracts.step import StepState
@@ -85,14 +86,14 @@ class Onset:
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa, whose onset strength and peaks those are."""
-    return reading_backend("hits", 6, "librosa")
+    return reading_backend("hits", 7, "librosa")
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:
     """Choose and cut. Raises ``ValidationError`` without activity, ``UnsupportedMedia``."""
     listened = Listened(job)
     if listened.silent:
-        made = _detection(listened, [], {"onsets_ms": []}).outputs(job, [], _shaping(0))
+        made = _detection(listened, [], {"onsets_ms": []}).outputs(job, [], _shaping(1, 0))
         return Result(made, StepState.SKIPPED, "silent recording")
     onsets = [] if backend.stub else find_onsets(listened, params.threshold_db)
     segments = (
@@ -104,7 +105,7 @@ def run(job: Job, params: HitsParams, backend: Backend) -> Result:
         "onset_count": len(onsets),
         "onsets_ms": [in_ms(onset.at, rate) for onset in onsets],
     }
-    shape = _shaping(rate * params.min_duration_ms // 1000)
+    shape = _shaping(rate, rate * params.min_duration_ms // 1000)
     with audio_blocks(job.source, job.media) as blocks:
         made = _detection(listened, segments, about).outputs(job, blocks, shape, _describing(rate))
     return Result(made)
@@ -247,14 +248,14 @@ def _describing(sample_rate_hz: int) -> Callable[[Samples, Segment], Mapping[str
     return describe
 
 
-def _shaping(shortest: int) -> Callable[[Samples, Segment], Samples]:
+def _shaping(sample_rate_hz: int, shortest: int) -> Callable[[Samples, Segment], Samples]:
     """Fades that no ear notices and no click survives, then silence up to ``shortest`` samples.
 
-    Half the pre-roll in, 256 samples out (or a quarter of the hit), both straight.
+    Half the pre-roll in, ``fade_samples`` out, both straight.
     """
 
     def shape(samples: Samples, segment: Segment) -> Samples:
-        faded = fade(samples, segment.lead // 2, min(len(samples) // 4, 256))
+        faded = fade(samples, segment.lead // 2, fade_samples(samples, sample_rate_hz))
         return np.pad(faded, ((0, max(0, shortest - len(faded))), (0, 0)))
 
     return shape

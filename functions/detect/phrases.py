@@ -14,6 +14,7 @@ Reads ``audio_activity`` and, where there is one, ``audio_words``; writes ``audi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from functions.detect.reading_activity import Listened, reading_backend
-from functions.detect.segments import Detection, Samples, Segment, SegmentParams, fade
+from functions.detect.segments import Detection, Samples, Segment, SegmentParams, fade, fade_samples
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import SpokenWord, text_of
 from shared.contracts.step import StepState
@@ -60,7 +61,7 @@ class PhrasesParams(SegmentParams):
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa or faster-whisper, whose voice activity it is."""
-    return reading_backend("phrases", 5, "librosa", "faster-whisper")
+    return reading_backend("phrases", 6, "librosa", "faster-whisper")
 
 
 def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
@@ -74,7 +75,7 @@ def run(job: Job, params: PhrasesParams, backend: Backend) -> Result:
     }
     found = Detection("phrase", rate, listened.samples, listened.peaks, phrases, about)
     with audio_blocks(job.source, job.media) as blocks:
-        made = found.outputs(job, blocks, _shape)
+        made = found.outputs(job, blocks, partial(_shape, rate))
     if listened.silent:
         return Result(made, StepState.SKIPPED, "silent recording")
     return Result(made)
@@ -247,9 +248,9 @@ def _said(words: Sequence[SpokenWord], start_ms: float, end_ms: float) -> Mappin
     return {"transcript": text_of(inside) or None, "words": rows}
 
 
-def _shape(samples: Samples, phrase: Segment) -> Samples:
-    """Fades of 256 samples, so that a cut in the midst of sound does not click."""
-    count = min(len(samples) // 4, 256)
+def _shape(sample_rate_hz: int, samples: Samples, phrase: Segment) -> Samples:
+    """Fades at both ends, so that a cut in the midst of sound does not click."""
+    count = fade_samples(samples, sample_rate_hz)
     return fade(samples, count, count)
 
 

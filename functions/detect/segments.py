@@ -119,6 +119,15 @@ def _joined(held: Iterable[Samples], start: int, stop: int) -> Samples:
     return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 
 
+_FADE_S = 0.0058
+"""So long a fade no ear notices and no click survives: 256 samples at 44.1 kHz."""
+
+
+def fade_samples(samples: Samples, sample_rate_hz: int) -> int:
+    """How long a cut's own fade is: ``_FADE_S`` at any rate, or a quarter of what is shorter."""
+    return min(len(samples) // 4, round(_FADE_S * sample_rate_hz))
+
+
 def fade(samples: Samples, fade_in: int, fade_out: int) -> Samples:
     """A copy whose first and last samples rise from and fall to zero in a straight line.
 

@@ -65,15 +65,13 @@ class Runs:
 
 
 def copied(copy: Path) -> None:
-    """The tree as it would be committed, and librosa's compiled code."""
+    """The tree as it would be committed."""
     told = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     listed = subprocess.run(told, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
-    if (ROOT / "build" / "numba" / "made").exists():
-        shutil.copytree(ROOT / "build" / "numba" / "made", copy / "build" / "numba" / "made")
     compiled = ("-m", "compileall", "-q", "shared", "functions", "infra", "tests")
     subprocess.run([sys.executable, *compiled], cwd=copy, check=False)
 
