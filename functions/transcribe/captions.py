@@ -28,7 +28,7 @@ from shared.errors import ValidationError
 from shared.settings import settings
 from shared.sound.speech_params import SpeechParams
 
-BACKEND_VERSION = "captions_whisper_v6"
+BACKEND_VERSION = "captions_whisper_v7"
 STUB_VERSION = "captions_stub_v2"
 
 
@@ -51,12 +51,12 @@ class CueEdit(Model):
             raise ValueError("an edit has one of text, split_after and join")
         return self
 
-    def of(self, transcript: Transcript) -> Transcript:
-        """The transcript's next version."""
+    def of(self, transcript: Transcript, frame_rate: float | None = None) -> Transcript:
+        """The transcript's next version; ``frame_rate`` is its recording's, where that has a picture."""
         if self.text is not None:
             return edit_cue(transcript, self.cue, self.text)
         if self.split_after is not None:
-            return split_cue(transcript, self.cue, self.split_after)
+            return split_cue(transcript, self.cue, self.split_after, frame_rate)
         return join_cues(transcript, self.cue)
 
 
@@ -110,8 +110,9 @@ def _edit(job: Job, params: CaptionsParams) -> Result:
     transcript = Transcript.read(job.source)
     if not (params.edits or params.speaker_names):
         raise ValidationError("edits", "are missing: a transcript is only edited, not transcribed")
+    frame_rate = job.media.video[0].frame_rate if job.media.video else None
     for edit in params.edits:
-        transcript = edit.of(transcript)
+        transcript = edit.of(transcript, frame_rate)
     if not params.edits:  # a new name is a new version, too
         transcript = transcript.model_copy(update={"version": transcript.version + 1})
     return with_files(job, params.written_as(transcript))

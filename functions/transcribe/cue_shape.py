@@ -15,10 +15,13 @@ from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue
 from shared.errors import NotFound, ValidationError
 
 
-def split_cue(transcript: Transcript, index: int, words_before: int) -> Transcript:
+def split_cue(
+    transcript: Transcript, index: int, words_before: int, frame_rate: float | None = None
+) -> Transcript:
     """The cue ``index`` (from 1) ends after ``words_before`` of its words; a new cue says the others.
 
-    The first goes where the second comes, or a little after its own last word where there is a pause.
+    The first goes the profile's frames before the second comes, frames of the picture's ``frame_rate``
+    (``None``: there is no picture; 30 a second), or a little after its own last word where there is a pause.
     Raises ``NotFound`` for a cue that is not there, ``ValidationError`` where one of the two would have
     no words or no time.
     """
@@ -31,7 +34,7 @@ def split_cue(transcript: Transcript, index: int, words_before: int) -> Transcri
     at = cue.first_word + words_before
     words = transcript.words
     start_ms = min(max(words[at].start_ms, cue.start_ms), cue.end_ms)
-    end_ms = min(start_ms - profile.gap_ms(), words[at - 1].end_ms + profile.linger_ms)
+    end_ms = min(start_ms - profile.gap_ms(frame_rate), words[at - 1].end_ms + profile.linger_ms)
     if end_ms <= cue.start_ms or start_ms >= cue.end_ms:
         raise ValidationError("split_after", "leaves no time for one of the two cues")
     first = cue.model_copy(update={"end_ms": end_ms, "word_count": words_before})

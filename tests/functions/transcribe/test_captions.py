@@ -120,10 +120,10 @@ def test_settings_reach_the_version_and_the_params(configured: pytest.MonkeyPatc
     (settings().models / "base").symlink_to(MODEL)
     settings.cache_clear()
     assert CaptionsParams().language == "de"
-    assert ENGINE.backend().version == "captions_whisper_v6+cuda+base"
+    assert ENGINE.backend().version == "captions_whisper_v7+cuda+base"
     configured.setenv("RUSHES_WHISPER_COMPUTE", "int8")
     settings.cache_clear()
-    assert ENGINE.backend().version == "captions_whisper_v6+cuda+int8+base"
+    assert ENGINE.backend().version == "captions_whisper_v7+cuda+int8+base"
 
 
 @pytest.mark.heavy
@@ -136,7 +136,7 @@ def test_what_computes_is_part_of_the_version(
     configured.setenv("RUSHES_WHISPER_COMPUTE", "float32")
     settings.cache_clear()
     full = run(ENGINE, source, tmp_path / "float32")
-    assert ENGINE.backend().version == "captions_whisper_v6+float32"
+    assert ENGINE.backend().version == "captions_whisper_v7+float32"
     for ran in (eight, full):
         assert [word["text"] for word in ran.body["words"]] == FIVE.split()
     assert eight.body != full.body, "their probabilities are not the same numbers"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.transcribe.captions import ENGINE, CaptionsParams
 from functions.transcribe.cue_shape import join_cues, split_cue
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.asset import MediaInfo
+from shared.contracts.asset import MediaInfo, VideoStream
 from shared.contracts.step_engine import Job
 from shared.errors import NotFound, ValidationError
 from tests.functions.transcribe.test_transcript_edits import NOBODY, SPEECH, transcript
@@ -48,6 +48,22 @@ def test_a_cue_is_parted_at_a_word_and_nothing_else_moves() -> None:
     )
     assert [one.text for one in after.cues[3:]] == [one.text for one in before.cues[2:]]
     assert after.edits[-1].was == cue.text
+
+
+def test_parted_cues_stand_two_frames_of_the_film_apart(tmp_path: Path) -> None:
+    """Two of 24 a second, as the recording's probing says, are 84 ms; without a picture 67 ms."""
+    source = tmp_path / "transcript.json"
+    transcript(said(TALK)).write(source)
+    picture = VideoStream(index=0, codec="h264", width=64, height=64, frame_rate=24.0)
+    params = CaptionsParams.model_validate({"edits": [{"cue": 2, "split_after": 3}]})
+    for video, gap_ms in (((picture,), 84), ((), 67)):
+        workdir = tmp_path / str(gap_ms)
+        workdir.mkdir()
+        media = MediaInfo(container="x", duration_ms=60_000, video=video)
+        job = Job(source, media, workdir, lambda fraction: None)
+        result = ENGINE.run(job, params, NOBODY)
+        first, second = Transcript.read(result.outputs[0].path).cues[1:3]
+        assert second.start_ms - first.end_ms == gap_ms
 
 
 @given(st.data())
