@@ -374,6 +374,7 @@ def test_a_redriven_upload_mends_its_run(home: Home, toy: Toy, tmp_path: Path) -
         patched.setattr(toys, "probed", probe)
         run = run_file(home, tmp_path, steps=("toy.one",))
         assert run["error"]["code"] == "attempts_exhausted"
+        assert run["error"]["details"]["attempts"] == home.settings.max_attempts
         redrive(home, CTX, next(dead_letters(home.documents, CTX)))
         assert "error" not in run_object(home, CTX, run["run_id"]), "it is on its way again"
         drain(home)

@@ -151,6 +151,7 @@ def test_a_part_that_fails_fails_the_step_and_says_where(home: Home, tmp_path: P
     error = step_of(run)["error"]
     assert states(run)[LONG] == "failed" and error["code"] == "backend_failed"
     assert error["part"] == {"number": 4, "count": 5, "start_ms": 3000, "end_ms": 4000}
+    assert 0 <= step_of(run)["parts_done"] < 5
     assert left(home) == []
 
 

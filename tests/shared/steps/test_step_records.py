@@ -58,6 +58,18 @@ def test_another_version_s_work_counts_its_generations_afresh(home: Home) -> Non
     assert standing(home) == newer
 
 
+@pytest.mark.parametrize("other", ["one|toy-0", "one|toy-2"])
+def test_parts_done_by_another_version_are_not_counted_as_this_one_s(
+    home: Home, other: str
+) -> None:
+    four, one = (running(1).model_copy(update={"parts": 5, "parts_done": n}) for n in (4, 1))
+    write_record(home.documents, CTX, "run_1", four)
+    write_record(home.documents, CTX, "run_1", one)
+    assert standing(home).parts_done == 4, "whoever tells last is not the farthest"
+    write_record(home.documents, CTX, "run_1", one.model_copy(update={"cache_key": other}))
+    assert standing(home).parts_done == 1
+
+
 def test_what_settles_a_step_is_written_whatever_stood_and_is_final(home: Home) -> None:
     write_record(home.documents, CTX, "run_1", running(3))
     refused = StepRecord(step="toy.one").settled(StepState.FAILED, error={"code": "not_found"})
