@@ -74,6 +74,7 @@ def test_everything_is_escaped_and_links_stay_in_the_folder() -> None:
     assert "http:" not in page and "https:" not in page
     assert 'data-ms="300" data-end-ms="700"' in page and "-20.0 LUFS → -16.0 LUFS" in page
     assert "0:00.3" in page and "0:12.0" in page
+    assert '<rect x="0" width="488" height="10">' in page, "so that neighbours don't touch"
 
 
 def timeline(*kinds: str) -> SemanticTimeline:

@@ -22,3 +22,16 @@ def test_a_dry_run_hides_nothing_that_older_runs_delivered(
     open_requested_run(home, request, "run_dry")
     drain(home)
     assert standing_results(home, CTX, asset_id) == before
+
+
+def test_what_was_made_of_an_artifact_is_called_after_it(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    run = run_file(home, tmp_path, steps=("toy.one",))
+    (artifact,) = run["steps"][1]["artifacts"]
+    told = {"tenant_id": CTX.tenant_id, "env": CTX.env, "asset_id": run["asset_id"]}
+    request = StepRequest(step="toy.three", artifact_id=artifact["artifact_id"], **told)
+    open_requested_run(home, request, "run_more")
+    drain(home)
+    found = {one.step: one.made_from for one in standing_results(home, CTX, run["asset_id"])}
+    assert found == {"toy.one": None, "toy.three": artifact["meta"]["name"]}

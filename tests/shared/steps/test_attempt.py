@@ -70,6 +70,14 @@ def test_a_failed_step_leaves_the_others_and_says_why(home: Home, toy: Toy, tmp_
     assert skipped["reason"] == "toy.one failed"
 
 
+def test_where_all_inputs_of_a_partial_step_failed_it_is_skipped(
+    home: Home, toy: Toy, tmp_path: Path
+) -> None:
+    params = {"toy.two": {"fail": "permanent"}, "toy.three": {"fail": "permanent"}}
+    run = run_file(home, tmp_path, params=params)
+    assert states(run)["toy.join"] == "skipped" and toy.ran["toy.join"] == 0
+
+
 @pytest.mark.allow_error_logs
 def test_a_degraded_result_is_made_again_once_its_input_is_there(
     home: Home, toy: Toy, tmp_path: Path
