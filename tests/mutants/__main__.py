@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from difflib import ndiff
 from pathlib import Path
 
 from tests.mutants.running import QUIET, copied, watched
@@ -59,9 +60,8 @@ def _try(mutant: Mutant, tests: Sequence[str]) -> Tried:
         path.write_text(code)
     # What fails without the mutation, too, where it is asked alone, has not noticed it.
     killed = failed is not None and (not failed or _noticed(failed) is None)
-    pairs = zip(code.splitlines(), changed.splitlines(), strict=False)
-    diff = "\n".join(f"-{old}\n+{new}" for old, new in pairs if old != new)
-    return Tried(mutant, killed, len(tests), diff)
+    diff = [line for line in ndiff(code.splitlines(), changed.splitlines()) if line[0] in "+-"]
+    return Tried(mutant, killed, len(tests), "\n".join(diff))
 
 
 def _noticed(tests: Sequence[str]) -> list[str] | None:
