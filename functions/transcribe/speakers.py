@@ -108,7 +108,8 @@ def turns_of(pieces: Sequence[_Piece], vectors: Floats) -> list[Turn]:
         if last:
             pair = [last.speaker, speaker]
             apart = 1 - _alike(*speakers[pair])
-            before_ms, after_ms = _overlap_ms(likeness[:, pair] / apart, at)
+            spoken = _without_pause(pieces, at)
+            before_ms, after_ms = _overlap_ms(likeness[spoken][:, pair] / apart, at - spoken.start)
             start_ms = max(last.start_ms, start_ms - before_ms)
             turns[-1] = replace(last, end_ms=last.end_ms + after_ms)
         turns.append(Turn(speaker, start_ms, piece.end_ms))
@@ -116,10 +117,21 @@ def turns_of(pieces: Sequence[_Piece], vectors: Floats) -> list[Turn]:
     return [replace(turn, speaker=numbers[turn.speaker]) for turn in turns]
 
 
+def _without_pause(pieces: Sequence[_Piece], at: int) -> slice:
+    """The pieces around that one between which nobody pauses."""
+    first, stop = at, at + 1
+    while first and pieces[first - 1].end_ms == pieces[first].start_ms:
+        first -= 1
+    while stop < len(pieces) and pieces[stop - 1].end_ms == pieces[stop].start_ms:
+        stop += 1
+    return slice(first, stop)
+
+
 def _overlap_ms(likeness: Floats, at: int) -> tuple[int, int]:
     """How far a change at piece ``at`` is an overlap: the second from so early, the first until so late.
 
-    ``likeness``: of each piece to the first and to the second, as a share of how far the two are apart.
+    ``likeness``: of each piece of a stretch to the first and to the second, as a share of how far the two
+    are apart; ``at`` counts from the stretch's first piece.
     """
     both = np.abs(likeness[:, 0] - likeness[:, 1]) < _BOTH
     before = after = 0

@@ -60,7 +60,7 @@ from shared.sound.speech import Voiced, find_voiced
 from shared.sound.speech_params import SpeechParams
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v6"
+BACKEND_VERSION = "words_whisper_v7"
 STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""

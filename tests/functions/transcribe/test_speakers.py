@@ -47,6 +47,25 @@ def test_pieces_that_sound_alike_are_one_speakers() -> None:
     assert borders == pytest.approx([0, 4000, 10_000], abs=200)
 
 
+def test_two_at_once_end_where_both_pause() -> None:
+    """Behind the change both are heard to the pause, and again after it."""
+    before, both, after = 40, 12, 40
+    one, other = np.eye(256, dtype=np.float32)[:2]
+    mixed = np.float32(0.8) * other + np.float32(0.6) * one
+    heard = np.stack([one] * before + [mixed] * (2 * both) + [other] * after)
+    ends_ms = (before + both) * speakers.HOP_MS
+    again_ms = ends_ms + 60_000
+    stretches = [
+        Voiced(0, ends_ms, 0.9),
+        Voiced(again_ms, again_ms + (both + after) * speakers.HOP_MS, 0.9),
+    ]
+    found = turns_of([p for one in stretches for p in speakers._pieces(one)], heard)
+    told = [(turn.start_ms, turn.end_ms) for turn in found]
+    assert len({turn.speaker for turn in found}) == 2, found
+    assert all(end <= ends_ms for start, end in told if start < ends_ms), told
+    assert all(start >= again_ms for start, _ in told if start >= ends_ms), told
+
+
 def test_one_voice_is_one_speaker() -> None:
     (turn,) = turns_of(pieces(60), vectors(*[2] * 60))
     assert (turn.speaker, turn.start_ms, turn.end_ms) == (0, 0, 12_000)
