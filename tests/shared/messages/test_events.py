@@ -78,6 +78,7 @@ def test_a_notification_by_attributes_alone_is_enough() -> None:
     [
         "tenants/t1/dev/media_v2/ast_1/audio_hit/art_1.wav",
         "tenants/t1/dev/media_v2/uploads/x.wav",
+        "tenants/t1/dev/uploads",
         "tenants/t1/dev/uploads/",
         "tenants/t1/dev/uploads/folder/",
         "tenants/t1/dev/uploads/folder_$folder$",
