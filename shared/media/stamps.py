@@ -8,9 +8,13 @@ from collections import deque
 STAMPING = "ashowinfo,asetpts=NAN"
 """Says each run's time stamp and length, in samples, and takes the stamp away: raw output knows no
 time, and its muxer would complain of time that begins again."""
-_STAMP = re.compile(rb"n:(\d+) pts:(-?\d+|NOPTS) .*nb_samples:(\d+)")
-_UNIMPORTANT = (b"[info]", b"[warning]", b"[verbose]")
-_LEVEL = re.compile(rb"\[(?:error|fatal|panic)\] ")
+_STAMP = re.compile(
+    rb"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n:(\d+) pts:(-?\d+|NOPTS) .*nb_samples:(\d+)"
+)
+_LEVEL = re.compile(rb"((?:\[[^]]* @ \w+\] )*)\[(\w+)\] ")
+"""Who speaks, and how grave it is: how each message begins. A tag of many lines is one message, whose
+later lines, which the recording wrote, begin with spaces."""
+_IMPORTANT = (b"error", b"fatal", b"panic")
 
 
 class Stamps:
@@ -30,12 +34,16 @@ class Stamps:
         """Take a piece of standard error; returns what of it tells of errors."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         kept = [line for line in lines if not self._takes(line)]
-        return b"".join(_LEVEL.sub(b"", line) + b"\n" for line in kept)
+        return b"".join(_LEVEL.sub(rb"\1", line, count=1) + b"\n" for line in kept)
 
     def _takes(self, line: bytes) -> bool:
-        stamp = _STAMP.search(line)
+        stamp = _STAMP.match(line)
         if stamp is None:
-            return not line.strip() or any(level in line for level in _UNIMPORTANT)
+            if level := _LEVEL.match(line):
+                self._important = level[2] in _IMPORTANT
+            elif not line.startswith(b" "):
+                self._important = True
+            return not line.strip() or not self._important
         number, pts, count = stamp.groups()
         self.changes += number == b"0" and self._begun
         self._begun = True
@@ -43,3 +51,4 @@ class Stamps:
         return True
 
     _begun = False
+    _important = True

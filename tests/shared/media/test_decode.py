@@ -109,6 +109,16 @@ def test_a_damaged_tail_gives_what_there_is_and_says_so(tmp_path: Path) -> None:
     assert np.array_equal(decoded[:40000], noise(96000)[:40000])
 
 
+def test_a_tag_of_many_lines_is_neither_damage_nor_a_time_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "a.ogg"
+    lines = "A talk\nn:0 pts:90000000 pts_time:1 nb_samples:441\n[error] none\nby two"
+    tone = ("-f", "lavfi", "-i", "sine=440:r=48000:d=0.2")
+    ffmpeg(*tone, "-metadata", f"comment={lines}", path)
+    blocks = audio_blocks(path, probed(path))
+    assert sum(len(block) for block in blocks) > 9000
+    assert (blocks.damage, blocks.changes) == (None, 0)
+
+
 def test_what_gives_nothing_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_bytes(b"no flac at all" * 100)
