@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from shared.contracts.spoken_word import UNSPACED, SpokenWord
 
@@ -19,6 +19,8 @@ viramas and tones of India's and South East Asia's scripts, kana's voicing. Othe
 _GLYPHS_ALONE = ("NUKTA", "VARIATION SELECTOR", "GRAPHEME JOINER")
 """In names of marks of those classes that are left out all the same: people write the dot or don't."""
 _APOSTROPHES = "'\u2019"
+_ENDINGS = ("ll", "d", "ve")
+"""What English writes behind a name's apostrophe, beside the genitive: ``Anna'll``."""
 
 
 def letters_of(text: str) -> str:
@@ -77,19 +79,14 @@ def touched_at(
     For what must not be missed: each phrase is found wherever it is said, beside others and within a word
     where that may part, so that more than the phrase is touched. A word may part on either side of a sign
     of a script without spaces, and at signs in it that are no letters: ``Lena`` in ``Anna-Lena``, not
-    ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it.
+    ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it. With
+    ``owned``, a phrase is also found before an English ending of a name, within a word or not.
     """
-    wanted = {letters for letters in map(phrase_letters, phrases) if letters}
-    said = [letters_of(word.text) for word in words]
-    whole = {
-        (at, at + len(one))
-        for at in range(len(said))
-        for one in wanted
-        if _begins(said, at, one, owned=owned)
-    }
-    within = _Letters(words).with_any(wanted)
+    within = _Letters([word.text for word in words])
+    joined = [word.joined for word in words]
+    found = {place for phrase in phrases for place in within.places_of(phrase, joined, owned=owned)}
     reached: list[tuple[int, int]] = []
-    for first, last in sorted(whole.union(within)):
+    for first, last in sorted(found):
         if reached and first < reached[-1][1]:
             first, last = reached[-1][0], max(last, reached.pop()[1])  # noqa: PLW2901 - both as one
         reached.append((first, last))
@@ -99,17 +96,16 @@ def touched_at(
 class _Letters:
     """All letters of some words in a row, and where a phrase may begin and end among them."""
 
-    def __init__(self, words: Sequence[SpokenWord]) -> None:
-        self._words = words
+    def __init__(self, texts: Sequence[str]) -> None:
         letters: list[str] = []
         self._starts: list[int] = []
         """Of each word; that of one without letters is the next one's."""
         self._begins, self._ends = set[int](), set[int]()
-        for word in words:
+        for text in texts:
             self._starts.append(len(letters))
             self._begins.add(len(letters))
             self._ends.add(len(letters))
-            for sign in _folded(word.text):
+            for sign in _folded(text):
                 if _spells(sign):
                     letters.append(sign)
                     continue
@@ -121,31 +117,50 @@ class _Letters:
         self._ends.add(len(letters))
         self._all = "".join(letters)
 
-    def with_any(self, wanted: Collection[tuple[str, ...]]) -> Iterator[tuple[int, int]]:
-        """``[first, last)`` of the words in which any of these phrases is said, each place of each.
+    def places_of(
+        self, phrase: str, joined: Sequence[bool], *, owned: bool
+    ) -> Iterator[tuple[int, int]]:
+        """``[first, last)`` of the words in which the phrase is said, each place; ``joined`` of each word.
 
         Where spaces part words, "the rapist" is neither in "therapist" nor the other way round.
         """
-        for phrase in wanted:
-            one = "".join(phrase)
-            at = self._all.find(one)
-            while at >= 0:
-                stop = at + len(one)
-                first, last = bisect_right(self._starts, at) - 1, bisect_left(self._starts, stop)
-                if self._may_part(at, self._begins) and self._may_part(stop, self._ends):
-                    alike = len(phrase) == 1 and last - first == 1
-                    if alike or UNSPACED.search(one) or self._joined(first):
-                        yield first, last
-                at = self._all.find(one, at + 1)
+        wanted = _Letters(phrase.split())
+        one = wanted._all
+        at = self._all.find(one) if one else -1
+        while at >= 0:
+            stop = at + len(one)
+            first, last = bisect_right(self._starts, at) - 1, bisect_left(self._starts, stop)
+            ends = self._may_part(stop, self._ends) or (owned and self._ending_from(stop))
+            if ends and self._may_part(at, self._begins):
+                joins = any(joined[first : first + 2]) or bool(UNSPACED.search(one))
+                if joins or self._parted_alike(at, wanted):
+                    yield first, last
+            at = self._all.find(one, at + 1)
+
+    def _parted_alike(self, at: int, wanted: _Letters) -> bool:
+        """Has each space of either the space, or a sign that is no letter, of the other there?
+
+        ``555-1234`` is said in ``555 1234`` and the other way round; a sign alone may be missing.
+        """
+        stop = at + len(wanted._all)
+        low, high = bisect_right(self._starts, at), bisect_left(self._starts, stop)
+        spaces = {start - at for start in self._starts[low:high]}
+        asked = {start for start in wanted._starts if 0 < start < stop - at}
+        return spaces <= wanted._begins and all(at + start in self._begins for start in asked)
+
+    def _ending_from(self, at: int) -> bool:
+        """Does an ending stand there, and the word part behind it? Only a genitive lacks an apostrophe."""
+        endings = ("s", *(_ENDINGS if at in self._begins else ()))
+        return any(
+            self._all.startswith(ending, at) and at + len(ending) in self._ends
+            for ending in endings
+        )
 
     def _may_part(self, at: int, known: set[int]) -> bool:
         if at in known:
             return True
         # Not between a letter and its mark.
         return self._all[at].isalnum() and bool(UNSPACED.search(self._all[at - 1 : at + 1]))
-
-    def _joined(self, first: int) -> bool:
-        return any(word.joined for word in self._words[first : first + 2])
 
 
 def _begins(said: Sequence[str], at: int, wanted: Sequence[str], *, owned: bool) -> bool:

@@ -56,6 +56,28 @@ def test_within_words_that_spaces_part_a_name_is_found_at_signs_alone() -> None:
     assert touched_at(said, ["therapist"]) == [(6, 7)]
 
 
+@pytest.mark.parametrize(
+    ("said", "private", "expected"),
+    [
+        ("so Anna-Lena came", "Anna Lena", [(1, 2)]),
+        ("so Anna Lena came", "Anna-Lena", [(1, 3)]),
+        ("call 555 - 1234 now", "555-1234", [(1, 4)]),
+        ("call 555-1234 now", "555 1234", [(1, 2)]),
+        ("Ms O Brien's", "O\u2019Brien", [(1, 3)]),
+        ("to New-York's mayor", "New York", [(1, 2)]),
+        ("and Smith-Jones's dog", "Jones", [(1, 2)]),
+        ("then Anna'll and Anna\u2019d sing", "Anna", [(1, 2), (3, 4)]),
+        ("an Annall and I don't", "Anna", []),
+        ("no NewYork and no new yorker", "New York", []),
+        ("the rapist", "therapist", []),
+    ],
+)
+def test_a_name_is_found_with_a_hyphen_or_a_space_and_before_an_ending(
+    said: str, private: str, expected: list[tuple[int, int]]
+) -> None:
+    assert touched_at(words(said), [private], owned=True) == expected
+
+
 def test_of_phrases_that_overlap_all_words_are_touched() -> None:
     said = words("so Anna Maria Schmidt Anna")
     assert touched_at(said, ["Anna Maria", "Maria Schmidt", "Anna"]) == [(1, 4), (4, 5)]
