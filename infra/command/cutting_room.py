@@ -16,7 +16,7 @@ from infra.command.desk import Desk, at_desk, parse_params
 from infra.command.export import kept_lines
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.results_on_disk import leave, leave_in
-from infra.command.wishes import checked_params
+from infra.command.wishes import checked_params, listed
 from infra.local.worker import WorkerPool
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
@@ -130,7 +130,12 @@ def _params(asked: Mapping[str, Any], chapters: Sequence[Marker]) -> dict[str, A
         params |= {"silence_action": "speed_up", "silence_speed": asked["speed_up"]}
     params |= {name: True for name in ("fillers", "repeats", "breaths") if asked[name]}
     lists = {"words": "drop_words", "keep_speaker": "keep_speakers", "bleep": "privacy_words"}
-    params |= {param: list(asked[name]) for name, param in lists.items() if asked[name]}
+    for (
+        name,
+        param,
+    ) in lists.items():  # beside those of --param: of words to be bleeped none is dropped
+        if asked[name]:
+            params[param] = [*(listed(params.get(param)) or ()), *asked[name]]
     if asked["keep_chapter"]:
         params["keep_ranges"] = list(_ranges(chapters, asked["keep_chapter"]))
     if "keep_speakers" in params:

@@ -136,7 +136,8 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Lines 
 def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> dict[str, Any]:
     """``step.name=value`` pairs as step -> params; values are JSON, or else text.
 
-    With ``default_step`` a pair may leave the step out: ``name=value``.
+    With ``default_step`` a pair may leave the step out: ``name=value``. Raises a usage error for a param
+    that comes twice: of two lists of words the first would be passed over.
     """
     params: dict[str, dict[str, Any]] = {}
     for pair in pairs:
@@ -146,7 +147,9 @@ def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> 
         if not (equals and step and param):
             form = "name=value" if default_step else "step.name=value"
             raise click.UsageError(f"--param {pair!r}: write it as {form}")
-        params.setdefault(step, {})[param] = _value(text)
+        if param in params.setdefault(step, {}):
+            raise click.UsageError(f"--param {name} comes twice; a list is written as a,b")
+        params[step][param] = _value(text)
     return params
 
 

@@ -64,7 +64,7 @@ def _checked(home: Home, row: Step, wanted: Mapping[str, Any]) -> dict[str, Any]
                 near = f""" (a knob is set so: --param '{row.name}.knobs={{"{param}": 1}}')"""
             raise ValidationError(f"{row.name}.{param}", f"is unknown{near}; known: {known}")
     typed = {
-        param: _listed(value) if _takes_a_list(fields[param].annotation) else value
+        param: listed(value) if _takes_a_list(fields[param].annotation) else value
         for param, value in wanted.items()
     }
     try:
@@ -81,7 +81,7 @@ def _takes_a_list(annotation: Any) -> bool:
     return any(get_origin(kind) is tuple for kind in (annotation, *get_args(annotation)))
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """``Ana,Jürgen`` is a list of two, and one value a list of one; JSON stays what it says."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from infra.command.cutting_room import speaker_ids
+from infra.command.cutting_room import _params, speaker_ids
 from infra.command.desk import Desk
 from infra.command.main import rushes
 from infra.command.results_on_disk import MANIFEST
@@ -43,13 +43,20 @@ def test_nothing_is_cut_unasked(tmp_path: Path) -> None:
     [
         (("--shorten-to", "0"), "say from which length on"),
         (("--silences", "1", "--speed-up", "4", "--shorten-to", "0.3"), "in one way"),
+        (("--param", "privacy_words=Anna", "--param", "edit.cut.privacy_words=Ben"), "comes twice"),
     ],
 )
-def test_a_wish_about_silences_is_never_passed_over(
-    tmp_path: Path, words: tuple[str, ...], told: str
-) -> None:
+def test_no_wish_is_passed_over(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     refused = asked(tmp_path / "talk.wav", "--data", tmp_path / "home", *words)
     assert refused.exit_code == 2 and told in refused.output
+
+
+@pytest.mark.parametrize("param", ["privacy_words=Anna, Ben", 'privacy_words=["Anna", "Ben"]'])
+def test_names_to_be_bleeped_come_together_however_they_are_written(param: str) -> None:
+    told = {"silences": None, "shorten_to": None, "speed_up": None, "pairs": (param,)}
+    flags = dict.fromkeys(("fillers", "repeats", "breaths"), False)
+    lists = {"words": (), "keep_speaker": (), "keep_chapter": (), "bleep": ("Eva",)}
+    assert _params(told | flags | lists, ()) == {"privacy_words": ["Anna", "Ben", "Eva"]}
 
 
 def test_chapters_are_text_as_editors_save_it(tmp_path: Path) -> None:
