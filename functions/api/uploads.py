@@ -31,12 +31,14 @@ from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
 from shared.contracts.model import Model, RequestBody
 from shared.contracts.upload import Upload
-from shared.errors import Conflict, InputTooLarge, NotFound, ValidationError
+from shared.errors import Conflict, InputTooLarge, MissingDependency, NotFound, ValidationError
 from shared.homes.home import Home
-from shared.homes.tenant_limits import max_input_bytes
+from shared.homes.tenant_limits import max_input_bytes, tenant_settings
+from shared.pipeline import PROBE, step_named
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import object_name, shown, upload
+from shared.steps.preparing import check_params
 
 STALE_S = 7 * 86_400.0
 """So long nothing has come of an upload when its bytes are dropped: as the bucket's own sessions end."""
@@ -110,7 +112,7 @@ def routes(home: Home) -> APIRouter:
     @router.post("/uploads", status_code=201)
     def begin(request: Request, ctx: Caller, once: OneTime, body: NewUpload) -> Response:
         """Begin an upload: says where the bytes go."""
-        check_claimed(ctx, body.model_dump())
+        _check(home, ctx, body)
         once.check(home.documents, body.model_dump(mode="json"))
         origin = request.headers.get("origin") or str(request.base_url).rstrip("/")
         session = desk.begin(ctx, once.identifier("upl"), body, origin)
@@ -119,7 +121,7 @@ def routes(home: Home) -> APIRouter:
     @router.post("/assets", status_code=202)
     def register(request: Request, ctx: Caller, once: OneTime, body: FromBucket) -> Response:
         """Take a recording in from another bucket."""
-        check_claimed(ctx, body.model_dump())
+        _check(home, ctx, body)
         once.check(home.documents, body.model_dump(mode="json"))
         run_id = desk.register(ctx, body)
         links = {"run": f"/runs/{run_id}", "events": f"/runs/{run_id}/events"}
@@ -317,6 +319,21 @@ class _Uploads:
                 touched = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
                 if time.time() - touched > STALE_S:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check(home: Home, ctx: RequestContext, asked: _Wished) -> None:
+    """Refuse another's names, and what a step would refuse or cannot do without, before a byte is sent.
+
+    Raises ``CrossTenant`` or ``ValidationError``. A step whose libraries are not installed here is judged by
+    whoever does it.
+    """
+    check_claimed(ctx, asked.model_dump())
+    named = {*(asked.wishes.steps or ()), *asked.params} - {PROBE}
+    standing = tenant_settings(home, ctx).get("params", {}) if named else {}
+    params = {**standing, **asked.params}
+    for step in sorted(named):
+        with suppress(MissingDependency):
+            check_params(home, step_named(step), params.get(step, {}))
 
 
 def _resolved(uri: str) -> str:

@@ -162,6 +162,8 @@ def test_no_name_leads_out_of_its_folder(desk: Desk, name: str) -> None:
         {"name": ""},
         {"steps": ["toy.none"]},
         {"params": {"toy.none": {}}},
+        {"params": {"toy.one": {"number": "one"}}},
+        {"steps": ["toy.one"], "params": {"toy.one": {"unheard_of": 1}}},
         {"content_type": "a\r\nb: c"},
         {"more": 1},
     ],
