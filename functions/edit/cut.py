@@ -250,4 +250,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-7"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-8"), run)

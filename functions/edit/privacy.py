@@ -43,21 +43,24 @@ def silenced(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> It
     """Each of them bleeped, muted or cut, whole; in order, with confidence 1 and without its text.
 
     Silenced is from 60 ms before to 60 ms behind it, less where a neighbour is nearer, and 15 ms more
-    on both sides; neighbours are looked for among 50 words on either side.
+    on both sides; neighbours are looked for among 50 words on either side. What is to be cut is bleeped
+    where another's word lies over more than 15 ms of it, for that word stays: a cut would leave the rest.
     """
     end_ms = sound.ms(sound.length)
     for first, last in sorted(set(private_words(words, params))):
-        if params.privacy_action == "cut":
-            cut = cut_words(sound, words, first, last, "privacy")
-            if cut is not None:
-                # What it says must not be read in the list, either.
-                yield cut.model_copy(update={"text": None})
-            continue
         before_ms = max((word.end_ms for word in words[:first][-50:]), default=0)
         after_ms = min((word.start_ms for word in words[last : last + 50]), default=end_ms)
         said = words[first:last]
         low_ms, high_ms = said[0].start_ms, max(word.end_ms for word in said)
+        action = params.privacy_action
+        if action == "cut":
+            cut = cut_words(sound, words, first, last, "privacy")
+            if cut is not None and max(before_ms - low_ms, high_ms - after_ms) <= _INTO_MS:
+                # What it says must not be read in the list, either.
+                yield cut.model_copy(update={"text": None})
+                continue
+            action = "bleep"
         start_ms = min(low_ms, max(low_ms - _BESIDE_MS, before_ms)) - _INTO_MS
         stop_ms = max(high_ms, min(high_ms + _BESIDE_MS, after_ms)) + _INTO_MS
         start, stop = sound.at(max(start_ms, 0)), sound.at(min(stop_ms, end_ms))
-        yield new_edit(params.privacy_action, "privacy", (sound.ms(start), sound.ms(stop)))
+        yield new_edit(action, "privacy", (sound.ms(start), sound.ms(stop)))

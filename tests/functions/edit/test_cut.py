@@ -225,6 +225,24 @@ def test_a_name_within_a_longer_word_is_covered_kept_and_not_dropped(desk: Desk)
     assert dropped.edits == () and "in longer words alone" in dropped.notices[0]
 
 
+@pytest.mark.parametrize("over_ms", [(-100, 100), (100, 100), (-100, -100), (20, -20)])
+def test_a_private_word_that_another_speaks_over_is_bleeped_not_cut_in_part(
+    desk: Desk, over_ms: tuple[int, int]
+) -> None:
+    told = desk.talk.words
+    private = told.words[4].model_copy(update={"text": "Zebra"})
+    other = {"start_ms": private.start_ms + over_ms[0], "end_ms": private.end_ms + over_ms[1]}
+    over = told.words[5].model_copy(update=other)
+    for pair in ((private, over), (over, private)):
+        words = (*told.words[:4], *pair, *told.words[6:])
+        spoken = told.model_copy(update={"words": words})
+        (cover,) = desk.cut(spoken, privacy_words=["Zebra"], privacy_action="cut").edits
+        assert cover.action == "bleep" and cover.text is None
+        assert cover.start_ms <= private.start_ms and private.end_ms <= cover.end_ms
+    alone = desk.cut(privacy_words=[told.words[4].text], privacy_action="cut").edits
+    assert {edit.action for edit in alone} == {"cut"}
+
+
 def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
     edits = desk.cut(fillers=True, least_confidence=1)
     assert edits.edits and not edits.standing and len(edits.keeps) == 1
