@@ -30,7 +30,7 @@ from functions.edit.chosen import dropped, not_kept
 from functions.edit.cut_points import Sound, decoded
 from functions.edit.cut_rules import CutParams
 from functions.edit.fillers import FILLERS, held_words, hesitations, surely_filler
-from functions.edit.privacy import silenced
+from functions.edit.privacy import mistimed, silenced
 from functions.edit.repeats import said_twice
 from functions.edit.silences import room_too_loud_lufs, silences
 from functions.edit.spoken_phrases import said_at, touched_at
@@ -51,6 +51,8 @@ Read = TypeVar("Read", bound=ResultDocument)
 
 _SLIVER_MS = 40.0
 """What is left between two cuts, shorter than this and without a word, goes with them."""
+_PLACES = 5
+"""So many a notice names."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,13 @@ def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
             f"privacy_words: {len(unheard)} of {len(hidden)} were not recognised anywhere: "
             "whether they are said, only listening tells"
         )
+    if doubted := mistimed(words, params):
+        places = ", ".join(f"{start_ms / 1000:.1f}" for start_ms in doubted[:_PLACES])
+        more = f" and {len(doubted) - _PLACES} more" if len(doubted) > _PLACES else ""
+        yield (
+            f"privacy: of {len(doubted)} the time is too short to be right, so they may be heard "
+            f"beside it: listen around {places} s{more}"
+        )
 
 
 def _told(params: CutParams) -> dict[str, Any]:
@@ -250,4 +259,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-8"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-9"), run)

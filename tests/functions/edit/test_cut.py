@@ -243,6 +243,20 @@ def test_a_private_word_that_another_speaks_over_is_bleeped_not_cut_in_part(
     assert {edit.action for edit in alone} == {"cut"}
 
 
+def test_a_private_word_without_the_time_to_say_it_is_told(desk: Desk) -> None:
+    told = desk.talk.words
+    word = told.words[4]
+    short = {"text": "Zebra", "end_ms": word.start_ms + 74}
+    named = word.model_copy(update=short)
+    spoken = told.model_copy(update={"words": (*told.words[:4], named, *told.words[5:])})
+    (notice,) = desk.cut(spoken, privacy_words=["Zebra"]).notices
+    assert "too short to be right" in notice and "Zebra" not in notice
+    assert f"listen around {word.start_ms / 1000:.1f} s" in notice
+    long = named.model_copy(update={"end_ms": word.start_ms + 75})
+    spoken = told.model_copy(update={"words": (*told.words[:4], long, *told.words[5:])})
+    assert desk.cut(spoken, privacy_words=["Zebra"]).notices == ()
+
+
 def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
     edits = desk.cut(fillers=True, least_confidence=1)
     assert edits.edits and not edits.standing and len(edits.keeps) == 1
