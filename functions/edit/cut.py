@@ -259,4 +259,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-9"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-10"), run)

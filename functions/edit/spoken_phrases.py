@@ -18,6 +18,8 @@ viramas and tones of India's and South East Asia's scripts, kana's voicing. Othe
 (from 200 on) or are points that are written or not (10 to 36: Hebrew, Arabic)."""
 _GLYPHS_ALONE = ("NUKTA", "VARIATION SELECTOR", "GRAPHEME JOINER")
 """In names of marks of those classes that are left out all the same: people write the dot or don't."""
+_ABOVE_OR_BELOW = 200
+"""Unicode's combining classes from here on are of accents, cedillas, tones: people write them or don't."""
 _APOSTROPHES = "'\u2019"
 _ENDINGS = ("ll", "d", "ve")
 """What English writes behind a name's apostrophe, beside the genitive: ``Anna'll``."""
@@ -41,6 +43,14 @@ def _spells(sign: str) -> bool:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _without_accents(text: str) -> str:
+    """``josé`` as ``jose``, ``ё`` as ``е``, ``ı`` as ``i``: without marks above and below letters, however
+    they are coded. Those that spell (``_SPELLING_CLASSES``) stay."""
+    apart = unicodedata.normalize("NFKD", _folded(text).replace("\u0131", "i"))
+    kept = "".join(sign for sign in apart if unicodedata.combining(sign) < _ABOVE_OR_BELOW)
+    return unicodedata.normalize("NFC", kept)
 
 
 def phrase_letters(phrase: str) -> tuple[str, ...]:
@@ -79,8 +89,9 @@ def touched_at(
     For what must not be missed: each phrase is found wherever it is said, beside others and within a word
     where that may part, so that more than the phrase is touched. A word may part on either side of a sign
     of a script without spaces, and at signs in it that are no letters: ``Lena`` in ``Anna-Lena``, not
-    ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it. With
-    ``owned``, a phrase is also found before an English ending of a name, within a word or not.
+    ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it, and accents
+    tell none apart: ``Jose`` is in ``José``. With ``owned``, a phrase is also found before an English
+    ending of a name, within a word or not.
     """
     within = _Letters([word.text for word in words])
     joined = [word.joined for word in words]
@@ -105,7 +116,7 @@ class _Letters:
             self._starts.append(len(letters))
             self._begins.add(len(letters))
             self._ends.add(len(letters))
-            for sign in _folded(text):
+            for sign in _without_accents(text):
                 if _spells(sign):
                     letters.append(sign)
                     continue

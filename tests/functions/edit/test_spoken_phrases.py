@@ -109,3 +109,16 @@ def test_vowel_signs_make_words_and_points_and_punctuation_don_t(
 def test_a_letter_is_not_parted_from_its_vowel_sign() -> None:
     said = joined("ที่นาย มี")
     assert touched_at(said, ["ท"]) == [] and touched_at(said, ["นาย"]) == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("José", "Jose"), ("Алёна", "Алена"), ("ΆΝΝΑ", "Άννα"), ("IŞIK", "ışık"), ("Huế", "Hue")],
+)
+def test_accents_hide_no_private_word(one: str, other: str) -> None:
+    for said, private in ((one, other), (other, one), (one, one.casefold())):
+        assert touched_at(words(f"so {said}'s friend"), [private], owned=True) == [(1, 2)]
+    assert touched_at(words("ペン"), ["ベン"]) == [] and touched_at(words("कि"), ["कु"]) == []
+    assert (
+        touched_at(words("한국"), ["한국"]) == [(0, 1)] and touched_at(words("한국"), ["하"]) == []
+    )
