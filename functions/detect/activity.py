@@ -75,7 +75,7 @@ def backend() -> Backend:
     if found[_ONSETS].status != "ok":
         return Backend("stub", "activity-stub-1", stub=True, dependencies=known)
     heard = f"faster-whisper-{found[_VOICES].version}" if known[_VOICES].available else "no-voices"
-    version = f"activity-11+librosa-{found[_ONSETS].version}+{heard}"
+    version = f"activity-12+librosa-{found[_ONSETS].version}+{heard}"
     return Backend("rushes_librosa", version, dependencies=known)
 
 

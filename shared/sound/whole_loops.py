@@ -5,7 +5,7 @@ repetition   it has a steady pulse, and its length is 1, 2, 4, 8 or 16 bars of i
 rhythm       it is too short to repeat, but its onsets lie on the eighths or sixteenths of its length,
              and it begins with one
 seam         it rises out of silence and falls back into it (60 dB below its peak, as faded by hand),
-             and is no speech
+             is no speech, and has no steady pulse that its length does not fit
 
 Being short is no reason.
 """
@@ -56,7 +56,7 @@ def find_whole_loop(tracks: Tracks, sections: Sequence[Section], spoken: float) 
     if found is None and spoken <= _SPOKEN and seconds <= _LONGEST_S / 2:
         found = _rhythmic(tracks, seconds, onsets_s)
     if found is None and spoken <= _SPOKEN and seconds <= _FADED_LONGEST_S:
-        found = _faded(tracks, seconds)
+        found = _faded(tracks, seconds, sections)
     return found
 
 
@@ -71,13 +71,20 @@ def _repeating(tracks: Tracks, seconds: float, sections: Sequence[Section]) -> W
     steady = [section for section in sections if section.steady]
     if len(steady) != 1 or len(sections) != 1 or not _sounds_at_both_ends(tracks):
         return None
-    per_bar = steady[0].beats_per_bar
+    count = _beats_of(seconds, steady[0])
+    if count is None:
+        return None
+    sure = max(steady[0].clarity, steady[0].repetition)
+    return WholeLoop(count, steady[0].beats_per_bar, 0.75 + 0.25 * sure, sure)
+
+
+def _beats_of(seconds: float, section: Section) -> int | None:
+    """Beats of whole bars, at the section's tempo, or half or double of it; ``None`` where none fit."""
     for octaves in (0.0, 1.0, -1.0):
-        for count in _counts(seconds, per_bar):
-            exactly = seconds * steady[0].bpm * 2**octaves / 60
+        for count in _counts(seconds, section.beats_per_bar):
+            exactly = seconds * section.bpm * 2**octaves / 60
             if abs(exactly / count - 1) < _IN_TIME:
-                sure = max(steady[0].clarity, steady[0].repetition)
-                return WholeLoop(count, per_bar, 0.75 + 0.25 * sure, sure)
+                return count
     return None
 
 
@@ -98,12 +105,18 @@ def _rhythmic(tracks: Tracks, seconds: float, onsets_s: NDArray[np.float64]) -> 
     return None
 
 
-def _faded(tracks: Tracks, seconds: float) -> WholeLoop | None:
+def _faded(tracks: Tracks, seconds: float, sections: Sequence[Section]) -> WholeLoop | None:
     edges_db = _level_db(tracks, slice(0, 1)), _level_db(tracks, slice(-2, -1))
-    counts = _counts(seconds, BEATS_PER_BAR)
-    if max(edges_db) > _FADED_DB or not counts:
+    usual = _counts(seconds, BEATS_PER_BAR)
+    if max(edges_db) > _FADED_DB or not usual:
         return None
-    return WholeLoop(counts[0], BEATS_PER_BAR, 0.5, 0.3)
+    steady = [section for section in sections if section.steady]
+    counts = [_beats_of(seconds, section) for section in steady]
+    if None in counts:  # silence around what keeps another time makes no loop of it
+        return None
+    count, per_bar = (counts[0], steady[0].beats_per_bar) if steady else (usual[0], BEATS_PER_BAR)
+    assert count is not None
+    return WholeLoop(count, per_bar, 0.5, 0.3)
 
 
 def _level_db(tracks: Tracks, part: slice) -> float:
