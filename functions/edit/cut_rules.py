@@ -80,8 +80,11 @@ class CutParams(SpeechParams):
                         name, "must each begin at 0 or later, and before they end"
                     )
         for name in ("filler_words", "drop_words", "keep_phrases", "privacy_words"):
-            if not all(text.strip() for text in getattr(self, name)):
-                raise ValidationError(name, "must not be empty texts")
+            for text in getattr(self, name):
+                if not any(
+                    map(str.isalnum, text)
+                ):  # it would be found nowhere, and be taken for done
+                    raise ValidationError(name, f"must be texts with letters or digits: {text!r}")
         if self.keep_speakers and self.speakers == "mixed":
             raise ValidationError("keep_speakers", "needs speakers=auto or speakers=by_channel")
         return self

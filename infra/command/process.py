@@ -53,7 +53,7 @@ def process(
     profile: bool,
 ) -> None:
     """Process FILES (paths, gs:// or s3:// addresses), and leave the results in NAME.rushes/."""
-    names = tuple(name.strip() for name in steps.split(",")) if steps else None
+    names = None if steps is None else tuple(name.strip() for name in steps.split(","))
     params = checked_params(desk.home, names or (), parse_params(pairs))
     if names:
         standing = tenant_settings(desk.home, desk.ctx).get("params", {})

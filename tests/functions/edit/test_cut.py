@@ -283,6 +283,7 @@ def test_the_same_again_is_the_same(desk: Desk) -> None:
         ({"silence_ms": 10}, "silence_ms"),
         ({"drop_ranges": [[5, 5]]}, "drop_ranges"),
         ({"privacy_words": [" "]}, "privacy_words"),
+        ({"privacy_words": ["Anna", "!!!"]}, "privacy_words"),
         ({"keep_speakers": ["speaker_1"]}, "keep_speakers"),
     ],
 )

@@ -175,6 +175,7 @@ def test_lists_are_in_order_and_whole_in_a_pipe(rushes: Command) -> None:
             ("process", "drums.wav", "--param", "transform.fx.preset_id=tape_eco"),
             "did you mean tape_echo",
         ),
+        (("process", "drums.wav", "--steps", ""), "'' is unknown"),
         (("presets", "tape_eco"), "did you mean tape_echo"),
         (("steps", "hits"), "did you mean detect.hits"),
     ],
