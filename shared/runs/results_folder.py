@@ -163,6 +163,7 @@ _ADDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "audio_macro": lambda meta: f"macro {meta['preset_id']}",
     "audio_resampled": lambda meta: f"tempo {meta['tempo']:g} pitch {meta['pitch']:g}",
     "audio_render": _mixed,
+    "audio_bus_stem": _mix_stem,
     "audio_normalised": lambda meta: "normalised",
     "pattern_render": lambda meta: "performance",
 }
