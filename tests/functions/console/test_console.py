@@ -50,8 +50,9 @@ def test_steps_and_kinds_are_called_as_the_table_calls_them(opened: Opened) -> N
 
 @pytest.mark.heavy
 def test_a_run_is_watched_live(opened: Opened, demo: str, tmp_path: Path) -> None:
+    """Five minutes: what is done at once goes from among the runs before anybody sees it there."""
     tone = tmp_path / "tone, take 3 – ü.wav"
-    source = ["-f", "lavfi", "-i", "sine=frequency=440:duration=3"]
+    source = ["-f", "lavfi", "-i", "sine=frequency=440:duration=300"]
     subprocess.run(["ffmpeg", "-v", "error", *source, str(tone)], check=True)
     with opened() as page:
         page.set_input_files("[data-test=file]", tone)
