@@ -99,6 +99,8 @@ def redrive_letters(
     if left:
         told += f"; not these, which `rushes dead-letters show` says why: {', '.join(left)}"
     desk.show({"redriven": sent, "left_out": left}, lambda: told)
+    if left and not sent:  # whoever asked for a sort of letters got nothing of it
+        raise SystemExit(1)
 
 
 def _buried(letter: DeadLetter) -> datetime:

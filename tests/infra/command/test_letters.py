@@ -62,11 +62,21 @@ def test_of_a_sort_those_that_would_be_given_up_again_are_left_out(tmp_path: Pat
         )
         for step in steps
     )
-    told = json.loads(asked(tmp_path, "redrive", "--code", "undeliverable").stdout)
-    assert told == {"redriven": [good.letter_id], "left_out": [gone.letter_id]}
+    sorted_out = asked(tmp_path, "redrive", "--code", "undeliverable")
+    told = {"redriven": [good.letter_id], "left_out": [gone.letter_id]}
+    assert (sorted_out.exit_code, json.loads(sorted_out.stdout)) == (0, told)
     refused = asked(tmp_path, "redrive", good.letter_id, gone.letter_id)
     assert isinstance(refused.exception, ValidationError)
     assert json.loads(asked(tmp_path, "show", good.letter_id).stdout)["redriven"] == 1
+
+
+def test_where_none_of_a_sort_can_be_sent_the_command_fails(tmp_path: Path) -> None:
+    gone = {"tenant": "t1", "env": "dev", "step": "detect.gone", FORWARDED: "x"}
+    letter = keep(embedded_home(tmp_path), Message("m", b"{}", gone))
+    refused = asked(tmp_path, "redrive", "--code", "undeliverable")
+    told = {"redriven": [], "left_out": [letter.letter_id]}
+    assert (refused.exit_code, json.loads(refused.stdout)) == (1, told)
+    assert asked(tmp_path, "redrive", "--code", "not_found").exit_code == 0, "there is none"
 
 
 def test_a_letter_that_is_not_there_is_not_sent_again(tmp_path: Path) -> None:
