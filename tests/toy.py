@@ -169,7 +169,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Toy:
     """Put the toy steps in place of the pipeline's."""
     toy = Toy()
     monkeypatch.setattr(pipeline, "STEPS", ROWS)
-    for name in list(pipeline.BY_NAME):
+    for name in reversed(list(pipeline.BY_NAME)):  # so that undoing, last first, keeps the table's order
         monkeypatch.delitem(pipeline.BY_NAME, name)  # type: ignore[arg-type]
     for row in ROWS:
         monkeypatch.setitem(pipeline.BY_NAME, row.name, row)  # type: ignore[misc]
