@@ -169,7 +169,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Toy:
     """Put the toy steps in place of the pipeline's."""
     toy = Toy()
     monkeypatch.setattr(pipeline, "STEPS", ROWS)
-    for name in reversed(list(pipeline.BY_NAME)):  # so that undoing, last first, keeps the table's order
+    # Last first: undoing goes backwards, and so gives the table back in its order.
+    for name in reversed(list(pipeline.BY_NAME)):
         monkeypatch.delitem(pipeline.BY_NAME, name)  # type: ignore[arg-type]
     for row in ROWS:
         monkeypatch.setitem(pipeline.BY_NAME, row.name, row)  # type: ignore[misc]
