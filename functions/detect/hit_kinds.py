@@ -3,7 +3,7 @@
 A small network (85 features, one hidden layer of 48, 7 classes) on the spectrum of the attack and
 of what follows, the envelope and a few shapes. It was trained by
 ``tests/models/train_hit_kinds.py`` on synthesised drums and Sonic Pi's CC0 samples; its figures on
-kits that it never heard stand in docs/quality.md. Where it is not sure the hit is called by what
+kits that it never heard stand in docs/quality/music.md. Where it is not sure the hit is called by what
 can be measured: a ``note``, ``clang``, ``knock``, ``click``, ``thud``, ``swish``, ``noise``, or
 just ``hit``.
 
@@ -37,7 +37,7 @@ SURE = 0.8
 """A drum is named from this probability on.
 
 Chosen on five kits; on ten others 196 of 230 names are right from here on, and 242 of 320 from 0.5
-on (docs/quality.md): the higher, the fewer drums have a name."""
+on (docs/quality/music.md): the higher, the fewer drums have a name."""
 LISTENS_S = 0.5
 """Seconds from the attack on that are looked at."""
 _SHORTEST_S = 0.01

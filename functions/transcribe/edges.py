@@ -8,9 +8,9 @@ between two words takes one of these stretches, or none: the cheapest way for al
     room and the voice -> a phrase's last word as long as it sounds -> each border to a quiet (dynamic
     programming, R. Bellman 1957) -> the same words, none over the next
 
-Order, text and number of words stay; only times change. Costs were set on the sounds of docs/quality.md,
-"Word times", whose table says what they give. It cannot tell a breath or a crowd from a word where no quiet
-lies between.
+Order, text and number of words stay; only times change. Costs were set on the sounds of
+docs/quality/speech.md, "Word times", whose table says what they give. It cannot tell a breath or a
+crowd from a word where no quiet lies between.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ overlap    around a change, pieces that are nearly as like the one as the other
 
 Everything is deterministic: speakers are numbered by who speaks first. How many there are is not asked: the
 likeness at which joining stops decides. Its errors (missed, false and confused speech, borders not judged
-within 0.25 s, as NIST's evaluations have it) stand in docs/quality.md, "Who speaks": it fails where more
-than a tenth of the speech is several at once, and of who says little.
+within 0.25 s, as NIST's evaluations have it) stand in docs/quality/speech.md, "Who speaks": it fails
+where more than a tenth of the speech is several at once, and of who says little.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def find_turns(
     """All turns of one voice (16 kHz), by their starts. Raises ``BackendFailed``.
 
     ``voice``: ``(samples,)``, float32; ``voiced``: where somebody speaks, in order. Empty without speech. It
-    takes 0.04 to 0.05 s of processor a second of sound (docs/quality.md).
+    takes 0.04 to 0.05 s of processor a second of sound (docs/quality/speech.md).
     """
     pieces = [piece for one in voiced for piece in _pieces(one)]
     if not pieces:

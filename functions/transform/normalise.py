@@ -56,7 +56,7 @@ from shared.sound.loudness_meter import FullMeter
 TARGET_RANGE_LUFS = (-60.0, -5.0)
 CEILING_RANGE_DBTP = (-20.0, 0.0)
 MOST_ROUNDS = 5
-"""Where peaks had to be limited, one to three were taken (docs/quality.md, "Loudness")."""
+"""Where peaks had to be limited, one to three were taken (docs/quality/loudness.md)."""
 CLOSE_ENOUGH_LU = 0.05
 """Half of what is told as falling short; nearer than meters agree among themselves."""
 SHORT_FROM_LU = 0.1

@@ -35,7 +35,7 @@ from shared.media.stretch import Quality, stretch_filters, timed
 TEMPO_RANGE = (0.5, 2.0)
 PITCH_RANGE_ST = (-12.0, 12.0)
 _REALTIME_FACTOR = 12.0
-"""Seconds that one of sound may take; ``high`` took 0.12 on two quiet cores (docs/quality.md, "Loudness")."""
+"""Seconds that one of sound may take; ``high`` took 0.12 on two quiet cores (docs/quality/cost.md)."""
 
 
 class ResampleParams(SoundParams):

@@ -1,4 +1,4 @@
-"""Music or not? By three measured features; docs/quality.md has the figures behind the numbers.
+"""Music or not? By three measured features; docs/quality/speech.md has the figures behind the numbers.
 
 tones       how much of the energy is in tones rather than spread over the spectrum
 variety     of several pitches, or of a changing one: a test tone or mains hum is no music

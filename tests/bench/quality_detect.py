@@ -1,4 +1,4 @@
-"""Measure the detections against exact truth, beside bare librosa: the table in docs/quality.md.
+"""Measure the detections against exact truth, beside bare librosa: the table in docs/quality/music.md.
 
 python -m tests.bench.quality_detect
 """

@@ -1,4 +1,4 @@
-"""Measure word times on speech whose truth is exact, beside bare faster-whisper: a table of docs/quality.md.
+"""Measure word times on speech whose truth is exact, beside bare faster-whisper: docs/quality/speech.md.
 
 python -m tests.bench.quality_times base
 """

@@ -1,4 +1,4 @@
-"""Measure how well speech, music and noise are told apart: the tables in docs/quality.md.
+"""Measure how well speech, music and noise are told apart: the tables in docs/quality/speech.md.
 
 python -m tests.bench.quality_transcribe
 """

@@ -1,4 +1,4 @@
-"""Count the words that are lost, put in and mistaken, beside bare faster-whisper: tables of docs/quality.md.
+"""Count the words that are lost, put in and mistaken, beside bare faster-whisper: docs/quality/speech.md.
 
     python -m tests.bench.quality_words base tiny.en
 

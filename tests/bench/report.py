@@ -19,7 +19,7 @@ TABLE = OUT / "table.json"
 """What was measured last: bench -> its rows, how long it took, and how busy the machine was before it."""
 KEPT = Path(__file__).with_name("kept") / "table.json"
 """What was last committed, to compare with: `python -m tests.bench keep` puts the newest there."""
-DOCS = ROOT / "docs" / "quality.md"
+DOCS = ROOT / "docs" / "quality" / "cost.md"
 BEGIN, END = "<!-- bench, written by `python -m tests.bench keep` -->", "<!-- end of bench -->"
 
 _COMPARED: Mapping[str, Callable[[float, float], bool]] = {"<=": operator.le, ">=": operator.ge}

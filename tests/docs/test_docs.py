@@ -60,9 +60,17 @@ def test_each_state_is_explained() -> None:
     "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda p: p.name
 )
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+    for target, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
         if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            led_to = page.parent / target if target else page
+            assert led_to.exists(), f"{page.name}: {target}"
+            assert not place or place in places(led_to), f"{page.name}: {target}#{place}"
+
+
+def places(page: Path) -> set[str]:
+    """What may stand behind ``#``: its headings, as GitHub spells them in addresses."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_readme_is_short() -> None:
