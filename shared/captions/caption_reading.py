@@ -1,4 +1,4 @@
-"""Caption files of any kind as cues: ``pysubs2`` and ``ttconv`` read them."""
+"""Caption files of any kind as cues: ``pysubs2`` reads ASS, ``ttconv`` what broadcasters have."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from shared.captions.library_logs import told_by
+from shared.captions.text_cues import TimedText, srt_cues, vtt_cues
 from shared.captions.text_width import cleaned
 from shared.contracts.asr_transcript import ShownCue
 from shared.errors import UnsupportedMedia
@@ -19,7 +20,6 @@ from shared.errors import UnsupportedMedia
 if TYPE_CHECKING:
     from ttconv.model import ContentDocument
 
-_ARROW = "-->"
 MOST_BYTES = 20_000_000
 """No programme's captions are longer."""
 
@@ -47,35 +47,18 @@ def read_captions(path: Path) -> list[ShownCue]:
     return sorted(cues, key=lambda cue: cue.start_ms)
 
 
-def _by_pysubs2(kind: str) -> Callable[[bytes], list[ShownCue]]:
-    def read(body: bytes) -> list[ShownCue]:
-        import pysubs2
+def _ass(body: bytes) -> list[ShownCue]:
+    """Drawings are not read: their text is lines and curves."""
+    import pysubs2
 
-        text = _decoded(body)
-        if kind == "srt" and (number := _untimed(text)):
-            raise ValueError(f"cue {number} has no times")
-        file = pysubs2.SSAFile.from_string(text, format_=kind)
-        return [
-            _cue(event.start, event.end, unescape(event.plaintext))
-            for event in file
-            if not event.is_comment
-        ]
-
-    return read
+    file = pysubs2.SSAFile.from_string(_decoded(body), format_="ass")
+    return [
+        _cue(event.start, event.end, unescape(event.plaintext)) for event in file if event.is_text
+    ]
 
 
-def _untimed(text: str) -> int | None:
-    """The first cue of an SRT that has the next number and no times: its words would be the former's."""
-    lines = [line.strip() for line in text.splitlines()]
-    last = 0
-    for at, line in enumerate(lines[:-1]):
-        if not line.isdecimal() or (at and lines[at - 1]):
-            continue
-        if _ARROW in lines[at + 1]:
-            last = int(line)
-        elif int(line) == last + 1 and lines[at + 1]:
-            return int(line)
-    return None
+def _by_lines(read: Callable[[str], Iterator[TimedText]]) -> Callable[[bytes], list[ShownCue]]:
+    return lambda body: [_cue(*cue) for cue in read(_decoded(body))]
 
 
 def _by_ttconv(parse: Callable[[bytes], ContentDocument]) -> Callable[[bytes], list[ShownCue]]:
@@ -105,9 +88,9 @@ def _stl(body: bytes) -> Any:
 
 
 _READERS: Mapping[str, Callable[[bytes], list[ShownCue]]] = {
-    "srt": _by_pysubs2("srt"),
-    "vtt": _by_pysubs2("vtt"),
-    "ass": _by_pysubs2("ass"),
+    "srt": _by_lines(srt_cues),
+    "vtt": _by_lines(vtt_cues),
+    "ass": _ass,
     "ttml": _by_ttconv(_ttml),
     "xml": _by_ttconv(_ttml),
     "dfxp": _by_ttconv(_ttml),
@@ -117,9 +100,23 @@ _READERS: Mapping[str, Callable[[bytes], list[ShownCue]]] = {
 
 
 def _decoded(body: bytes) -> str:
-    """UTF-8 with or without its mark, UTF-16 with it; what is neither is no file of captions."""
-    utf_16 = body[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return body.decode("utf-16" if utf_16 else "utf-8-sig")
+    """UTF-8 with or without its mark, UTF-16 and UTF-32 with it.
+
+    Raises ``ValueError`` for any other code: which one it is nobody can tell from the bytes.
+    """
+    code = next((code for mark, code in _MARKS.items() if body.startswith(mark)), "utf-8-sig")
+    try:
+        return body.decode(code)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
+
+
+_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 
 
 def _cue(start_ms: float, end_ms: float, text: str) -> ShownCue:
