@@ -1,29 +1,36 @@
 """Standard MIDI files as scores.
 
-Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume and
-pan, all notes and all sound off. Drums ring out, whenever their keys come up: programs write them a
+Read: notes, tempo, time signatures, programs, channel 10 as drums, the damper pedal, volume, expression
+and pan, all notes and all sound off. Drums ring out, whenever their keys come up: programs write them a
 tick long. What else a file asks for (pitch bend, aftertouch, other controllers) is left out and
 counted in the score's notices, and so is what was odd about the file (``midi_file``).
 
 Messages are taken in order of time, with a table of what sounds on each channel; a note is kept
 when it ends. Then the notes of each sound and channel are spread over lanes, since a lane plays one
 note at a time. Sources: MIDI 1.0 (channel mode messages), General MIDI 1 and 2 (programs,
-percussion keys, volume), RP-036 (pan).
+percussion keys).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from functions.perform.bank import sounds_for_s
 from functions.perform.midi_file import parse_midi
-from shared.audio.modules.layers import MAX_VELOCITY
-from shared.audio.score import ControlPoint, InstrumentSetup, Note, Score
-from shared.audio.tempo import DENOMINATORS, TempoChange, TempoMap, TimeSignature
+from functions.perform.midi_levels import ChannelLevels
+from shared.audio.score import InstrumentSetup, Note, Score
+from shared.audio.tempo import (
+    DENOMINATORS,
+    MAX_TEMPO_BPM,
+    MIN_TEMPO_BPM,
+    TempoChange,
+    TempoMap,
+    TimeSignature,
+)
 from shared.errors import ValidationError
 
 MAX_NOTES, MAX_VOICES = 20_000, 12
@@ -31,7 +38,7 @@ MAX_NOTES, MAX_VOICES = 20_000, 12
 own sampler."""
 DRUM_CHANNEL = 9
 """Channel 10 as musicians count, from 1."""
-_VOLUME, _PAN, _DAMPER = 7, 10, 64
+_VOLUME, _PAN, _EXPRESSION, _DAMPER = 7, 10, 11, 64
 """Controllers, by number."""
 _DAMPER_DOWN = 64
 """The pedal is down from this value on."""
@@ -43,6 +50,10 @@ _AGES = Fraction(10**9)
 """Beats behind the end of any piece: a drum that nothing ends rings out."""
 _HI_HATS = frozenset({42, 44, 46})
 """Closed, pedal and open: one pair of cymbals, so each ends what the others sound."""
+_HELD = Fraction(1)
+"""Beats that a note sounds at least which nothing ends: the last ones of files without ends of notes."""
+_EMPTY_END = 32
+"""More beats than these, eight bars of four, behind whatever is played are no pause but a stray event."""
 _FREE_FOR = Fraction(1, 2)
 """Beats for which a voice should have been free before it plays again, so that its tail rings."""
 
@@ -135,23 +146,32 @@ class _Reader:
     def __init__(self) -> None:
         self._channels: dict[int, _Channel] = {}
         self._played: list[_Played] = []
-        self._points: list[ControlPoint] = []
+        self._levels = ChannelLevels()
+        self._last_played = Fraction(0)
         self._tempos: dict[Fraction, Fraction] = {}
         self._meters: list[tuple[Fraction, int, int]] = []
         self._sounds: dict[str, str] = {}
         self._left_out: Counter[str] = Counter()
+        self._odd: Counter[str] = Counter()
 
     def take(self, message: Any, beat: Fraction) -> None:
         """One message at its beat."""
         if message.type == "set_tempo":
-            if message.tempo:
-                self._tempos[beat] = Fraction(60_000_000, message.tempo)
-            else:
-                self._left_out["tempo of no length"] += 1
+            self._take_tempo(message.tempo, beat)
         elif message.type == "time_signature":
             self._take_meter(message, beat)
         elif not message.is_meta:
             self._take_channel(message, beat)
+
+    def _take_tempo(self, beat_us: int, beat: Fraction) -> None:
+        """A tempo, by the length of a beat; one that nobody plays is taken as the nearest that is."""
+        if not beat_us:
+            self._left_out["tempo of no length"] += 1
+            return
+        bpm = Fraction(60_000_000, beat_us)
+        self._tempos[beat] = min(max(bpm, Fraction(MIN_TEMPO_BPM)), Fraction(MAX_TEMPO_BPM))
+        if bpm != self._tempos[beat]:
+            self._odd[f"tempo of {float(bpm):.4g} BPM, taken as {self._tempos[beat]}"] += 1
 
     def _take_meter(self, message: Any, beat: Fraction) -> None:
         """A time signature, unless it has no beats, or a denominator unknown to the tempo map."""
@@ -163,6 +183,8 @@ class _Reader:
     def _take_channel(self, message: Any, beat: Fraction) -> None:
         """A channel's message. A key that is struck again ends its former note."""
         channel = self._channels.setdefault(message.channel, _Channel())
+        if message.type in ("note_on", "note_off"):
+            self._last_played = beat
         if message.type == "note_on" and message.velocity:
             again = message.note in channel.sounding
             for key in _ended_by(message.channel, message.note) & channel.sounding.keys():
@@ -188,6 +210,7 @@ class _Reader:
         elif message.control == _RESET:
             channel.pedal = False
             self._lift_pedal(number, channel, beat)
+            self._levels.reset(number, beat)
         elif message.control == _SOUND_OFF:
             for key in list(channel.sounding):
                 self._end(number, key, beat)
@@ -195,22 +218,13 @@ class _Reader:
             for key in list(channel.sounding):
                 self._let_go(number, key, beat)
         elif message.control == _VOLUME:
-            # General MIDI: 40 log10(value / 127) dB, on a fader of -96 to 24 dB.
-            loud = message.value / MAX_VELOCITY
-            self._point(number, "gain_db", beat, _fader(loud))
+            self._levels.volume(number, beat, message.value)
+        elif message.control == _EXPRESSION:
+            self._levels.expression(number, beat, message.value)
         elif message.control == _PAN:
-            self._point(number, "pan", beat, _place(message.value))
+            self._levels.pan(number, beat, message.value)
         else:
             self._left_out[f"controller {message.control}"] += 1
-
-    def _point(self, channel: int, control: str, beat: Fraction, position: float) -> None:
-        """A turn of a control, 0 to 1 of its range.
-
-        Kept by channel: which instruments the channel plays is known at the end.
-        """
-        self._points.append(
-            ControlPoint(f"channel {channel + 1}", 0, str(channel), control, beat, position)
-        )
 
     def _lift_pedal(self, number: int, channel: _Channel, beat: Fraction) -> None:
         """With the pedal up, notes end whose keys are up, and no others."""
@@ -247,14 +261,16 @@ class _Reader:
             raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
 
     def score(self, name: str, length: Fraction) -> Score:
-        """All that was taken, up to ``length`` beats.
+        """All that was taken, up to ``length`` beats, without an empty end of more than ``_EMPTY_END``.
 
         What still sounds ends there, drums when they have rung out. Raises ``ValidationError``
-        where there is no note, and for a tempo outside what the tempo map takes (5 to 1,000 BPM).
+        where there is no note.
         """
-        for number, channel in self._channels.items():
-            for key in list(channel.sounding):
-                self._end(number, key, _AGES if number == DRUM_CHANNEL else length)
+        if length - self._last_played > _EMPTY_END:
+            empty = float(length - self._last_played)
+            self._odd[f"end of {empty:g} beats in which nothing is played, left out"] += 1
+            length = self._last_played + _HELD
+        self._end_all(length)
         if not self._played:
             raise ValidationError("MIDI file", "plays no note")
         tempo_map = self._tempo_map()
@@ -262,26 +278,33 @@ class _Reader:
         if stolen:
             self._left_out[f"notes beyond {MAX_VOICES} at once, cut short"] = stolen
         whole_beats = Fraction(max(1, -(-length // 1)))
+        setups = [
+            InstrumentSetup(label, sound, gain_db=self._levels.first_gain_db())
+            for label, sound in sorted(self._sounds.items())
+        ]
+        points = [
+            point
+            for setup in setups
+            for point in self._levels.points(int(setup.name.rsplit(" ", 1)[1]) - 1, setup.name)
+        ]
+        left_out = [f"left out: {count} x {what}" for what, count in sorted(self._left_out.items())]
+        odd = [f"{count} x {what}" for what, count in sorted(self._odd.items())]
         return Score(
             name[:80] or "midi",
             tempo_map,
             whole_beats,
-            tuple(InstrumentSetup(label, sound) for label, sound in sorted(self._sounds.items())),
+            tuple(setups),
             tuple(notes),
-            tuple(self._instrument_points()),
-            notices=tuple(
-                f"left out: {count} x {what}" for what, count in sorted(self._left_out.items())
-            ),
+            tuple(points),
+            notices=(*odd, *left_out),
         )
 
-    def _instrument_points(self) -> Iterable[ControlPoint]:
-        """Channel points, for every instrument that the channel played."""
-        for point in self._points:
-            for instrument in sorted(self._sounds):
-                if int(instrument.rsplit(" ", 1)[1]) == int(point.instrument) + 1:
-                    yield ControlPoint(
-                        point.lane, 0, instrument, point.control, point.beats, point.position
-                    )
+    def _end_all(self, length: Fraction) -> None:
+        """End whatever sounds: at the piece's end, or a beat after it was struck; drums ring out."""
+        for number, channel in self._channels.items():
+            for key, struck in list(channel.sounding.items()):
+                end = _AGES if number == DRUM_CHANNEL else max(length, struck.start + _HELD)
+                self._end(number, key, end)
 
     def _tempo_map(self) -> TempoMap:
         """Tempos and bars; 120 BPM and 4/4 until the file says otherwise, as RP-001 has it.
@@ -321,27 +344,6 @@ def _rung_out(note: _Played, tempo_map: TempoMap) -> _Played:
         return note
     silent_s = tempo_map.seconds_at(note.start) + Fraction(str(sounds_for_s(note.sound)))
     return replace(note, end=min(note.end, tempo_map.beats_at(silent_s)))
-
-
-def _place(value: int) -> float:
-    """Where a pan of 0 to 127 lies between left (0) and right (1), by RP-036, Default Pan Formula.
-
-    0 and 1 are both hard left, 64 is the middle, 127 hard right: an even number of steps on either
-    side.
-    """
-    return max(0, value - 1) / 126
-
-
-def _fader(loud: float) -> float:
-    """Where General MIDI's volume (0 to 1) lies on the fader's 0 to 1.
-
-    ``40 log10(loud)`` dB, the square of the amplitude; the fader goes from -96 to 24 dB, so full
-    volume lies at 0.8.
-    """
-    from math import log10
-
-    gain_db = max(-96.0, 40.0 * log10(loud)) if loud > 0 else -96.0
-    return (gain_db + 96.0) / 120.0
 
 
 def _in_lanes(played: list[_Played]) -> tuple[list[Note], int]:

@@ -39,7 +39,7 @@ from shared.contracts.step_engine import (
 from shared.errors import InputTooLarge, MissingDependency, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 
-REVISION = "pattern-5"
+REVISION = "pattern-6"
 """Raise it when the same pattern sounds or is told otherwise; the bank has a version of its own."""
 MAX_PATTERN_BYTES = 4_000_000
 """Of the uploaded file, which is read whole."""

@@ -141,6 +141,44 @@ def test_volume_is_general_midis_gain(value, gain_db):
     assert point.position * 120 - 96 == pytest.approx(gain_db, abs=0.001)
 
 
+def test_expression_counts_beside_volume_until_controllers_are_reset():
+    """Most orchestral files swell by expression (controller 11) alone."""
+    score = read_midi(
+        midi(control(7, 64), on(60), control(11, 64, BEAT), control(121, 0, BEAT), off(60))
+    )
+    gains = [(point.beats, point.position * 120 - 96) for point in score.points]
+    assert [beat for beat, _ in gains] == [0, 1, 2] and not score.notices
+    assert [gain for _, gain in gains] == pytest.approx([-11.905, -23.810, -11.905], abs=0.001)
+
+
+def test_a_channel_without_a_volume_is_as_loud_as_one_that_says_general_midis_own():
+    both = [on(60), off(60), on(60, channel=1), off(60, channel=1)]
+    said, unsaid = read_midi(midi(control(7, 100), *both)).instruments
+    assert said.gain_db == unsaid.gain_db == pytest.approx(-4.152, abs=0.001)
+    assert {setup.gain_db for setup in read_midi(midi(*both)).instruments} == {0.0}
+
+
+def test_a_note_that_nothing_ends_sounds_at_the_end_too():
+    """Some programs write no ends of notes at all, and the end of the track with the last one."""
+    score = read_midi(midi(on(60), on(62, BEAT)))
+    assert [(note.beats, note.length_beats) for note in score.notes] == [(0, 1), (1, 1)]
+
+
+def test_a_stray_event_long_behind_the_last_note_makes_no_silence():
+    tempo = mido.MetaMessage("set_tempo", tempo=400_000, time=3_000 * BEAT)
+    score = read_midi(midi(on(60), off(60), tempo))
+    assert score.length_beats == 2
+    assert score.notices == ("1 x end of 3000 beats in which nothing is played, left out",)
+
+
+@pytest.mark.parametrize(("beat_us", "bpm"), [(20, 1_000), (16_777_215, 5)])
+def test_a_tempo_that_nobody_plays_is_taken_as_the_nearest(beat_us, bpm):
+    tempo = mido.MetaMessage("set_tempo", tempo=beat_us)
+    score = read_midi(midi(tempo, on(60), off(60)))
+    assert score.tempo_map.bpm_at(0) == bpm
+    assert f"BPM, taken as {bpm}" in score.notices[0]
+
+
 @pytest.mark.parametrize(
     ("value", "position"), [(0, 0.0), (1, 0.0), (32, 31 / 126), (64, 0.5), (127, 1.0)]
 )
