@@ -3,7 +3,7 @@
 The subject is the most prominent face; without one what stands out by the spectral residual (Xiaodi
 Hou and Liqing Zhang, Saliency Detection: A Spectral Residual Approach, CVPR 2007). Motion is the
 mean length of a dense optical flow (Gunnar Farnebäck, Two-Frame Motion Estimation Based on
-Polynomial Expansion, 2003), sought from where the picture as a whole has gone. Both look at one
+Polynomial Expansion, 2003), sought from where the picture and single things have gone. Both look at one
 moment: nothing is remembered from sample to sample.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.detect.centerface import FaceDetector
+from functions.detect.moved_things import left_over, start_of_flow
 from functions.detect.picture_shift import Shift, shared_parts, shift_between
 
 Picture = NDArray[np.uint8]
@@ -93,13 +94,12 @@ def flow_length(before: Grey, after: Grey) -> float:
 
     Windows of 13 pixels, 2 rounds, at one size, for 96 by 54 pixels have no levels (OpenCV leaves
     out those less than 32 pixels high). From where it begins the flow reaches some 5 pixels: that
-    is where the picture as a whole has gone, up to three eighths of it. A single thing that moves
-    farther over what stays is measured as too slow.
+    is where the picture as a whole and single things in it have gone, up to three eighths of it.
+    What is smaller than a window is told as up to three times as much: its surroundings move along.
     """
     import cv2
 
-    start = np.zeros((*before.shape, 2), np.float32)
-    start[..., 0], start[..., 1] = _whole_shift(before, after)
+    start = start_of_flow(before, after, _whole_shift(before, after))
     flow = np.asarray(
         cv2.calcOpticalFlowFarneback(
             before, after, start, 0.5, 1, 13, 2, 5, 1.1, cv2.OPTFLOW_USE_INITIAL_FLOW
@@ -110,7 +110,10 @@ def flow_length(before: Grey, after: Grey) -> float:
 
 
 def _whole_shift(before: Grey, after: Grey) -> Shift:
-    """Where the picture as a whole has gone, if that explains enough of what has changed."""
+    """Where the picture as a whole has gone, if that explains enough of what has changed.
+
+    Of half of the picture it must explain no less than no shift does: one large thing is not the whole.
+    """
     import cv2
 
     shift = shift_between(before.astype(np.float32), after.astype(np.float32))
@@ -119,4 +122,8 @@ def _whole_shift(before: Grey, after: Grey) -> Shift:
     parts = shared_parts(before, after, shift)
     left = cv2.norm(*parts, cv2.NORM_L1) / parts[0].size
     plain = cv2.norm(before, after, cv2.NORM_L1) / before.size
-    return shift if left < _EXPLAINED * plain else (0, 0)
+    if left >= _EXPLAINED * plain:
+        return (0, 0)
+    shifts: tuple[Shift, ...] = ((0, 0), shift)
+    still, shifted = (np.median(left_over(before, after, one, outside=0.0)) for one in shifts)
+    return shift if shifted <= still else (0, 0)

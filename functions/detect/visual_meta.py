@@ -44,7 +44,7 @@ from shared.media.sheets import Mark, Picture, Tile, draw_sheet
 from shared.settings import settings
 from shared.watch.health import dependency
 
-REVISION = 6
+REVISION = 7
 PART_MS, MOST_PARTS = 240_000, 128
 """A part takes about so much of the recording; more parts than the second number get longer
 instead."""

@@ -104,6 +104,24 @@ def test_faster_is_more_motion_up_to_a_third_of_the_picture_a_frame(name: str) -
         assert lengths == pytest.approx(shifts, rel=0.05, abs=0.1)
 
 
+@pytest.mark.parametrize("side", [12, 24, 36])
+def test_a_thing_that_goes_faster_over_what_stays_is_more_motion(side: int) -> None:
+    """Up to a third of the picture a frame, as much more as it is faster; nothing else is taken along."""
+    thing, wall = _seen("chelsea", 0)[:side, :side], _seen("coffee", 0)
+
+    def shown(x: int) -> Grey:
+        picture = wall.copy()
+        picture[9 : 9 + side, x : x + side] = thing
+        return picture
+
+    shifts = np.array([2, 4, 8, 16, 24, 30])
+    lengths = np.array([96 * flow_length(shown(8), shown(8 + shift)) for shift in shifts])
+    times = lengths / (shifts * side**2 / wall.size)
+    assert times.max() < 1.5 * times.min(), times
+    assert times.min() > 1
+    assert times.max() < 5
+
+
 @pytest.mark.parametrize("level", [0.0, 0.1, 1.0])
 def test_noise_is_no_motion(level: float) -> None:
     """Of a still picture, a dark one and black: some shift always fits two frames of noise best."""
