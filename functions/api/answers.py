@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.exceptions import HTTPException
 
 from shared.contracts.ids import NAME_PATTERN
@@ -169,7 +170,10 @@ def error_answer(error: RushesError, status: int | None = None, **headers: str) 
         told["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, Unauthenticated):
         told["WWW-Authenticate"] = "Bearer"
-    body = to_json({"error": error.to_json()})
+    try:
+        body = to_json({"error": error.to_json()})
+    except PydanticSerializationError:  # it repeats half a character, which only an escape can say
+        body = json.dumps({"error": error.to_json()}, default=str).encode()
     return Response(body, status or status_of(error), told, media_type=JSON)
 
 

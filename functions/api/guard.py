@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -119,7 +120,9 @@ def _streamed(scope: Scope) -> bool:
 
 
 async def _whole_body(headers: Headers, receive: Receive) -> bytes:
-    """The body; raises ``InputTooLarge``, and ``ValidationError`` for one that is nested too deeply."""
+    """The body; raises ``InputTooLarge``, ``ValidationError`` for one that is nested too deeply
+    or is no UTF-8.
+    """
     said = headers.get("content-length", "0")
     if said.isdigit() and len(said) < 20 and int(said) > MAX_BODY_BYTES:
         raise InputTooLarge(MAX_BODY_BYTES, int(said))
@@ -133,22 +136,25 @@ async def _whole_body(headers: Headers, receive: Receive) -> bytes:
         more = message.get("more_body", False)
         if len(body) > MAX_BODY_BYTES:
             raise InputTooLarge(MAX_BODY_BYTES, len(body))
+    if b"\0" in body:  # JSON in UTF-16 or UTF-32, whose brackets are not counted
+        raise ValidationError("body", "is not text in UTF-8")
     if _depth(bytes(body)) > MOST_NESTED:
         raise ValidationError("body", f"is nested more than {MOST_NESTED} deep")
     return bytes(body)
 
 
-_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_BRACKET = re.compile(rb"[\[{\]}]")
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?+', re.DOTALL)
+"""Up to its end, or the body's. It gives nothing back, or a text that never ends is read again from each of
+its quotes: 16,000 of them took 25 seconds.
+"""
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 
 def _depth(body: bytes) -> int:
     """How deep JSON is nested at most."""
-    deepest = depth = 0
-    for sign in _BRACKET.findall(_TEXT.sub(b"", body)):
-        depth += 1 if sign in (b"[", b"{") else -1
-        deepest = max(deepest, depth)
-    return deepest
+    brackets = _TEXT.sub(b"", body).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

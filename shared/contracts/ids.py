@@ -39,6 +39,20 @@ def canonical_json(value: Any) -> str:
     )
 
 
+def json_from_outside(field: str, text: bytes | str) -> Any:
+    """What JSON from outside says; raises ``ValidationError`` naming ``field``.
+
+    Refuses what ``json`` reads and nobody can write again: NaN and infinity, half a character (a lone
+    surrogate), more digits or nesting than Python takes.
+    """
+    try:
+        value = json.loads(text)
+        canonical_json(value).encode()
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(field, f"is not JSON: {error}") from None
+    return value
+
+
 def digest(*parts: Any) -> str:
     """SHA-256 in hex over the canonical JSON of ``parts``."""
     return digest_of_json(*map(canonical_json, parts))

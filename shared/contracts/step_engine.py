@@ -42,14 +42,22 @@ class SoundParams(StepParams):
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise ``ValidationError`` naming the field where ``value`` is not in ``[low, high]``."""
     if value < low:
-        raise ValidationError(name, f"{value:g} is below the minimum allowed, {low:g}")
+        raise ValidationError(name, f"{_told(value)} is below the minimum allowed, {low:g}")
     if value > high:
-        raise ValidationError(name, f"{value:g} exceeds the maximum allowed, {high:g}")
+        raise ValidationError(name, f"{_told(value)} exceeds the maximum allowed, {high:g}")
+
+
+def _told(number: float) -> str:
+    """A number for people: JSON can bring a whole one of thousands of digits, which no float holds."""
+    try:
+        return f"{number:g}"
+    except OverflowError:
+        return "a number of more than 300 digits"
 
 
 def out_of_range(name: str, given: float, used: float) -> str:
     """What people are told of a number that was brought into its range."""
-    return f"{name} {given:g} is out of range: {used:g} was taken"
+    return f"{name} {_told(given)} is out of range: {used:g} was taken"
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ all become one ``Upload``, whose identity is bucket, key and generation.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import json_from_outside
 from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.contracts.upload import Upload
@@ -92,10 +92,7 @@ def _from_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _json_object(text: bytes | str) -> dict[str, Any]:
-    try:
-        return _object("message", json.loads(text))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValidationError("message", f"is not JSON: {error}") from None
+    return _object("message", json_from_outside("message", text))
 
 
 def _object(field: str, value: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared.contracts.ids import digest
+from shared.contracts.ids import digest, json_from_outside
 from shared.contracts.message import Message
 from shared.errors import ValidationError
 from shared.lazy_log import get_logger
@@ -65,7 +65,7 @@ def events_of_push(body: bytes, headers: Mapping[str, str]) -> list[Event]:
     lower = {name.lower(): value for name, value in headers.items()}
     if not _media_type(lower).startswith(_BATCH) and not body.lstrip().startswith(b"["):
         return [Event(body, lower)]
-    batch = _json(body)
+    batch = json_from_outside("message", body)
     if not isinstance(batch, list):
         raise ValidationError("body", "is no batch of CloudEvents: a JSON array of them")
     lower["content-type"] = _STRUCTURED
@@ -228,15 +228,8 @@ def _time(published: object) -> float | None:
         raise ValidationError("publishTime", str(error)) from None
 
 
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValidationError("message", f"is not JSON: {error}") from None
-
-
 def _json_object(body: bytes) -> dict[str, Any]:
-    return _object("message", _json(body))
+    return _object("message", json_from_outside("message", body))
 
 
 def _object(field: str, value: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.asset import MOST_SOURCES, Asset, Probed, Source
-from shared.contracts.ids import asset_id, checked_name, digest
+from shared.contracts.ids import asset_id, checked_name, digest, json_from_outside
 from shared.contracts.message import Message
 from shared.contracts.step import Run, StepRecord, StepState, bounded_params
 from shared.contracts.topics import UPLOADS_TOPIC
@@ -73,10 +73,7 @@ class Wishes:
         params), ``rushes-user`` and ``rushes-name``. Raises ``ValidationError``.
         """
         steps = metadata.get("rushes-steps")
-        try:
-            params = json.loads(metadata.get("rushes-params") or "{}")
-        except json.JSONDecodeError as error:
-            raise ValidationError("rushes-params", f"is not JSON: {error}") from None
+        params = json_from_outside("rushes-params", metadata.get("rushes-params") or "{}")
         if not isinstance(params, dict) or not all(isinstance(v, dict) for v in params.values()):
             raise ValidationError("rushes-params", "must map each step to its params")
         wanted = tuple(name.strip() for name in steps.split(",") if name.strip()) if steps else None

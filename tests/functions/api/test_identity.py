@@ -250,5 +250,21 @@ def test_bodies_are_bounded_in_size_and_depth(client: TestClient, issuer: Issuer
     nested = b'{"a":' * 100 + b"1" + b"}" * 100
     refused = client.post("/timelines", content=nested, headers=headers)
     assert refused.status_code == 422 and "nested" in refused.json()["error"]["message"]
+    hidden = '{"name":"∀", "a":'.encode("utf-16") + '{"a":'.encode("utf-16-le") * 100
+    refused = client.post("/timelines", content=hidden, headers=headers)
+    assert refused.status_code == 422 and "UTF-8" in refused.json()["error"]["message"]
     text = json.dumps({"name": "[" * 1_000}).encode()
     assert client.post("/timelines", content=text, headers=headers).status_code != 413
+
+
+@pytest.mark.parametrize("text", [b'\\"', b'"', b"\\\\", b"\\"])
+def test_a_text_without_end_is_read_once(client: TestClient, issuer: Issuer, text: bytes) -> None:
+    """From each of its quotes to the body's end took hours, in which nobody else was answered."""
+    headers = {
+        "Authorization": f"Bearer {issuer.token()}",
+        "Content-Type": "application/json",
+    }
+    begun = time.process_time()
+    body = b'{"name": "' + text * 40_001
+    assert client.post("/timelines", content=body, headers=headers).status_code == 422
+    assert time.process_time() - begun < 10

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from functions.api.answers import error_answer
 from functions.api.app import build
+from shared.errors import ValidationError
 from tests.functions.api.conftest import CTX, Desk
 from tests.toy import embedded_home
 
@@ -220,6 +222,8 @@ def test_text_that_is_no_text_is_refused(desk: Desk) -> None:
     for path in ("/steps/toy/one", "/timelines"):
         keyed = {"Content-Type": "application/json", "Idempotency-Key": "k"}
         assert desk.client.post(path, content=body, headers=keyed).status_code == 422
+    repeated = error_answer(ValidationError("preset", "there is no \ud800"))
+    assert json.loads(bytes(repeated.body))["error"]["message"].endswith("\ud800")
 
 
 def test_a_failed_run_is_dismissed_for_everybody(desk: Desk) -> None:

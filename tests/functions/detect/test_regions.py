@@ -228,6 +228,7 @@ def test_flags_choose_backend_and_confidence(monkeypatch: pytest.MonkeyPatch) ->
         ({"frame_sample_interval_ms": 5}, "below the minimum allowed, 10"),
         ({"min_confidence": 1.5}, "exceeds the maximum"),
         ({"detection_side": 9000}, "exceeds the maximum"),
+        ({"detection_side": 10**400}, "exceeds the maximum"),
     ],
 )
 def test_wrong_params_are_named(params: dict[str, object], message: str) -> None:

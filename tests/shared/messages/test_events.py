@@ -18,7 +18,7 @@ from shared.messages.events import (
     request_from_message,
     upload_from_message,
 )
-from shared.messages.pushes import PUBLISHED, events_of_push, message_of
+from shared.messages.pushes import PUBLISHED, Event, events_of_push, message_of
 from tests.toy import CTX
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -166,6 +166,18 @@ def test_a_request_must_not_cross_its_attributes() -> None:
     message = Message("1", json.dumps(content).encode(), {"tenant": "t2"})
     with pytest.raises(CrossTenant):
         request_from_message(message)
+
+
+@pytest.mark.parametrize(
+    "value", ['"\\ud800"', "NaN", "1e999", "9" * 5_000, "[" * 3_000 + "]" * 3_000]
+)
+def test_json_that_nobody_can_write_again_is_refused(value: str) -> None:
+    """It broke its handler each time it came, or was another value to who read it next."""
+    data = f'{{"tenant_id": "t1", "params": {{"text": {value}}}}}'.encode()
+    with pytest.raises(ValidationError, match="is not JSON"):
+        request_from_message(Message("1", data, {}))
+    with pytest.raises(ValidationError, match="is not JSON"):
+        message_of(Event(data, {}))
 
 
 @pytest.mark.parametrize(
