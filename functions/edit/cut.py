@@ -128,7 +128,7 @@ def _by_rules(heard: Heard, params: CutParams) -> Iterator[Edit]:
         yield from breaths(activity, sound, words)
     yield from dropped(sound, words, params)
     yield from not_kept(sound, spoken, heard.phrases, params)
-    yield from silenced(sound, words, params)
+    yield from silenced(sound, spoken, params)
 
 
 def _words_cut(sound: Sound, spoken: AudioWords, params: CutParams) -> Iterator[Edit]:
@@ -238,12 +238,12 @@ def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
             f"privacy_words: {len(unheard)} of {len(hidden)} were not recognised anywhere: "
             "whether they are said, only listening tells"
         )
-    if doubted := mistimed(words, params):
+    if doubted := mistimed(spoken, params):
         places = ", ".join(f"{start_ms / 1000:.1f}" for start_ms in doubted[:_PLACES])
         more = f" and {len(doubted) - _PLACES} more" if len(doubted) > _PLACES else ""
         yield (
-            f"privacy: of {len(doubted)} the time is too short to be right, so they may be heard "
-            f"beside it: listen around {places} s{more}"
+            f"privacy: the times of {len(doubted)} are likely wrong, so the words beside them are covered, "
+            f"too: listen around {places} s{more}"
         )
 
 
@@ -259,4 +259,4 @@ def _meta(made: EditList, shots: VisualMeta | None) -> dict[str, Any]:
     return {**list_meta(made), **jumps}
 
 
-ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-10"), run)
+ENGINE = Engine(CutParams, lambda: Backend("rushes", "cut-11"), run)

@@ -243,18 +243,36 @@ def test_a_private_word_that_another_speaks_over_is_bleeped_not_cut_in_part(
     assert {edit.action for edit in alone} == {"cut"}
 
 
-def test_a_private_word_without_the_time_to_say_it_is_told(desk: Desk) -> None:
+@pytest.mark.parametrize("action", ["bleep", "mute", "cut"])
+@pytest.mark.parametrize("wrong", [{"end_ms": 74}, {"end_ms": 900, "timing": "interpolated"}])
+def test_a_private_word_whose_time_is_likely_wrong_is_covered_with_those_beside_it(
+    desk: Desk, wrong: dict[str, Any], action: str
+) -> None:
+    told = desk.talk.words
+    before, word, after = told.words[3:6]
+    changed = {"text": "Zebra", **wrong, "end_ms": word.start_ms + wrong["end_ms"]}
+    following = after.model_copy(
+        update={"start_ms": word.start_ms + 900, "end_ms": word.start_ms + 1300}
+    )
+    words = (before, word.model_copy(update=changed), following)
+    spoken = told.model_copy(update={"words": words})
+    made = desk.cut(spoken, privacy_words=["Zebra"], privacy_action=action)
+    (cover,) = made.edits
+    assert cover.action == ("bleep" if action == "cut" else action)
+    assert cover.start_ms <= before.start_ms and following.end_ms <= cover.end_ms
+    (notice,) = made.notices
+    assert "likely wrong" in notice and "Zebra" not in notice
+    assert f"listen around {word.start_ms / 1000:.1f} s" in notice
+
+
+def test_a_private_word_with_the_time_to_say_it_is_covered_alone(desk: Desk) -> None:
     told = desk.talk.words
     word = told.words[4]
-    short = {"text": "Zebra", "end_ms": word.start_ms + 74}
-    named = word.model_copy(update=short)
-    spoken = told.model_copy(update={"words": (*told.words[:4], named, *told.words[5:])})
-    (notice,) = desk.cut(spoken, privacy_words=["Zebra"]).notices
-    assert "too short to be right" in notice and "Zebra" not in notice
-    assert f"listen around {word.start_ms / 1000:.1f} s" in notice
-    long = named.model_copy(update={"end_ms": word.start_ms + 75})
+    long = word.model_copy(update={"text": "Zebra", "end_ms": word.start_ms + 75})
     spoken = told.model_copy(update={"words": (*told.words[:4], long, *told.words[5:])})
-    assert desk.cut(spoken, privacy_words=["Zebra"]).notices == ()
+    made = desk.cut(spoken, privacy_words=["Zebra"])
+    assert made.notices == ()
+    assert made.edits[0].start_ms > told.words[3].start_ms + 60
 
 
 def test_what_is_in_doubt_is_proposed_only(desk: Desk) -> None:
