@@ -134,7 +134,7 @@ def routes(home: Home) -> APIRouter:
         if not edits.keeps:
             raise ValidationError("edit_list", "leaves nothing of the recording")
         asset = load_asset(home, ctx, kept.asset_id)
-        name = asset.sources[0].name if asset.sources else asset.asset_id
+        name = asset.file_name or asset.asset_id
         form = request.url.path.rsplit("/", 1)[-1]
         ending, kind, write = _FORMS[form]
         text = write(edits, CutMedia(name, f"file:///{quote(name)}", asset.media)).encode()

@@ -254,3 +254,8 @@ class Asset(Model):
     """It is being erased: nobody begins on it any more."""
     erased_by: Name | None = None
     """The run of its erasure."""
+
+    @property
+    def file_name(self) -> str | None:
+        """Its file's name as first uploaded; ``None`` where no upload of it is told."""
+        return next((source.name for source in self.sources), None)

@@ -64,8 +64,8 @@ def _own_name(artifact: Mapping[str, Any]) -> str:
 
 
 def _stem(asset: Asset) -> str:
-    return stem_of(asset.sources[0].name if asset.sources else asset.asset_id)
+    return stem_of(asset.file_name or asset.asset_id)
 
 
 def _extension(key: str) -> str:
-    return key.rsplit(".", 1)[-1]
+    return key.rpartition(".")[2]

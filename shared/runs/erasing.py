@@ -208,14 +208,14 @@ class _Erasure:
         with suppress(Conflict):
             self._home.documents.delete(mark.path, version=mark.version)
 
-    def _pass(self) -> int:
-        """Remove what is there now; returns how much was found.
+    def _pass(self) -> bool:
+        """Remove what is there now; was anything found?
 
         The mark is proved after each look: what is listed is the erased recording's, then. Just that is
         removed, for whoever sleeps over it may wake when the same bytes have been uploaded anew.
         """
-        found = sum(self._documents(told, name) for told, name in _OF_ASSET.items())
-        return found + self._objects() + self._uploads() + self._runs()
+        found = [self._documents(told, name) for told, name in _OF_ASSET.items()]
+        return any([*found, self._objects(), self._uploads(), self._runs()])
 
     def _documents(self, told: str, collection: str) -> int:
         found = self._list(collection, {"asset_id": self._asset.asset_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +27,6 @@ from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
 from shared.runs.views import local_path
 from shared.steps.preparing import load_asset
-
-_MOST_BYTES = 1 << 50
-"""What is in the bucket was let in: nothing is refused on its way out."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def gather(
     """
     asset = load_asset(home, ctx, asset_id)
     standing = tuple(standing_results(home, ctx, asset_id))
-    stem = stem_of(name or (asset.sources[0].name if asset.sources else asset_id))
+    stem = stem_of(name or asset.file_name or asset_id)
     found = _findings(home, standing)
     sizes: dict[str, int] = {}
     laid = lay_out(stem, asset, standing, partial(_members, home, sizes))
@@ -128,7 +126,8 @@ def opened(home: Home, key: str) -> Iterator[BinaryIO]:
             yield file
         return
     with work_folder() as folder:
-        fetched = fetch_object(home.objects, key, folder / "copy", max_bytes=_MOST_BYTES)
+        # What is in the bucket was let in: nothing is refused on its way out.
+        fetched = fetch_object(home.objects, key, folder / "copy", max_bytes=sys.maxsize)
         with fetched.path.open("rb") as file:
             yield file
 

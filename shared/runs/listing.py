@@ -50,27 +50,25 @@ def recording_rows(
     documents: Documents, ctx: RequestContext, assets: Sequence[Asset]
 ) -> list[RecordingRow]:
     """A row for each of the assets, in their order."""
-    if not assets:
-        return []
-    with ThreadPoolExecutor(min(_AT_ONCE, len(assets))) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda asset: _row(documents, ctx, asset), assets))
 
 
 def _row(documents: Documents, ctx: RequestContext, asset: Asset) -> RecordingRow:
     runs = list_runs(documents, ctx, asset.asset_id)
     media = asset.media
-    video, audio = media.video[:1], media.audio[:1]
+    video, audio = next(iter(media.video), None), next(iter(media.audio), None)
     return RecordingRow(
         asset_id=asset.asset_id,
-        name=asset.sources[0].name if asset.sources else asset.asset_id,
+        name=asset.file_name or asset.asset_id,
         kind=_kind(media),
         state=results_state(_records(documents, ctx, runs)),
         added_at=round(runs[-1].created_at, 1) if runs else None,
         duration_ms=media.duration_ms,
         bytes=asset.bytes,
-        size=(video[0].width, video[0].height) if video else None,
-        sample_rate_hz=audio[0].sample_rate_hz if audio else None,
-        channels=audio[0].channels if audio else None,
+        size=(video.width, video.height) if video else None,
+        sample_rate_hz=audio.sample_rate_hz if audio else None,
+        channels=audio.channels if audio else None,
     )
 
 

@@ -63,7 +63,7 @@ def publish_settled(
 
 def _told_again(found: Mapping[str, Document], path: str) -> dict[str, Any]:
     if path not in found:
-        raise NotFound("artifact", path.rsplit("/", 1)[-1])
+        raise NotFound("artifact", path.rpartition("/")[2])
     data = found[path].data
     return {name: data[name] for name in _TOLD}
 

@@ -98,7 +98,7 @@ def lay_out(
     if any(one.artifact and one.artifact.kind == "video_anonymised" for one in entries):
         entries = [_set_apart(entry) for entry in entries]
     else:
-        extension = asset.key.rsplit(".", 1)[-1]
+        extension = asset.key.rpartition(".")[2]
         entries.insert(0, Entry(f"{stem}.{extension}", asset.key, asset.sha256))
     return list(_told_apart(entries))
 
@@ -118,7 +118,7 @@ def _entries(
 ) -> Iterator[Entry]:
     if artifact.kind == "audio_excerpt":  # something was tried, and nothing made
         return
-    extension = artifact.key.rsplit(".", 1)[-1]
+    extension = artifact.key.rpartition(".")[2]
     if artifact.kind == "audio_sample_pack" and extension == "zip":
         for member in members(artifact):
             within = PurePosixPath(member).parts[1:]  # its one top folder

@@ -93,8 +93,8 @@ def _head(page: Page) -> Iterator[str]:
 
 def _recorded(asset: Asset) -> Iterator[str]:
     media = asset.media
-    if asset.sources:
-        yield asset.sources[0].name
+    if asset.file_name:
+        yield asset.file_name
     if media.duration_ms:
         yield _clock(media.duration_ms)
     for video in media.video[:1]:
@@ -120,7 +120,7 @@ def _player(page: Page) -> Iterator[str]:
     if len(takes) > 1:
         yield '<div class="takes" role="group" aria-label="Which one">'
         for number, take in enumerate(takes):
-            pressed = "true" if number == 0 else "false"
+            pressed = "false" if number else "true"
             label = escape(_take_name(page.stem, take.path))
             yield f'<button data-src="{_link(take.path)}" aria-pressed="{pressed}">{label}</button>'
         yield "</div>"

@@ -180,7 +180,7 @@ def lineage(home: Home, ctx: RequestContext, identifier: str) -> dict[str, Any]:
     """What an artifact was made from, back to the recording; raises ``NotFound``."""
     if identifier.startswith("ast_"):
         asset = load_asset(home, ctx, identifier)
-        return {"id": identifier, "kind": "recording", "name": asset.sources[0].name, "parents": []}
+        return {"id": identifier, "kind": "recording", "name": asset.file_name, "parents": []}
     artifact = load_artifact(home.documents, ctx, identifier)
     told = ("backend", "backend_type", "backend_version", "cache_key")
     return {

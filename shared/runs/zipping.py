@@ -8,13 +8,11 @@ from itertools import groupby
 from typing import IO
 
 from shared.homes.home import Home
+from shared.homes.objects import BLOCK_BYTES
 from shared.homes.objects.encodings import encoding_of
 from shared.runs.gathering import Results, opened
 from shared.runs.results_folder import Entry
 
-_BLOCK_BYTES = 1 << 20
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""A zip's first day: the same results give the same bytes."""
 _TEXT = ("text/", "application/json", "application/x-subrip")
 """Worth compressing; sound, pictures and video are not."""
 
@@ -58,7 +56,8 @@ def zipped(home: Home, results: Results) -> Iterator[bytes]:
 
 
 def _info(results: Results, path: str, size: int, *, text: bool) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(f"{results.stem}.rushes/{path}", _EARLIEST)
+    # Its day is a zip's first, in 1980: the same results give the same bytes.
+    info = zipfile.ZipInfo(f"{results.stem}.rushes/{path}")
     info.file_size = size  # tells the writer whether ZIP64 is needed
     info.compress_type = zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
     info.external_attr = 0o644 << 16
@@ -95,5 +94,5 @@ def _object(home: Home, key: str) -> Iterator[bytes]:
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(_BLOCK_BYTES):
+    while block := file.read(BLOCK_BYTES):
         yield block

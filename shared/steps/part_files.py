@@ -7,6 +7,7 @@ died between settling and removing are left to the sweep; the cloud's bucket rem
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,6 @@ from shared.steps.part_rows import give_rows_back
 from shared.steps.parts import part_claims, part_key
 
 SUFFIX = ".rushes-part"
-_MOST_BYTES = 1 << 40
 
 
 class PartFiles:
@@ -42,7 +42,7 @@ class PartFiles:
 
     def _fetched(self, asked: PartAsked, to: Path) -> Path:
         try:
-            fetch_object(self._home.objects, self._key(asked), to, max_bytes=_MOST_BYTES)
+            fetch_object(self._home.objects, self._key(asked), to, max_bytes=sys.maxsize)
         except NotFound:
             self._home.documents.delete(claim_path(self._ctx, part_key(asked)))
             raise Unavailable(

@@ -156,7 +156,7 @@ class Work:
                 for name, found in {**self.sources, **self._referenced(source)}.items()
             },
             asset_id=self.asset.asset_id,
-            recording=self.asset.sources[0].name if self.asset.sources else "",
+            recording=self.asset.file_name or "",
             artifact_id=self.request.artifact_id,
             cache_key=self.cache_key,
         )
@@ -284,4 +284,4 @@ def _found_source(home: Home, request: StepRequest, ref: SourceRef) -> Asset | A
 
 
 def _suffix(key: str) -> str:
-    return f".{key.rsplit('.', 1)[-1]}"
+    return f".{key.rpartition('.')[2]}"

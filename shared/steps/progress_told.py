@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ class ProgressTold:
 
     def __init__(self, lease: Lease, every_s: float, tell: Callable[[float], None]) -> None:
         self._lease, self._every_s, self._tell = lease, every_s, tell
-        self._told_at = 0.0
+        self._told_at = -math.inf
         self._told = 0.0
 
     def __call__(self, fraction: float) -> None:

@@ -23,7 +23,7 @@ from shared.watch.processor import processor_kind
 
 _SURROUNDINGS = ("device", "runtime")
 """The meta that says where a result was made, not what it is."""
-_BLOCK_FRAMES = 1 << 16
+_BLOCK_FRAMES = 65_536
 
 
 def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[str, Any]:

@@ -54,7 +54,14 @@ def nested(depth: int, inner: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "data", [nested(20, 1), nested(17, [[1]]), {"a": "ü" * 500_000}, {"ü" * 750: 1}]
+    "data",
+    [
+        nested(20, 1),
+        nested(17, [[1]]),
+        {"a": "x" * (1_048_576 - len('{"a":""}'))},
+        {"ü" * 750: 1},
+        {"a": [2**63 - 1, -(2**63)]},
+    ],
 )
 def test_data_at_the_limits_is_kept(documents: Documents, data: dict[str, Any]) -> None:
     documents.put(PATH, data)
@@ -68,8 +75,9 @@ def test_data_at_the_limits_is_kept(documents: Documents, data: dict[str, Any]) 
     [
         {"a": math.nan},
         {"a": [math.inf]},
-        {"a": "x" * 1_048_576},
+        {"a": "x" * (1_048_577 - len('{"a":""}'))},
         {"a": 2**63},
+        {"a": -(2**63) - 1},
         {"a": "\ud800"},
         {"a": b"bytes"},
         {"": 1},

@@ -15,8 +15,8 @@ from infra.local.gcs.bodies import json_body
 from infra.local.gcs.bucket import Bucket
 from infra.local.gcs.resource import Conditions, error_response, etag, json_response, number
 from shared.errors import NotFound, ValidationError
+from shared.homes.objects import BLOCK_BYTES
 from shared.homes.objects.encodings import Stored
-from shared.homes.objects.files import BLOCK_BYTES
 from shared.homes.objects.index import IndexedObject
 
 _MAX_PAGE = 1000

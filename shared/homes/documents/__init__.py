@@ -44,7 +44,7 @@ class Document:
     @property
     def id(self) -> str:
         """The last part of the path."""
-        return self.path.rsplit("/", 1)[-1]
+        return self.path.rpartition("/")[2]
 
 
 class Documents(Protocol):

@@ -13,6 +13,8 @@ from typing import Protocol
 
 ABSENT = 0
 """As ``if_generation``: the object must not exist yet."""
+BLOCK_BYTES = 1_048_576
+"""So much of an object is held at a time while it is read or written."""
 
 
 @dataclass(frozen=True)

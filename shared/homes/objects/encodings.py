@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.errors import UnsupportedMedia
+from shared.homes.objects import BLOCK_BYTES
 
-BLOCK_BYTES = 1 << 20
 _MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 _NONE = {"", "identity", "aws-chunked"}

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.errors import Unavailable
-
-BLOCK_BYTES = 1 << 20
+from shared.homes.objects import BLOCK_BYTES
 
 
 def identity_of(status: os.stat_result) -> str:

@@ -20,13 +20,12 @@ from shared.errors import (
     Unavailable,
     ValidationError,
 )
-from shared.homes.objects import ABSENT, NewObject, ObjectInfo
+from shared.homes.objects import ABSENT, BLOCK_BYTES, NewObject, ObjectInfo
 from shared.homes.objects.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
 
-BLOCK_BYTES = 1 << 20
 _FETCH_BYTES = 8 << 20
 """So much is asked for, or sent, in one request: what a transfer holds in memory."""
 _PARALLEL_WRITES = 8

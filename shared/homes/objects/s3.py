@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.errors import BackendFailed, MissingDependency, NotFound, Unavailable
-from shared.homes.objects import ObjectInfo
+from shared.homes.objects import BLOCK_BYTES, ObjectInfo
 from shared.homes.objects.keys import check_key
 
-BLOCK_BYTES = 1 << 20
 _BUSY_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout"}
 
 

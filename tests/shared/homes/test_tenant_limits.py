@@ -80,7 +80,13 @@ def test_what_the_product_has_made_may_be_longer_than_any_input(
     assert fetch_object(home.objects, made.key, to, max_bytes=made.bytes).bytes == made.bytes
 
 
-@pytest.mark.parametrize("limit", ["10", None, 0, -1, True, []])
+@pytest.mark.parametrize(("limit", "meant"), [(1, 1), (1.9, 1), (10**12, 10**12)])
+def test_any_number_of_at_least_one_is_a_limit(limit: Any, meant: int, home: Home) -> None:
+    allow(home, limit)
+    assert max_input_bytes(home, CTX) == meant
+
+
+@pytest.mark.parametrize("limit", ["10", None, 0, 0.9, -1, True, []])
 def test_settings_without_a_number_say_so(limit: Any, home: Home, tmp_path: Path) -> None:
     allow(home, limit)
     (tmp_path / "a.wav").write_text("x")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.step import StepRecord, StepState
+from shared.contracts.asset import MediaInfo
+from shared.contracts.step import Run, StepRecord, StepState
 from shared.runs.listing import recording_rows, results_state
 from shared.runs.records import load_run, open_run
 from shared.runs.views import list_assets
 from shared.steps.step_records import plan_records
+from tests.shared.runs.made import asset
 from tests.toy import CTX, Toy, embedded_home, install, run_file
 
 DONE, FAILED, RUNNING = StepState.DONE, StepState.FAILED, StepState.RUNNING
@@ -61,3 +63,24 @@ def test_a_row_says_what_people_look_for(tmp_path: Path, toy: Toy) -> None:
     plan_records(home.documents, CTX, "run_more", [StepRecord(step="toy.one", state=RUNNING)])
     (row,) = recording_rows(home.documents, CTX, list(list_assets(home.documents, CTX)))
     assert row.state == "running"
+
+
+def test_a_row_says_when_it_came_and_what_of_it_is_played_first(tmp_path: Path) -> None:
+    home = embedded_home(tmp_path / "data")
+    for n, at in enumerate((1_000.04, 2_000.0, 3_000.0)):
+        told = {"tenant_id": "t1", "env": "dev", "source": "x", "asset_id": "ast_1"}
+        run = Run(run_id=f"run_{n}", planned=("probe",), created_at=at, **told)
+        open_run(home.documents, CTX, run)
+    film = asset("take.mp4", video=True)
+    second = film.media.audio[0].model_copy(update={"channels": 6, "sample_rate_hz": 8_000})
+    media = film.media.model_copy(update={"audio": (*film.media.audio, second)})
+    shown = film.model_copy(update={"media": media})
+    (row,) = recording_rows(home.documents, CTX, [shown])
+    assert (row.added_at, row.size, row.kind) == (1_000.0, (640, 360), "video")
+    assert (row.sample_rate_hz, row.channels, row.bytes) == (48_000, 2, 100)
+    assert recording_rows(home.documents, CTX, []) == []
+    nameless = shown.model_copy(
+        update={"sources": (), "media": MediaInfo(container="x", duration_ms=None)}
+    )
+    (row,) = recording_rows(home.documents, CTX, [nameless])
+    assert (row.name, row.kind, row.size, row.channels) == ("ast_1", "other", None, None)

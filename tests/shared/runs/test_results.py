@@ -40,7 +40,7 @@ def test_a_steps_artifacts_are_told_with_it_in_one_message(home: Home) -> None:
     assert [one["artifact_id"] for one in event["artifacts"]] == [one.artifact_id for one in made]
     assert all("meta" not in one for one in event["artifacts"]), "of thousands it would not fit"
     ((again, _),) = told(home, DONE, made)
-    assert again["event_id"] == attributes["event_id"]
+    assert again["event_id"] == attributes["event_id"] and len(again["event_id"]) == 32
 
 
 def test_what_a_step_made_is_told_again_as_it_was(home: Home) -> None:

@@ -149,3 +149,40 @@ def test_a_recording_that_is_cut_is_called_so_and_a_mix_a_mix() -> None:
     )
     found = paths("talk.mp4", *rows, video=True)
     assert found == ["talk.mp4", "talk cut.wav", "talk mix.wav", "talk cut.mp4"]
+
+
+def test_names_that_are_too_long_lose_whole_words_and_one_word_its_end() -> None:
+    assert safe_name("x" * 120) == "x" * 120
+    assert safe_name("x" * 121) == "x" * 120
+    assert safe_name("one two three", 13) == "one two three"
+    assert safe_name("one two three", 12) == "one two"
+    assert safe_name("ääää", 5) == "ää", "no letter is cut in two"
+    assert safe_name(' a/b:c*?"<>|d. ') == "a b c d"
+
+
+def test_what_has_no_name_of_its_own_is_told_by_tempo_pitch_and_bars() -> None:
+    rows = (
+        standing("detect.loops", artifact("audio_loop", "loop_0001", bpm=99.5, bars=2)),
+        standing("transform.pitch", artifact("audio_resampled", "r", tempo=1.25, pitch=-2.0)),
+        standing("separate.stems", artifact("audio_fx", "fx", "wav", preset_id="a/b")),
+    )
+    assert paths("a.wav", *rows)[1:] == [
+        "loops/a loop 01 100 BPM 2 bars.wav",
+        "a tempo 1.25 pitch -2.wav",
+        "a fx a b.wav",
+    ]
+
+
+def test_takes_of_one_name_are_counted_on_whatever_their_letters() -> None:
+    takes = [artifact("audio_fx", "fx", preset_id=name, n=n) for n, name in enumerate("tTt")]
+    found = paths("a.wav", standing("transform.fx", *takes))[1:]
+    assert found == ["a fx t.wav", "a fx T (2).wav", "a fx t (3).wav"]
+
+
+def test_two_takes_are_told_apart_by_three_wishes_at_most() -> None:
+    knobs = [dict.fromkeys("abcd", 0.5 * n) for n in (1, 2)]
+    takes = [artifact("audio_fx", "fx", preset_id="t", knob_values=told) for told in knobs]
+    assert paths("a.wav", standing("transform.fx", *takes))[1:] == [
+        "a fx t.wav",
+        "a fx t a 1 b 1 c 1.wav",
+    ]

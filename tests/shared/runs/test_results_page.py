@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from shared.contracts import audio_loudness
 from shared.contracts.asr_transcript import Transcript
@@ -129,3 +130,92 @@ def test_a_minute_and_more_is_told_in_minutes_and_seconds() -> None:
     assert heard(Findings(timeline=timeline(*["speech"] * 4))) == ["speech 50 s"]
     assert heard(Findings(timeline=timeline(*["speech"] * 5))) == ["speech 1 min 15 s"]
     assert heard(Findings(timeline=timeline(*["speech"] * 7))) == ["speech 2 min 20 s"]
+
+
+def page_of(*files: Listed, stem: str = "talk", **more: Any) -> str:
+    return results_page(Page(stem, asset("talk.mp4", video=True), [], files, **more))
+
+
+def test_sizes_are_told_in_the_unit_that_fits() -> None:
+    sizes = {0: "0 bytes", 999: "999 bytes", 1_000: "1 kB", 999_400: "999 kB"}
+    sizes |= {1_000_000: "1.0 MB", 1_234_560_000: "1,234.6 MB"}
+    page = page_of(*(Listed(f"{n}.bin", n) for n in sizes))
+    for count, told in sizes.items():
+        assert f'<a href="./{count}.bin">{count}.bin</a></td><td>{told}</td>' in page
+
+
+def test_long_folders_and_data_are_folded() -> None:
+    few = [Listed(f"hits/{n}.wav", 1) for n in range(12)]
+    many = [Listed(f"loops/{n}.wav", 1) for n in range(13)]
+    page = page_of(*few, *many, Listed("data/hits.json", 1), Listed("z.srt", 1))
+    told = re.findall(r'<details( open)?><summary>(\w+)/ <span class="dim">([^<]*)<', page)
+    assert told == [
+        ("", "data", "1 file"),
+        (" open", "hits", "12 files"),
+        ("", "loops", "13 files"),
+    ]
+    assert page.index("./z.srt") < page.index("./data/hits.json") < page.index("./hits/0.wav")
+
+
+def test_the_best_take_plays_and_the_others_are_at_hand() -> None:
+    names = ["talk.wav", "talk mix.wav", "talk normalised.wav"]
+    files = [
+        *(Listed(name, 1, "audio/wav") for name in names),
+        Listed("hits/1.wav", 1, "audio/wav"),
+    ]
+    page = page_of(*files)
+    assert '<audio controls preload="metadata" src="./talk%20normalised.wav"></audio>' in page
+    assert re.findall(r'aria-pressed="(\w+)">([^<]*)<', page) == [
+        ("true", "normalised"),
+        ("false", "mix"),
+        ("false", "the recording"),
+    ]
+    films = [Listed("talk.mp4", 1, "video/mp4"), Listed("talk anonymised.mp4", 1, "video/mp4")]
+    page = page_of(*files, *films)
+    assert '<video controls preload="metadata" src="./talk%20anonymised.mp4"></video>' in page
+    assert re.findall(r'aria-pressed="\w+">([^<]*)<', page) == ["anonymised", "the recording"]
+    assert "Which one" not in page_of(films[0]), "there is nothing to choose from"
+    assert "Player" not in page_of(Listed("talk.srt", 1))
+
+
+def test_the_recording_is_told_in_a_line() -> None:
+    assert "talk.mp4 · 0:12.0 · 640 × 360 · 48 kHz stereo" in page_of()
+    assert 'data-length-ms="12000"' in page_of()
+
+
+def test_marks_lie_where_they_are_in_time() -> None:
+    marks = [Mark(1_000, 3_000, "loop 1"), Mark(5_000, 5_001, "loop 2")]
+    page = page_of(layers=[Layer("loops", marks), Layer("hits", [Mark(61_040, 70_000, "hit 1")])])
+    assert 'viewBox="0 0 12000 10"' in page and 'aria-label="2 loops"' in page
+    assert re.findall(r'<rect x="(\d+)" width="(\d+)" height="10"><title>([^<]*)<', page) == [
+        ("1000", "1988", "loop 1, 0:01.0"),
+        ("5000", "24", "loop 2, 0:05.0"),
+        ("61040", "24", "hit 1, 1:01.0"),
+    ]
+
+
+def test_the_words_of_a_cue_follow_its_time_and_its_speaker() -> None:
+    def cue(index: int, **more: object) -> dict[str, object]:
+        start = 400 * (index - 1)
+        return {"index": index, "start_ms": start, "end_ms": start + 300, "text": "x", **more}
+
+    words = [
+        {"start_ms": 100 * n, "end_ms": 100 * n + 50, "text": f" w{n}", **WORD} for n in range(5)
+    ]
+    cues = [
+        cue(1, first_word=0, word_count=2, speaker_id="speaker_1"),
+        cue(2, first_word=2, word_count=3),
+    ]
+    said = results_page(Page("t", asset("t.wav"), [], [], transcript=transcript(cues, words)))
+    told = re.findall(r"<p><small>([^<]*)</small>(.*?)</p>", said.replace("\n", ""))
+    assert [(time, re.findall(r">(\w+)<", row)) for time, row in told] == [
+        ("0:00.0 · speaker 1", ["w0", "w1"]),
+        ("0:00.4", ["w2", "w3", "w4"]),
+    ]
+
+
+def test_only_pictures_that_show_something_are_shown() -> None:
+    page = page_of(Listed("pictures/a.png", 1, "image/png", "hits"), Listed("pictures/b.png", 1))
+    assert re.findall(r'<img loading="lazy" src="([^"]*)" alt="([^"]*)">', page) == [
+        ("./pictures/a.png", "hits")
+    ]

@@ -40,6 +40,11 @@ def test_it_is_the_folder_that_export_leaves(
     with zipfile.ZipFile(io.BytesIO(b"".join(zipped(home, results)))) as archive:
         assert archive.testzip() is None
         packed = {name: archive.read(name) for name in archive.namelist()}
+        modes = {one.external_attr >> 16 for one in archive.infolist()}
+        days = {one.date_time for one in archive.infolist()}
+        squeezed = {one.filename for one in archive.infolist() if one.compress_type}
+    assert modes == {0o644} and days == {(1980, 1, 1, 0, 0, 0)}, "the same whoever asks, and when"
+    assert squeezed == {"take.rushes/index.html"}, "sound does not get smaller"
     folder = leave(home, results, tmp_path / "out").folder
     on_disk = {
         f"take.rushes/{path.relative_to(folder).as_posix()}": path.read_bytes()
