@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Any
 from xml.etree import ElementTree
 
@@ -72,13 +73,21 @@ class Event:
 
 
 def events_of(edits: EditList, rate: Fraction) -> Iterator[Event]:
-    """The keeps in whole units of ``rate`` a second; those shorter than half a unit are left out."""
+    """The keeps in whole units of ``rate`` a second; those shorter than half a unit are left out.
+
+    Where rounding would put one's end behind the recording's, it is moved by a unit: programs refuse, or
+    show as missing, what its media does not hold.
+    """
     both = time_map(edits)
     scale = rate / edits.sample_rate_hz
+    whole = round(edits.samples * scale)
     for piece in both.pieces:
         start, end = round(piece.new_start * scale), round(piece.new_end * scale)
         if start < end:
-            yield Event(round(piece.start * scale), start, end - start, piece.speed)
+            last = whole - ceil((end - start) * Fraction(piece.speed))
+            yield Event(
+                max(0, min(round(piece.start * scale), last)), start, end - start, piece.speed
+            )
 
 
 def cut_to_otio(edits: EditList, media: CutMedia) -> str:

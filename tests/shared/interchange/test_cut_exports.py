@@ -15,6 +15,7 @@ from shared.contracts.timeline_parts import Marker
 from shared.editing.edit_lists import edit_list_of, new_edit
 from shared.interchange.cut_exports import (
     CutMedia,
+    Event,
     chapter_lines,
     cut_to_edl,
     cut_to_fcp7,
@@ -67,6 +68,15 @@ def played(track: Any) -> list[tuple[int, int, float]]:
 
 def wanted(edits: EditList, rate: Fraction) -> list[tuple[int, int, float]]:
     return [(one.source, one.length, one.speed) for one in events_of(edits, rate)]
+
+
+def test_no_clip_ends_behind_the_recording() -> None:
+    """By 10.6, 3.4 and 5.2 frames of 25: each rounds to what one frame more than there is would take."""
+    cut = new_edit("cut", "word", (136.0, 424.0))
+    made = edit_list_of([cut], round(0.632 * 48_000), 48_000)
+    (_, last) = events_of(made, Fraction(25))
+    assert last == Event(source=10, start=3, length=6, speed=1.0)
+    assert last.source + last.length == round(0.632 * 25)
 
 
 @pytest.mark.heavy
