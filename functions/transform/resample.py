@@ -10,10 +10,12 @@ overlaps and adds waveforms where they are alike (WSOLA: W. Verhelst and M. Roel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
+import numpy as np
 from pydantic import model_validator
 
 from functions.transform.groups import fed_group, groups_of, side_by_side
@@ -28,12 +30,21 @@ from functions.transform.sound import (
 )
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.errors import ValidationError
+from shared.media.decode import audio_blocks
 from shared.media.ffmpeg import run as run_ffmpeg
 from shared.media.ffmpeg import timeout_for
 from shared.media.stretch import Quality, stretch_filters, timed
+from shared.media.vad import RATE_HZ
+from shared.sound.tones import FeatureMeter
+
+Keep = Literal["heard", "notes", "strokes"]
 
 TEMPO_RANGE = (0.5, 2.0)
 PITCH_RANGE_ST = (-12.0, 12.0)
+_HEARD_S = 30
+"""So much from its beginning says whether a recording holds notes."""
+_WITHOUT_NOTES = 0.25
+"""Half of the time less of its energy is in tones (0 to 1): drums have up to 0.17, speech 0.5, notes 0.9."""
 _REALTIME_FACTOR = 12.0
 """Seconds that one of sound may take; ``high`` took 0.12 on two quiet cores (docs/quality/cost.md)."""
 
@@ -47,6 +58,9 @@ class ResampleParams(SoundParams):
     """Semitones up, clamped to -12..12."""
     quality: Quality = "high"
     """``draft`` is several times faster."""
+    keep: Keep = "heard"
+    """What is to stay as it is: ``notes`` in tune or ``strokes`` in time; ``heard``: strokes where a
+    recording holds no notes. For ``high``."""
     preserve_formants: bool = False
     """A shifted voice keeps its size: no chipmunk, no giant. Needs ``high``."""
 
@@ -59,7 +73,7 @@ class ResampleParams(SoundParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-6")
+    return ffmpeg_backend("resample-7")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
@@ -73,7 +87,10 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
     pitch = clamps.take("pitch", params.pitch, *PITCH_RANGE_ST)
     sound = open_sound(job)
     rate = sound.sample_rate_hz
-    filters = stretch_filters(tempo, pitch, params.quality, rate, params.preserve_formants)
+    strokes = (tempo, pitch) != (1, 0) and keeps_strokes(job, params)
+    filters = stretch_filters(
+        tempo, pitch, params.quality, rate, params.preserve_formants, strokes=strokes
+    )
     frames = frame_count(sound)
     frames_out = round(frames / tempo)
     write = _writer(job, sound, timed(filters, tempo, rate, frames_out))
@@ -84,6 +101,7 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
         "tempo": tempo,
         "pitch": pitch,
         "quality": params.quality,
+        "keep": "strokes" if strokes else "notes",
         "preserve_formants": params.preserve_formants,
         "changes": [name for name, on in (("tempo", tempo != 1), ("pitch", pitch != 0)) if on],
         "clamped": clamps.report,
@@ -93,7 +111,33 @@ def run(job: Job, params: ResampleParams, backend: Backend) -> Result:
         "channels": sound.channels,
         **audio.meta,
     }
-    return Result([Output("audio_resampled", "resampled", audio.path, "audio/wav", meta)])
+    output = Output("audio_resampled", "resampled", audio.path, "audio/wav", meta)
+    return Result([output], reason=_beyond(audio.peak))
+
+
+def _beyond(peak: float) -> str | None:
+    """What to know of a result beyond full scale: waves that lay beside each other come to lie together."""
+    if peak <= 1:
+        return None
+    return f"its peaks reach {20 * math.log10(peak):+.1f} dBFS: it is written as floating point"
+
+
+def keeps_strokes(job: Job, params: ResampleParams) -> bool:
+    """Are strokes to stay in time? As asked for, or where the recording's beginning holds no notes."""
+    if params.quality != "high" or params.preserve_formants or params.keep == "notes":
+        return False
+    if params.keep == "strokes":
+        return True
+    meter, left = FeatureMeter(), _HEARD_S * RATE_HZ
+    with audio_blocks(job.source, job.media, sample_rate_hz=RATE_HZ, channels=1) as blocks:
+        for block in blocks:
+            meter.add(block[:, 0])
+            left -= len(block)
+            if left <= 0:
+                break
+    heard = meter.finish()
+    tonality = heard.tonality[heard.flatness > 0]
+    return bool(tonality.size) and float(np.median(tonality)) < _WITHOUT_NOTES
 
 
 def _writer(job: Job, sound: Sound, filters: str) -> Callable[[str, Path], None]:

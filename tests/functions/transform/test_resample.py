@@ -98,6 +98,41 @@ def test_tempo_is_right_to_a_thousandth_and_in_time(
     )
 
 
+def kicks(every_s: float) -> tuple[Sound, list[int]]:
+    """Six of them, and where they begin."""
+    length, lead = round(every_s * RATE), RATE // 10
+    since = np.arange(length) / RATE
+    one = np.sin(2 * np.pi * (50 * since + 20 * (1 - np.exp(-30 * since)))) * np.exp(-14 * since)
+    mono = 0.7 * np.concatenate([np.zeros(lead), *6 * [one]])
+    return np.stack([mono, mono], axis=1), [lead + stroke * length for stroke in range(6)]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("heard", True), ("notes", False)])
+def test_strokes_stay_in_time_where_there_are_no_notes(
+    keep: str, kept: bool, tmp_path: Path
+) -> None:
+    sound, begin = kicks(0.5)
+    made = run(resample.ENGINE, write(tmp_path, sound), tmp_path, tempo=1.25, keep=keep)
+    assert made.outputs[0].meta["keep"] == ("strokes" if kept else "notes")
+    mono, early_ms = np.abs(heard(made)[:, 0]), []
+    for place in begin[1:]:
+        low = round(place / 1.25 - 0.06 * RATE)
+        part = mono[low : low + round(0.12 * RATE)]
+        early_ms.append(60 - 1000 * int(np.argmax(part > 0.25 * part.max())) / RATE)
+    assert (max(early_ms) < 4) == kept
+
+
+def test_a_result_beyond_full_scale_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, noise(1, 0.33))
+    made = run(resample.ENGINE, path, tmp_path, tempo=1.3)
+    assert made.outputs[0].meta["sample_format"] == "float32"
+    assert made.reason is not None and "dBFS: it is written as floating point" in made.reason
+    assert (
+        run(resample.ENGINE, path, tmp_path, tempo=1.3, keep="notes").outputs[0].meta["keep"]
+        == "notes"
+    )
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("quality", ["draft", "high"])
 @pytest.mark.parametrize(("rate", "frames"), [(48_000, 24_001), (44_100, 30_011), (8_000, 12_345)])
