@@ -1,1 +1,1 @@
-"""Finds what is in a recording: hits, loops, phrases; what they share stands beside them."""
+"""Finds what is in a recording: what sounds when, hits, loops, phrases, faces, shots."""

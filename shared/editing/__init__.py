@@ -1,1 +1,1 @@
-"""What people edit of results: clips, timelines, transcripts."""
+"""What people edit of results: clips, timelines, edit lists."""

@@ -1,1 +1,1 @@
-"""Timelines on their way to other programs and back: OpenTimelineIO, EDL."""
+"""Timelines and cuts on their way to other programs and back: OpenTimelineIO, EDL, FCPXML."""

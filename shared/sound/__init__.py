@@ -1,1 +1,1 @@
-"""What sound is measured by, once for all steps: the loudness meter."""
+"""How sound is heard and measured, once for all steps: onsets, beats, pitch, speech and music, loudness."""

@@ -1,1 +1,1 @@
-"""One step of a run: the table, its claim, its work, what it stores."""
+"""One step of a run: its claim, its work, what it stores."""
