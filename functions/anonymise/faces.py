@@ -44,9 +44,8 @@ from shared.watch.health import dependency, require
 
 REVISION = 7
 """Raise it when the same summary and params give another picture or report."""
-PART_MS, MOST_PARTS = 120_000, 128
-"""A part takes about so much of the recording; more parts than the second number get longer
-instead."""
+PART_MS = 120_000
+"""A part takes about so much of the recording."""
 SUMMARY_STEP = "detect.regions"
 
 
@@ -89,7 +88,7 @@ def split(
     playing = can_begin_at(media) and media.container not in PICTURES
     # Matroska's last picture would be shown for as long as the packet stored last says.
     joins = playing and place_for(media).extension != "mkv"
-    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if joins else []
+    return even_parts(media.duration_ms or 0, PART_MS) if joins else []
 
 
 def render_part(job: Job, params: FacesParams, _backend: Backend, part: Part) -> Path:

@@ -57,7 +57,7 @@ from shared.watch.health import dependency
 
 REVISION = 6
 """Raise it when the same recording and params give another summary."""
-PART_MS, MOST_PARTS = 60_000, 128
+PART_MS = 60_000
 """A minute of 25 pictures a second takes about as long on one core."""
 KNOWN_REGIONS = ("face",)
 """What there is a detector for, with weights that come in a package."""
@@ -136,7 +136,7 @@ def split(
 
     None, which means in one piece, where it can't, and below one and a half minutes.
     """
-    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
+    return even_parts(media.duration_ms or 0, PART_MS) if can_begin_at(media) else []
 
 
 def look_at_part(job: Job, params: RegionsParams, backend: Backend, part: Part) -> Path:

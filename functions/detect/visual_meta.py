@@ -45,9 +45,8 @@ from shared.settings import settings
 from shared.watch.health import dependency
 
 REVISION = 7
-PART_MS, MOST_PARTS = 240_000, 128
-"""A part takes about so much of the recording; more parts than the second number get longer
-instead."""
+PART_MS = 240_000
+"""A part takes about so much of the recording."""
 _SALIENCY = "spectral_residual"
 """How ``model_used`` calls what finds the subject where there is no face."""
 _MIDDLE = Subject(0.5, 0.5, "none", 0.0)
@@ -96,7 +95,7 @@ def split(
 
     None, which means in one piece, where it can't, and below six minutes.
     """
-    return even_parts(media.duration_ms or 0, PART_MS, MOST_PARTS) if can_begin_at(media) else []
+    return even_parts(media.duration_ms or 0, PART_MS) if can_begin_at(media) else []
 
 
 def look_at_part(job: Job, params: VisualMetaParams, backend: Backend, part: Part) -> Path:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,15 @@ from shared.audio.score import Score
 from shared.audio.sounds import Sound
 from shared.contracts.step_engine import (
     Backend,
-    Dependency,
     Engine,
     Job,
     Output,
     Result,
     StepParams,
 )
-from shared.errors import InputTooLarge, MissingDependency, ValidationError
+from shared.errors import InputTooLarge, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
+from shared.watch.health import installed
 
 REVISION = "pattern-6"
 """Raise it when the same pattern sounds or is told otherwise; the bank has a version of its own."""
@@ -82,12 +81,9 @@ class _Piece:
 
 def backend() -> Backend:
     """The musician's engine; raises ``MissingDependency`` for a package that isn't installed."""
-    found = {package: _version(package) for package in _PACKAGES}
-    return Backend(
-        "rushes_audio",
-        f"{REVISION}+{BANK_VERSION}+numpy-{found['numpy']}+scipy-{found['scipy']}",
-        dependencies={name: Dependency(True, number) for name, number in found.items()},
-    )
+    found = installed(*_PACKAGES)
+    named = "+".join(f"{name}-{found[name].version}" for name in ("numpy", "scipy"))
+    return Backend("rushes_audio", f"{REVISION}+{BANK_VERSION}+{named}", dependencies=found)
 
 
 def referenced_artifacts(path: Path) -> tuple[str, ...]:
@@ -125,13 +121,6 @@ def run(job: Job, params: PatternParams, backend: Backend) -> Result:
 
 
 ENGINE = Engine(params=PatternParams, backend=backend, run=run, references=referenced_artifacts)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise MissingDependency(package, None, f"install it with `pip install {package}`") from None
 
 
 def _read(path: Path) -> _Piece:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -27,7 +26,6 @@ from shared.contracts.ids import digest
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
     Backend,
-    Dependency,
     Engine,
     InputFile,
     Job,
@@ -36,8 +34,9 @@ from shared.contracts.step_engine import (
     StepParams,
     check_range,
 )
-from shared.errors import MissingDependency, ValidationError
+from shared.errors import ValidationError
 from shared.runs.results_folder import stem_of
+from shared.watch.health import installed
 
 REVISION = "pack-3"
 """Raise it when the same segments and params give another zip."""
@@ -114,19 +113,9 @@ class PackParams(StepParams):
 
 def backend() -> Backend:
     """This module; raises ``MissingDependency`` for a package that isn't installed."""
-    found = {package: _version(package) for package in _PACKAGES}
-    return Backend(
-        "rushes_pack",
-        f"{REVISION}+numpy-{found['numpy']}",
-        dependencies={name: Dependency(True, number) for name, number in found.items()},
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise MissingDependency(package, None, f"install it with `pip install {package}`") from None
+    found = installed(*_PACKAGES)
+    named = f"{REVISION}+numpy-{found['numpy'].version}"
+    return Backend("rushes_pack", named, dependencies=found)
 
 
 def cache_key(

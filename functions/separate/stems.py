@@ -53,7 +53,7 @@ from shared.watch.health import report
 
 REVISION = "stems-4"
 STUB_VERSION = "stems-stub-1"
-PART_MS, LEAST_PART_MS, MOST_PARTS = 300_000, 30_000, 128
+PART_MS, LEAST_PART_MS = 300_000, 30_000
 """Of sound through one model once: a part pays for fetching and decoding the whole recording."""
 TOLERANCE = 1e-4
 """By so much of full scale a sample may differ where the same is computed elsewhere: with another
@@ -108,7 +108,7 @@ def split(
     models = len(row.files) if row else 1
     passes = models * len(lanes_of(media.heard.channels, params.shifts, 1))
     part_ms = max(PART_MS // passes, min(PART_MS, LEAST_PART_MS))
-    return even_parts(media.duration_ms or 0, part_ms, MOST_PARTS)
+    return even_parts(media.duration_ms or 0, part_ms)
 
 
 def separate_stretch(job: Job, params: StemsParams, backend: Backend, part: Part) -> Path:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from shared.contracts.spoken_word import SpokenWord
 from shared.media.mapped import let_go
 from shared.media.vad import RATE_HZ
+from shared.sound.levels import runs
 from shared.sound.speech import Voiced
 
 Floats = NDArray[np.float32]
@@ -194,9 +195,8 @@ def _limits(level: Floats) -> Floats:
 
 def _quiet(below: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Stretches of quiet ``[first, last)``, clicks within them passed over."""
-    runs = list(_runs(below))
     joined: list[tuple[int, int]] = []
-    for first, last in runs:
+    for first, last in runs(below):
         near = bool(joined) and first - joined[-1][1] < _CLICK_MS // _STEP_MS
         joined.append((joined.pop()[0] if near else first, last))
     return (run for run in joined if run[1] - run[0] >= _CLOSURE_MS // _STEP_MS)
@@ -287,9 +287,3 @@ def _cost_of_passing(quiet: tuple[int, int]) -> float:
 def _cost_of_length(way: _Way, end_ms: int) -> float:
     """Of a word that would begin where ``way`` ends, and end at ``end_ms``."""
     return _HURRIED if end_ms - way.parted[1] < _HURRIED_MS else 0.0
-
-
-def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Where it is true, ``[first, last)``."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -14,12 +14,14 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+from wcwidth import iter_graphemes
+
 from functions.transcribe.word_times import Raw, marked, with_times
 from shared.captions.cues import Layout, make_cues
 from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
 from shared.captions.profiles import profile_named
-from shared.captions.text_width import columns, graphemes, is_control, one_line
+from shared.captions.text_width import columns, is_control, one_line
 from shared.contracts.asr_transcript import CueChange, Transcript, TranscriptCue
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.spoken_word import UNSPACED, SpokenWord
@@ -142,7 +144,7 @@ def _said(text: str, words: Sequence[SpokenWord]) -> Iterator[tuple[str, bool]]:
 def _unit(text: str) -> str:
     """What ``text`` begins with: signs that stand between spaces, or what is read as one character."""
     parted = UNSPACED.search(text)
-    return text[: parted.start() if parted else None] or next(graphemes(text))
+    return text[: parted.start() if parted else None] or next(iter_graphemes(text))
 
 
 _TWO_WIDE = 4

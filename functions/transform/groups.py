@@ -16,7 +16,7 @@ import numpy as np
 
 from functions.transform.sound import Opened, Sound
 from shared.media.decode import BLOCK_FRAMES, SampleType
-from shared.media.feed import Samples, fed, raw_input
+from shared.media.feed import RAW_FORMATS, Samples, fed, raw_input
 
 MOST_TOGETHER = 8
 _BORROWED = ("mono", "stereo", "3.0", "quad", "5.0", "hexagonal", "7.0", "octagonal")
@@ -40,7 +40,7 @@ class Group:
     @property
     def out(self) -> tuple[str | Path, ...]:
         """ffmpeg's words that write the raw file."""
-        raw = {"float32": "f32le", "float64": "f64le"}[self.sample_type]
+        raw = RAW_FORMATS[self.sample_type]
         return ("-c:a", f"pcm_{raw}", "-f", raw, self.path)
 
 

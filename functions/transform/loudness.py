@@ -11,12 +11,9 @@ standard defines none. One pass in bounded memory, whatever the length.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from functions.transform.sound import Sound, all_numbers, levelled, open_sound
 from shared.contracts.step_engine import (
     Backend,
-    Dependency,
     Engine,
     Job,
     Output,
@@ -26,7 +23,7 @@ from shared.contracts.step_engine import (
 )
 from shared.sound.leveller import Levels
 from shared.sound.loudness_meter import FullMeter
-from shared.watch.health import dependency, require
+from shared.watch.health import dependency, installed, require
 
 
 class LoudnessParams(SoundParams):
@@ -40,9 +37,9 @@ def backend() -> Backend:
 
 def meter_backend(revision: str) -> Backend:
     """The meter and the decoder, with the engine's revision; raises ``MissingDependency``."""
-    ffmpeg, scipy = require("ffmpeg"), version("scipy")
-    known = {"ffmpeg": dependency("ffmpeg"), "scipy": Dependency(True, scipy)}
-    named = f"{revision}+scipy-{scipy}+ffmpeg-{ffmpeg}"
+    ffmpeg, found = require("ffmpeg"), installed("scipy")
+    known = {"ffmpeg": dependency("ffmpeg"), **found}
+    named = f"{revision}+scipy-{found['scipy'].version}+ffmpeg-{ffmpeg}"
     return Backend("rushes_meter", named, dependencies=known)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wcwidth import iter_graphemes
+
 from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
-from shared.captions.text_width import columns, graphemes, one_line
+from shared.captions.text_width import columns, one_line
 from shared.contracts.spoken_word import SpokenWord
 
 
@@ -34,7 +36,7 @@ def words_of(text: str, start_ms: int = 0, end_ms: int = 0) -> list[SpokenWord]:
 def _parts(chunk: str) -> list[str]:
     """What may be parted in a text without spaces: before and after each full-width character."""
     parts: list[str] = []
-    for sign in graphemes(chunk):
+    for sign in iter_graphemes(chunk):
         wide = columns(sign) == 2
         if parts and not wide and columns(parts[-1][-1:]) != 2:
             parts[-1] += sign

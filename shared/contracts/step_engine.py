@@ -211,9 +211,12 @@ class Part:
     """Of the recording; what fails is told with it."""
 
 
-def even_parts(duration_ms: int, part_ms: int, most: int) -> list[Part]:
-    """Parts of about ``part_ms``, longer ones where there would be more than ``most``; none for one."""
-    count = min(most, round(duration_ms / part_ms))
+MOST_PARTS = 128
+
+
+def even_parts(duration_ms: int, part_ms: int) -> list[Part]:
+    """Parts of about ``part_ms``, longer where there would be over ``MOST_PARTS``; none for one."""
+    count = min(MOST_PARTS, round(duration_ms / part_ms))
     borders_ms = [duration_ms * number // count for number in range(count + 1)] if count > 1 else []
     return [Part(low, high) for low, high in pairwise(borders_ms)]
 

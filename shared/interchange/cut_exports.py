@@ -14,7 +14,6 @@ mutes are not in these lists, nor are crossfades.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,9 +27,9 @@ from shared.contracts.edit_list import EditList, sample_at
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_parts import AudioClip, Marker, Track
 from shared.editing.time_map import time_map
-from shared.errors import MissingDependency
 from shared.interchange.edl import to_edl
 from shared.interchange.media_clock import begins_at
+from shared.interchange.otio_clips import otio_library
 from shared.interchange.timecode import DROPPED_IN, FRAME_RATES, Frames
 
 _SOUND_ALONE_FPS = 25
@@ -92,7 +91,7 @@ def events_of(edits: EditList, rate: Fraction) -> Iterator[Event]:
 
 def cut_to_otio(edits: EditList, media: CutMedia) -> str:
     """As ``.otio`` JSON. Sound alone is exact to the sample; raises ``MissingDependency``."""
-    otio = _library()
+    otio = otio_library()
     if media.media.has_video:
         return str(otio.adapters.write_to_string(_framed(otio, edits, media), "otio_json"))
     timeline = otio.schema.Timeline(media.name)
@@ -103,7 +102,7 @@ def cut_to_otio(edits: EditList, media: CutMedia) -> str:
 
 def cut_to_fcp7(edits: EditList, media: CutMedia) -> str:
     """As Final Cut Pro 7's XML, which Premiere reads; raises ``MissingDependency``."""
-    otio, frames = _library(), media.frames
+    otio, frames = otio_library(), media.frames
     text = str(otio.adapters.write_to_string(_framed(otio, edits, media), "fcp_xml"))
     if not frames.drop:
         return text
@@ -144,14 +143,6 @@ def _track(otio: Any, kind: str, edits: EditList, media: CutMedia, rate: Fractio
             clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=event.speed))
         track.append(clip)
     return track
-
-
-def _library() -> Any:
-    try:
-        return importlib.import_module("opentimelineio")
-    except ImportError:
-        hint = "install it with `pip install opentimelineio`"
-        raise MissingDependency("opentimelineio", "0.17", hint) from None
 
 
 def cut_to_edl(edits: EditList, media: CutMedia, chapters: Sequence[Marker] = ()) -> str:

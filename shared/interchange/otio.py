@@ -12,7 +12,6 @@ remembers; where nothing was moved, the exact milliseconds come back.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -24,8 +23,8 @@ from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
 from shared.contracts.timeline_parts import Track
-from shared.errors import MissingDependency, ValidationError
-from shared.interchange.otio_clips import is_silent, media_url, ms, speed, window_ms
+from shared.errors import ValidationError
+from shared.interchange.otio_clips import is_silent, media_url, ms, otio_library, speed, window_ms
 from shared.interchange.rows import layers_of
 
 NAMESPACE = "rushes"
@@ -48,14 +47,6 @@ class Imported:
     notices: tuple[str, ...] = ()
 
 
-def _library() -> Any:
-    try:
-        return importlib.import_module("opentimelineio")
-    except ImportError:
-        hint = "install it with `pip install opentimelineio`"
-        raise MissingDependency("opentimelineio", "0.17", hint) from None
-
-
 # -- writing ------------------------------------------------------------------------------------
 
 
@@ -70,7 +61,7 @@ def to_otio(timeline: Timeline, lengths_ms: Mapping[str, float]) -> str:
 
 class _Writer:
     def __init__(self, timeline: Timeline, lengths_ms: Mapping[str, float]) -> None:
-        self._otio = _library()
+        self._otio = otio_library()
         self._own = timeline
         self._whole = timeline.with_lengths(lengths_ms)
         self._lengths_ms = lengths_ms
@@ -162,7 +153,7 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     """
     if len(text) > MAX_OTIO_BYTES:
         raise ValidationError("otio", f"is longer than {MAX_OTIO_BYTES:,} characters")
-    otio = _library()
+    otio = otio_library()
     try:
         document = otio.adapters.read_from_string(text, "otio_json")
     except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:

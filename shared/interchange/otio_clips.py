@@ -10,14 +10,24 @@ count from the start of the recording.
 
 from __future__ import annotations
 
+import importlib
 from math import isfinite
 from typing import Any
 
-from shared.errors import ValidationError
+from shared.errors import MissingDependency, ValidationError
 
 _SILENT_GENERATORS = ("black", "silence", "slug")
 _EARLY_MS = 1.0
 """So much earlier than its media a clip may begin: other programs round."""
+
+
+def otio_library() -> Any:
+    """OpenTimelineIO, which has no types; raises ``MissingDependency``."""
+    try:
+        return importlib.import_module("opentimelineio")
+    except ImportError:
+        hint = "install it with `pip install opentimelineio`"
+        raise MissingDependency("opentimelineio", "0.17", hint) from None
 
 
 def ms(time: Any, where: str) -> float:

@@ -18,7 +18,8 @@ from shared.processes import widen
 Samples = NDArray[Any]
 """``(samples, channels)``, float32 or float64."""
 
-_RAW = {"float32": "f32le", "float64": "f64le"}
+RAW_FORMATS = {"float32": "f32le", "float64": "f64le"}
+"""Sample type -> what ffmpeg calls it, raw."""
 
 
 def raw_input(
@@ -31,7 +32,7 @@ def raw_input(
     rate, channels = shape
     words = layout_words(layout, channels)
     kept = ("-channel_layout", words) if words else ("-ac", f"{channels}")
-    raw = ("-guess_layout_max", "2", "-f", _RAW[sample_type], "-ar", f"{rate}", *kept)
+    raw = ("-guess_layout_max", "2", "-f", RAW_FORMATS[sample_type], "-ar", f"{rate}", *kept)
     return ["-protocol_whitelist", "pipe", *raw, "-i", f"pipe:{fd}"]
 
 

@@ -192,6 +192,21 @@ def require(name: str) -> str:
     return found.version
 
 
+def installed(*packages: str) -> dict[str, Dependency]:
+    """Packages of which the version is enough to know: none is imported.
+
+    Raises ``MissingDependency`` for one that isn't installed.
+    """
+    found = {}
+    for package in packages:
+        try:
+            found[package] = Dependency(True, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            hint = f"install it with `pip install {package}`"
+            raise MissingDependency(package, None, hint) from None
+    return found
+
+
 def _state(name: str, distribution: str | None) -> tuple[str, ...]:
     """What a tool's or package's version hangs on; empty for what is not here.
 

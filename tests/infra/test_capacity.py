@@ -146,14 +146,15 @@ def test_long_recordings_are_split_as_the_engines_do() -> None:
     from functions.render import video
     from functions.separate import stems
     from functions.transcribe import words
+    from shared.contracts.step_engine import MOST_PARTS
 
     stated = {step: (row["part_s"], row["most"]) for step, row in rates()["parts"]["steps"].items()}
     assert stated == {
-        "detect.regions": (regions.PART_MS / 1000, regions.MOST_PARTS),
-        "detect.visual_meta": (visual_meta.PART_MS / 1000, visual_meta.MOST_PARTS),
-        "anonymise.faces": (faces.PART_MS / 1000, faces.MOST_PARTS),
-        "render.video": (video.PART_MS / 1000, video.MOST_PARTS),
-        "separate.stems": (stems.PART_MS / 1000, stems.MOST_PARTS),
+        "detect.regions": (regions.PART_MS / 1000, MOST_PARTS),
+        "detect.visual_meta": (visual_meta.PART_MS / 1000, MOST_PARTS),
+        "anonymise.faces": (faces.PART_MS / 1000, MOST_PARTS),
+        "render.video": (video.PART_MS / 1000, MOST_PARTS),
+        "separate.stems": (stems.PART_MS / 1000, MOST_PARTS),
         "transcribe.words": (words.PART_SPEECH_MS / 1000, words.MOST_PARTS),
     }
 

@@ -12,21 +12,18 @@ An edit list in a timeline's place cuts the recording itself (``functions.render
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from functions.render.audio.mix_params import AudioRenderParams
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
 from shared.contracts.step_engine import (
     Backend,
-    Dependency,
     Engine,
     Job,
     Result,
     SourceRef,
 )
-from shared.errors import MissingDependency
-from shared.watch.health import dependency, require
+from shared.watch.health import dependency, installed, require
 
 REVISION = "mix-10"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
@@ -34,22 +31,13 @@ _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 def backend() -> Backend:
     """numpy and scipy, and ffmpeg for what they cannot read or write; raises ``MissingDependency``."""
-    found = {package: _version(package) for package in _PACKAGES}
-    ffmpeg = require("ffmpeg")
-    named = "+".join(f"{name}-{found[name]}" for name in ("numpy", "scipy"))
-    dependencies = {name: Dependency(True, number) for name, number in found.items()}
+    found, ffmpeg = installed(*_PACKAGES), require("ffmpeg")
+    named = "+".join(f"{name}-{found[name].version}" for name in ("numpy", "scipy"))
     return Backend(
         "rushes_mix",
         f"{REVISION}+{named}+ffmpeg-{ffmpeg}",
-        dependencies={**dependencies, "ffmpeg": dependency("ffmpeg")},
+        dependencies={**found, "ffmpeg": dependency("ffmpeg")},
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise MissingDependency(package, None, f"install it with `pip install {package}`") from None
 
 
 def sources(params: AudioRenderParams) -> Sequence[SourceRef]:

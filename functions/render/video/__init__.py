@@ -43,7 +43,7 @@ from shared.steps.claims import common_cache_key
 from shared.watch.health import dependency, require
 
 REVISION = 11
-PART_MS, MOST_PARTS = 120_000, 128
+PART_MS = 120_000
 
 
 def backend() -> Backend:
@@ -83,7 +83,7 @@ def split(
         duration_ms = round(make_windows(media, params.cuts)[-1].end_ms)
     else:
         duration_ms = (media.duration_ms or 0) if _cut_in_parts(media, params) else 0
-    return even_parts(duration_ms, PART_MS, MOST_PARTS)
+    return even_parts(duration_ms, PART_MS)
 
 
 def _covered(inputs: Mapping[str, Sequence[InputFile]], params: VideoRenderParams) -> bool:
