@@ -140,11 +140,6 @@ def parted(part: Part, at_ms: int) -> tuple[Part, Part]:
     )
 
 
-def length_ms(window: Sequence[Part]) -> int:
-    """Where its last part ends."""
-    return window[-1].at_ms + window[-1].end_ms - window[-1].start_ms
-
-
 def samples_of(ms: int) -> int:
     """How many samples of a voice that is."""
     return ms * RATE_HZ // 1000

@@ -78,7 +78,7 @@ def render(
     for what in ("structure", "arrangement"):
         path = wanted.pop(what)
         if path is not None:
-            wanted[what] = _read_json(what, path, LARGEST_BYTES)
+            wanted[what] = _read_json(what, path)
     stem = _stem(name or timeline.name)
     content.setdefault("name", stem)
     parent = _parent(timeline, out)
@@ -126,7 +126,7 @@ def _filed_under(desk: Desk, asset: str | None, content: dict[str, Any]) -> str:
 def _read(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:
     if path.suffix.lower() in _FOREIGN and path.is_file():
         return _read_foreign(desk, path, frame_rate)
-    content = _read_json("timeline", path, LARGEST_BYTES)
+    content = _read_json("timeline", path)
     for clip in _clips(content):
         named = clip.get("asset_id")
         if isinstance(named, str) and not looks_like_id(named):
@@ -142,8 +142,8 @@ def _clips(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (one for one in clips or () if isinstance(one, dict))
 
 
-def _read_json(what: str, path: Path, most_bytes: int) -> dict[str, Any]:
-    _check_file(what, path, most_bytes)
+def _read_json(what: str, path: Path) -> dict[str, Any]:
+    _check_file(what, path, LARGEST_BYTES)
     try:
         content = json.loads(path.read_bytes())
     except UnicodeDecodeError:

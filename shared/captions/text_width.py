@@ -22,21 +22,10 @@ def columns(text: str) -> int:
     return wide if wide >= 0 else sum(max(0, wcswidth(sign)) for sign in text)
 
 
-def is_wide(text: str) -> bool:
-    """Is most of it written in full-width characters?"""
-    letters = [sign for sign in text if sign.isalnum()]
-    return 2 * sum(wcswidth(sign) == 2 for sign in letters) > len(letters)
-
-
-def graphemes(text: str) -> Iterator[str]:
-    """What is read as one character each: letters with their marks, emoji with their joiners."""
-    return iter_graphemes(text)
-
-
 def pieces(text: str, most_columns: int) -> Iterator[str]:
     """A text without spaces in parts that fit; what is read as one character stays together."""
     piece = ""
-    for grapheme in graphemes(text):
+    for grapheme in iter_graphemes(text):
         if piece and columns(piece + grapheme) > most_columns:
             yield piece
             piece = ""

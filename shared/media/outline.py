@@ -1,8 +1,8 @@
-"""A recording's outline, and a picture of it with what was cut from it marked."""
+"""A picture of a recording's outline, with what was cut from it marked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +16,6 @@ Cut = tuple[float, float]
 """Start and end, in parts of the recording's length, 0 to 1."""
 _WIDTH, _HEIGHT, _EDGE = 1600, 360, 28
 _COLOURS = ("#ffe3b0", "#cdebd6")
-
-
-def outline_of(blocks: Iterable[NDArray[np.float32]], hop: int) -> NDArray[np.float32]:
-    """The highest magnitude of each ``hop`` samples. Blocks are ``(samples, channels)``."""
-    peaks: list[NDArray[np.float32]] = []
-    held = np.zeros(0, np.float32)
-    for block in blocks:
-        level = np.concatenate([held, np.abs(block).max(axis=1)])
-        count = len(level) // hop
-        peaks.append(level[: count * hop].reshape(count, hop).max(axis=1))
-        held = level[count * hop :]
-    last = [held.max(keepdims=True)] if held.size else []
-    return np.concatenate([np.zeros(0, np.float32), *peaks, *last])
 
 
 def draw_outline(

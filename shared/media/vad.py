@@ -48,6 +48,7 @@ _NEAR_FRAMES = 157
 _FUNDAMENTALS_HZ, _TELEPHONE_HZ, _ABOVE_HZ = (80, 250), (300, 3_400), (4_200, 7_600)
 _FEW_BELOW, _FEW_ABOVE = 10**-1.5, 0.01
 """A telephone lets through no more than so much of what it lets through in its band: -15 and -20 dB."""
+_LEAST_SPEECH_MS = 100
 
 _ABOVE_RUMBLE = np.array(
     [
@@ -197,17 +198,17 @@ def speech_spans(
     samples: int,
     *,
     min_silence_ms: int = 300,
-    min_speech_ms: int = 100,
     pad_ms: int = 100,
     threshold: float = 0.5,
 ) -> list[SpeechSpan]:
     """The stretches of speech in order, apart by what is left of each pause after padding.
 
     Speech begins at ``threshold`` and lasts until it has been 0.15 less likely than that for
-    ``min_silence_ms``. Each stretch gets ``pad_ms`` at both ends, or half the pause.
+    ``min_silence_ms``; less than 100 ms is none. Each stretch gets ``pad_ms`` at both ends, or half
+    the pause.
     """
     runs = list(_runs(probabilities, threshold, max(1, round(min_silence_ms / FRAME_MS))))
-    kept = [run for run in runs if (run[1] - run[0]) * FRAME_MS >= min_speech_ms]
+    kept = [run for run in runs if (run[1] - run[0]) * FRAME_MS >= _LEAST_SPEECH_MS]
     edges = [0, *(frame for run in kept for frame in run), -(-samples // FRAME_SAMPLES)]
     pad = pad_ms * RATE_HZ // 1000
     spans = []

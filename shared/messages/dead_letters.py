@@ -25,15 +25,12 @@ from shared.errors import NotFound, Permanent, ValidationError
 from shared.homes.documents import Documents
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
-from shared.lazy_log import get_logger
 from shared.messages.events import request_from_message, upload_from_message
 from shared.pipeline import BY_NAME, PROBE, followers
 from shared.runs.planning import fail_step
 from shared.runs.records import change_run, load_run, open_upload_run, upload_run_id
 from shared.steps.claims import forgive
 from shared.steps.step_records import load_records, record_path
-
-log = get_logger()
 
 UNATTRIBUTED = "unattributed/letters/dead_letters"
 """The collection of letters that name no valid tenant: for the operator alone."""

@@ -21,7 +21,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.encodings import encoding_of
 from shared.homes.objects.fetch import fetch_object
-from shared.runs.heard import FOUND, Findings, Loudness, first_words, heard, layers, loudness_of
+from shared.runs.heard import FOUND, Findings, first_words, heard, layers, loudness_text
 from shared.runs.results_folder import UNBLURRED, Contents, Entry, captions_name, lay_out, stem_of
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing, standing_results
@@ -40,7 +40,7 @@ class Results(Contents):
     heard: tuple[str, ...]
     said: str
     """The words it begins with; empty where none are known."""
-    loudness: Loudness | None
+    loudness: str | None
 
 
 def gather(
@@ -74,7 +74,7 @@ def gather(
             *(Listed(path, len(content)) for path, content in texts.items()),
         ],
         tuple(heard(found)),
-        loudness_of(found, _norm_stats(standing)),
+        loudness_text(found, _norm_stats(standing)),
         layers(found),
         found.transcript,
     )

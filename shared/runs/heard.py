@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts import audio_loudness
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.audio_loudness import Loudness
 from shared.contracts.detections import (
     DetectedSegment,
     HitDetections,
@@ -34,7 +34,7 @@ class Findings:
     hits: HitDetections | None = None
     loops: LoopDetections | None = None
     phrases: PhraseDetections | None = None
-    loudness: audio_loudness.Loudness | None = None
+    loudness: Loudness | None = None
     regions: RegionSummary | None = None
     visual: VisualMeta | None = None
 
@@ -45,29 +45,11 @@ FOUND: Mapping[str, type[ResultDocument]] = {
     "hits": HitDetections,
     "loops": LoopDetections,
     "phrases": PhraseDetections,
-    "loudness": audio_loudness.Loudness,
+    "loudness": Loudness,
     "regions": RegionSummary,
     "visual": VisualMeta,
 }
 """Field of ``Findings`` -> the document's model, which names its artifact's kind."""
-
-
-@dataclass(frozen=True)
-class Loudness:
-    """Before and after normalising, in LUFS and dBTP; ``None`` where it is not defined."""
-
-    before_lufs: float | None
-    after_lufs: float | None
-    before_dbtp: float | None = None
-    after_dbtp: float | None = None
-    undefined: str = "silent"
-    """Why there is none, where there is none: a tenth of a second is not silent for that."""
-
-    def __str__(self) -> str:
-        if self.before_lufs is None:
-            return self.undefined
-        before = f"{self.before_lufs:.1f} LUFS"
-        return before if self.after_lufs is None else f"{before} → {self.after_lufs:.1f} LUFS"
 
 
 @dataclass(frozen=True)
@@ -87,21 +69,25 @@ class Layer:
     marks: Sequence[Mark]
 
 
-def loudness_of(found: Findings, norm_stats: Mapping[str, Any] | None) -> Loudness | None:
-    """As normalising measured it, else as measuring alone did; ``None`` where nobody measured."""
+def loudness_text(found: Findings, norm_stats: Mapping[str, Any] | None) -> str | None:
+    """``-23.1 LUFS → -16.0 LUFS`` as normalising measured it, else ``-23.1 LUFS``, or why it is undefined.
+
+    ``None`` where nobody measured.
+    """
     if norm_stats and norm_stats.get("before") and norm_stats.get("after"):
-        before, after = norm_stats["before"], norm_stats["after"]
-        return Loudness(
-            before["integrated_lufs"],
-            after["integrated_lufs"],
-            before["true_peak_dbtp"],
-            after["true_peak_dbtp"],
+        before_lufs, after_lufs = (
+            norm_stats[side]["integrated_lufs"] for side in ("before", "after")
         )
-    if found.loudness is None:
+        undefined = None
+    elif found.loudness is not None:
+        before_lufs, after_lufs = found.loudness.integrated_lufs, None
+        undefined = found.loudness.undefined
+    else:
         return None
-    measured = found.loudness
-    why = measured.undefined or "silent"
-    return Loudness(measured.integrated_lufs, None, measured.true_peak_dbtp, undefined=why)
+    if before_lufs is None:
+        return undefined or "silent"
+    before = f"{before_lufs:.1f} LUFS"
+    return before if after_lufs is None else f"{before} → {after_lufs:.1f} LUFS"
 
 
 def heard(found: Findings) -> list[str]:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import Asset
 from shared.pipeline import title_of
-from shared.runs.heard import Layer, Loudness
+from shared.runs.heard import Layer
 from shared.runs.standing import Standing
 
 _MOST_LISTED = 12
@@ -46,7 +46,7 @@ class Page:
     standing: Sequence[Standing]
     files: Sequence[Listed]
     heard: Sequence[str] = ()
-    loudness: Loudness | None = None
+    loudness: str | None = None
     layers: Sequence[Layer] = ()
     transcript: Transcript | None = None
 

@@ -137,11 +137,9 @@ def etag(row: IndexedObject) -> str:
     return base64.b64encode(f"{row.generation}/{row.metageneration}".encode()).decode()
 
 
-def json_response(
-    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def json_response(body: Any, status: int = 200) -> Response:
     """A body in JSON."""
-    return Response(json.dumps(body), status, headers, content_type="application/json")
+    return Response(json.dumps(body), status, content_type="application/json")
 
 
 def error_response(status: int, reason: str, message: str) -> Response:

@@ -37,9 +37,9 @@ class Phasor:
         self._sample_rate = sample_rate
         self.restart()
 
-    def restart(self, phase: float = 0.0) -> None:
-        """Set the phase, in cycles."""
-        self._origin = phase
+    def restart(self) -> None:
+        """Begin anew, at phase 0."""
+        self._origin = 0.0
         self._frequency = 0.0
         self._frames = 0
         self._gliding = False

@@ -13,7 +13,6 @@ from functions.sweep.lost import UPLOAD_WINDOW_S, announce_missed, recall_lapsed
 from functions.sweep.main import handle
 from shared.contracts.message import Message
 from shared.contracts.step import StepRecord
-from shared.homes.documents import Document
 from shared.homes.home import Home
 from shared.runs.views import list_assets
 from shared.steps.claims import Claim, Lease, claim_path
@@ -106,12 +105,6 @@ def _lapsed(home: Home, **changes: Any) -> Claim:
     with at_time(time.time() - 3 * left.lease_s):
         home.documents.put(document.path, left.model_dump(mode="json"))
     return left
-
-
-def _found(home: Home, path: str) -> Document:
-    found = home.documents.get(path)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("gone", ["the step is settled", "the run is gone"])

@@ -90,11 +90,6 @@ def _spoken(name: str, at_s: float, part: Samples) -> Iterator[Turn]:
         yield Turn(name, at_s + one.start_ms / 1000, at_s + one.end_ms / 1000)
 
 
-def overlap_share(one: Talk) -> float:
-    active = _active(one.turns, one.turns[-1].end_s + 1).sum(axis=0)
-    return float((active > 1).sum() / (active > 0).sum())
-
-
 def diarisation_error(
     truth: Sequence[Turn], told: Sequence[Turn], collar_s: float = COLLAR_S
 ) -> float:

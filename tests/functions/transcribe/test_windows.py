@@ -13,7 +13,6 @@ from functions.transcribe.windows import (
     WINDOW_MS,
     Part,
     fill,
-    length_ms,
     with_pauses,
 )
 from shared.sound.speech import Voiced
@@ -31,6 +30,11 @@ def pack(voice: Samples, phrases: list[Voiced]) -> list[list[Part]]:
         window, left = fill(voice, left)
         windows.append(window)
     return windows
+
+
+def length_ms(window: list[Part]) -> int:
+    last = window[-1]
+    return last.at_ms + last.end_ms - last.start_ms
 
 
 def joined(phrases: list[Voiced]) -> list[tuple[int, int]]:

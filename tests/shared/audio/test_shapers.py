@@ -13,11 +13,6 @@ def impulse(frames: int = RATE) -> np.ndarray:
     return np.eye(1, frames)[0]
 
 
-def gain_db(module, hz: float) -> float:
-    response = np.fft.rfft(pull(module, RATE)[:, 0])
-    return 20.0 * np.log10(abs(response[round(hz)]) + 1e-15)
-
-
 def test_one_pole_is_scipy_s_lfilter():
     x = noise(20_000, 2)
     a = 1.0 - np.exp(-2.0 * np.pi * 700.0 / RATE)

@@ -10,19 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.asr_transcript import Transcript
-from shared.contracts.detections import PhraseDetections
 from shared.contracts.edit_list import Edit, EditList, ms_at
-from shared.contracts.region_summary import RegionSummary
-from shared.contracts.semantic_timeline import SemanticBeat, SemanticTimeline
 from shared.contracts.timeline_parts import Marker
 from shared.editing.edit_lists import edit_list_of, new_edit
 from shared.editing.moved_along import (
     HIDDEN,
-    moved_beats,
     moved_chapters,
-    moved_faces,
-    moved_phrases,
-    moved_semantics,
     moved_transcript,
     moved_words,
 )
@@ -32,9 +25,6 @@ RATE = 44_100
 SAMPLES = 353_153
 DOCUMENTS = Path(__file__).parents[2] / "fixtures" / "documents"
 TRANSCRIPT = Transcript.read(DOCUMENTS / "asr_transcript.json")
-SEMANTICS = SemanticTimeline.read(DOCUMENTS / "audio_semantic_timeline.json")
-PHRASES = PhraseDetections.read(DOCUMENTS / "audio_phrases.json")
-FACES = RegionSummary.read(DOCUMENTS / "video_region_summary.json")
 
 
 @st.composite
@@ -69,38 +59,6 @@ def test_captions_are_laid_out_within_the_cut(edits: EditList) -> None:
 
 
 @given(lists)
-def test_events_still_cover_the_whole_and_beats_lie_in_it(edits: EditList) -> None:
-    moved = moved_semantics(edits, SEMANTICS)
-    assert sum(event.end_ms - event.start_ms for event in moved.events) == moved.duration_ms
-    ordered([(event.start_ms, event.end_ms) for event in moved.events], edits.new_duration_ms)
-    times = [beat.time_ms for beat in moved.beats]
-    assert times == sorted(times) and all(at <= moved.duration_ms for at in times)
-
-
-@given(lists)
-def test_phrases_and_their_words_follow(edits: EditList) -> None:
-    moved = moved_phrases(edits, PHRASES)
-    assert moved.segment_count == len(moved.segments)
-    for phrase in moved.segments:
-        assert 0 <= phrase.start_ms < phrase.end_ms <= edits.new_duration_ms
-        assert all(phrase.start_ms <= word.start_ms for word in phrase.words)
-
-
-@given(lists)
-def test_faces_are_where_they_were_in_the_frames_that_are_left(edits: EditList) -> None:
-    moved = moved_faces(edits, FACES)
-    assert [row.frame for row in moved.frames] == list(range(moved.frame_count))
-    times = [row.time_ms for row in moved.frames]
-    assert times == sorted(times) and all(at <= edits.new_duration_ms for at in times)
-    known = [row.regions for row in FACES.frames]
-    assert all(row.regions in known for row in moved.frames)
-    for track in moved.tracks:
-        assert 0 <= track.first_frame <= track.last_frame < moved.frame_count
-        shown = {face.track_id for row in moved.frames for face in row.regions}
-        assert track.track_id in shown
-
-
-@given(lists)
 def test_chapters_begin_with_what_is_left_of_them(edits: EditList) -> None:
     chapters = [Marker(time_ms=at, name=str(at)) for at in (0, 1500, 2000, 6000)]
     moved = moved_chapters(time_map(edits), chapters, edits.duration_ms)
@@ -130,22 +88,8 @@ def test_what_nobody_hears_nobody_reads() -> None:
     bleep = new_edit("bleep", "privacy", (word.start_ms - 20.0, word.end_ms + 20.0))
     moved = moved_transcript(edit_list_of([bleep], SAMPLES, RATE), TRANSCRIPT)
     assert moved.words[1].text == HIDDEN
-    phrase = moved_phrases(edit_list_of([bleep], SAMPLES, RATE), PHRASES).segments[0]
-    assert phrase.words[1].text == HIDDEN and HIDDEN in str(phrase.transcript)
-    assert word.text not in str(phrase.transcript).split()
     shown = " ".join(cue.text for cue in moved.cues)
     assert HIDDEN in shown and word.text not in shown
-
-
-def test_beats_keep_their_counts() -> None:
-    beats = [SemanticBeat(time_ms=at * 500, beat_index=at) for at in range(6)]
-    moved = moved_beats(time_map(cut_of(900, 1600)), beats)
-    assert [(beat.time_ms, beat.beat_index) for beat in moved] == [
-        (0, 0),
-        (500, 1),
-        (1300, 4),
-        (1800, 5),
-    ]
 
 
 def test_a_chapter_that_is_cut_whole_is_gone() -> None:

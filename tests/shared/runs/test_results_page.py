@@ -14,12 +14,11 @@ from shared.contracts.step import StepState
 from shared.runs.heard import (
     Findings,
     Layer,
-    Loudness,
     Mark,
     first_words,
     heard,
     layers,
-    loudness_of,
+    loudness_text,
 )
 from shared.runs.results_page import Listed, Page, results_page
 from shared.runs.standing import Standing
@@ -63,7 +62,7 @@ def test_everything_is_escaped_and_links_stay_in_the_folder() -> None:
                 Listed("javascript:alert(1).txt", 5),
             ],
             [EVIL],
-            Loudness(-20.0, -16.0),
+            "-20.0 LUFS → -16.0 LUFS",
             [Layer(EVIL, [Mark(0, 500, EVIL)])],
             TRANSCRIPT,
         )
@@ -114,15 +113,15 @@ def test_loudness_before_and_after() -> None:
     silent = {"integrated_lufs": None, "true_peak_dbtp": None, "loudness_range_lu": None}
     loud = {"integrated_lufs": -16.04, "true_peak_dbtp": -1.0, "loudness_range_lu": 3.0}
     measured = Findings(loudness=audio_loudness.Loudness.model_validate(silent))
-    assert loudness_of(Findings(), None) is None
-    assert str(loudness_of(measured, None)) == "silent"
-    assert str(loudness_of(measured, {"before": loud, "after": loud})) == "-16.0 LUFS → -16.0 LUFS"
+    assert loudness_text(Findings(), None) is None
+    assert loudness_text(measured, None) == "silent"
+    assert loudness_text(measured, {"before": loud, "after": loud}) == "-16.0 LUFS → -16.0 LUFS"
 
 
 def test_what_is_too_short_to_have_a_loudness_is_not_called_silent() -> None:
     short = {"integrated_lufs": None, "loudness_range_lu": None, "true_peak_dbtp": -6.0}
     told = audio_loudness.Loudness.model_validate({**short, "undefined": "shorter than 400 ms"})
-    assert str(loudness_of(Findings(loudness=told), None)) == "shorter than 400 ms"
+    assert loudness_text(Findings(loudness=told), None) == "shorter than 400 ms"
 
 
 def test_a_minute_and_more_is_told_in_minutes_and_seconds() -> None:
