@@ -12,6 +12,7 @@ young is left alone. Ages of documents are told by the document store's clock.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
@@ -22,6 +23,7 @@ from shared.errors import BackendFailed, LeaseHeld, LeaseLost, NotFound, Validat
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
+from shared.homes.objects import ObjectInfo
 from shared.lazy_log import get_logger
 from shared.messages.events import upload_from_message
 from shared.pipeline import PROBE
@@ -124,12 +126,33 @@ def _abandon(home: Home, document: Document, claim: Claim, why_not: str) -> bool
     return True
 
 
-def remove_left_parts(home: Home, *, now: float, grace_s: float = PARTS_GRACE_S) -> int:
+def look_through_bucket(home: Home, *, now: float) -> None:
+    """Announce missed uploads and remove left parts by one listing, which is most of what a round costs."""
+    parts: list[ObjectInfo] = []
+
+    def listed() -> Iterator[ObjectInfo]:
+        for info in home.objects.list("tenants/"):
+            if info.key.endswith(SUFFIX):
+                parts.append(info)
+            yield info
+
+    announce_missed(home, now=now, listed=listed())
+    remove_left_parts(home, now=now, listed=parts)
+
+
+def remove_left_parts(
+    home: Home,
+    *,
+    now: float,
+    grace_s: float = PARTS_GRACE_S,
+    listed: Iterable[ObjectInfo] | None = None,
+) -> int:
     """Remove the parts of work that has settled, or is gone: of a worker that was frozen, and died before it
-    saw. Returns of how many works. ``now``: Unix seconds; younger files are left alone.
+    saw. Returns of how many works. ``now``: Unix seconds; younger files are left alone. ``listed``: to look
+    among these, in place of all.
     """
     found: dict[tuple[str, str, str, str], bool] = {}
-    for info in home.objects.list("tenants/"):
+    for info in home.objects.list("tenants/") if listed is None else listed:
         if info.key.endswith(SUFFIX) and now - info.updated_at >= grace_s:
             _, tenant, env, _, asset_id, _, work, _ = info.key.split("/")
             found[tenant, env, asset_id, work] = True
@@ -150,17 +173,25 @@ def _context(document: Document) -> RequestContext:
 
 
 def announce_missed(
-    home: Home, *, now: float, last: float = 0.0, grace_s: float = UPLOAD_GRACE_S
+    home: Home,
+    *,
+    now: float,
+    last: float = 0.0,
+    grace_s: float = UPLOAD_GRACE_S,
+    listed: Iterable[ObjectInfo] | None = None,
 ) -> int:
     """Announce uploads that nobody ever began to probe; returns how many.
 
-    ``now``: Unix seconds. Lists every object below ``tenants/``, and looks into those that landed
-    between ``grace_s`` and ``UPLOAD_WINDOW_S`` ago. ``last``: when the round before was, if that is known:
-    what it announced may just be waiting in line, so it is announced again only each time that its age
-    has doubled. Otherwise every round would make a long line longer by all that wait in it.
+    ``now``: Unix seconds. Goes through every object below ``tenants/`` (``listed``, where a listing is
+    under way), and looks into those that landed between ``grace_s`` and ``UPLOAD_WINDOW_S`` ago. ``last``:
+    when the round before was, if that is known: what it announced may just be waiting in line, so it is
+    announced again only each time that its age has doubled. Otherwise every round would make a long line
+    longer by all that wait in it.
     """
     announced = 0
-    for info in home.objects.list("tenants/", written_after=now - UPLOAD_WINDOW_S):
+    if listed is None:
+        listed = home.objects.list("tenants/", written_after=now - UPLOAD_WINDOW_S)
+    for info in listed:
         age_s = now - info.updated_at
         if not grace_s <= age_s < UPLOAD_WINDOW_S or info.size == 0:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from functions.sweep.lost import announce_missed, recall_lapsed, remove_left_parts
+from functions.sweep.lost import look_through_bucket, recall_lapsed
 from functions.sweep.stalled import resume_stalled
 from functions.wiring import this_home
 from shared.contracts.message import Message
@@ -28,8 +28,7 @@ def handle(message: Message, home: Home) -> None:
         recall_lapsed(home)
         resume_erasures(home)
     if wanted in ("uploads", "all"):
-        announce_missed(home, now=time.time())
-        remove_left_parts(home, now=time.time())
+        look_through_bucket(home, now=time.time())
         resume_stalled(home)
         home.documents.remove_expired()
 

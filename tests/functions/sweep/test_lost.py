@@ -57,13 +57,27 @@ def test_what_waits_in_line_is_not_announced_by_every_round(home: Home) -> None:
     assert announce_missed(home, now=rounds[-1]) == 1, "nothing is known of a round before"
 
 
-def test_each_round_looks_for_what_its_attribute_names(home: Home) -> None:
+def test_each_round_looks_for_what_its_attribute_names(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the bucket is listed once, which is most of what a round costs."""
     home.objects.put("tenants/t1/dev/uploads/a.wav", b"sound", content_type="audio/wav")
+    part = "tenants/t1/dev/media_v2/ast_1/scratch/work/00001-of-00005.rushes-part"
+    home.objects.put(part, b"left", content_type="application/octet-stream")
+    list_objects, listings = home.objects.list, list[str]()
+
+    def counted(prefix: str, **options: Any) -> Any:
+        listings.append(prefix)
+        return list_objects(prefix, **options)
+
+    monkeypatch.setattr(home.objects, "list", counted)
     with at_time(time.time() + 1000):
         handle(Message("1", b"", {"sweep": "leases"}), home)
         assert home.bus.pull(["uploads"]) == []
         handle(Message("2", b"", {"sweep": "uploads"}), home)
         assert len(home.bus.pull(["uploads"])) == 1
+    assert listings.count("tenants/") == 1
+    assert home.objects.stat(part) is None
 
 
 def test_old_uploads_cost_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
