@@ -23,6 +23,7 @@ clocks need not agree.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ class Claim(Model):
         lapsed, then, and an owner that lives renews it.
         """
         left_s = self.lease_s - (document.read_at - document.updated_at)
-        return left_s if left_s <= 2 * self.lease_s else -2 * self.lease_s
+        return left_s if left_s <= 2 * self.lease_s else -math.inf
 
     def answers(self, wanted: Claim, *, force: bool) -> bool:
         """Does this settled claim settle what ``wanted`` asks for?
@@ -244,7 +245,7 @@ class Lease:
     ) -> Self:
         """Become the next owner of a claim that stands; raises ``LeaseHeld`` if another was quicker."""
         begun = found.state in ("running", "released")
-        planned = (begun or found.state == "parted") and found.inputs == wanted.inputs
+        planned = found.state not in ("done", "failed") and found.inputs == wanted.inputs
         successor = wanted.model_copy(
             update={
                 "state": "running",

@@ -90,7 +90,7 @@ def _shared_out(
     others = {held: rows for held, rows in told.items() if held != work}
     others = _standing(home, ctx, others, whole)
     free = STEPS_AT_ONCE * at_once - sum(others.values())
-    own = max(told.get(work, 0), min(at_once, count, max(0, free + 1) // 2))
+    own = max(told.get(work, 0), min(at_once, count, (free + 1) // 2))
     return ({**others, work: own} if own else others), own
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from shared.contracts.context import RequestContext
 from shared.errors import Unavailable, ValidationError
 from shared.homes.documents import Documents
-from shared.messages.webhooks import Webhook, load_webhook, save_webhook
+from shared.messages.webhooks import (
+    Delivery,
+    Webhook,
+    load_webhook,
+    save_webhook,
+    shown_webhook,
+)
 from shared.runs.results import webhook_path
 from shared.settings import Settings, settings
 from tests.toy import embedded_home
@@ -46,6 +53,23 @@ def test_what_was_stored_before_there_was_a_key_is_read(documents: Documents) ->
     save_webhook(documents, CTX, HOOK, ())
     assert HOOK.secret in stored(documents)
     assert load_webhook(documents, CTX, (NEW,)) == HOOK
+
+
+def test_the_newest_runs_deliveries_come_first_and_are_kept_for_a_month() -> None:
+    older, newer = (
+        Delivery.of("e1", "run.finished", "run_1", at) for at in (1_700_000_000.9, 1_700_000_001.0)
+    )
+    assert (older.delivery_id, newer.delivery_id) == ("8299999999_e1", "8299999998_e1")
+    assert newer.expires_at == 1_700_000_001.0 + timedelta(days=30).total_seconds()
+    assert (newer.state, newer.attempts) == ("pending", 0)
+    assert Delivery.of("e", "run.finished", "r", 9_999_999_998.0).delivery_id == "0000000001_e"
+
+
+def test_a_new_secret_is_as_long_as_a_key(documents: Documents) -> None:
+    first, second = (Webhook(url=HOOK.url).secret for _ in range(2))
+    assert first != second and len(base64.b64decode(first.removeprefix("whsec_"))) == 32
+    assert (HOOK.events, shown_webhook(HOOK)["url"]) == (("run.finished", "step.failed"), HOOK.url)
+    assert "secret" not in shown_webhook(HOOK)
 
 
 @pytest.mark.parametrize("keys", [(), (NEW,)])

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import digest
+from shared.contracts.step_engine import Part
 from shared.errors import LeaseHeld, LeaseLost, Scarce, Unavailable
 from shared.homes.documents import Document
 from shared.homes.documents.embedded_documents import EmbeddedDocuments
@@ -76,7 +78,8 @@ def test_a_live_lease_says_when_to_come_back(documents: EmbeddedDocuments) -> No
 
 
 @pytest.mark.parametrize(
-    ("age_s", "alive"), [(59.9, True), (60.1, False), (-1.0, True), (-3600.0, False)]
+    ("age_s", "alive"),
+    [(59.9, True), (60.1, False), (-59.9, True), (-60.1, False), (-3600.0, False)],
 )
 def test_a_lease_lapses_when_it_has_not_been_renewed_for_its_length(
     age_s: float, alive: bool
@@ -156,9 +159,19 @@ def test_a_failure_is_final_for_its_own_run_only(documents: EmbeddedDocuments) -
     assert take(documents, run_id="run_2").claim.attempts == 1
 
 
-def test_other_inputs_make_a_result_stale(documents: EmbeddedDocuments) -> None:
-    take(documents, inputs=("art_1",)).settle_done("degraded")
-    assert take(documents, inputs=("art_1", "art_2")).claim.generation == 2
+@pytest.mark.parametrize("other", [(), ("art_0", "art_1"), ("art_1", "art_2")])
+def test_other_inputs_make_a_result_or_a_plan_stale(
+    documents: EmbeddedDocuments, other: tuple[str, ...]
+) -> None:
+    planned = (Part(start_ms=0, end_ms=1), Part(start_ms=1, end_ms=2))
+    take(documents, inputs=("art_1",)).give_to_parts(planned, 2)
+    again = take(documents, inputs=("art_1",))
+    assert (again.claim.parts, again.claim.parts_at_once) == (planned, 2)
+    again.settle_done("degraded")
+    anew = take(documents, inputs=other)
+    assert (anew.claim.generation, anew.claim.parts) == (3, ())
+    anew.give_to_parts(planned, 2)
+    assert take(documents, inputs=("art_1",)).claim.parts == ()
 
 
 def test_a_degraded_result_lasts_until_what_was_missing_is_there(
@@ -177,7 +190,7 @@ def test_attempts_are_counted_over_releases_and_deaths(documents: EmbeddedDocume
     assert second.claim.attempts == 2
     assert second.claim.error and "first" in second.claim.error["message"]
     third = take(documents)
-    assert third.claim.attempts == 3
+    assert (third.claim.attempts, third.claim.generation) == (3, 3)
     third.release(Unavailable("x", "merely away"))
     assert take(documents).claim.attempts == 3
 
@@ -192,6 +205,7 @@ def test_patience_is_counted_from_the_first_time_that_it_was_given_back(
     monkeypatch.setattr(time, "time", lambda: now + 3_600)
     assert not waited.worn_out(5, 7_200.0)
     assert waited.worn_out(5, 3_000.0)
+    assert waited.worn_out(0, 7_200.0) and not waited.worn_out(1, 7_200.0), "by attempts, too"
     waited.settle_failed(Unavailable("x", "given up"))
     assert not take(documents, run_id="run_2").worn_out(5, 0.0), "the next run waits afresh"
 
@@ -239,3 +253,15 @@ def test_the_cache_key_tells_all_that_matters_apart() -> None:
     ]
     assert len(set(variants)) == len(variants)
     assert key(params={"b": 2, "a": 1}) == key()
+
+
+def test_a_result_is_known_under_the_key_that_earlier_versions_gave_it() -> None:
+    def key(params: dict[str, Any], **upstream: str) -> str:
+        return common_cache_key(CTX, "toy.one", "ast_1", params, "v1", upstream)
+
+    assert key({"a": 1}) == 't1|dev|ast_1|toy.one|{"a":1}|v1'
+    assert key({}, **{"toy.three": "k3"}) == "t1|dev|ast_1|toy.one|{}|v1|60783641fda3b57b"
+    longest = {"a": "x" * (4_096 - len('{"a":""}'))}
+    assert key(longest).startswith('t1|dev|ast_1|toy.one|{"a":"xxx')
+    longer = {"a": f"{longest['a']}x"}
+    assert key(longer) == f"t1|dev|ast_1|toy.one|sha256:{digest(longer)}|v1"

@@ -127,6 +127,22 @@ def test_takers_at_once_are_not_given_more_than_there_is(home: Home) -> None:
     assert rows(home) == []
 
 
+def test_each_takes_half_of_what_is_free(tmp_path: Path) -> None:
+    """And no more than the setting, or than it has parts; what one has it keeps, should that sink."""
+    home = embedded_home(tmp_path / "wide", parts_at_once=8)
+
+    def take(number: int, count: int = 20) -> int:
+        claim = Claim(cache_key=f"work {number}", step=LONG, run_id="run", lease_s=60.0)
+        home.documents.put(claim_path(CTX, claim.cache_key), claim.model_dump(mode="json"))
+        return take_rows(home, CTX, claim, count)
+
+    assert [take(number) for number in range(6)] == [8, 4, 2, 1, 1, 0]
+    give_rows_back(home, CTX, digest("work 0"))
+    assert [take(6, count=3), take(5)] == [3, 3]
+    home.documents.put(f"{CTX.document_prefix}settings/pipeline", {"parts_at_once": 2})
+    assert [take(1), take(7)] == [4, 0]
+
+
 def test_another_version_of_the_code_does_not_wait_for_what_only_the_old_one_would_end(
     home: Home, toy: Toy, tmp_path: Path
 ) -> None:

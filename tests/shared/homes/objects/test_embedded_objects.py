@@ -193,6 +193,12 @@ def test_readers_and_writers_agree_on_bytes_and_facts(embedded: EmbeddedObjects)
         list(pool.map(lambda job: job[0](job[1]), [(write, 1), (write, 2), (read, 0), (read, 1)]))
 
 
+def test_a_generation_is_when_it_was_written_in_microseconds(embedded: EmbeddedObjects) -> None:
+    before_us = time.time_ns() // 1_000
+    first, second = put(embedded, KEY, b"1"), put(embedded, KEY, b"2")
+    assert before_us <= first.generation < second.generation <= time.time_ns() // 1_000 + 1
+
+
 def test_copies_share_their_bytes(embedded: EmbeddedObjects) -> None:
     put(embedded, KEY, b"sound")
     embedded.copy(KEY, "media/copy.wav")
