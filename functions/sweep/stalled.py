@@ -91,7 +91,7 @@ def _lost(
         record = records[row.name]
         if record.state is StepState.RUNNING:
             claim = load_claim(home.documents, ctx, record.cache_key) if record.cache_key else None
-            if claim is None or claim.state in ("done", "failed"):
+            if claim is None or claim.settled:
                 lost.append(row)
         elif not record.state.settled:
             before = [records.get(name) for name in planning.awaited(row, run)]

@@ -331,8 +331,7 @@ class _Intake:
 
     def _tell(self, run: Run, claim: Claim) -> None:
         """Record how probing went, and once more ask for what follows, should that have been lost."""
-        failed = claim.state == "failed"
-        state = StepState.FAILED if failed else StepState(claim.outcome or "done")
+        state = StepState.FAILED if claim.failed else StepState(claim.outcome or "done")
         record = StepRecord(step=PROBE).settled(state, error=claim.error, reason=claim.reason)
         self._record(run, record, claim)
         publish_settled(self.home, self.upload.ctx, run.run_id, record)

@@ -84,9 +84,9 @@ def _part(
     ranged = {"start_ms": part.start_ms, "end_ms": part.end_ms}
     if begun is not None:
         document, claim = begun
-        state: str = claim.state if claim.state in ("done", "failed") else "waiting"
+        state: str = claim.state if claim.settled else "waiting"
         state = "running" if claim.alive(document) else state
-        progress = 1.0 if claim.state == "done" else claim.progress
+        progress = 1.0 if claim.done else claim.progress
         return {
             **ranged,
             "state": state,

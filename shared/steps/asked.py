@@ -87,4 +87,4 @@ class Asked:
     def _settled_by(self, claim: Claim) -> bool:
         """Packages and tools that could not be used may have been mended, which no file's time shows."""
         whole = set(claim.missing).isdisjoint(REQUIREMENTS)
-        return claim.state == "done" and claim.inputs == self.inputs and whole
+        return claim.done and claim.inputs == self.inputs and whole

@@ -347,7 +347,7 @@ class Attempt:
         self, claim: Claim, made: list[Artifact] | None = None, *, cached: bool = False
     ) -> Settled:
         """``cached``: another run's work."""
-        if claim.state == "failed":
+        if claim.failed:
             return self._settled(StepState.FAILED, claim, error=claim.error)
         state = StepState(claim.outcome or "done")
         if cached and state is StepState.DONE:
@@ -368,10 +368,10 @@ class Attempt:
             record = record.model_copy(
                 update={
                     "cache_key": claim.cache_key,
-                    "artifact_ids": claim.artifact_ids if claim.state == "done" else (),
+                    "artifact_ids": claim.artifact_ids if claim.done else (),
                     "lease_generation": claim.generation,
                     "parts": len(claim.parts),
-                    "parts_done": len(claim.parts) if claim.state == "done" else 0,
+                    "parts_done": len(claim.parts) if claim.done else 0,
                 }
             )
         if not write_record(self.home.documents, self.ctx, self.run_id, record):

@@ -130,6 +130,21 @@ class Claim(Model):
     error: Mapping[str, Any] | None = None
     recall: Recall | None = None
 
+    @property
+    def done(self) -> bool:
+        """Is there a result?"""
+        return self.state == "done"
+
+    @property
+    def failed(self) -> bool:
+        """Can it not be done?"""
+        return self.state == "failed"
+
+    @property
+    def settled(self) -> bool:
+        """Is nobody to work on it any more?"""
+        return self.done or self.failed
+
     def alive(self, document: Document) -> bool:
         """Is its owner still renewing?"""
         return self.state == "running" and self.seconds_left(document) > 0
@@ -150,10 +165,10 @@ class Claim(Model):
         but once: the same message again finds the result of its own run.
         """
         same_run = self.run_id == wanted.run_id
-        if self.state == "done":
+        if self.done:
             lacking = self.outcome == "degraded" and self.missing != wanted.missing
             return self.inputs == wanted.inputs and not lacking and (same_run or not force)
-        return self.state == "failed" and same_run
+        return self.failed and same_run
 
 
 def claim_path(ctx: RequestContext, cache_key: str) -> str:
@@ -176,7 +191,7 @@ def forgive(documents: Documents, ctx: RequestContext, cache_key: str) -> None:
     if document is None:
         return
     claim = Claim.model_validate(document.data)
-    if claim.state == "failed":
+    if claim.failed:
         fresh = claim.model_copy(update={"state": "released", "attempts": 0, "error": None})
         documents.update(document.path, fresh.model_dump(mode="json"), version=document.version)
 
@@ -190,7 +205,7 @@ def known_result(
     """
     document = documents.get(claim_path(ctx, wanted.cache_key))
     found = Claim.model_validate(document.data) if document else None
-    if document is None or found is None or found.state != "done":
+    if document is None or found is None or not found.done:
         return None
     if not found.answers(wanted, force=force):
         return None
@@ -245,7 +260,7 @@ class Lease:
     ) -> Self:
         """Become the next owner of a claim that stands; raises ``LeaseHeld`` if another was quicker."""
         begun = found.state in ("running", "released")
-        planned = found.state not in ("done", "failed") and found.inputs == wanted.inputs
+        planned = not found.settled and found.inputs == wanted.inputs
         successor = wanted.model_copy(
             update={
                 "state": "running",

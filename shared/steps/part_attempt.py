@@ -57,7 +57,7 @@ class PartAttempt(Attempt):
     def _whole(self) -> Claim | None:
         """The claim of what was split, while that waits for its parts."""
         whole = load_claim(self.home.documents, self.ctx, self.asked.of)
-        if whole is None or whole.state in ("done", "failed"):
+        if whole is None or whole.settled:
             return None
         return whole if len(whole.parts) == self.asked.count else None
 
@@ -109,7 +109,7 @@ class PartAttempt(Attempt):
         count, force = len(whole.parts), self.request.force
         standing = standing_parts(self.home, self.ctx, whole, count, force=force)
         settled = standing.settled
-        done = sum(claim.state == "done" for claim in settled.values())
+        done = sum(claim.done for claim in settled.values())
         self._write_done(whole, done)
         if done < len(settled) or done == count:
             self._ask_for_step()

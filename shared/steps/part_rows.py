@@ -126,7 +126,7 @@ def _standing(
     on_their_way = {
         document.id
         for document, claim in readable(documents.values(), Claim)
-        if claim.state not in ("done", "failed")
+        if not claim.settled
         and (claim.step != taker.step or claim.backend_version == taker.backend_version)
     }
     return {work: count for work, count in rows.items() if work in on_their_way}
