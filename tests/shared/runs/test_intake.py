@@ -163,6 +163,17 @@ def test_a_tenants_settings_choose_the_steps(home: Home, toy: Toy, tmp_path: Pat
     assert len(run["steps"][1]["artifacts"]) == 2
 
 
+def test_settings_that_cannot_be_fail_the_run_and_leave_the_recording(home: Home, toy: Toy) -> None:
+    """Once they are mended it can be worked on: its own copy of the bytes is there."""
+    home.documents.put("tenants/t1/envs/dev/settings/pipeline", {"steps": ["toy.nine"]})
+    upload = landed(home, "take.wav", b"sound")
+    announce(home, upload)
+    drain(home)
+    assert run_object(home, CTX, upload_run_id(upload))["error"]["code"] == "validation_error"
+    (asset,) = list_assets(home.documents, CTX)
+    assert b"".join(home.objects.read(asset.key)) == b"sound"
+
+
 def test_what_cannot_be_decoded_is_a_failed_run_and_stays_in_the_bucket(
     home: Home, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

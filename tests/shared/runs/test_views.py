@@ -51,6 +51,12 @@ def test_a_mix_is_called_the_same_alone_and_in_its_folder(
     mix = {"kind": "audio_render", "content_type": "audio/wav", "meta": {"name": "master"}}
     home.documents.put(path, {**standing.data, **mix})
     assert Path(stored_file(home, CTX, identifier).name).stem == "take mix"
+    for meta, stem in (
+        ({"name": "one"}, "take performance"),
+        ({"name": "one_2", "instrument": "Kick"}, "take one 2"),
+    ):
+        home.documents.put(path, {**standing.data, **mix, "kind": "pattern_render", "meta": meta})
+        assert Path(stored_file(home, CTX, identifier).name).stem == stem
     drums = {"name": "stem_bus_drums", "bus_id": "bus_drums", "timeline_name": "Jam"}
     home.documents.put(path, {**standing.data, **mix, "kind": "audio_bus_stem", "meta": drums})
     assert Path(stored_file(home, CTX, identifier).name).stem == "take mix Jam bus_drums"

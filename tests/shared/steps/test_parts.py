@@ -10,7 +10,7 @@ import pytest
 
 from functions.sweep.lost import recall_lapsed, remove_left_parts
 from shared.contracts.message import Message
-from shared.contracts.step import StepRequest
+from shared.contracts.step import PartAsked, StepRequest
 from shared.contracts.step_engine import Job
 from shared.errors import LeaseLost, NotFound, Scarce, Unavailable
 from shared.homes.bus import Delivery
@@ -23,6 +23,7 @@ from shared.runs.part_views import explained_run
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import lineage, list_assets, run_object
+from shared.steps.parts import part_key
 from shared.steps.verifying import verify_artifact
 from tests.toy import CTX, Toy, drain, embedded_home, handle_upload, run_file, states
 
@@ -92,6 +93,11 @@ def test_each_part_is_done_once_and_all_are_joined_once(
     assert told == [{"start_ms": 1000 * n, "end_ms": 1000 * n + 1000} for n in range(5)]
     assert (step_of(run)["parts"], step_of(run)["parts_done"]) == (5, 5)
     assert left(home) == []
+
+
+def test_a_part_is_known_under_the_key_that_earlier_versions_gave_it() -> None:
+    asked = [PartAsked(number=number, count=12, of="k") for number in (0, 11)]
+    assert [part_key(one) for one in asked] == ["k|part 1 of 12", "k|part 12 of 12"]
 
 
 def test_what_is_one_part_is_done_like_any_step(home: Home, toy: Toy, tmp_path: Path) -> None:

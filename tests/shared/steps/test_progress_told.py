@@ -23,8 +23,8 @@ class Held:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the clock shows, as its one item."""
-    now = [1_000.0]
+    """What the clock of a machine that has just started shows, as its one item."""
+    now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 

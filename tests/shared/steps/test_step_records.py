@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,22 @@ def test_an_owner_s_late_progress_never_replaces_its_successor_s(home: Home) -> 
     assert write_record(home.documents, CTX, "run_1", running(2, progress=0.6))
     assert write_record(home.documents, CTX, "run_1", running(3, progress=0.1))
     assert standing(home) == running(3, progress=0.1)
+
+
+def test_whoever_is_overtaken_while_writing_looks_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(home.documents, CTX, "run_1", running(1))
+    update = home.documents.update
+
+    def overtaken(path: str, data: Any, *, version: str) -> Any:
+        monkeypatch.setattr(home.documents, "update", update)
+        update(path, running(2).model_dump(mode="json"), version=version)
+        return update(path, data, version=version)
+
+    monkeypatch.setattr(home.documents, "update", overtaken)
+    assert write_record(home.documents, CTX, "run_1", running(3))
+    assert standing(home) == running(3)
 
 
 def test_another_version_s_work_counts_its_generations_afresh(home: Home) -> None:

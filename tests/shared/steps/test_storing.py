@@ -9,7 +9,9 @@ import pytest
 
 from shared.contracts.step_engine import Backend, Output
 from shared.errors import LeaseLost, NotFound, ValidationError
+from shared.homes.documents import MOST_AT_ONCE
 from shared.homes.home import Home
+from shared.steps import storing
 from shared.steps.claims import Claim, Lease
 from shared.steps.storing import ArtifactWriter, describe_backend, load_artifact, load_artifacts
 from tests.toy import CTX, wait_until
@@ -116,6 +118,24 @@ def test_parents_may_be_named_by_their_outputs_name(home: Home, tmp_path: Path) 
     one, two = writer(home, lease_of(home)).store(outputs)
     assert one.parents == ("ast_1",)
     assert two.parents == (one.artifact_id,)
+
+
+def test_as_many_as_a_store_takes_are_registered_at_once(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "MOST_AT_ONCE", 2)
+    create_all, asked = home.documents.create_all, list[int]()
+
+    def counted(contents: Any) -> Any:
+        asked.append(len(contents))
+        return create_all(contents)
+
+    monkeypatch.setattr(home.documents, "create_all", counted)
+    outputs = [output(tmp_path, f"{n}", name=f"n{n}") for n in range(5)]
+    stored = writer(home, lease_of(home)).store(outputs)
+    assert asked == [2, 2, 1] and storing.MOST_AT_ONCE < MOST_AT_ONCE <= 500, "Firestore's most"
+    assert load_artifacts(home.documents, CTX, [one.artifact_id for one in stored]) == stored
+    assert [stands(home, one.artifact_id) for one in stored] == [f"{n}" for n in range(5)]
 
 
 def test_of_several_artifacts_the_one_that_is_gone_is_named(home: Home, tmp_path: Path) -> None:
