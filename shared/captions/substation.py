@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.captions.text_width import cleaned
 from shared.contracts.asr_transcript import ShownCue
+from shared.errors import ValidationError
 
 if TYPE_CHECKING:
     from pysubs2 import SSAFile, SSAStyle
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _BASE_BY_TEXT = -1
 """A style's Encoding by which libass takes each line's base direction from its first letter."""
 _SIZE = (1920, 1080)
+_TEN_HOURS_MS = 36_000_000
 
 
 def captions_to_ass(cues: Sequence[ShownCue], language: str = "und") -> bytes:
@@ -38,10 +40,13 @@ def substation(
 ) -> str:
     """The file of ``(start_ms, end_ms, text)``, for a picture of this width and height.
 
-    A text is in the format's own words: what is shown comes from ``plain``.
+    A text is in the format's own words: what is shown comes from ``plain``. Raises ``ValidationError`` for
+    what ends later than its times can say.
     """
     import pysubs2
 
+    if any(end_ms >= _TEN_HOURS_MS for _, end_ms, _ in events):
+        raise ValidationError("formats", "ass holds times below 10 hours")
     style.encoding = _BASE_BY_TEXT
     file: SSAFile = pysubs2.SSAFile()
     file.info.update(

@@ -39,7 +39,7 @@ def srt_cues(text: str) -> Iterator[TimedText]:
     for at, end in pairwise([*begins, len(lines)]):
         said = lines[at + 1 : end]
         # The next cue's number, or one that is left over where a file was cut off.
-        if said and said[-1].isdecimal() and (end < len(lines) or not any(said[-2:-1])):
+        if said and said[-1].isdecimal() and (end < len(lines) or said[-2:-1] == [""]):
             said = said[:-1]
         yield _cue(_SRT_TIMES, lines[at], _OVERRIDE.sub("", "\n".join(said)))
 

@@ -73,6 +73,8 @@ def test_hours_do_not_wrap() -> None:
     assert b"100:00:00.000" in FORMATS["vtt"].write(late, "en")
     with pytest.raises(ValidationError, match="24 hours"):
         FORMATS["stl"].write(late, "en")
+    with pytest.raises(ValidationError, match="10 hours"):
+        FORMATS["ass"].write(late, "en")
 
 
 def test_plain_text_has_a_paragraph_a_pause_and_a_speaker() -> None:
