@@ -162,7 +162,8 @@ class Rendering:
         """What is written in the end, its kind of file, and whether HDR is mapped."""
         job, form = self.job, picture_format(self.job.source, self.job.media)
         planes, form, mapped = self._shape(form)
-        place, sound = place_for(job.media), kept_sound(job.source, job.media)
+        first_ms = self.summary.frames[0].time_ms if self.summary.frames else 0.0
+        place, sound = place_for(job.media), kept_sound(job.source, job.media, first_ms)
         written = Written(
             job.workdir / f"anonymised.{place.extension}",
             planes,

@@ -10,7 +10,7 @@ from shared.contracts.asset import AudioStream, MediaInfo
 from shared.errors import BackendFailed
 from shared.media.ffmpeg import input_args
 from shared.media.formats import MATROSKA, MOV, RESTARTED, TIMED_FROM_ZERO, FileType
-from shared.media.frames import PictureFormat, first_video
+from shared.media.frames import PictureFormat
 from shared.media.packets import walk_packets
 
 _IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
@@ -53,13 +53,15 @@ class KeptSound:
     clock: Sequence[str]
 
 
-def kept_sound(source: Path, media: MediaInfo) -> KeptSound:
-    """All sound streams of the recording, copied where they can be, as input number 1."""
+def kept_sound(source: Path, media: MediaInfo, first_ms: float) -> KeptSound:
+    """All sound streams of the recording, copied where they can be, as input number 1.
+
+    ``first_ms``: when the first picture is shown. That is later than the stream begins where it begins with
+    pictures that nothing decodes, as a broadcast does that is cut out of the middle.
+    """
+    # Elsewhere ffmpeg takes each input's first time for 0, which must not move the pictures.
     timed = media.container in TIMED_FROM_ZERO
-    # Elsewhere ffmpeg takes each input's first time for 0. The pictures', whose times say how much
-    # later than the recording they begin, must not be moved by that.
-    late_s = 0.0 if timed else first_video(media).start_ms / 1000
-    clock = ["-copyts"] if timed else ["-itsoffset", f"{late_s:.3f}"]
+    clock = ["-copyts"] if timed else ["-itsoffset", f"{first_ms / 1000:.6f}"]
     if not media.audio:
         return KeptSound((), (), clock)
     maps = [word for stream in media.audio for word in ("-map", f"1:{stream.index}")]

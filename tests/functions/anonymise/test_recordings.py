@@ -63,6 +63,24 @@ def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> Non
     assert colours(path) == colours(source)
 
 
+@pytest.mark.heavy
+def test_a_broadcast_that_begins_between_two_key_pictures_stays_in_step(tmp_path: Path) -> None:
+    """Its first three pictures are there, and nothing decodes them."""
+    words = ["-t", "0.6", "-g", "6", "-c:v", "mpeg2video", "-c:a", "mp2"]
+    ffmpeg("-i", video.FACE_CLIP, *words, tmp_path / "whole.ts")
+    dropped = ["-bsf:v", "noise=drop='lt(n,3)'", "-copyts", "-muxdelay", "0"]
+    ffmpeg("-i", tmp_path / "whole.ts", "-c", "copy", *dropped, tmp_path / "in.ts")
+    found = video.run(regions.ENGINE, tmp_path / "in.ts", tmp_path / "regions", **video.QUICK)
+    times_ms = [row.time_ms for row in found.summary.frames]
+    assert times_ms[0] - probed(tmp_path / "in.ts").video[0].start_ms >= 100
+    summary = found.as_input("video_region_summary")
+    ran = anonymised(tmp_path / "in.ts", summary, tmp_path / "out")
+    after = probed(ran.of("video_anonymised")[0].path)
+    late_ms = after.video[0].start_ms - after.audio[0].start_ms
+    before = probed(tmp_path / "in.ts")
+    assert abs(late_ms - (times_ms[0] - before.audio[0].start_ms)) <= 2
+
+
 def colours(path: Path) -> str:
     names = "sample_aspect_ratio,color_range,color_space,color_primaries,color_transfer"
     words = ["-select_streams", "v:0", "-show_entries", f"stream={names}", "-of", "csv=p=0"]
