@@ -69,6 +69,8 @@ def test_private_addresses_are_refused_as_text_and_as_a_names(
         "http://example.com/",
         "ftp://example.com/",
         "https://user:word@example.com/",
+        "https://:word@example.com/",
+        "https://user@example.com/",
         "https://example.com/#x",
         "https:///path",
         "https://localhost/",
@@ -88,7 +90,7 @@ def test_other_addresses_are_refused(url: str) -> None:
 
 
 def test_public_ones_are_taken() -> None:
-    for url in ("https://example.com/a?b=c", "https://example.com:8443/", "https://8.8.8.8/"):
+    for url in ("https://example.com/a?b=c!~", "https://example.com:8443/", "https://8.8.8.8/"):
         check_url(url, private=False)
     for url in ("http://127.0.0.1:8000/", "http://nas.lan/hook"):
         check_url(url, private=True)

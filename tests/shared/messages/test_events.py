@@ -84,6 +84,10 @@ def test_a_notification_by_attributes_alone_is_enough() -> None:
         "tenants/t1/dev/uploads/folder_$folder$",
         "tenants/t1/dev",
         "somewhere/else.wav",
+        "tenant/t1/dev/uploads/x.wav",
+        "tenants2/t1/dev/uploads/x.wav",
+        "tenants/t1/dev/upload/x.wav",
+        "tenants/t1/dev/uploads2/x.wav",
         "x",
     ],
 )

@@ -101,6 +101,8 @@ def test_a_request_without_wrapper_and_metadata_is_known_by_its_data() -> None:
     assert one and same and other
     assert request_from_message(one).step == "toy.one"
     assert one.message_id == same.message_id != other.message_id
+    assert len(one.message_id) == len("data-") + 32
+    assert (one.delivery_attempt, one.published_at) == (1, None)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,18 @@ def test_a_waiting_pull_wakes_up(embedded: EmbeddedBus) -> None:
         assert waiting.result(timeout=WAIT_S).message.data == b"1"
 
 
+def test_a_waiting_pull_looks_less_and_less_often(
+    embedded: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once while work is on its way, ten times a second of a night in which nothing comes."""
+    naps = [5.0]
+    monkeypatch.setattr(time, "monotonic", lambda: sum(naps))
+    monkeypatch.setattr(time, "sleep", naps.append)
+    assert embedded.pull([TOPIC], wait_s=0.5) == []
+    doubled = [0.005, 0.01, 0.02, 0.04, 0.08]
+    assert naps[1:] == pytest.approx([*doubled, 0.1, 0.1, 0.1, 0.045])
+
+
 def pull_and_hang(bus: EmbeddedBus, pulled: Connection) -> None:
     bus.extend(pull_one(bus), ack_deadline_s=1)
     pulled.send("pulled")
