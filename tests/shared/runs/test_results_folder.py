@@ -179,6 +179,20 @@ def test_takes_of_one_name_are_counted_on_whatever_their_letters() -> None:
     assert found == ["a fx t.wav", "a fx T (2).wav", "a fx t (3).wav"]
 
 
+def test_a_phrase_is_called_by_as_many_whole_words_as_fit() -> None:
+    fits = "abcd " * 9 + "abc"
+    assert len(fits) == 48
+    phrases = [
+        artifact("audio_phrase", f"p{n}", transcript=said, start_ms=1_240.0)
+        for n, said in enumerate((fits, f"{fits}d", "?!"))
+    ]
+    assert paths("a.wav", standing("detect.phrases", *phrases))[1:] == [
+        f"phrases/01 {fits}.wav",
+        f"phrases/02 {('abcd ' * 9).strip()}.wav",
+        "phrases/03 at 1.2 s.wav",
+    ]
+
+
 def test_two_takes_are_told_apart_by_three_wishes_at_most() -> None:
     knobs = [dict.fromkeys("abcd", 0.5 * n) for n in (1, 2)]
     takes = [artifact("audio_fx", "fx", preset_id="t", knob_values=told) for told in knobs]
