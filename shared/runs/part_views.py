@@ -55,8 +55,8 @@ def part_range(part: Mapping[str, Any]) -> str:
 
 
 def _clock(time_ms: int) -> str:
-    minutes, seconds = divmod(time_ms / 1000, 60)
-    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:04.1f}"
+    minutes, tenths = divmod(round(time_ms / 100), 600)
+    return f"{minutes // 60}:{minutes % 60:02}:{tenths / 10:04.1f}"
 
 
 def _step(home: Home, ctx: RequestContext, record: StepRecord) -> dict[str, Any]:

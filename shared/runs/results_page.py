@@ -232,8 +232,8 @@ def _link(path: str) -> str:
 
 
 def _clock(at_ms: float) -> str:
-    minutes, ms = divmod(int(at_ms), 60_000)
-    return f"{minutes}:{ms / 1000:04.1f}"
+    minutes, tenths = divmod(round(at_ms / 100), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"
 
 
 def _size(count: int) -> str:
