@@ -14,8 +14,8 @@ from infra.command.desk import Desk, Lines, at_desk, plain_table
 from infra.command.wishes import known_step
 from shared.contracts.row import Step
 from shared.contracts.step_engine import StepParams
-from shared.errors import MissingDependency
 from shared.pipeline import STEPS
+from shared.steps.preparing import engine_for
 
 
 @click.command()
@@ -34,7 +34,7 @@ def steps(desk: Desk, name: str | None) -> None:
         )
         return
     row = known_step(name)
-    params = list(_params(_model(desk, row)))
+    params = list(_params(engine_for(desk.home, row).params))
     desk.show({**_step(row), "params": params}, lambda: _described(row, params))
 
 
@@ -48,14 +48,6 @@ def _step(row: Step) -> dict[str, Any]:
         "wants": list(row.wants),
         "produces": [kind.name for kind in row.produces],
     }
-
-
-def _model(desk: Desk, row: Step) -> type[StepParams]:
-    try:
-        return desk.home.engine_of(row).params
-    except ImportError as error:
-        hint = f"install the function's libraries: rushes[{row.function}]"
-        raise MissingDependency(error.name or row.function, None, hint) from error
 
 
 def _params(model: type[StepParams]) -> Iterator[dict[str, Any]]:

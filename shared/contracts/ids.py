@@ -53,6 +53,18 @@ def json_from_outside(field: str, text: bytes | str) -> Any:
     return value
 
 
+def checked_object(field: str, value: Any) -> dict[str, Any]:
+    """The value; raises ``ValidationError`` where it is no JSON object."""
+    if not isinstance(value, dict):
+        raise ValidationError(field, "is not a JSON object")
+    return value
+
+
+def object_from_outside(field: str, text: bytes | str) -> dict[str, Any]:
+    """As ``json_from_outside``; raises ``ValidationError`` for any other value than an object, too."""
+    return checked_object(field, json_from_outside(field, text))
+
+
 def digest(*parts: Any) -> str:
     """SHA-256 in hex over the canonical JSON of ``parts``."""
     return digest_of_json(*map(canonical_json, parts))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
-from shared.contracts.ids import json_from_outside
+from shared.contracts.ids import object_from_outside
 from shared.contracts.message import Message
 from shared.contracts.step import StepRequest
 from shared.contracts.upload import Upload
@@ -32,7 +32,7 @@ def upload_from_message(message: Message) -> Upload | None:
     attributes = dict(message.attributes)
     if attributes.get("eventType", "OBJECT_FINALIZE") != "OBJECT_FINALIZE":
         return None
-    resource = _json_object(message.data) if message.data else {}
+    resource = object_from_outside("message", message.data) if message.data else {}
     if "protoPayload" in resource:
         return None
     for name, field in zip(_OBJECT_ATTRIBUTES, ("bucket", "name", "generation"), strict=True):
@@ -60,7 +60,7 @@ def request_from_message(message: Message) -> StepRequest:
     attributes name another tenant or env than the JSON.
     """
     data = message.data
-    content = _json_object(data) if data else _from_attributes(message.attributes)
+    content = object_from_outside("message", data) if data else _from_attributes(message.attributes)
     try:
         request = StepRequest.model_validate(content)
     except PydanticError as error:
@@ -87,15 +87,5 @@ def _from_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
         renamed.get(name, name): value for name, value in attributes.items() if name in known
     }
     if "params" in content:
-        content["params"] = _json_object(content["params"])
+        content["params"] = object_from_outside("message", content["params"])
     return content
-
-
-def _json_object(text: bytes | str) -> dict[str, Any]:
-    return _object("message", json_from_outside("message", text))
-
-
-def _object(field: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValidationError(field, "is not a JSON object")
-    return value

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared.contracts.ids import digest, json_from_outside
+from shared.contracts.ids import checked_object, digest, json_from_outside, object_from_outside
 from shared.contracts.message import Message
 from shared.errors import ValidationError
 from shared.lazy_log import get_logger
@@ -86,7 +86,7 @@ def message_of(event: Event) -> Message | None:
         return None
     if kind is None and any(name.startswith(_METADATA) for name in event.headers):
         return _published(_unwrapped(event, event.headers))
-    content = _json_object(event.body)
+    content = object_from_outside("message", event.body)
     if "message" in content:
         return _published(_from_envelope(content))
     if kind is not None:
@@ -103,7 +103,7 @@ def _in_binary_mode(event: Event) -> Event:
     structured = _media_type(event.headers).startswith(_STRUCTURED)
     if not structured and b'"specversion"' not in event.body:
         return event
-    content = _json_object(event.body)
+    content = object_from_outside("message", event.body)
     if not structured and not {"specversion", "type"} <= content.keys():
         return event
     told = {
@@ -128,8 +128,8 @@ def _data_of(content: Mapping[str, Any]) -> bytes:
 
 
 def _from_envelope(envelope: Mapping[str, Any]) -> Message:
-    message = _object("message", envelope["message"])
-    attributes = _object("message.attributes", message.get("attributes") or {})
+    message = checked_object("message", envelope["message"])
+    attributes = checked_object("message.attributes", message.get("attributes") or {})
     return Message(
         message_id=str(message.get("messageId") or message.get("message_id") or ""),
         data=_from_base64("message.data", message.get("data") or ""),
@@ -178,7 +178,7 @@ def _from_storage_event(event: Event) -> Message:
         raise ValidationError(
             "datacontenttype", "is protobuf: set the trigger's to application/json"
         )
-    resource = _json_object(event.body)
+    resource = object_from_outside("message", event.body)
     return Message(
         message_id=event.headers.get("ce-id", ""),
         data=json.dumps(resource).encode(),
@@ -226,13 +226,3 @@ def _time(published: object) -> float | None:
         return datetime.fromisoformat(str(published)).timestamp()
     except (ValueError, OverflowError) as error:
         raise ValidationError("publishTime", str(error)) from None
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    return _object("message", json_from_outside("message", body))
-
-
-def _object(field: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValidationError(field, "is not a JSON object")
-    return value

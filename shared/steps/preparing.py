@@ -78,7 +78,7 @@ class Work:
     ) -> Work:
         """Check the params, choose the backend, find what is read. Raises ``Permanent``."""
         asked = asked or Asked.of(home, row, request)  # the surroundings before the engine
-        engine = _engine(home, row)
+        engine = engine_for(home, row)
         params = _checked_params(engine, request.params)
         sources = _found_sources(home, request, engine, params)
         return cls(home, row, request, asset, engine, params, engine.backend(), asked, sources)
@@ -223,12 +223,12 @@ def check_request(home: Home, request: StepRequest) -> None:
     """Refuse what its step would refuse for its params, or for what they name, before it is asked."""
     row = step_named(request.step)
     params = check_params(home, row, request.params)
-    _found_sources(home, request, _engine(home, row), params)
+    _found_sources(home, request, engine_for(home, row), params)
 
 
 def check_params(home: Home, row: Step, params: Mapping[str, Any]) -> StepParams:
     """The step's params; raises ``ValidationError`` naming the field."""
-    return _checked_params(_engine(home, row), params)
+    return _checked_params(engine_for(home, row), params)
 
 
 def out_of_range_wishes(home: Home, row: Step, params: Mapping[str, Any]) -> list[str]:
@@ -247,7 +247,8 @@ def out_of_range_wishes(home: Home, row: Step, params: Mapping[str, Any]) -> lis
     return [out_of_range(name, one, used[name]) for name, one in given.items() if used[name] != one]
 
 
-def _engine(home: Home, row: Step) -> Engine:
+def engine_for(home: Home, row: Step) -> Engine:
+    """The step's engine; raises ``MissingDependency`` where its libraries are not installed."""
     try:
         return home.engine_of(row)
     except ImportError as error:

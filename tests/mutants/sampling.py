@@ -22,7 +22,14 @@ WINGS = ("steps", "runs", "messages", "homes")
 PER_MODULE = 2
 _SAME = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
 _EMULATED = frozenset(
-    ("google_bus", "google_documents", "google_objects", "google_errors", "firestore_client")
+    (
+        "google_bus",
+        "google_documents",
+        "google_objects",
+        "google_errors",
+        "google_retry",
+        "firestore_client",
+    )
 )
 
 

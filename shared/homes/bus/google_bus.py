@@ -10,27 +10,22 @@ from functools import cached_property
 from typing import Any
 
 from google.api_core.exceptions import (
-    Aborted,
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
-    InternalServerError,
     InvalidArgument,
-    ResourceExhausted,
-    ServiceUnavailable,
 )
 from google.api_core.exceptions import NotFound as GoogleNotFound
-from google.api_core.retry import Retry, if_exception_type
 
 from shared.contracts.message import Message
 from shared.errors import Conflict, LeaseLost, NotFound, Unavailable
 from shared.homes.bus import Delivery, Outgoing
 from shared.homes.bus.bus_checks import check_message, checked_topic
 from shared.homes.google_errors import google_errors
+from shared.homes.google_retry import RETRY, TIMEOUT_S
 from shared.watch.trace import onward
 
 SERVICE = "Pub/Sub"
-TIMEOUT_S = 20.0
 SHORTEST_PULL_S = 1.0
 """A pull needs a round trip, even where nobody wants to wait."""
 LONGEST_PULL_S = 10.0
@@ -38,14 +33,6 @@ MOST_AT_ONCE = 20
 """Messages in a request, which may have 10 MB: a step request has 0.4 MB at most."""
 NAP_S = 0.05
 """After an empty answer: the emulator gives it at once, however long one is ready to wait."""
-RETRY = Retry(
-    predicate=if_exception_type(
-        Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable
-    ),
-    initial=0.1,
-    maximum=5.0,
-    timeout=TIMEOUT_S,
-)
 
 
 class GoogleBus:

@@ -24,16 +24,10 @@ from typing import Any
 
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import (
-    Aborted,
     AlreadyExists,
-    DeadlineExceeded,
     FailedPrecondition,
-    InternalServerError,
     NotFound,
-    ResourceExhausted,
-    ServiceUnavailable,
 )
-from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -55,19 +49,11 @@ from shared.homes.documents.document_checks import (
 )
 from shared.homes.documents.firestore_client import firestore_client
 from shared.homes.google_errors import google_errors
+from shared.homes.google_retry import RETRY, TIMEOUT_S
 
 SERVICE = "Firestore"
 PAGE = 300
 _OK, _ALREADY_EXISTS = 0, 6
-TIMEOUT_S = 20.0
-RETRY = Retry(
-    predicate=if_exception_type(
-        Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable
-    ),
-    initial=0.1,
-    maximum=5.0,
-    timeout=TIMEOUT_S,
-)
 
 
 class GoogleDocuments:
