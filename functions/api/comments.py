@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer
+from functions.api.idempotency import OneTime
 from functions.api.identity import Caller
-from functions.api.once import OneTime
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name
 from shared.contracts.model import RequestBody

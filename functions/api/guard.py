@@ -1,4 +1,4 @@
-"""What every answer carries, and which requests the dev identity refuses.
+"""The middleware before every endpoint: security headers, who asks, and how large a body may be.
 
 With the dev identity nobody proves who they are, so a page of another site must not be able to act:
 only this machine's own names are answered (a name that is made to point here is refused), and no

@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from functions.api.answers import Paged, PreconditionFailed, answer, etag_of, if_match, merged
+from functions.api.idempotency import OneTime
 from functions.api.identity import Caller
-from functions.api.once import OneTime
 from shared.contracts.clip import Clip
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, StepName

@@ -18,8 +18,8 @@ from pydantic import ValidationError as PydanticError
 
 from functions.api.answers import answer
 from functions.api.following import Wait, until_finished
+from functions.api.idempotency import Once, OneTime
 from functions.api.identity import Caller, check_claimed
-from functions.api.once import Once, OneTime
 from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name

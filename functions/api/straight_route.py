@@ -1,6 +1,6 @@
-"""Reads of what is stored, answered straight: who asks and the ids of the address are all that they need.
+"""Routes for short reads that skip FastAPI's dependencies: they need only who asks, and the ids in the path.
 
-FastAPI finds out at each request what an endpoint depends on, which took longer than the read itself.
+FastAPI works out at each request what an endpoint depends on, which took longer than the read itself.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field
 
 from functions.api.answers import answer
+from functions.api.idempotency import OneTime
 from functions.api.identity import Caller, check_claimed
-from functions.api.once import OneTime
 from functions.api.upload_pieces import Piece, range_of
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import NAME_PATTERN, Name

@@ -1,7 +1,7 @@
-"""What loops go by: the recording's tempi with their beats, and its coarse spectrum, as kept.
+"""What loops are cut by: the tempi and beats that ``detect.activity`` found, and its coarse spectrum.
 
-Nothing is heard anew, except where bars have another length than activity heard: then the beat that
-begins them is told by the low end's rises in the spectrum.
+Nothing is detected again, except where a request's bars have another length than activity's: then the
+rises of the low end in the spectrum say which beat begins a bar.
 """
 
 from __future__ import annotations

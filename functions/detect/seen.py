@@ -1,4 +1,4 @@
-"""What all looks at a recording's pictures leave."""
+"""What the passes that look for faces find together: tracks, frame times, cuts and small pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Place = tuple[int, float, float]
 
 @dataclass
 class Seen:
-    """What all looks at the recording leave."""
+    """What was found so far; each pass adds to it."""
 
     tracker: Tracker
     scale: NDArray[np.float64]

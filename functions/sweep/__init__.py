@@ -1,1 +1,1 @@
-"""Sweep: what fell between two chairs, on a schedule; and the dead letters, as they come."""
+"""Sweep: finds lost work on a schedule (lapsed leases, unannounced uploads), and keeps dead letters."""

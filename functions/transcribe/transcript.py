@@ -17,8 +17,8 @@ from difflib import SequenceMatcher
 from wcwidth import iter_graphemes
 
 from functions.transcribe.word_times import Raw, marked, with_times
+from shared.captions.break_costs import grammar_of
 from shared.captions.cues import Layout, make_cues
-from shared.captions.leave_together import grammar_of
 from shared.captions.lines import break_lines
 from shared.captions.profiles import profile_named
 from shared.captions.text_width import columns, is_control, one_line

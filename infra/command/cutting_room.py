@@ -225,7 +225,7 @@ def _lists(
     desk: Desk, edits: EditList, media: CutMedia, transcript: str | None, chapters: list[Marker]
 ) -> dict[str, bytes]:
     """File name -> content."""
-    from shared.editing.moved_along import moved_chapters, moved_transcript
+    from shared.editing.retimed import moved_chapters, moved_transcript
     from shared.editing.time_map import time_map
     from shared.interchange import cut_exports as exports
 

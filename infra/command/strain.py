@@ -1,4 +1,4 @@
-"""What this machine lacks while others work: told in a line, instead of waiting for ever."""
+"""Ends a command's wait with one line of why, where the disk stays full or workers die as they start."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
-from shared.captions.cue_times import Timed, timed
-from shared.captions.leave_together import (
+from shared.captions.break_costs import (
     PAUSE_MS,
     PLAIN,
     Grammar,
@@ -22,6 +21,7 @@ from shared.captions.leave_together import (
     ends_sentence,
     grammar_of,
 )
+from shared.captions.cue_times import Timed, timed
 from shared.captions.lines import break_lines, line_count, word_columns
 from shared.captions.profiles import Profile
 from shared.captions.text_width import columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
-from shared.captions.leave_together import Grammar, break_cost
+from shared.captions.break_costs import Grammar, break_cost
 from shared.captions.text_width import columns, pieces
 from shared.contracts.spoken_word import SpokenWord, text_of
 

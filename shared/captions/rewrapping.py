@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wcwidth import iter_graphemes
 
-from shared.captions.leave_together import grammar_of
+from shared.captions.break_costs import grammar_of
 from shared.captions.lines import break_lines
 from shared.captions.text_width import columns, one_line
 from shared.contracts.spoken_word import SpokenWord

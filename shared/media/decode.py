@@ -36,8 +36,8 @@ from shared.media.ffmpeg import input_args, started, timeout_for
 from shared.media.formats import STAMPED
 from shared.media.layouts import even_mono, layout_words, stereo_of
 from shared.media.placing import Clock, Placing, clock_of
-from shared.media.stamps import STAMPING, Stamps
-from shared.media.stored import Stored, stored_samples
+from shared.media.plain_wav import Stored, stored_samples
+from shared.media.time_stamps import STAMPING, Stamps
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,9 +16,9 @@ from typing import BinaryIO
 from shared.errors import UnsupportedMedia
 from shared.media.boxes import Box, brands, sample_entries, top_boxes
 from shared.media.ebml import EBML, SEGMENT, elements
-from shared.media.locked import HEAD_BYTES, locked
-from shared.media.strangers import RECORDING, Stranger, text_of, zip_of
-from shared.media.strangers import stranger as stranger_of
+from shared.media.encrypted import HEAD_BYTES, locked
+from shared.media.not_recordings import RECORDING, Stranger, text_of, zip_of
+from shared.media.not_recordings import stranger as stranger_of
 from shared.media.wav_headers import unfilled_chunk
 
 _AVIF = {b"avif", b"avis"}

@@ -1,8 +1,8 @@
-"""What a request asks for, told apart without its engine: what is known is found before one is imported.
+"""A digest of what a request asks for, by which finished work is found without importing its engine.
 
-A cache key takes an engine: its params' defaults, its backend's version, its formula. All of these follow
-from the request, from the steps it reads, and from the machine's surroundings. Their digest is noted in the
-claim; while it is the same, the claim is the one whose key the engine would make.
+A cache key needs the engine: its params' defaults, its backend's version, its formula. All of these follow
+from the request, from the steps it reads, and from the machine's surroundings. The digest of these three is
+noted in the claim; while it is the same, the claim is the one whose key the engine would make.
 """
 
 from __future__ import annotations

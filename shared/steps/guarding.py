@@ -1,4 +1,4 @@
-"""Whatever is raised while work is done becomes one of our errors, and says where it happened."""
+"""Any exception out of an engine becomes one of our errors, with the step and backend that raised it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What engines' versions and params follow from on this machine, told apart without importing one.
+"""A digest of all on this machine that engines' versions and default params depend on; imports no engine.
 
 Which backend an engine chooses, its version and its params' defaults follow from the product's code, the
 packages and tools that are installed, the weights that are there, and the settings. Where none of these has

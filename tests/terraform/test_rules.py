@@ -232,7 +232,7 @@ def test_what_expires_is_what_the_product_gives_a_time_of_expiry() -> None:
     assert field.body["field"] == EXPIRES_FIELD
     rooms = {
         "dead_letters": "shared/messages/dead_letters.py",
-        "requests": "functions/api/once.py",
+        "requests": "functions/api/idempotency.py",
         "uploads": "functions/api/uploads.py",
         "webhook_deliveries": "shared/messages/webhooks.py",
     }

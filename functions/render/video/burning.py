@@ -29,7 +29,7 @@ from shared.captions.subtitles import FORMATS
 from shared.contracts.asr_transcript import ShownCue, Transcript, TranscriptCue
 from shared.contracts.edit_list import EditList
 from shared.contracts.spoken_word import SpokenWord
-from shared.editing.moved_along import moved_transcript
+from shared.editing.retimed import moved_transcript
 
 if TYPE_CHECKING:
     from pysubs2 import SSAStyle

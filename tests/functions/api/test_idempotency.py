@@ -8,7 +8,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from functions.api.once import ACTING_S, Once
+from functions.api.idempotency import ACTING_S, Once
 from shared.errors import Conflict, Unavailable
 from tests.functions.api.conftest import Desk
 from tests.toy import at_time

@@ -1,4 +1,4 @@
-"""The sweep finds what fell between two chairs, and nothing else."""
+"""The sweep finds lost work, and nothing else."""
 
 from __future__ import annotations
 

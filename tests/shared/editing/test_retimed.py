@@ -13,7 +13,7 @@ from shared.contracts.asr_transcript import Transcript
 from shared.contracts.edit_list import Edit, EditList, ms_at
 from shared.contracts.timeline_parts import Marker
 from shared.editing.edit_lists import edit_list_of, new_edit
-from shared.editing.moved_along import (
+from shared.editing.retimed import (
     HIDDEN,
     moved_chapters,
     moved_transcript,

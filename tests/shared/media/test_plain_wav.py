@@ -12,8 +12,8 @@ import soundfile
 
 from shared.contracts.asset import AudioStream
 from shared.media.decode import SampleType, audio_blocks
+from shared.media.plain_wav import stored_samples
 from shared.media.probe import probe
-from shared.media.stored import stored_samples
 from tests.shared.media.recordings import noise
 
 RATE_HZ, FRAMES = 44_100, 3 * (1 << 16) + 11
