@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.contracts.semantic_timeline import SemanticTimeline, WindowLoudness
+from shared.media.time_pictures import WIDTH, draw_beats, draw_legend, draw_times
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-_WIDTH, _HEIGHT = 1600, 300
+_HEIGHT = 300
 _TOP, _BOTTOM = 34, 240
 _COLOURS = {"speech": "#7fb2e5", "music": "#f2b46d", "silence": "#eeeeee", "other": "#b9c4b0"}
 _SOFTEST_LUFS, _LOUDEST_LUFS = -60.0, 0.0
@@ -26,18 +27,17 @@ def draw_semantic_timeline(path: Path, semantics: SemanticTimeline) -> None:
     """A PNG, 1600 by 300, of its ``events``, ``beats`` and ``loudness``."""
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
+    image = Image.new("RGB", (WIDTH, _HEIGHT), "#ffffff")
     draw = ImageDraw.Draw(image)
-    per_ms = _WIDTH / max(semantics.duration_ms, 1)
+    per_ms = WIDTH / max(semantics.duration_ms, 1)
     for event in semantics.events:
         left, right = event.start_ms * per_ms, event.end_ms * per_ms
         draw.rectangle((left, _TOP, right, _BOTTOM), fill=_COLOURS[event.kind])
     _draw_loudness(draw, semantics.loudness, per_ms)
-    for beat in semantics.beats:
-        height = 14 if beat.subdivision == 1 else 7
-        at = beat.time_ms * per_ms
-        draw.line((at, _BOTTOM, at, _BOTTOM + height), fill="#222222")
-    _draw_legend(draw, semantics.duration_ms)
+    draw_beats(draw, _BOTTOM, semantics.beats, per_ms)
+    at = draw_legend(draw, _COLOURS)
+    draw.text((at, 8), "loudness (LUFS, -60 to 0)", fill="#a03020", font_size=15)
+    draw_times(draw, _HEIGHT - 24, [semantics.duration_ms / 8000 * part for part in range(9)])
     image.save(path, format="PNG")
 
 
@@ -57,16 +57,3 @@ def _steps(lufs: Sequence[float | None], step: float) -> list[tuple[float, float
         y = _BOTTOM - share * (_BOTTOM - _TOP)
         points += [(index * step, y), ((index + 1) * step, y)]
     return points
-
-
-def _draw_legend(draw: ImageDraw, duration_ms: int) -> None:
-    at = 8
-    for kind, colour in _COLOURS.items():
-        draw.rectangle((at, 10, at + 14, 24), fill=colour, outline="#666666")
-        draw.text((at + 20, 8), kind, fill="#222222", font_size=15)
-        at += 110
-    draw.text((at, 8), "loudness (LUFS, -60 to 0)", fill="#a03020", font_size=15)
-    for part in range(9):
-        place = min(max(part * _WIDTH / 8, 24), _WIDTH - 30)
-        text = f"{duration_ms / 8000 * part:.2f} s"
-        draw.text((place, _HEIGHT - 24), text, fill="#555555", font_size=13, anchor="ma")

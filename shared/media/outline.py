@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.media.time_pictures import WIDTH, draw_times
+
 if TYPE_CHECKING:
     from PIL import ImageDraw
 
 Cut = tuple[float, float]
 """Start and end, in parts of the recording's length, 0 to 1."""
-_WIDTH, _HEIGHT, _EDGE = 1600, 360, 28
+_HEIGHT, _EDGE = 360, 28
 _COLOURS = ("#ffe3b0", "#cdebd6")
 
 
@@ -31,7 +33,7 @@ def draw_outline(
     """
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), "#ffffff")
+    image = Image.new("RGB", (WIDTH, _HEIGHT), "#ffffff")
     draw = ImageDraw.Draw(image)
     strips = _strips(len(rows))
     for cuts, strip in zip(rows.values(), strips, strict=True):
@@ -39,16 +41,13 @@ def draw_outline(
     _draw_columns(draw, peaks)
     for (name, cuts), (top, bottom) in zip(rows.items(), strips, strict=True):
         for start, _ in cuts:
-            draw.line((start * _WIDTH, top, start * _WIDTH, bottom), fill="#c8401e")
+            draw.line((start * WIDTH, top, start * WIDTH, bottom), fill="#c8401e")
         if len(rows) > 1:
             corner = (8.0, top + 4)
             draw.rectangle(draw.textbbox(corner, name, font_size=13), fill="#ffffff")
             draw.text(corner, name, fill="#222222", font_size=13)
     draw.text((8, 6), title, fill="#222222", font_size=15)
-    for part in range(9):
-        place = min(max(part * _WIDTH / 8, 24), _WIDTH - 30)
-        text = f"{seconds * part / 8:.2f} s"
-        draw.text((place, _HEIGHT - 20), text, fill="#555555", font_size=13, anchor="ma")
+    draw_times(draw, _HEIGHT - 20, [seconds * part / 8 for part in range(9)])
     image.save(path, format="PNG")
 
 
@@ -60,7 +59,7 @@ def _strips(count: int) -> list[tuple[float, float]]:
 
 def _fill_cuts(draw: ImageDraw.ImageDraw, cuts: Sequence[Cut], strip: tuple[float, float]) -> None:
     for index, (start, stop) in enumerate(cuts):
-        left, right = start * _WIDTH, max(stop * _WIDTH, start * _WIDTH + 1)
+        left, right = start * WIDTH, max(stop * WIDTH, start * WIDTH + 1)
         draw.rectangle((left, strip[0], right, strip[1]), fill=_COLOURS[index % 2])
 
 
@@ -68,10 +67,10 @@ def _draw_columns(draw: ImageDraw.ImageDraw, peaks: NDArray[np.float32]) -> None
     """The outline, scaled to the loudest column."""
     if peaks.size == 0:
         return
-    edges = np.linspace(0, peaks.size, _WIDTH + 1)
+    edges = np.linspace(0, peaks.size, WIDTH + 1)
     top = max(float(peaks.max()), 1e-9)
     middle, half = _HEIGHT / 2, _HEIGHT / 2 - _EDGE - 6
-    for column in range(_WIDTH):
+    for column in range(WIDTH):
         low = int(edges[column])
         reach = half * float(peaks[low : max(int(edges[column + 1]), low + 1)].max()) / top
         draw.line((column, middle - reach, column, middle + reach), fill="#3b5b8c")

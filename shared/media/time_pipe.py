@@ -6,7 +6,6 @@ import os
 import re
 import threading
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from shared.errors import TimedOut
@@ -27,12 +26,7 @@ class TimePipe:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._reader is None:  # ffmpeg was not started
             os.close(self.fd)
             os.close(self._read_fd)
