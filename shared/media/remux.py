@@ -72,7 +72,7 @@ def kept_sound(source: Path, media: MediaInfo, first_ms: float) -> KeptSound:
     coded = [
         word
         for number, stream in enumerate(media.audio)
-        for word in (f"-c:a:{number}", _how(stream))
+        for word in (f"-c:a:{number}", _how(stream), *_unheaded(number, stream, media))
     ]
     # ffmpeg 5 and 6 call FLAC in MP4 experimental; players have read it for years.
     return KeptSound(inputs, [*maps, *coded, "-strict", "-2"], clock)
@@ -81,6 +81,16 @@ def kept_sound(source: Path, media: MediaInfo, first_ms: float) -> KeptSound:
 def _how(stream: AudioStream) -> str:
     kept = kept_codec(stream)
     return "copy" if kept == stream.codec else kept
+
+
+def _unheaded(number: int, stream: AudioStream, media: MediaInfo) -> list[str]:
+    """The filter that takes AAC's headers (ADTS) off.
+
+    Named here it leaves a packet out whose header reception has damaged; the one that ffmpeg puts in by
+    itself ends it all.
+    """
+    adts = media.container == "mpegts" and stream.codec == kept_codec(stream) == "aac"
+    return [f"-bsf:a:{number}", "aac_adtstoasc"] if adts else []
 
 
 def check_written(path: Path, ticks: Sequence[int], form: PictureFormat, media: MediaInfo) -> None:

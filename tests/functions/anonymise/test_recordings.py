@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_a_broadcast_that_begins_between_two_key_pictures_stays_in_step(tmp_path
     late_ms = after.video[0].start_ms - after.audio[0].start_ms
     before = probed(tmp_path / "in.ts")
     assert abs(late_ms - (times_ms[0] - before.audio[0].start_ms)) <= 2
+
+
+@pytest.mark.heavy
+def test_sound_whose_headers_reception_has_damaged_is_kept_but_for_these(tmp_path: Path) -> None:
+    source = tmp_path / "in.ts"
+    ffmpeg("-i", video.FACE_CLIP, "-t", "0.4", "-c:v", "mpeg2video", "-c:a", "aac", source)
+    summary = regions_of(source, tmp_path / "regions", **video.QUICK)
+    body = bytearray(source.read_bytes())
+    headers = [found.start() for found in re.finditer(rb"\xff\xf1[\x40-\x7f][\x40\x80]", body)]
+    for at in headers[4:7]:
+        body[at : at + 4] = bytes(4)
+    assert len(headers) > 9
+    source.write_bytes(body)
+    path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
+    before, after = probed(source), probed(path)
+    assert after.audio[0].codec == "aac"
+    assert abs((before.duration_ms or 0) - (after.duration_ms or 0)) <= 45
 
 
 def colours(path: Path) -> str:
