@@ -73,9 +73,8 @@ def keep(home: Home, message: Message) -> DeadLetter:
     """
     letter = _letter(message)
     _tell_run(home, letter)
-    home.documents.put(
-        f"{_collection(letter.attributes)}/{letter.letter_id}", letter.model_dump(mode="json")
-    )
+    collection = _collection(_named(letter.data_base64, letter.attributes))
+    home.documents.put(f"{collection}/{letter.letter_id}", letter.model_dump(mode="json"))
     return letter
 
 
@@ -96,12 +95,13 @@ def _letter(message: Message) -> DeadLetter:
         code = message.attributes.get("code", "unknown")
     if len(content["data_base64"]) > LARGEST_BASE64:
         content |= {"data_base64": "", "error": TOO_LARGE, "attributes": {}}
+    named = _named(content["data_base64"], content["attributes"])
     return DeadLetter(
         letter_id=digest(content["data_base64"], content["attributes"])[:32],
         code=code,
-        step=content["attributes"].get("step"),
-        asset_id=_asset_id(content["data_base64"]),
-        topic=_topic(content["attributes"]),
+        step=named.get("step"),
+        asset_id=named.get("asset"),
+        topic=_topic(named),
         buried_at=message.published_at or 0.0,
         expires_at=message.published_at and message.published_at + KEPT_S,
         **content,
@@ -117,12 +117,34 @@ def _content(data: bytes) -> dict[str, Any]:
         return {"data_base64": base64.b64encode(data).decode(), "attributes": {}}
 
 
-def _asset_id(data_base64: str) -> str | None:
+_IN_DATA = {
+    "tenant": "tenant_id",
+    "env": "env",
+    "step": "step",
+    "asset": "asset_id",
+    "objectId": "name",
+}
+"""Attribute -> where a request, or a notification, says the same."""
+
+
+def _named(data_base64: str, attributes: Mapping[str, str]) -> dict[str, str]:
+    """Whose message it is and what it asks for: by its attributes, and what they lack by its data, for either
+    is enough where it is worked on.
+    """
+    data = _json_object(data_base64) or {}
+    said = {name: data.get(field) for name, field in _IN_DATA.items()}
+    if "bucket" not in data:  # a request has no object
+        del said["objectId"]
+    return {**{name: text for name, text in said.items() if isinstance(text, str)}, **attributes}
+
+
+def _json_object(data_base64: str) -> dict[str, Any] | None:
+    """What the message says beside its attributes; ``None`` where that is no JSON object."""
     try:
-        named = json.loads(base64.b64decode(data_base64))["asset_id"]
-    except (ValueError, KeyError, TypeError):
+        told = json.loads(base64.b64decode(data_base64) or b"{}")
+    except (ValueError, RecursionError):
         return None
-    return named if isinstance(named, str) else None
+    return told if isinstance(told, dict) else None
 
 
 def _tell_run(home: Home, letter: DeadLetter) -> None:
@@ -173,17 +195,27 @@ def what_to_do(letter: DeadLetter) -> str | None:
     """
     if letter.error == TOO_LARGE:
         return "its content was too large to be kept: whoever sent it has to send it again, smaller"
-    attributed = _collection(letter.attributes) != UNATTRIBUTED
-    if "objectId" in letter.attributes:
-        told = f"the object {letter.attributes['objectId']} lies in no tenant's folder"
+    named = _named(letter.data_base64, letter.attributes)
+    attributed = _collection(named) != UNATTRIBUTED
+    is_json = _json_object(letter.data_base64) is not None
+    if "objectId" in named:
+        astray = f"the object {named['objectId']} lies in no tenant's folder"
+        told = "it is not JSON" if attributed else astray
         instead = "upload the recording again, or copy it below tenants/TENANT/ENV/uploads/"
     elif letter.topic is None:
-        told = f"it names no step of this release ({letter.step or 'none'})"
+        step = letter.step or "none"
+        told = f"it {'' if is_json else 'is not JSON, and '}names no step of this release ({step})"
         instead = "ask for a step that there is: `rushes reprocess ASSET --step S`"
+    elif attributed:
+        told, instead = (
+            "it is not JSON",
+            f"ask again: `rushes reprocess ASSET --step {letter.step}`",
+        )
     else:
         told = "it names no tenant and env that can be"
         instead = "ask again as a tenant: `rushes reprocess ASSET --step S --tenant T --env E`"
-    return None if attributed and letter.topic is not None else f"{told}: {instead}"
+    helps = attributed and is_json and letter.topic is not None
+    return None if helps else f"{told}: {instead}"
 
 
 def redrive(home: Home, ctx: RequestContext, letter: DeadLetter) -> None:

@@ -29,19 +29,25 @@ def test_a_letter_that_names_no_tenant_is_shown_by_its_id(tmp_path: Path) -> Non
     assert json.loads(asked(tmp_path, "show", letter.letter_id).stdout) == listed
 
 
+T1 = {"tenant": "t1", "env": "dev"}
+
+
 @pytest.mark.parametrize(
-    ("attributes", "instead"),
+    ("data", "attributes", "instead"),
     [
-        ({"objectId": "inbox/take.wav"}, "inbox/take.wav lies in no tenant's folder"),
-        ({"step": "detect.hits"}, "--step S --tenant T --env E"),
-        ({"step": "detect.gone", "tenant": "t1", "env": "dev"}, "no step of this release"),
+        (b"{}", {"objectId": "inbox/take.wav"}, "inbox/take.wav lies in no tenant's folder"),
+        (b"{}", {"step": "detect.hits"}, "--step S --tenant T --env E"),
+        (b"{}", {"step": "detect.gone", **T1}, "no step of this release"),
+        (b"hello", {}, "it is not JSON, and names no step"),
+        (b"hello", {"step": "detect.hits", **T1}, "not JSON: ask again: `rushes reprocess ASSET"),
+        (b"[1]", {"objectId": "tenants/t1/dev/uploads/a.wav"}, "it is not JSON: upload the rec"),
     ],
 )
 def test_a_letter_that_would_only_be_given_up_again_says_what_to_do(
-    tmp_path: Path, attributes: dict[str, str], instead: str
+    tmp_path: Path, data: bytes, attributes: dict[str, str], instead: str
 ) -> None:
     home = embedded_home(tmp_path)
-    letter = keep(home, Message("m", b"{}", {**attributes, FORWARDED: "x"}))
+    letter = keep(home, Message("m", data, {**attributes, FORWARDED: "x"}))
     shown = CliRunner().invoke(
         rushes,
         ["dead-letters", "show", letter.letter_id, "--data", str(tmp_path), "--tenant", "t1"],
@@ -50,7 +56,8 @@ def test_a_letter_that_would_only_be_given_up_again_says_what_to_do(
     refused = asked(tmp_path, "redrive", letter.letter_id)
     assert isinstance(refused.exception, ValidationError) and instead in str(refused.exception)
     listed = asked(tmp_path, "list")
-    assert ("--unattributed" in listed.stderr) is ("tenant" not in attributes)
+    nobodys = not (T1.keys() <= attributes.keys() or "t1" in attributes.get("objectId", ""))
+    assert ("--unattributed" in listed.stderr) is nobodys
 
 
 def test_of_a_sort_those_that_would_be_given_up_again_are_left_out(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from shared.contracts.message import Message
 from shared.contracts.step import Run
-from shared.contracts.topics import DEAD_TOPIC
+from shared.contracts.topics import DEAD_TOPIC, UPLOADS_TOPIC
 from shared.errors import BackendFailed, ValidationError
 from shared.homes.home import Home
 from shared.messages.dead_letters import (
@@ -96,6 +96,27 @@ def test_what_names_no_tenant_is_the_operator_s(home: Home) -> None:
     assert list(dead_letters(home.documents, None)) == [letter]
     with pytest.raises(ValidationError, match="names no step"):
         redrive(home, CTX, letter)
+
+
+def test_a_request_or_an_upload_without_attributes_is_its_tenant_s_and_is_sent_again(
+    home: Home,
+) -> None:
+    """Its data alone is enough to be worked on, so it is enough for its letter."""
+    request = {"tenant_id": "t1", "env": "dev", "step": "toy.one", "asset_id": "ast_1"}
+    take = {"bucket": "b", "name": "tenants/t1/dev/uploads/a.wav", "generation": "1"}
+    for told, topic in ((request, "steps-toy"), (take, UPLOADS_TOPIC)):
+        data = json.dumps(told).encode()
+        letter = keep(home, buried(home, Message("m", data, {})))
+        assert (letter.topic, letter.asset_id) == (topic, told.get("asset_id"))
+        assert letter in dead_letters(home.documents, CTX)
+        redrive(home, CTX, letter)
+        (again,) = home.bus.pull([topic])
+        assert (again.message.data, again.message.attributes) == (data, {})
+
+
+def test_a_request_of_attributes_alone_names_its_asset_with_which_it_goes(home: Home) -> None:
+    letter = keep(home, buried(home, Message("m", b"", {**REQUEST, "asset": "ast_1"})))
+    assert letter.asset_id == "ast_1"
 
 
 def test_a_damaged_letter_hides_no_other(home: Home) -> None:
