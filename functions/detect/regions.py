@@ -27,6 +27,7 @@ from functions.detect.seen import Seen
 from functions.detect.seen_parts import empty_seen, joined_seen, write_seen
 from functions.detect.tracking import Sample, Track, Tracker, interpolated
 from shared.contracts.asset import MediaInfo, VideoStream
+from shared.contracts.plurals import many
 from shared.contracts.region_summary import (
     Gap,
     Origin,
@@ -343,7 +344,7 @@ def _preview(job: Job, summary: RegionSummary, seen: Seen, tracks: Mapping[str, 
         if crop is not None:
             tiles.append(Tile(crop, f"{name}, {span}"))
     path = job.workdir / "preview.png"
-    title = f"{len(tracks)} face track{'' if len(tracks) == 1 else 's'}"
+    title = many(len(tracks), "face track")
     draw_sheet(path, title, tiles)
     meta = {"shows": f"frames with {title} marked, and the best look at each"}
     return Output("preview", "preview", path, "image/png", meta, ("regions",))

@@ -25,6 +25,7 @@ from functions.detect.looked import Looked, joined_looked, write_looked
 from functions.detect.subject import Subject
 from functions.detect.visual_pass import MOST_TILES, Pass
 from shared.contracts.asset import MediaInfo
+from shared.contracts.plurals import many
 from shared.contracts.step_engine import (
     Backend,
     Engine,
@@ -326,8 +327,7 @@ def _contact_sheet(job: Job, meta: VisualMeta, pictures: list[tuple[int, Picture
             span = f"{shot.start_ms / 1000:.2f} s to {shot.end_ms / 1000:.2f} s"
             tiles.append(Tile(picture, f"shot {number + 1}, {span}", (mark,)))
     path = job.workdir / "preview.png"
-    count = len(meta.shots)
-    title = f"{count} shot{'' if count == 1 else 's'}"
+    title = many(len(meta.shots), "shot")
     draw_sheet(path, title, tiles)
     meta_of_it = {"shows": f"{title}, each with its subject's centre marked"}
     return Output("preview", "preview", path, "image/png", meta_of_it, ("visual_meta",))

@@ -21,6 +21,7 @@ from functions.edit.word_cuts import cut_words
 from shared.contracts.audio_words import AudioWords
 from shared.contracts.detections import PhraseDetections
 from shared.contracts.edit_list import Edit, EditReason
+from shared.contracts.plurals import many
 from shared.contracts.spoken_word import SpokenWord
 from shared.editing.edit_lists import new_edit
 from shared.errors import ValidationError
@@ -39,7 +40,9 @@ def dropped(sound: Sound, words: Sequence[SpokenWord], params: CutParams) -> Ite
     """
     for index in params.drop_word_indexes:
         if not 0 <= index < len(words):
-            raise ValidationError("drop_word_indexes", f"{index} is none of {len(words)} words")
+            raise ValidationError(
+                "drop_word_indexes", f"{index} is none of {many(len(words), 'word')}"
+            )
     said = {
         at for first, last in said_at(words, params.drop_words) for at in range(first, last)
     } | set(params.drop_word_indexes)

@@ -15,10 +15,11 @@ from typing import Any
 
 from functions.sample.contact_sheet import Outline, draw_contact_sheet, outline
 from functions.sample.dspreset import dspreset
-from functions.sample.members import Member, Named, packed
+from functions.sample.members import SORTS, Member, Named, packed
 from functions.sample.pads import MOST_TURNS, banks, tuned
 from functions.sample.sfz import sfz
 from functions.sample.xpm import xpm
+from shared.contracts.plurals import many
 from shared.contracts.step_engine import Job
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -62,8 +63,8 @@ class Pack:
     @property
     def title(self) -> str:
         """How many of each are in it."""
-        counts = (f"{row['packed']} {step.split('.')[1]}" for step, row in self.outcomes.items())
-        return ", ".join(counts)
+        things = {sort.step: sort.thing for sort in SORTS.values()}
+        return ", ".join(many(row["packed"], things[step]) for step, row in self.outcomes.items())
 
     def add_papers(self, job: Job, manifest: Path, picture: Path) -> None:
         """Write the instruments, the manifest and the picture, and the manifest to its own file.

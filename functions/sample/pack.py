@@ -23,6 +23,7 @@ from functions.sample.archive import Pack
 from functions.sample.members import SORTS, Member, Sort, best, named, sounds_of
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import digest
+from shared.contracts.plurals import many
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
     Backend,
@@ -38,7 +39,7 @@ from shared.errors import ValidationError
 from shared.runs.results_folder import stem_of
 from shared.watch.health import installed
 
-REVISION = "pack-3"
+REVISION = "pack-4"
 """Raise it when the same segments and params give another zip."""
 MEMBERS_IN_META = 400
 """Of longer lists the meta has the best; all stand in the manifest."""
@@ -256,7 +257,9 @@ def _state(pack: Pack) -> tuple[StepState, str | None]:
     ]
     found = sum(row["found"] for row in pack.outcomes.values() if row["included"])
     least = f"{pack.used['min_quality_score']:g}"
-    quality = f"none of {found} segments scores {least} or more and lies between the offsets"
+    quality = (
+        f"none of {many(found, 'segment')} scores {least} or more and lies between the offsets"
+    )
     empty = [] if pack.members else [quality if found else "nothing was found"]
     if failures:
         return StepState.DEGRADED, "; ".join(failures + empty)

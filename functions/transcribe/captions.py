@@ -97,7 +97,8 @@ def run(job: Job, params: CaptionsParams, backend: Backend) -> Result:
     transcript = make_transcript(words, layout_for(job, params, words.language))
     transcript = params.written_as(transcript)
     if words.transcribed or not words.speech:
-        return with_files(job, transcript, words.notice)
+        empty = None if transcript.words or backend.stub else "no words: its captions are empty"
+        return with_files(job, transcript, "; ".join(filter(None, (empty, words.notice))) or None)
     # Subtitles without a word would pass for those of a recording in which nobody speaks.
     return Result([document(job, transcript)], StepState.DEGRADED, words.notice)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from infra.command.desk import Desk
 from infra.command.export import folder_lines
 from infra.command.results_on_disk import Left, leave
+from shared.contracts.plurals import many
 from shared.errors import RushesError, Scarce, Unavailable
 from shared.runs.gathering import gather
 
@@ -22,7 +23,12 @@ _NAMES = {
     "video_region_mask": "face",
 }
 """Kinds that are counted for people."""
-_LISTS = {"audio_hits": "hits", "audio_loops": "loops", "audio_phrases": "phrases"}
+_LISTS = {
+    "audio_hits": ("segment_count", "hits"),
+    "audio_loops": ("segment_count", "loops"),
+    "audio_phrases": ("segment_count", "phrases"),
+    "audio_words": ("word_count", "words"),
+}
 """Kinds that list what was found: nothing, at times, which is worth a word beside ``done``."""
 
 
@@ -109,6 +115,6 @@ def counted(artifacts: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(artifact["kind"] for artifact in artifacts)
     told = [(counts[kind], name) for kind, name in _NAMES.items() if counts[kind]]
     if told:
-        return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in told)
-    empty = [a["kind"] for a in artifacts if a["meta"].get("segment_count") == 0]
-    return ", ".join(f"no {_LISTS[kind]}" for kind in empty if kind in _LISTS)
+        return ", ".join(many(count, name) for count, name in told)
+    lists = [(a["meta"], *_LISTS[a["kind"]]) for a in artifacts if a["kind"] in _LISTS]
+    return ", ".join(f"no {things}" for meta, count, things in lists if meta.get(count) == 0)

@@ -15,6 +15,7 @@ from shared.contracts.detections import (
     PhraseDetections,
     PhraseSegment,
 )
+from shared.contracts.plurals import many
 from shared.contracts.region_summary import RegionSummary
 from shared.contracts.result_document import ResultDocument
 from shared.contracts.semantic_timeline import SemanticTimeline
@@ -109,9 +110,9 @@ def _heard(found: Findings) -> Iterator[str]:
     if (bpm := _tempo(found)) is not None:
         yield f"{bpm:.0f} BPM"
     if found.regions and found.regions.tracks:
-        yield _counted(len(found.regions.tracks), "face")
+        yield many(len(found.regions.tracks), "face")
     if found.visual and found.visual.shots:
-        yield _counted(len(found.visual.shots), "shot")
+        yield many(len(found.visual.shots), "shot")
 
 
 def _tempo(found: Findings) -> float | None:
@@ -167,7 +168,3 @@ def _mark(segment: DetectedSegment, name: str, number: int) -> Mark:
 def _length(length_ms: float) -> str:
     minutes, seconds = divmod(round(length_ms / 1000), 60)
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

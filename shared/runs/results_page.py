@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import Asset
+from shared.contracts.plurals import many
 from shared.pipeline import title_of
 from shared.runs.heard import Layer
 from shared.runs.standing import Standing
@@ -202,7 +203,7 @@ def _files(files: Iterable[Listed]) -> Iterator[str]:
         if not folder:
             yield _table(rows, folder)
             continue
-        some = "1 file" if len(rows) == 1 else f"{len(rows)} files"
+        some = many(len(rows), "file")
         is_open = " open" if len(rows) <= _MOST_LISTED and folder != "data" else ""
         yield f'<details{is_open}><summary>{escape(folder)}/ <span class="dim">{some}</span></summary>'
         yield f"{_table(rows, folder)}</details>"

@@ -157,7 +157,7 @@ function faces(found, coverage) {
   const actions = new Map((coverage?.json?.tracks ?? []).map((row) => [row.track_id, row.action]));
   const items = found.json.tracks.map((row, at) =>
     item("faces", at, row.start_ms, row.end_ms, faceName(row.track_id), faceName(row.track_id), [
-      ["Seen", `${row.detections} times`],
+      ["Seen", count(row.detections, "time")],
       ["Confidence", `${percent(row.mean_confidence)}, at least ${percent(row.least_confidence)}`],
       ["Blur", { blur: "covered", keep: "kept visible" }[actions.get(row.track_id)] ?? "–"],
     ], { trackId: row.track_id, kept: actions.get(row.track_id) === "keep" }),

@@ -372,4 +372,4 @@ def test_the_cache_key_is_of_asset_params_and_version() -> None:
 
 def test_the_engine_declares_its_formula() -> None:
     assert ENGINE.cache_key is cache_key
-    assert ENGINE.backend().version.startswith("pack-3+numpy-")
+    assert ENGINE.backend().version.startswith("pack-4+numpy-")

@@ -65,7 +65,8 @@ def test_words_have_times_inside_the_recording(captioned: Ran) -> None:
 def test_nothing_is_made_up_in_noise(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", OTHER[name](12)), tmp_path / "out")
     assert (ran.body["words"], ran.body["cues"]) == ([], [])
-    assert ran.result.state is StepState.DONE
+    told = (ran.result.state, ran.result.reason)
+    assert told == (StepState.DONE, "no words: its captions are empty")
 
 
 @pytest.mark.heavy

@@ -47,6 +47,7 @@ def test_a_step_that_found_nothing_says_so() -> None:
     assert counted([listed]) == "no loops"
     found = [{"kind": "audio_loop", "meta": {}}] * 2
     assert counted([*found, {**listed, "meta": {"segment_count": 2}}]) == "2 loops"
+    assert counted([{"kind": "audio_words", "meta": {"word_count": 0}}]) == "no words"
 
 
 def test_a_folder_is_refused_by_its_name(tmp_path: Path) -> None:
