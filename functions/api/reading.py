@@ -205,7 +205,7 @@ def _artifacts(router: APIRouter, home: Home) -> None:
         request: Request, ctx: Caller, artifact_id: Id, download: Download = False
     ) -> Response:
         """The artifact's bytes; `Range` is understood."""
-        file = artifact_file(home, ctx, artifact_id)
+        file = artifact_file(home, ctx, artifact_id, saved=download)
         return bytes_answer(request, home, file, download=download)
 
     @router.get("/artifacts/{artifact_id}/lineage", tags=["artifacts"])

@@ -33,6 +33,8 @@ UNBLURRED = "pictures/unblurred/"
 """What shows faces although the video has them covered."""
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]+')
 """What a file's name must not hold on one of the common systems."""
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=$|\.)", re.IGNORECASE)
+"""What Windows takes for a device, whatever extension follows: AUX.wav of a mixer could not be saved."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,14 @@ def safe_name(text: str, most_bytes: int = _STEM_BYTES) -> str:
     words = kept.split()
     while len(words) > 1 and len(" ".join(words).encode()) > most_bytes:
         words.pop()
-    clipped = " ".join(words).encode()[:most_bytes].decode(errors="ignore")
-    return clipped.strip(" .")
+    plain = _clipped(" ".join(words), most_bytes).strip(" .")
+    if device := _DEVICE.match(plain):
+        plain = _clipped(f"{device[0]}_{plain[device.end() :]}", most_bytes)
+    return plain
+
+
+def _clipped(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 @lru_cache(1000)
@@ -261,6 +269,8 @@ _WISHED: Mapping[str, tuple[str, ...]] = {
     "audio_normalised": ("target_lufs", "ceiling_dbtp", "on_ceiling"),
 }
 """Params of takes that stand in their meta, beside their knobs."""
+TAKES = tuple(_WISHED)
+"""Kinds of which several stand side by side, told apart by what they differ in."""
 _LEVELS = {"target_lufs": "LUFS", "ceiling_dbtp": "dBTP"}
 _MOST_WISHED = 3
 

@@ -200,3 +200,10 @@ def test_two_takes_are_told_apart_by_three_wishes_at_most() -> None:
         "a fx t.wav",
         "a fx t a 1 b 1 c 1.wav",
     ]
+
+
+def test_a_name_that_windows_takes_for_a_device_is_another() -> None:
+    names = ("AUX.wav", "nul.tar.wav", "Com1.wav", "auxiliary.wav", "con sordino.wav")
+    assert [stem_of(name) for name in names] == [
+        *("AUX_", "nul_.tar", "Com1_", "auxiliary", "con sordino")
+    ]
