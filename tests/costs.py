@@ -7,7 +7,8 @@ dearest first, and says what the folders come to. Processor seconds hold on a bu
 turns with them; what a second run differs by, caches and a processor's other half, is some 10 %.
 
 - ``cpu_s`` is the time of the worker and of its descendants, alive or waited for: also of an emulator or
-  browser that serves many tests, in the test in which it worked. What orphans took is lost.
+  browser that serves many tests, in the test in which it worked. What orphans took since the report before
+  they ended is lost.
 - ``setup_s`` is the part of it before the test: what is made once for many is paid by the first that asks.
 - ``waited_s`` is how much longer it took than that. Many threads make it negative; a busy machine adds to it.
 """
@@ -82,7 +83,9 @@ class Worker:
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
         report = yield
         now = self._now()
-        report.spent = (now[0] - self._last[0], now[1] - self._last[1])
+        # Less than before: somebody has ended whose time nobody took over (a browser's processes, once it is
+        # gone, are nobody's children). The tests in which they worked have it, and keep it.
+        report.spent = (max(now[0] - self._last[0], 0.0), now[1] - self._last[1])
         self._last = now
         return report
 

@@ -134,11 +134,17 @@ def test_what_is_no_pattern_is_refused(text):
         read_pattern(text)
 
 
+NAMES = st.text(max_size=9)
+
+
+def nested(inner):
+    """No lambda over several lines: hypothesis reads its source, and takes ``inner`` for unused."""
+    return st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4)
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=9),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4)
-    ),
+    st.none() | st.booleans() | st.floats() | NAMES,
+    nested,
     max_leaves=9,
 )
 

@@ -59,7 +59,7 @@ def test_a_heic_picture_is_named(brand: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0"}]
+    "options", [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}]
 )
 def test_an_animated_webp_is_named_and_a_still_one_is_read(
     options: dict[str, object], tmp_path: Path
