@@ -11,7 +11,9 @@ from infra.command.desk import Desk, Lines, at_desk
 from shared.captions.caption_reading import read_captions
 from shared.captions.cue_check import Breach, breaches
 from shared.captions.profiles import PROFILES, profile_named, script_of
+from shared.contracts.plurals import many
 from shared.contracts.visual import VisualMeta
+from shared.errors import NotFound
 
 _FRAME_RATES = {".stl": 25.0, ".scc": 30_000 / 1001}
 """Formats that count in frames have a rate of their own."""
@@ -23,13 +25,13 @@ def captions() -> None:
 
 
 @captions.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--profile", default="default", help=f"Whose wishes: {', '.join(PROFILES)}.")
 @click.option("--language", help="en, ja, ...: how fast it is read. [by the script]")
 @click.option("--frame-rate", type=click.FloatRange(1, 240), help="Of the picture. [any usual one]")
 @click.option(
     "--shots",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="The recording's shots (data/shots.json), to look at times near shot changes.",
 )
 @at_desk
@@ -43,6 +45,9 @@ def check(
 ) -> None:
     """Say what FILE (SRT, VTT, ASS, TTML, SCC, EBU STL) breaks of a profile; exit code 1 if anything."""
     asked = profile_named(profile)
+    for path in filter(None, (file, shots)):
+        if not path.is_file():
+            raise NotFound("file", str(path))
     cues = read_captions(file)
     spoken = language or script_of("".join(cue.text for cue in cues))
     shots_ms = VisualMeta.read(shots).cuts_ms if shots else []
@@ -56,7 +61,8 @@ def check(
         "breaches": [asdict(breach) for breach in found],
     }
     desk.show(
-        content, lambda: Lines("\n".join(map(_told, found)) or f"{_cues(len(cues))}, none broken")
+        content,
+        lambda: Lines("\n".join(map(_told, found)) or f"{many(len(cues), 'cue')}, none broken"),
     )
     if found:
         raise SystemExit(1)
@@ -64,10 +70,6 @@ def check(
 
 def _told(breach: Breach) -> str:
     return f"cue {breach.cue} at {_clock(breach.at_ms)}: {breach.told} ({breach.rule})"
-
-
-def _cues(count: int) -> str:
-    return f"{count} cue{'' if count == 1 else 's'}"
 
 
 def _clock(time_ms: int) -> str:

@@ -79,7 +79,11 @@ class _Lazy(click.Group):
 )
 @click.version_option(package_name="rushes")
 def rushes() -> None:
-    """Turn raw recordings into finished material."""
+    """Turn raw recordings into finished material.
+
+    Begin with `rushes process talk.wav`, and open talk.rushes/index.html. `rushes COMMAND --help` says what a
+    command takes, `rushes steps` what can be made, docs/start how people work with it.
+    """
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ class MixFolder:
         asset = load_asset(desk.home, desk.ctx, run["asset_id"])
         contents = Contents(stem, asset, self._entries, {})
         try:
-            self._left = leave(desk.home, contents, parent, ending=".mix")
+            self._left = leave(desk.home, contents, parent, ending=".mix", formats_stay=True)
         except Unavailable as error:
             self._error = error
 

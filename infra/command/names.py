@@ -37,7 +37,7 @@ def recording(desk: Desk, text: str) -> Asset:
             return found[0]
         if found:
             raise ValidationError(text, f"is several recordings: {_candidates(found)}")
-    raise NotFound("recording", f"{text}") if not assets else _unknown(text, assets)
+    raise _unknown(text, assets) if assets else _empty(desk, text)
 
 
 def recording_id(desk: Desk, text: str) -> str:
@@ -49,6 +49,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean x?)``, or nothing where nothing is near."""
     near = get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _empty(desk: Desk, text: str) -> NotFound:
+    """The home is where a command was first given in this folder: elsewhere another one is looked into."""
+    error = NotFound("recording", text)
+    of_files = desk.settings.home == "embedded"
+    where = f" in {desk.settings.data.absolute()}, and --data DIR names another home"
+    error.message += f": there is none yet{where if of_files else ''}"
+    return error
 
 
 def _unknown(text: str, assets: Sequence[Asset]) -> NotFound:

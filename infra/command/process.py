@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from shared.pipeline import BY_NAME, PROBE, title_of
 from shared.runs.intake import Wishes
 from shared.runs.part_views import where_failed
 from shared.runs.records import finished, load_run, upload_run_id
+from shared.runs.results_folder import stem_of
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
 from shared.steps.preparing import asset_path, load_asset
@@ -106,6 +108,8 @@ def show_outcome(
         told += _run_lines(
             run, results, run["source"] if looks_like_id(file) else Path(file).name or file
         )
+        if results is None and any(step["artifacts"] for step in run["steps"]):
+            told.append(_how_to_take(desk, run["asset_id"]))
         told += _left_out(run, wished)
         if unfit := _unfit(desk, run, asked):
             told.append(f"  [red]nothing made[/red]  {unfit}")
@@ -263,8 +267,15 @@ def _run_lines(run: Mapping[str, Any], results: Handed | None, called: str) -> I
             yield from _step_lines(step, with_places=results is None)
     if results is not None:
         yield from results.lines()
-    elif any(step["artifacts"] for step in run["steps"]):
-        yield f"  `rushes export {run['asset_id']} DIR` leaves them in a folder, under their names"
+
+
+def _how_to_take(desk: Desk, asset_id: str) -> str:
+    """A line for people: how what was made comes into a folder."""
+    from rich.markup import escape
+
+    name = load_asset(desk.home, desk.ctx, asset_id).sources[0].name
+    asked, folder = shlex.quote(name), f"DIR/{stem_of(name)}.rushes/"
+    return escape(f"  `rushes export {asked} DIR` leaves them in {folder}, under their names")
 
 
 def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
@@ -276,8 +287,8 @@ def _step_lines(step: Mapping[str, Any], *, with_places: bool) -> Iterator[str]:
         if step["error"]
         else step["reason"]
     )
-    if not with_places and not why:
-        why = counted(step["artifacts"])
+    if not with_places:
+        why = "; ".join(filter(None, (counted(step["artifacts"]), why)))
     name = f"  {step['step']:<22}{title_of(step['step']):<23}"
     yield f"{name}[{style}]{step['state']:<10}[/{style}]{escape(why or '')}".rstrip()
     for what, where in _by_kind(step["artifacts"]) if with_places else ():

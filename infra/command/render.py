@@ -21,7 +21,7 @@ from shared.editing.timelines import LARGEST_BYTES, checked_timeline, first_asse
 from shared.errors import NotFound, ValidationError
 from shared.interchange.otio import MAX_OTIO_BYTES
 from shared.runs.opening import requested_run_id
-from shared.runs.results_folder import stem_of
+from shared.runs.results_folder import safe_name, stem_of
 from shared.steps.preparing import publish_request
 
 _STEP = "render.audio"
@@ -79,7 +79,7 @@ def render(
         path = wanted.pop(what)
         if path is not None:
             wanted[what] = _read_json(what, path)
-    stem = _stem(name or timeline.name)
+    stem = _stem(timeline.name) if name is None else _named(name)
     content.setdefault("name", stem)
     parent = _parent(timeline, out)
     asked = {"timeline": content, **wanted}
@@ -115,6 +115,19 @@ def _parent(timeline: Path, out: Path | None) -> Path:
 def _stem(name: str) -> str:
     """``song`` of ``song.json``, and of ``song.timeline.json``, as our own files are called."""
     return stem_of(name).removesuffix(".timeline")
+
+
+def _named(name: str) -> str:
+    """``--name`` as folder and files can be called; says so where that is not quite what was asked for."""
+    plain = name.strip()
+    ending = plain.rpartition(".")[2].lower()
+    wanted = plain[: -len(ending) - 1] if ending in _SOUNDS else plain
+    stem = safe_name(wanted)
+    if not stem:
+        raise click.UsageError(f"--name {name!r} leaves nothing that a file can be called")
+    if stem != wanted:
+        click.echo(f"called {stem!r}: files cannot be called {wanted!r} everywhere", err=True)
+    return stem
 
 
 def _filed_under(desk: Desk, asset: str | None, content: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,14 +49,26 @@ class Left:
     """Files of somebody else's where a result would have stood."""
 
 
-def leave(home: Home, contents: Contents, parent: Path, *, ending: str = ".rushes") -> Left:
+def leave(
+    home: Home,
+    contents: Contents,
+    parent: Path,
+    *,
+    ending: str = ".rushes",
+    formats_stay: bool = False,
+) -> Left:
     """Lay the folder down below ``parent``, or bring up to date the one that is there.
 
-    A folder of another recording stays as it is, and this one's is called ``name (2).rushes``.
+    A folder of another recording stays as it is, and this one's is called ``name (2).rushes``. Where
+    ``parent`` is this one's folder itself, that is brought up to date, and none laid into it.
+    ``formats_stay``: what is there in another format, and comes in this one, is not removed.
     Raises ``Scarce`` where the disk is full, ``Unavailable`` where ``parent`` cannot be written.
     """
     with _told(parent):
         parent.mkdir(parents=True, exist_ok=True)
+        is_such = parent.resolve().name.endswith(ending) and (parent / MANIFEST).is_file()
+        if is_such and _ours(parent, contents) is not None:
+            return leave_in(home, contents, parent)
         for number in count(1):
             more = f" ({number})" if number > 1 else ""
             folder = parent / f"{contents.stem}{more}{ending}"
@@ -64,7 +76,8 @@ def leave(home: Home, contents: Contents, parent: Path, *, ending: str = ".rushe
             with _alone(folder):
                 known = _ours(folder, contents)
                 if known is not None:
-                    return _Writing(home, contents, folder, known).bring_up_to_date()
+                    writing = _Writing(home, contents, folder, known, formats_stay)
+                    return writing.bring_up_to_date()
     raise AssertionError("numbers do not end")
 
 
@@ -124,6 +137,7 @@ class _Writing:
     contents: Contents
     folder: Path
     known: Known
+    formats_stay: bool = False
     _archives: dict[str, zipfile.ZipFile] = field(default_factory=dict)
     """By key: each is opened once, not for each of its hundreds of members."""
     _open: ExitStack = field(default_factory=ExitStack)
@@ -146,9 +160,19 @@ class _Writing:
             if path not in kept:
                 _replace(self.folder / path, partial(_fill, content))
                 done[path] = ["", *_state(self.folder / path)]
-        self._remove(path for path in stood if path not in coming and path not in kept)
-        self._write_manifest(done)
+        gone = [path for path in stood if path not in coming and path not in kept]
+        others = self._other_formats(gone, coming)
+        self._remove(path for path in gone if path not in others)
+        self._write_manifest({**done, **{path: stood[path] for path in others}})
         return Left(self.folder, tuple(sorted(kept)))
+
+    def _other_formats(self, gone: Sequence[str], coming: Known) -> set[str]:
+        """Those of ``gone`` that are there still and differ from what comes in their ending alone."""
+        if not self.formats_stay:
+            return set()
+        names = {PurePosixPath(path).with_suffix("") for path in coming}
+        same = {path for path in gone if PurePosixPath(path).with_suffix("") in names}
+        return {path for path in same if (self.folder / path).is_file()}
 
     def _may_write(self, path: str) -> bool:
         """Is nothing there, or our own file as we left it, and nowhere but in this folder?"""

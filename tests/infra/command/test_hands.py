@@ -117,6 +117,8 @@ def test_export_by_name_gives_the_same_folder(rushes: Command) -> None:
     here, there = rushes.folder / "drums.rushes", rushes.folder / folder
     names = [sorted(str(path.relative_to(at)) for path in at.rglob("*")) for at in (here, there)]
     assert names[0] == names[1]
+    again = rushes.json("export", "drums", "elsewhere/drums.rushes")["folder"]
+    assert again == str(folder), "no folder in a folder"
 
 
 @pytest.mark.heavy

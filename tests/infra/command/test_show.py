@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from infra.command.main import rushes
 from infra.command.up import told_of
+from shared.errors import NotFound
 from tests import toy as toys
 from tests.toy import CTX, embedded_home, run_file
 
@@ -20,6 +21,13 @@ def test_all_that_is_known_is_an_outline(tmp_path: Path, monkeypatch: pytest.Mon
     said = CliRunner().invoke(rushes, ["show", run["run_id"], *where]).output.splitlines()
     assert {"state: done", f"asset_id: {run['asset_id']}", "steps:", "    step: toy.one"} <= {*said}
     assert not any(": None" in line or "': " in line for line in said)
+
+
+def test_a_home_without_recordings_says_where_it_is(tmp_path: Path) -> None:
+    error = CliRunner().invoke(rushes, ["export", "a.wav", "x", "--data", str(tmp_path)]).exception
+    assert isinstance(error, NotFound) and error.message == (
+        f"no recording 'a.wav': there is none yet in {tmp_path}, and --data DIR names another home"
+    )
 
 
 def test_what_an_artifact_was_made_by_is_told_whole(

@@ -55,6 +55,13 @@ def test_a_take_says_what_is_not_usual_of_it_and_a_clamped_wish_is_told(rushes: 
     assert {"drums normalised.wav", "drums normalised -16 LUFS.wav"} <= taken
     (artifact,) = step["artifacts"]
     assert rushes("get", artifact["artifact_id"]).strip() == "drums normalised.wav"
+    former = rushes.json("artifacts", "drums")["artifacts"]
+    (former_id,) = (
+        one["artifact_id"]
+        for one in former
+        if one["kind"] == "audio_normalised" and one["artifact_id"] != artifact["artifact_id"]
+    )
+    assert rushes("get", former_id).strip() == "drums normalised -16 LUFS.wav"
 
 
 @pytest.mark.heavy
@@ -63,6 +70,9 @@ def test_a_mix_lies_beside_its_timeline_under_its_name(rushes: Command) -> None:
     told = rushes("render", "songs/jam.timeline.json", "--stems")
     assert "songs/jam.mix/jam mix.wav" in told and "reprocess" not in told
     assert beside(rushes, "songs/jam.mix") == {"jam mix.wav", "stems/jam bus_drums.wav"}
+    rushes("render", "songs/jam.timeline.json", "--format", "mp3")
+    both = {"jam mix.wav", "jam mix.mp3"}
+    assert beside(rushes, "songs/jam.mix") == both, "stems are those of the last mix alone"
     timeline(rushes.folder / "songs" / "other.json", name="Friday jam")
     for name in ("one", "two"):
         made = rushes.json("render", "songs/other.json", "--out", "mixes", "--name", name)
@@ -73,6 +83,10 @@ def test_a_mix_lies_beside_its_timeline_under_its_name(rushes: Command) -> None:
     mixes = {path.name for path in left(rushes.folder / "all") if " mix " in path.name}
     assert {"drums mix jam.wav", "drums mix jam bus_drums.wav"} <= mixes
     assert "drums mix Friday jam.wav" in mixes
+    rushes("render", "songs/other.json", "--out", "mixes", "--name", "Take 1.5/b.WAV")
+    assert beside(rushes, "mixes/Take 1.5 b.mix") == {"Take 1.5 b mix.wav"}
+    assert "called 'Take 1.5 b'" in rushes.err
+    rushes("render", "songs/other.json", "--name", "/", code=2)
     rushes("render", "songs/other.json", "--out", "song.wav", code=2)
     assert "--name" in rushes.err
 

@@ -15,7 +15,7 @@ from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import PROFILES, script_of
 from shared.captions.subtitles import FORMATS, shown
 from shared.contracts.asr_transcript import ShownCue
-from shared.errors import UnsupportedMedia
+from shared.errors import NotFound, UnsupportedMedia
 from tests.shared.captions.test_cues import SPEECH, said
 
 NETFLIX = PROFILES["netflix"].to_read("en")
@@ -115,6 +115,9 @@ def test_the_command_tells_each_breach_with_number_and_time(tmp_path: Path) -> N
     assert (ran.exit_code, ran.stdout) == (0, "1 cue, none broken\n")
     ran = CliRunner().invoke(rushes, ["captions", "check", str(file), "--profile", "hbo"])
     assert "known: default, netflix, bbc, ebu" in str(ran.exception)
+    for gone in (["gone.srt"], [str(file), "--shots", "gone.srt"]):
+        ran = CliRunner().invoke(rushes, ["captions", "check", *gone, "--json"])
+        assert isinstance(ran.exception, NotFound), "an error object, as of every missing file"
 
 
 def test_a_cue_whose_times_are_missing_is_not_the_former_cues_text(tmp_path: Path) -> None:
