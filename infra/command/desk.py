@@ -6,7 +6,7 @@ import functools
 import gc
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,8 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Lines 
     """Rows for people; where nobody looks on (a pipe, a file), with tabs and every cell whole."""
     if not sys.stdout.isatty():
         return Lines("\n".join("\t".join(row) for row in (columns, *rows)))
+    if _too_wide(columns, rows, sys.modules[__name__].stdout.width):
+        return Lines("\n".join(_stacked(columns, rows)))
     from rich.markup import escape
 
     made = table(*columns)
@@ -131,6 +133,19 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Lines 
     for row in rows:
         made.add_row(*(escape(cell) for cell in row))
     return made
+
+
+def _too_wide(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Would unbroken ids leave the other cells so little room that words, or all of them, are lost?"""
+    longest = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return sum(longest) + 2 * len(longest) > width and 4 * longest[0] > width
+
+
+def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Each row as the line of its id, and the others' below it."""
+    for first, *others in (columns, *rows):
+        yield first
+        yield f"  {'  '.join(filter(None, others))}"
 
 
 def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class SoundParams(StepParams):
     """Base of the params of steps that work on a recording's sound."""
 
     stream: int | None = Field(default=None, ge=0, lt=64)
-    """Which sound stream, counted from 0; ``None``: what probing chose (``MediaInfo.sound``)."""
+    """Which sound stream, counted from 0; ``None``: the one chosen when it was taken in."""
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

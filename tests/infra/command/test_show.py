@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from infra.command import desk
 from infra.command.main import rushes
 from infra.command.up import told_of
 from shared.errors import NotFound
@@ -50,6 +53,18 @@ def test_a_run_is_told_by_what_it_made_and_why_it_failed(
     said = told_of(run_file(home, tmp_path, params=params))
     assert said.startswith("partly done: toy.one, toy.two, toy.join; toy.three failed: ")
     assert told_of({"error": {"message": "it is a text"}, "steps": []}) == "refused: it is a text"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(40, "ast\n  name\n" + "a" * 36 + "\n  talk.wav"), (80, None)]
+)
+def test_a_narrow_terminal_loses_no_name(
+    width: int, shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(desk, "stdout", Console(width=width), raising=False)
+    made = desk.plain_table(("ast", "name"), [("a" * 36, "talk.wav")])
+    assert (made.text if isinstance(made, desk.Lines) else None) == shown
 
 
 @pytest.mark.parametrize("words", [("presets",), ("models", "list"), ("steps", "detect.hits")])
