@@ -17,7 +17,7 @@ from shared.contracts.ids import run_id
 from shared.contracts.step import Run, StepRequest
 from shared.homes.home import Home
 from shared.homes.tenant_limits import tenant_settings
-from shared.pipeline import BY_NAME, PROBE, followers, step_named, with_followers, with_needs
+from shared.pipeline import BY_NAME, followers, step_named, with_followers, with_needs
 from shared.runs import planning
 from shared.runs.records import open_run
 from shared.runs.views import list_runs
@@ -43,7 +43,7 @@ def planned_steps(
     wanted = tuple(wanted)
     in_vain = {name for name in wanted if media and not step_named(name).accepts(media)}
     closed = with_needs([name for name in wanted if name not in in_vain], params)
-    had = {name for run in standing for name in run.planned if name != PROBE}
+    had = {name for run in standing for name in run.planned}
     wishes = {name for step in closed for name in step_named(step).wants} & had
     planned = {*with_needs((*closed, *sorted(wishes)), params), *in_vain}
     return tuple(name for name in BY_NAME if name in planned)

@@ -54,6 +54,14 @@ def test_effects_and_mixes_stand_side_by_side_and_of_other_steps_the_newest(home
         ("transform.fx", "run 1", ["1"]),
     ]
     assert [reason for step, reason, _ in found if step == "transform.fx"] == ["run 1", "run 0"]
+    again = Run(run_id="run_2", planned=("transform.fx",), created_at=2.0, **told)
+    open_run(home.documents, CTX, again)
+    cached = record.model_copy(update={"step": "transform.fx", "state": StepState.CACHED})
+    kept = cached.model_copy(update={"artifact_ids": (artifact("audio_fx", "0").artifact_id,)})
+    write_record(home.documents, CTX, "run_2", kept)
+    takes = [one for one in standing_results(home, CTX, "ast_1") if one.step == "transform.fx"]
+    names = [[made.meta["name"] for made in one.artifacts] for one in takes]
+    assert names == [["0"], ["1"]], "what a newer run found again stands once"
 
 
 def test_what_was_made_of_an_artifact_is_called_after_it(

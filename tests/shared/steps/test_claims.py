@@ -113,8 +113,13 @@ def test_a_stale_owner_can_neither_renew_nor_settle(documents: EmbeddedDocuments
 def test_renewing_keeps_a_lease_alive_past_its_length(documents: EmbeddedDocuments) -> None:
     with at_time(1000):
         lease = take(documents)
+    with at_time(1049):
+        lease.renew()
+    assert lease.claim.progress == 0.0, "nothing has been told yet"
+    lease.progress = 0.25
     with at_time(1050):
         lease.renew()
+    assert lease.claim.progress == 0.25
     with at_time(1109), pytest.raises(LeaseHeld):
         Lease.take(documents, CTX, wanted())
     with at_time(1111):
