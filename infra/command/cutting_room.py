@@ -95,6 +95,7 @@ def cut(desk: Desk, file: Path, out: Path | None, **asked: Any) -> None:
     asset = load_asset(desk.home, desk.ctx, listed.asset_id)
     source = CutMedia(file.name, file.absolute().as_uri(), asset.media)
     texts = _lists(desk, edits, source, found.get(Transcript.kind), marked)
+    texts |= _findings(desk, edits, asset.asset_id, stem_of(file.name))
     entries = () if rendered is None else (_entry(rendered, stem_of(file.name)),)
     contents = Contents(stem_of(file.name), asset, entries, texts)
     if out is not None:
@@ -248,6 +249,25 @@ def _lists(
         artifact = load_artifact(desk.home.documents, desk.ctx, transcript)
         said = moved_transcript(edits, Transcript.read_from(desk.home.objects.read(artifact.key)))
         texts |= _captions(said, stem)
+    return texts
+
+
+def _findings(desk: Desk, edits: EditList, asset_id: str, stem: str) -> dict[str, bytes]:
+    """What earlier runs found in the recording, moved along: file name -> content."""
+    from shared.contracts.detections import PhraseDetections
+    from shared.contracts.semantic_timeline import SemanticTimeline
+    from shared.editing.retimed_findings import moved_phrases, moved_semantics
+    from shared.runs.standing import standing_results
+
+    texts = {}
+    for standing in standing_results(desk.home, desk.ctx, asset_id):
+        for artifact in standing.artifacts:
+            if artifact.kind == SemanticTimeline.kind:
+                whole = SemanticTimeline.read_from(desk.home.objects.read(artifact.key))
+                texts[f"{stem} cut semantics.json"] = moved_semantics(edits, whole).written()
+            elif artifact.kind == PhraseDetections.kind:
+                phrases = PhraseDetections.read_from(desk.home.objects.read(artifact.key))
+                texts[f"{stem} cut phrases.json"] = moved_phrases(edits, phrases).written()
     return texts
 
 

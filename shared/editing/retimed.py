@@ -12,7 +12,9 @@ from typing import Protocol, TypeVar
 from shared.captions.cues import Layout, make_cues
 from shared.captions.profiles import profile_named
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.detections import PhraseWord
 from shared.contracts.edit_list import SILENCING, Edit, EditList
+from shared.contracts.semantic_timeline import SemanticEvent
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.timeline_parts import Marker
 from shared.editing.time_map import TimeMap, time_map
@@ -32,7 +34,8 @@ class _Stretched(Protocol):
     def end_ms(self) -> float: ...
 
 
-_Row = TypeVar("_Row", SpokenWord, VoicedStretch)
+_Row = TypeVar("_Row", SpokenWord, VoicedStretch, PhraseWord, SemanticEvent)
+_Word = TypeVar("_Word", SpokenWord, PhraseWord)
 
 
 def moved_stretch(both: TimeMap, start_ms: float, end_ms: float) -> tuple[float, float] | None:
@@ -41,7 +44,7 @@ def moved_stretch(both: TimeMap, start_ms: float, end_ms: float) -> tuple[float,
     return (start, end) if start < end else None
 
 
-def moved_words(edits: EditList, words: Sequence[SpokenWord]) -> tuple[SpokenWord, ...]:
+def moved_words(edits: EditList, words: Sequence[_Word]) -> tuple[_Word, ...]:
     """The words of which at least half is kept; those that are silenced say ``HIDDEN``."""
     both = time_map(edits)
     hidden = {
@@ -52,7 +55,7 @@ def moved_words(edits: EditList, words: Sequence[SpokenWord]) -> tuple[SpokenWor
         for at, word in enumerate(words)
         if _share_kept(both, word) >= _LEAST_KEPT
     ]
-    return tuple(_moved_rows(both, kept))
+    return tuple(moved_rows(both, kept))
 
 
 def moved_transcript(edits: EditList, transcript: Transcript) -> Transcript:
@@ -73,7 +76,7 @@ def moved_transcript(edits: EditList, transcript: Transcript) -> Transcript:
             "duration_ms": duration_ms,
             "words": words,
             "cues": tuple(cue.written(index) for index, cue in enumerate(cues, 1)),
-            "speech": tuple(_moved_rows(both, transcript.speech)),
+            "speech": tuple(moved_rows(both, transcript.speech)),
             "edits": (),
         }
     )
@@ -92,7 +95,7 @@ def moved_chapters(both: TimeMap, chapters: Sequence[Marker], end_ms: float) -> 
     )
 
 
-def _moved_rows(both: TimeMap, rows: Sequence[_Row]) -> Iterator[_Row]:
+def moved_rows(both: TimeMap, rows: Sequence[_Row]) -> Iterator[_Row]:
     """Rows in whole milliseconds; what rounds to nothing is left out."""
     for row in rows:
         found = moved_stretch(both, row.start_ms, row.end_ms)

@@ -18,8 +18,10 @@ from infra.command.main import rushes
 from infra.command.results_on_disk import MANIFEST
 from shared.contracts.artifact import Artifact, artifact_key
 from shared.contracts.asr_transcript import Transcript
+from shared.contracts.detections import PhraseDetections
 from shared.contracts.edit_list import EditList
 from shared.contracts.ids import asset_id
+from shared.contracts.semantic_timeline import SemanticTimeline
 from shared.errors import RushesError, ValidationError
 from shared.pipeline import KINDS
 from shared.settings import Settings, settings
@@ -157,7 +159,13 @@ def test_the_cut_and_its_lists_lie_beside_the_recording(
     assert 1000 * cut.duration == pytest.approx(edits.new_duration_ms, abs=0.05)
     captions = tmp_path / "talk.cut" / "talk cut.srt"
     captions.write_text("corrected")
+    steps = ("--steps", "transcribe.semantics,detect.phrases", "--data", str(tmp_path / "home"))
+    assert CliRunner().invoke(rushes, ["process", str(source), *steps]).exit_code == 0
     told = asked(source, "--silences", "0.6", "--lists-only", "--data", tmp_path / "home", "--json")
     content = json.loads(told.stdout)
+    heard = SemanticTimeline.read(tmp_path / "talk.cut" / "talk cut semantics.json")
+    assert heard.events[-1].end_ms == round(content["new_duration_ms"])
+    phrases = PhraseDetections.read(tmp_path / "talk.cut" / "talk cut phrases.json").segments
+    assert 0 < phrases[-1].end_ms <= content["new_duration_ms"]
     assert content["kept"] == ["talk cut.srt"] and captions.read_text() == "corrected"
     assert not (tmp_path / "talk.cut" / "talk chapters.txt").exists(), "it stands no longer"
