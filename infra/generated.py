@@ -1,4 +1,4 @@
-"""What is written from the pipeline table, the error hierarchy and the documents' models.
+"""What is written from the pipeline table, the errors, the documents' models, presets and patterns.
 
 Run it after changing one of them:
 
@@ -13,7 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from functions.perform.format import schema_text
+from functions.transform.macros import MACROS
+from functions.transform.presets import PRESETS
 from shared import errors
+from shared.audio.parameters import ParameterSpec
 from shared.contracts.artifact import COMMON_META, Kind
 from shared.contracts.artifact_contents import CONTENTS
 from shared.contracts.result_document import ResultDocument
@@ -205,6 +209,38 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
 
 
+def transforms_page() -> str:
+    """docs/transforms.md: its two tables are written, all else is kept."""
+    page = (DOCS / "transforms.md").read_text()
+    for table in (_preset_table(), _macro_table()):
+        head = table.split("\n", 1)[0]
+        before, _, behind = page.partition(head)
+        page = before + table + behind[behind.index("\n\n") + 1 :]
+    return page
+
+
+def _preset_table() -> str:
+    head = "| Preset | For | What it does | Knobs (range; default) |\n| --- | --- | --- | --- |\n"
+    return head + "".join(
+        f"| `{preset.preset_id}` | {preset.category} | {preset.does} | "
+        f"{'<br>'.join(_knob_text(spec) for spec in preset.knobs)} |\n"
+        for preset in PRESETS.values()
+    )
+
+
+def _knob_text(spec: ParameterSpec) -> str:
+    return f"`{spec.name}`: {spec.range_text}; {spec.text(spec.default)} ({spec.musical_context})"
+
+
+def _macro_table() -> str:
+    head = "| Macro | For | What it does | Through |\n| --- | --- | --- | --- |\n"
+    return head + "".join(
+        f"| `{macro.macro_id}` | {macro.category} | {macro.does} | "
+        f"{', '.join(f'`{stage.preset_id}`' for stage in macro.stages)} |\n"
+        for macro in MACROS.values()
+    )
+
+
 def terraform_table() -> str:
     """terraform/pipeline.json: what is deployed, what it consumes, and its limits."""
     table = {
@@ -236,6 +272,8 @@ PAGES = {
     "api.md": api_page,
     "errors.md": errors_page,
     "documents.md": documents_page,
+    "transforms.md": transforms_page,
+    "pattern.schema.json": schema_text,
     "../terraform/pipeline.json": terraform_table,
 }
 

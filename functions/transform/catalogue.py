@@ -1,4 +1,4 @@
-"""The libraries, listed and described: for the command, the API and the docs. Plain JSON.
+"""The libraries, listed and described: for the command and the API. Plain JSON.
 
 Both tables are read anew at each call, so that nothing can be told of them that the engine does not do.
 """
@@ -76,27 +76,3 @@ def _drives(stage: MacroStage) -> list[dict[str, Any]]:
         }
         for name, drive in every.items()
     ]
-
-
-def preset_table() -> str:
-    """The library as a Markdown table, as docs/transforms.md has it; a test compares the two."""
-    head = "| Preset | For | What it does | Knobs (range; default) |\n| --- | --- | --- | --- |\n"
-    return head + "".join(
-        f"| `{preset.preset_id}` | {preset.category} | {preset.does} | "
-        f"{'<br>'.join(_knob_text(spec) for spec in preset.knobs)} |\n"
-        for preset in PRESETS.values()
-    )
-
-
-def _knob_text(spec: ParameterSpec) -> str:
-    return f"`{spec.name}`: {spec.range_text}; {spec.text(spec.default)} ({spec.musical_context})"
-
-
-def macro_table() -> str:
-    """The macros as a Markdown table, as docs/transforms.md has it."""
-    head = "| Macro | For | What it does | Through |\n| --- | --- | --- | --- |\n"
-    return head + "".join(
-        f"| `{macro.macro_id}` | {macro.category} | {macro.does} | "
-        f"{', '.join(f'`{stage.preset_id}`' for stage in macro.stages)} |\n"
-        for macro in MACROS.values()
-    )

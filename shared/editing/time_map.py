@@ -108,11 +108,6 @@ class TimeMap:
         rate = self.sample_rate_hz
         return ms_at(self.to_new(sample_at(time_ms, rate)), rate)
 
-    def to_old_ms(self, time_ms: float, *, ending: bool = False) -> float:
-        """``to_old`` of the nearest sample, in milliseconds."""
-        rate = self.sample_rate_hz
-        return ms_at(self.to_old(sample_at(time_ms, rate), ending=ending), rate)
-
     def kept_samples(self, start: int, end: int) -> int:
         """How much of ``[start, end)`` of the recording is heard at all, in its own samples."""
         return sum(

@@ -14,10 +14,10 @@ from functions.render.video.burning import left_by
 from functions.render.video.rendered_windows import PunchIn
 from functions.render.video.shown_windows import enlarged
 from shared.contracts.asr_transcript import Transcript, TranscriptCue
-from shared.contracts.edit_list import EditList
+from shared.contracts.edit_list import EditList, ms_at, sample_at
 from shared.contracts.spoken_word import SpokenWord
 from shared.contracts.step_engine import Job, Output
-from shared.editing.time_map import time_map
+from shared.editing.time_map import TimeMap, time_map
 from shared.media.encode import Planes
 from shared.media.frames import VideoFrames, Wanted
 from tests.functions import video
@@ -47,6 +47,12 @@ def irregular_cuts(seconds: int, every_s: float) -> list[Any]:
     return [edit("cut", float(at), float(at + n)) for at, n in zip(places, lengths, strict=True)]
 
 
+def old_ms(whole: TimeMap, time_ms: float) -> float:
+    """Which time of the recording is heard there."""
+    rate = whole.sample_rate_hz
+    return ms_at(whole.to_old(sample_at(time_ms, rate)), rate)
+
+
 def check_together(output: Output, edits: EditList, seconds: int, frame_rate: int) -> float:
     """Pictures within half a frame of the map, clicks within a millisecond; returns the worst click's ms."""
     whole, frame_ms = time_map(edits), 1000 / frame_rate
@@ -54,7 +60,7 @@ def check_together(output: Output, edits: EditList, seconds: int, frame_rate: in
     for number, (at_ms, _) in enumerate(pictures):
         assert at_ms == pytest.approx(number * frame_ms, abs=0.1), "on frame borders"
     for at_ms, shown in pictures:
-        middle_ms = whole.to_old_ms(min(at_ms + frame_ms / 2, edits.new_duration_ms - 0.1))
+        middle_ms = old_ms(whole, min(at_ms + frame_ms / 2, edits.new_duration_ms - 0.1))
         assert abs((shown + 0.5) * frame_ms - middle_ms) <= frame_ms / 2 + 0.1 or _at_join(
             whole.joins, at_ms, frame_ms
         ), (at_ms, shown)
@@ -102,7 +108,7 @@ def test_pictures_of_an_uneven_frame_rate_are_those_that_the_map_says(tmp_path: 
     output = rendered(tmp_path, source, edits)
     whole = time_map(edits)
     for at_ms, shown in numbers(output.path):
-        then_ms = whole.to_old_ms(at_ms + 0.5)
+        then_ms = old_ms(whole, at_ms + 0.5)
         assert shown == max(number for began_ms, number in was if began_ms <= then_ms)
 
 
@@ -124,7 +130,7 @@ def test_a_recording_with_an_edit_list_or_late_sound_stays_together(
     output = rendered(tmp_path, source, edits)
     places = time_map(edits)
     for at_ms, shown in numbers(output.path):
-        then_ms = places.to_old_ms(at_ms + 20)
+        then_ms = old_ms(places, at_ms + 20)
         began_ms = min(
             (ms for ms, number in was if number == shown), key=lambda ms: abs(ms - then_ms)
         )
