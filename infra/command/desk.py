@@ -171,5 +171,5 @@ def parse_params(pairs: tuple[str, ...], *, default_step: str | None = None) -> 
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # of too many digits or brackets, too
         return text

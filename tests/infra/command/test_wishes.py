@@ -39,6 +39,13 @@ def test_a_list_is_typed_with_commas(home: Home, typed: str, meant: dict[str, An
     assert [*params.values()] == [meant]
 
 
+@pytest.mark.parametrize("value", ["5" * 5000, "[" * 50_000, "NaN"])
+def test_a_number_that_is_none_is_refused_by_the_params_name(home: Home, value: str) -> None:
+    typed = parse_params((f"detect.hits.pre_roll_ms={value}",))
+    with pytest.raises(ValidationError, match="pre_roll_ms"):
+        checked_params(home, (), typed)
+
+
 def test_what_a_step_cannot_do_without_is_asked_for_at_once(home: Home) -> None:
     with pytest.raises(ValidationError, match="preset_id: is needed"):
         check_whole(home, ("transform.fx",), {})
