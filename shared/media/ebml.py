@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 EBML = b"\x1a\x45\xdf\xa3"
 SEGMENT = 0x18538067
 _CLUSTER = 0x1F43B675
+_CLUSTER_BYTES = b"\x1f\x43\xb6\x75"
+_SIMPLE_BLOCK = 0xA3
 _MOST_ELEMENTS = 4096
 
 
@@ -34,3 +37,38 @@ def elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, i
         if unknown:
             return
         start = body + length
+
+
+def what_lacks(file: BinaryIO, size: int) -> str | None:
+    """Of a WebM or Matroska file that nothing could be read of: what it lacks, and what to do.
+
+    Browsers' recorders hand a recording out in parts, of which the first alone says what is in them.
+    """
+    file.seek(0)
+    head = file.read(_LOOKED_AT_BYTES)
+    if not head.startswith(EBML) and (at := head.find(EBML)) > 0 and b"webm" in head[at : at + 64]:
+        return (
+            f"it is WebM whose beginning lies {at:,} bytes behind the file's: its parts were joined in "
+            "another order than they were recorded in. Join them in that order and upload the whole"
+        )
+    if head.startswith(_CLUSTER_BYTES) or _begins_with_a_block(file, size):
+        return (
+            "it is a later part of a WebM or Matroska recording, as browsers' recorders hand them out, "
+            "without the beginning that says what is in it: join all parts from the first on and upload "
+            "the whole"
+        )
+    if head.startswith(EBML) and size < _LOOKED_AT_BYTES and _CLUSTER_BYTES not in head:
+        return (
+            "it holds the beginning of a WebM or Matroska recording, and neither sound nor pictures: the "
+            "recorder was stopped before it had any. Record it again"
+        )
+    return None
+
+
+_LOOKED_AT_BYTES = 1 << 20
+
+
+def _begins_with_a_block(file: BinaryIO, size: int) -> bool:
+    """Are the first two elements blocks of a cluster?"""
+    found = [identifier for identifier, _, _ in islice(elements(file, 0, size), 2)]
+    return found == [_SIMPLE_BLOCK, _SIMPLE_BLOCK]

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from shared.errors import UnsupportedMedia
 from shared.media.boxes import Box, brands, sample_entries, top_boxes
-from shared.media.ebml import EBML, SEGMENT, elements
+from shared.media.ebml import EBML, SEGMENT, elements, what_lacks
 from shared.media.encrypted import HEAD_BYTES, locked
 from shared.media.not_recordings import RECORDING, Stranger, text_of, zip_of
 from shared.media.not_recordings import stranger as stranger_of
@@ -71,6 +71,8 @@ def explained(path: Path) -> str | None:
             )
         top = top_boxes(file, size)
         if top and (why := _without_index(top, size)):
+            return why
+        if why := what_lacks(file, size):
             return why
         raw = _camera_raw(file, top)
     if chunk := unfilled_chunk(path):

@@ -249,6 +249,28 @@ def test_what_is_cut_off_before_its_index_says_so(
     assert "cut off before its index" in told and "upload it again" in told
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda data, cluster, block: data[cluster:], "join all parts from the first on"),
+        (lambda data, cluster, block: data[block:], "join all parts from the first on"),
+        (lambda data, cluster, block: data[block:] + data, "in another order"),
+        (lambda data, cluster, block: data[:cluster], "Record it again"),
+    ],
+    ids=["from a cluster on", "from a block on", "joined wrongly", "nothing but its beginning"],
+)
+def test_parts_of_webm_are_named(
+    broken: Callable[[bytes, int, int], bytes], said: str, tmp_path: Path
+) -> None:
+    """As browsers' recorders hand them out: the first alone says what is in the others."""
+    path = tmp_path / "a.webm"
+    ffmpeg(*TONE, "-c:a", "libopus", "-live", "1", path)
+    data = path.read_bytes()
+    cluster = data.index(b"\x1f\x43\xb6\x75")
+    path.write_bytes(broken(data, cluster, data.index(b"\xa3", cluster)))
+    assert said in why_refused(path)
+
+
 @pytest.mark.heavy
 def test_a_fragment_without_its_beginning_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
