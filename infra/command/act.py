@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from infra.command.desk import Desk, at_desk, parse_params, plain_table
+from infra.command.desk import Desk, Lines, at_desk, parse_params, plain_table
 from infra.command.names import recording, recording_id
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
@@ -108,8 +109,18 @@ def erase(desk: Desk, asset: str, yes: bool) -> None:
     erased = erase_asset(desk.home, desk.ctx, asset_id)
     desk.show(
         {"asset_id": asset_id, "run_id": erased.run_id, "removed": erased.removed},
-        lambda: "\n".join(f"{name}: {value}" for name, value in erased.removed.items()),
+        lambda: Lines("\n".join((f"erased: {asset}", *_removed(erased.removed), _STAY))),
     )
+
+
+_STAY = "folders that its results were left in are yours, and stay"
+
+
+def _removed(counts: Mapping[str, int]) -> Iterator[str]:
+    """What there was of it, a line a sort."""
+    for name, count in counts.items():
+        if count:
+            yield f"  {name.replace('_', ' ')}: {count}"
 
 
 @click.command()

@@ -65,6 +65,10 @@ def perform(
         "files": {name: str(path) for name, path in left.files.items()} if left else {},
     }
     desk.show(content, lambda: _lines(format_performance(rendering), left))
+    if left is None and not desk.as_json:
+        click.echo(
+            "no file is kept of it: --out DIR leaves the sound, stems and a picture", err=True
+        )
 
 
 def _params(tempo: float | None, duration: float | None, tail: bool) -> PatternParams:

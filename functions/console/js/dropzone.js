@@ -58,7 +58,7 @@ export function DropZone({ large }) {
     <${Icon} name="upload" size=${large ? 30 : 18} />
     <div>
       <p class="drop-words">${large ? "Drop recordings here" : "Drop recordings anywhere"}</p>
-      <p class="dim">${large ? "Sound, video, or a tracker pattern. Hits, loops, speech, faces and shots are found by themselves." : "sound, video, tracker patterns"}</p>
+      <p class="dim">${large ? "Sound, video, MIDI, or a tracker pattern. Hits, loops, speech, faces and shots are found by themselves." : "sound, video, MIDI, tracker patterns"}</p>
     </div>
     <button type="button" class="button primary" onClick=${() => input.current.click()}>Choose files</button>
     <input ref=${input} type="file" multiple hidden data-test="file" onChange=${(event) => {

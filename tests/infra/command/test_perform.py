@@ -34,6 +34,8 @@ def test_each_performance_is_a_results_folder_of_its_own(tmp_path: Path) -> None
         assert (folder / name).stat().st_size > 0
         assert f"./{name.replace(' ', '%20')}" in page
     assert "1 beats" not in page and "LUFS" in page
+    words = ["perform", str(PATTERN), "--duration", "1", "--data", str(tmp_path / "home")]
+    assert "--out DIR leaves the sound" in CliRunner().invoke(rushes, words).stderr
 
 
 def test_a_folder_that_cannot_be_is_told_before_anything_is_played(tmp_path: Path) -> None:

@@ -33,6 +33,18 @@ def test_a_home_without_recordings_says_where_it_is(tmp_path: Path) -> None:
     )
 
 
+def test_erasing_tells_what_there_was_and_what_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.install(monkeypatch)
+    run = run_file(embedded_home(tmp_path / "data"), tmp_path, steps=("toy.one",))
+    where = ["--data", str(tmp_path / "data"), "--tenant", CTX.tenant_id, "--env", CTX.env]
+    said = CliRunner().invoke(rushes, ["erase", run["asset_id"], "--yes", *where]).stdout
+    first, *counts, last = said.splitlines()
+    assert (first, last.endswith("are yours, and stay")) == (f"erased: {run['asset_id']}", True)
+    assert "  cache documents: 2" in counts and not any(line.endswith(": 0") for line in counts)
+
+
 def test_what_an_artifact_was_made_by_is_told_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
