@@ -75,7 +75,7 @@ def backend() -> Backend:
     if found[_ONSETS].status != "ok":
         return Backend("stub", "activity-stub-1", stub=True, dependencies=known)
     heard = f"faster-whisper-{found[_VOICES].version}" if known[_VOICES].available else "no-voices"
-    version = f"activity-12+librosa-{found[_ONSETS].version}+{heard}"
+    version = f"activity-13+librosa-{found[_ONSETS].version}+{heard}"
     return Backend("rushes_librosa", version, dependencies=known)
 
 
@@ -112,14 +112,15 @@ def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
         voiced = trimmed(without_instruments(found, heard), heard.levels)
     spans = find_spans(heard.levels, voiced, MIN_SILENCE_MS, lambda sounds: _judged(heard, sounds))
     sections = hear_beats(heard.tracks)
-    loop = find_whole_loop(heard.tracks, sections, _spoken(spans, duration_ms))
+    onsets = find_onsets(heard.tracks, heard.slope)
+    attacks_s = np.array([onset.step / STEPS_PER_S for onset in onsets if onset.strength_db >= 1])
+    loop = find_whole_loop(heard.tracks, sections, _spoken(spans, duration_ms), attacks_s)
     if loop is None:
         beats, tempi = find_beats(heard.tracks, spans, sections)
     else:
         seconds = heard.tracks.samples / heard.tracks.sample_rate_hz
         beats, tempi = loop_beats(loop, duration_ms, seconds)
         spans = [_musical(span, loop.confidence) for span in spans]
-    onsets = find_onsets(heard.tracks, heard.slope)
     job.progress(0.95)
     told = _onsets(onsets)
     return AudioActivity(

@@ -86,7 +86,7 @@ class Onset:
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa, whose onset strength and peaks those are."""
-    return reading_backend("hits", 7, "librosa")
+    return reading_backend("hits", 8, "librosa")
 
 
 def run(job: Job, params: HitsParams, backend: Backend) -> Result:

@@ -34,6 +34,9 @@ _APART_STEPS = STEPS_PER_S // 33
 _MOVED_DB, _SUDDEN_DB = 2.0, 6.0
 """What stands out less from where sound was before, and rises less within 10 ms, may be a vibrato."""
 _FAINTEST = 1e-12
+_LOUD, _NOISE, _FAINT = 100.0, 3.0, 0.002
+"""Of an attack that stands 20 dB out, what is no louder than noise in its peaks, or than so much of it, comes
+before it."""
 _ROW_STEPS = STEPS_PER_S // 4
 """A vibrato of 4 Hz and more comes and comes again; a slow note in another's place comes alone."""
 
@@ -173,7 +176,19 @@ def attack_step(energy: NDArray[np.floating], low: int, high: int) -> int | None
     floor = 1e-5 * part.max() + 1e-18
     best = int(np.argmax((ahead + floor) / (past + floor)))
     quiet = past[: best + 1].min()
-    foot = quiet + 0.02 * max(float(ahead[best : best + 60].max()) - quiet, 0.0)
+    strongest = float(ahead[best : best + 60].max())
+    foot = quiet + 0.02 * max(strongest - quiet, 0.0)
     while best > 0 and foot < past[best] and past[best - 1] <= 1.05 * past[best]:
         best -= 1
-    return low + best
+    return low + best + _still_before(part[at[best] :][:10], float(quiet), strongest)
+
+
+def _still_before(energy: NDArray[np.floating], quiet: float, strongest: float) -> int:
+    """How many steps pass before anything is heard.
+
+    A click of less than a step is as strong in any 5 ms that hold it, and the first of them would be taken.
+    """
+    if strongest < _LOUD * quiet:
+        return 0
+    heard = energy > max(_NOISE * quiet, quiet + _FAINT * (strongest - quiet))
+    return int(np.argmax(heard))

@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-LOWEST_HZ, HIGHEST_HZ = 50.0, 2_100.0
+LOWEST_HZ, HIGHEST_HZ = 50.0, 4_300.0
+"""Up to a piano's last key."""
+_BASS_HZ = 26.0
+"""Down to a piano's first key: such periods take longer sounds, and are sought where nothing is found."""
+_BASS_TOP_HZ, _BASS_SHARE = 400.0, 0.5
+"""They are where so much of the power is below so many hertz."""
 _AFTER_ATTACK_S = 0.02
 _WINDOW_S, _HOP_S = 0.04, 0.015
 _MOST_FRAMES, _FEWEST_FRAMES = 24, 3
 _THRESHOLD = 0.1
 """YIN's: dips of the normalised difference below it are periods."""
+_SHORT_SAMPLES = 40
+"""Periods shorter than so many samples are measured over several: a dip of a few samples is no parabola."""
 _AUDIBLE_DB = -30.0
 """Frames are looked at down to so far below the loudest."""
 _STEADY_SHARE, _STEADY_CENTS = 0.7, 40.0
@@ -60,10 +67,26 @@ def pitch_of(sound: Samples, sample_rate_hz: int) -> Pitch | None:
     if not len(sound):
         return None
     channel = int(np.argmax(np.square(sound, dtype=np.float64).sum(axis=0)))
-    frames = _audible_frames(sound[:, channel].astype(np.float64), sample_rate_hz)
+    mono = sound[:, channel].astype(np.float64)
+    found = _steady(mono, sample_rate_hz, LOWEST_HZ)
+    if found is None and _mostly_bass(mono, sample_rate_hz):
+        found = _steady(mono, sample_rate_hz, _BASS_HZ)
+    return found
+
+
+def _mostly_bass(mono: NDArray[np.float64], sample_rate_hz: int) -> bool:
+    power = np.square(np.abs(np.fft.rfft(mono[: 2 * sample_rate_hz])))
+    low = power[1 : 1 + int(_BASS_TOP_HZ * min(len(mono) / sample_rate_hz, 2.0))]
+    return float(low.sum()) > _BASS_SHARE * float(power[1:].sum())
+
+
+def _steady(mono: NDArray[np.float64], sample_rate_hz: int, lowest_hz: float) -> Pitch | None:
+    """The pitch that most audible frames have, none below ``lowest_hz``."""
+    longest = int(sample_rate_hz / lowest_hz) + 1
+    frames = _audible_frames(mono, sample_rate_hz, longest)
     if len(frames) < _FEWEST_FRAMES:
         return None
-    found_hz = _frequencies(frames, sample_rate_hz)
+    found_hz = _frequencies(frames, sample_rate_hz, longest)
     if found_hz is None:
         return None
     voiced_hz = found_hz[found_hz > 0]
@@ -75,9 +98,11 @@ def pitch_of(sound: Samples, sample_rate_hz: int) -> Pitch | None:
     return Pitch(float(voiced_hz[near].mean())) if clarity >= _STEADY_SHARE else None
 
 
-def _audible_frames(mono: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
+def _audible_frames(
+    mono: NDArray[np.float64], sample_rate_hz: int, longest: int
+) -> NDArray[np.float64]:
     """``(frames, window + longest period)``."""
-    length = round(sample_rate_hz * _WINDOW_S) + _longest(sample_rate_hz)
+    length = round(sample_rate_hz * _WINDOW_S) + longest
     tail = mono[round(sample_rate_hz * _AFTER_ATTACK_S) :]
     if len(tail) < length:
         return np.zeros((0, length))
@@ -91,11 +116,9 @@ def _audible_frames(mono: NDArray[np.float64], sample_rate_hz: int) -> NDArray[n
     return frames[first : first + int(audible.sum())]
 
 
-def _longest(sample_rate_hz: int) -> int:
-    return int(sample_rate_hz / LOWEST_HZ) + 1
-
-
-def _frequencies(frames: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64] | None:
+def _frequencies(
+    frames: NDArray[np.float64], sample_rate_hz: int, longest: int
+) -> NDArray[np.float64] | None:
     """In Hz for each frame, 0 where no period stands out; ``None`` once too few can have one.
 
     Most one-shots have no pitch, and a third of their frames says so.
@@ -105,7 +128,7 @@ def _frequencies(frames: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np
     found_hz: list[float] = []
     for first in range(0, len(frames), most_without):
         part = frames[first : first + most_without]
-        for row in normalised_difference(part, _longest(sample_rate_hz)):
+        for row in normalised_difference(part, longest):
             period = _period(row, shortest)
             found_hz.append(sample_rate_hz / period if period else 0.0)
         if found_hz.count(0.0) >= most_without:
@@ -142,6 +165,18 @@ def _period(difference: NDArray[np.float64], shortest: int) -> float | None:
     lag = shortest + int(below[0])
     while lag + 2 < len(difference) and difference[lag + 1] < difference[lag]:
         lag += 1
+    if difference[lag + 1] < difference[lag]:
+        return None  # it falls on, to a longer period than is sought
+    period = _bottom(difference, lag)
+    times = 2
+    while period < _SHORT_SAMPLES and times * period + 2 < len(difference):
+        period = _bottom(difference, round(times * period)) / times
+        times *= 2
+    return period
+
+
+def _bottom(difference: NDArray[np.float64], lag: int) -> float:
+    """Where between samples the dip at ``lag`` is deepest."""
     left, bottom, right = difference[lag - 1 : lag + 2]
     bend = left - 2 * bottom + right
-    return lag + (0.5 * (left - right) / bend if bend > 1e-12 else 0.0)
+    return lag + (float(np.clip(0.5 * (left - right) / bend, -1, 1)) if bend > 1e-12 else 0.0)

@@ -44,8 +44,17 @@ class WholeLoop:
     confidence: float
 
 
-def find_whole_loop(tracks: Tracks, sections: Sequence[Section], spoken: float) -> WholeLoop | None:
-    """The loop that the recording is, or ``None``. ``spoken``: how much of it is speech, 0 to 1."""
+def find_whole_loop(
+    tracks: Tracks,
+    sections: Sequence[Section],
+    spoken: float,
+    attacks_s: NDArray[np.float64] | None = None,
+) -> WholeLoop | None:
+    """The loop that the recording is, or ``None``. ``spoken``: how much of it is speech, 0 to 1.
+
+    ``attacks_s``: where each onset's attack begins, which tells a rhythm where peaks of onset strength come
+    later than their attacks by different times, as they do where the highs are missing.
+    """
     seconds = tracks.samples / tracks.sample_rate_hz
     if not _SHORTEST_S <= seconds <= _LONGEST_S:
         return None
@@ -55,6 +64,8 @@ def find_whole_loop(tracks: Tracks, sections: Sequence[Section], spoken: float) 
     found = _repeating(tracks, seconds, sections)
     if found is None and spoken <= _SPOKEN and seconds <= _LONGEST_S / 2:
         found = _rhythmic(tracks, seconds, onsets_s)
+        if found is None and attacks_s is not None:
+            found = _rhythmic(tracks, seconds, attacks_s)
     if found is None and spoken <= _SPOKEN and seconds <= _FADED_LONGEST_S:
         found = _faded(tracks, seconds, sections)
     return found

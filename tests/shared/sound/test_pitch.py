@@ -25,6 +25,14 @@ def test_notes_are_found_within_three_cents(note: int, cents: int) -> None:
     assert (found.note, found.cents) == (note, pytest.approx(cents, abs=3))
 
 
+@pytest.mark.parametrize("note", [21, 23, 28, 31, 100, 103])
+def test_a_basss_strings_and_a_pianos_keys_are_notes(note: int) -> None:
+    """A bass's begin at note 23 (B0); what is an octave off lies on the wrong key of a sampler."""
+    found = pitch_of(stereo(synth.note(48_000, 440 * 2 ** ((note - 69) / 12), 1.0)), 48_000)
+    assert found is not None
+    assert found.note == note and abs(found.cents) < 6
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 96_000, 192_000])
 def test_any_sample_rate(rate_hz: int) -> None:
     found = pitch_of(stereo(synth.note(rate_hz, 220.0)), rate_hz)
