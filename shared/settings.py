@@ -10,14 +10,15 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from shared.errors import ValidationError
 
 MAX_INPUT_BYTES = 209_715_200
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 def user_cache() -> Path:
@@ -59,7 +60,7 @@ class Settings(BaseModel):
     """So long a step waits for a service that is away before it is given up."""
     workers: int | None = Field(None, ge=1)
     """Worker processes of the embedded home; ``None``: one a core."""
-    log_level: str = "INFO"
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     traces: Literal["none", "otlp"] = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
     """Where spans go: nowhere, or to the OpenTelemetry collector at ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
     push_audience: str | None = None
@@ -151,7 +152,23 @@ def _env_file() -> Mapping[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        found = dotenv_values(".env")
+    except UnicodeDecodeError as error:
+        raise ValidationError(".env", f"is not text in UTF-8 (byte {error.start})") from None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _check_spelling() -> None:
+    """Refuse a variable that is called almost like one of ours: what it was to set would silently not be."""
+    known = {variable(field) for field in Settings.model_fields}
+    for name in {name.upper() for name in (*_env_file(), *os.environ)} - known:
+        if not name.startswith("RUSHES_"):
+            continue
+        from difflib import get_close_matches
+
+        if near := get_close_matches(name, known, n=1, cutoff=0.9):
+            raise ValidationError(name, f"is no setting: did you mean {near[0]}?")
 
 
 def variable(field: str) -> str:
@@ -163,6 +180,7 @@ def variable(field: str) -> str:
 @cache
 def settings() -> Settings:
     """This process's settings, read once; raises ``ValidationError`` naming the variable."""
+    _check_spelling()
     try:
         return Settings()
     except PydanticError as error:

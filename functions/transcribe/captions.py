@@ -39,7 +39,7 @@ class CueEdit(Model):
 
     cue: int = Field(ge=1)
     """Its index, from 1, as the edits before this one leave them."""
-    text: str | None = None
+    text: str | None = Field(None, max_length=1_000)
     split_after: int | None = Field(default=None, ge=1)
     """So many of its words stay; a new cue says the others."""
     join: Literal[True] | None = None

@@ -161,7 +161,7 @@ def _read_json(what: str, path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except UnicodeDecodeError:
         raise ValidationError(what, f"{path} is no text, and so no JSON") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationError(what, f"{path} is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValidationError(what, "is not a JSON object")

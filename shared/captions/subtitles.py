@@ -143,7 +143,9 @@ FORMATS: Mapping[str, Format] = {
 
 def _without_arrows(text: str) -> str:
     """An arrow of hyphens would pass for a line of times."""
-    return re.sub(r"-{2,}>", "→", text)
+    return re.sub(
+        r"(?<!-)--+>", "→", text
+    )  # from a row's first hyphen alone: tried from each, it is n²
 
 
 def _directed(text: str) -> str:

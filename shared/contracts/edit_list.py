@@ -32,11 +32,13 @@ that are to be kept; ``privacy``: it says what nobody is to hear."""
 SILENCING: tuple[EditAction, ...] = ("mute", "bleep")
 """These leave time as it is."""
 FASTEST = 20.0
+_LATEST_MS = 1e15
+"""JSON has greater numbers, which no sample has."""
 
 
 def sample_at(time_ms: float, sample_rate_hz: int) -> int:
-    """The sample that begins nearest to a time."""
-    return round(time_ms * sample_rate_hz / 1000)
+    """The sample that begins nearest to a time; of one behind all recordings' ends, one there."""
+    return round(min(time_ms, _LATEST_MS) * sample_rate_hz / 1000)
 
 
 def ms_at(sample: int, sample_rate_hz: int) -> float:

@@ -22,10 +22,14 @@ from shared.interchange.otio import Imported, Resolve
 from shared.interchange.timecode import Frames
 
 MAX_EDL_BYTES = 4_000_000
-_TIME = r"\s+(\d+:\d\d[:;.,]\d\d[:;.,]\d+)"
-_EVENT = re.compile(rf"(\d+)\s+(\S.*?)\s+(\S+)\s+(C|D|W\d*|K[BO]?)(?:\s+(\d+))?{_TIME * 4}\s*")
-_SPEED = re.compile(r"M2\s+(?:.*\s)?(-?\d+(?:\.\d+)?)\s+\d+[:;.,]\S+\s*")
-_REMARK = re.compile(r"\*?\s*(FROM CLIP NAME|TO CLIP NAME|SOURCE FILE|FROM FILE):\s*(.*?)\s*")
+# Of lines without spaces at their ends. What is possessive is not tried again shorter: a line of a few
+# thousand spaces took seconds.
+_TIME = r"\s++(\d++:\d\d[:;.,]\d\d[:;.,]\d++)"
+_EVENT = re.compile(
+    rf"(\d++)\s++(\S(?:.*?\S)?)\s++(\S++)\s++(C|D|W\d*+|K[BO]?)(?:\s++(\d++))?{_TIME * 4}"
+)
+_SPEED = re.compile(r"M2\s(?:.*\s)?(-?\d++(?:\.\d++)?)\s++\d++[:;.,]\S++")
+_REMARK = re.compile(r"\*?\s*+(FROM CLIP NAME|TO CLIP NAME|SOURCE FILE|FROM FILE):\s*+(.*)")
 _BLACK = ("BL", "BLACK")
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
+from shared.contracts.nesting import nesting
 from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.contracts.timeline_checks import MAX_JSON_BYTES, Edges
@@ -30,6 +31,9 @@ from shared.interchange.rows import layers_of
 NAMESPACE = "rushes"
 MAX_OTIO_BYTES = 8 * MAX_JSON_BYTES
 """OpenTimelineIO spells out every time in three lines."""
+_MOST_NESTED = 256
+"""Brackets inside one another. A clip in a track in a stack lies in 8; metadata of other programs in
+more. At a hundred thousand the library overruns its stack, and the process ends."""
 _SAME_MS = 0.05
 _HANDLE_MS = 1.0
 """By so much media may begin too late: other programs round."""
@@ -153,6 +157,8 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     """
     if len(text) > MAX_OTIO_BYTES:
         raise ValidationError("otio", f"is longer than {MAX_OTIO_BYTES:,} characters")
+    if nesting(text.encode(errors="replace")) > _MOST_NESTED:
+        raise ValidationError("otio", f"is nested more than {_MOST_NESTED} deep")
     otio = otio_library()
     try:
         document = otio.adapters.read_from_string(text, "otio_json")

@@ -109,7 +109,8 @@ def _rows(chunks: Iterator[bytes]) -> Iterator[str]:
 
 
 def _look(row: str) -> Look | None:
-    said = dict(re.findall(r"^(?:TAG:)?(\w+)=[ \t]*(.*?)[ \t]*$", row, re.MULTILINE))
+    told = re.findall(r"^(?:TAG:)?(\w+)=(.*)$", row, re.MULTILINE)
+    said = {name: value.strip(" \t") for name, value in told}
     try:
         width, height = int(said["width"]), int(said["height"])
     except (KeyError, ValueError):
@@ -142,8 +143,12 @@ def pixel_aspect(text: str | None) -> Fraction:
 
 def exif_orientation(text: str | None) -> Orientation | None:
     """EXIF's 1 to 8; ``None`` for anything else."""
-    number = int(text) if text and text.strip().isdigit() else 0
-    return UPRIGHT if number == 1 else _EXIF.get(number)
+    said = re.fullmatch(
+        r"\s*0*([1-8])\s*", text or ""
+    )  # a file may say anything: ² is a digit, too
+    if said is None:
+        return None
+    return UPRIGHT if said[1] == "1" else _EXIF[int(said[1])]
 
 
 def matrix_orientation(side_data: Sequence[Row]) -> Orientation | None:

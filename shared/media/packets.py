@@ -18,6 +18,10 @@ _EVEN_S = 0.0011
 _BASE_TIMEOUT_S = 10.0
 _BYTES_PER_S = 20e6
 _BACK_S, _LEAP_S = 0.1, 10.0
+_LONGEST_OGG_S = 60.0
+"""No Ogg packet lasts longer. Of one that lies behind the recording's end ffmpeg says 2^32 samples less what
+it is too late.
+"""
 
 
 @dataclass
@@ -63,6 +67,11 @@ class StreamTimes:
             self.end_s = self.start_s + self.lasting_s
             self.restarts = 0
 
+    def find_hidden_restarts(self) -> None:
+        """Links shorter than ``_BACK_S`` begin again unseen: their packets last longer than their time."""
+        if not self.restarts and self.lasting_s > 2 * (self.end_s - self.start_s) + 1.0:
+            self.restarts = 1
+
     def frame_rate_kind(self) -> Literal["constant", "variable", "unknown"]:
         """Are the first frames evenly spaced? Two or fewer, or packets without times, can't tell."""
         if self.untimed:
@@ -98,6 +107,7 @@ def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
     """
     found: dict[int, StreamTimes] = {}
     clocks: dict[int, Clock] | None = {} if demuxer in JOINED else None
+    most_s = _LONGEST_OGG_S if demuxer == "ogg" else float("inf")
     timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
     entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
     args = ["-show_entries", entries, "-of", "csv=p=0", *input_args(path, demuxer)]
@@ -106,13 +116,17 @@ def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
         for chunk in child.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                _take(line, found, clocks)
+                _take(line, found, clocks, most_s)
         with suppress(BackendFailed):  # what is damaged is read as far as it goes
             child.check()
+    for times in found.values():
+        times.find_hidden_restarts()
     return found
 
 
-def _take(line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] | None) -> None:
+def _take(
+    line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] | None, most_s: float
+) -> None:
     """One line: ``0,1.250000,1.240000,0.040000,K_``, each time perhaps ``N/A``."""
     fields = line.rstrip(b",").split(b",")
     if len(fields) != 5 or not fields[0].isdigit():
@@ -123,6 +137,8 @@ def _take(line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] |
             times.untimed += 1
         return
     duration_s = 0.0 if fields[3] == b"N/A" else float(fields[3])
+    if duration_s > most_s:
+        duration_s = 0.0
     times = found.setdefault(int(fields[0]), StreamTimes())
     times.dated |= b"N/A" not in fields[1:3] and fields[1] != fields[2]
     shift_s = 0.0

@@ -129,6 +129,7 @@ def test_keeping_it_again_answers_with_what_it_has_become(desk: Desk, kept: dict
         ({"take_back": ["edt_none"]}, 404, "edit"),
         ({"add": [{"start_ms": 5, "end_ms": 5}]}, 422, "add.0"),
         ({"add": [{"start_ms": 5000, "end_ms": 6000}]}, 422, "add.0"),
+        ({"add": [{"start_ms": 1e308, "end_ms": 1.1e308}]}, 422, "add.0"),
         ({"add": [{"start_ms": 1, "end_ms": 9, "action": "shorten"}]}, 422, "to_ms"),
         ({"add": [{"start_ms": 1, "end_ms": 9, "gain": 1}]}, 422, "add.0.gain"),
     ],

@@ -207,3 +207,9 @@ def test_edits_of_a_recording_are_refused(tmp_path: Path) -> None:
     source = write(tmp_path / "in.wav", spoken(TWO))
     with pytest.raises(ValidationError, match="edits"):
         run(ENGINE, source, tmp_path / "out", edits=[{"cue": 1, "text": "no"}])
+
+
+def test_a_text_that_fits_no_cue_is_refused_before_it_is_laid_out() -> None:
+    """Flags and letters of it were paired from each to the end: 48,000 took a minute."""
+    with pytest.raises(ValueError, match="at most 1000 characters"):
+        CaptionsParams.model_validate({"edits": [{"cue": 1, "text": "x" * 1_001}]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from html import unescape
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -65,6 +66,14 @@ def test_webvtt_as_browsers_read_it() -> None:
     assert written("vtt", "rhythm & <blues>", speaker_id="channel_1").decode() == (
         "WEBVTT\n\n00:00:02.000 --> 00:00:05.500\n<v channel_1>rhythm &amp; &lt;blues&gt;</v>\n"
     )
+
+
+def test_a_long_row_of_hyphens_is_looked_at_once() -> None:
+    """From each of them to its end took minutes, in which a server answers nobody."""
+    begun = time.process_time()
+    assert b"-x" in written("vtt", "-" * 100_000 + "x")
+    assert time.process_time() - begun < 5
+    assert b"a\xe2\x86\x92b -> c" in written("vtt", "a---->b -> c").replace(b"&gt;", b">")
 
 
 def test_hours_do_not_wrap() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,15 @@ def test_a_frame_of_difference_is_told() -> None:
 def test_what_cannot_be_read_right_is_refused_by_name(lines: list[str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         read(*lines)
+
+
+@pytest.mark.parametrize("start", ["1 a", "M2 ", "* FROM CLIP NAME: x"])
+def test_a_line_of_spaces_is_read_once(start: str) -> None:
+    """Four thousand took seconds, and a line may have a million."""
+    begun = time.process_time()
+    with suppress(ValidationError):
+        read(CUT, start + " " * 100_000 + "y")
+    assert time.process_time() - begun < 5
 
 
 def test_media_that_nobody_knows_are_named() -> None:

@@ -171,6 +171,12 @@ def test_what_cannot_be_read_right_is_refused_by_name(case: str) -> None:
         read(*[item.clone() for item in items])
 
 
+def test_what_would_overrun_the_librarys_stack_is_refused() -> None:
+    """It ended the process without a word."""
+    with pytest.raises(ValidationError, match="nested more than 256 deep"):
+        from_otio("[" * 100_000)
+
+
 def test_a_stack_among_the_tracks_is_refused_by_name() -> None:
     document = schema.Timeline("cut")
     document.tracks.append(nested(clip(span(0, 24))))

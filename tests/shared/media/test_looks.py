@@ -40,7 +40,8 @@ def same(one: Picture, other: Picture) -> bool:
 def test_what_a_header_says_is_read() -> None:
     assert exif_orientation("    6") == (90, False)
     assert exif_orientation("1") == (0, False)
-    assert [exif_orientation(text) for text in (None, "", "0", "9", "x")] == [None] * 5
+    nothing = (None, "", "0", "9", "x", "²", "9" * 6_000)
+    assert [exif_orientation(text) for text in nothing] == [None] * 7
     assert pixel_aspect("16:15") == Fraction(16, 15)
     assert [pixel_aspect(text) for text in (None, "0:1", "N/A", "1:1000")] == [1] * 4
     assert matrix_orientation([{"side_data_type": "other"}]) is None

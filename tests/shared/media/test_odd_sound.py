@@ -94,6 +94,21 @@ def test_a_change_is_told_and_a_chain_too(tmp_path: Path) -> None:
     assert "change in mid-stream" in told and "follow each other" in told
 
 
+def test_links_too_short_to_be_seen_are_counted(tmp_path: Path) -> None:
+    """A chain of 40 was taken for one of them: 80 ms, which its results then contradicted."""
+    source = write_raw_wav(tmp_path / "a.wav", bursts(0.08))
+    link = encoded(source, tmp_path / "a.ogg", "-c:a", "libvorbis")
+    media = probe(joined(tmp_path / "j.ogg", *([link] * 40)))
+    assert media.duration_ms == pytest.approx(3_200, abs=100)
+    assert len(heard(tmp_path / "j.ogg", media=media)) == pytest.approx(3.2 * RATE, rel=0.05)
+
+
+def test_a_packet_behind_the_end_lasts_no_days(tmp_path: Path) -> None:
+    """A tenth of a second, whose last packet ffmpeg says to last 74 hours, was refused as too long."""
+    source = write_raw_wav(tmp_path / "a.wav", bursts(0.1))
+    assert probe(encoded(source, tmp_path / "a.ogg", "-c:a", "libvorbis")).duration_ms == 100
+
+
 @pytest.mark.heavy
 def test_an_edit_list_ends_aac_to_the_sample(tmp_path: Path) -> None:
     for seconds in (1.0, 1.51, 4.0):
