@@ -99,9 +99,12 @@ class StreamTimes:
         return round(self.packets / length_s, 3) if self.packets > 1 and length_s > 0 else None
 
 
-def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
+def walk_packets(
+    path: Path, demuxer: str, packet_bytes: int | None = None
+) -> dict[int, StreamTimes]:
     """Stream index -> its times, of all packets that can be read.
 
+    ``packet_bytes``: of plain samples in a WAV, where the demuxer cuts as it is told: 4096, unless told.
     Raises ``TimedOut``, and ``Unavailable`` where ffprobe was ended from outside: half of the packets would
     be a shorter recording.
     """
@@ -110,7 +113,8 @@ def walk_packets(path: Path, demuxer: str) -> dict[int, StreamTimes]:
     most_s = _LONGEST_OGG_S if demuxer == "ogg" else float("inf")
     timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
     entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
-    args = ["-show_entries", entries, "-of", "csv=p=0", *input_args(path, demuxer)]
+    cut = [] if packet_bytes is None else ["-max_size", str(packet_bytes)]
+    args = ["-show_entries", entries, "-of", "csv=p=0", *cut, *input_args(path, demuxer)]
     rest = b""
     with started(args, tool="ffprobe", timeout_s=timeout_s) as child:
         for chunk in child.chunks():

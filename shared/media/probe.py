@@ -34,6 +34,7 @@ HEADER_TIMEOUT_S = 10.0
 _HEADER_TOLERANCE_S, _MOST_TOLERANCE_S = 0.25, 2.0
 """A header's duration is believed, for it is more exact, where packets agree within this, or within one of
 them: how long the last one lasts stands in no Matroska file (WavPack's last half, TTA's last second)."""
+_LEAST_PACKET, _MOST_PACKET = 1 << 12, 1 << 20
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.,]\d\d")
 _SAMPLES = re.compile(r"\d{1,12}")
 
@@ -51,7 +52,7 @@ def probe(path: Path) -> MediaInfo:
     refuse_unreadable(path)
     header = _read_header(path)
     demuxer = header["format"]["format_name"]
-    times = walk_packets(path, demuxer)
+    times = walk_packets(path, demuxer, _packet_bytes(header))
     begins_s = 0.0 if demuxer in TIMED_FROM_ZERO else _number(header["format"].get("start_time"))
     probing = _Probing(path, demuxer, times, begins_s or 0.0)
     streams = header["streams"]
@@ -231,6 +232,21 @@ def _checked_header(printed: bytes) -> Header:
     if len(streams) > MAX_STREAMS:
         raise UnsupportedMedia(f"it has {len(streams)} streams, more than {MAX_STREAMS}")
     return header
+
+
+def _packet_bytes(header: Header) -> int | None:
+    """A tenth of a second of a WAV's plain samples: an hour of them in packets of 4096 bytes is 155,000.
+
+    ``None`` leaves it to the demuxer.
+    """
+    streams = header["streams"]
+    if header["format"]["format_name"] != "wav" or len(streams) != 1:
+        return None
+    told = [streams[0].get(name) for name in ("sample_rate", "channels", "bits_per_sample")]
+    if not str(streams[0].get("codec_name")).startswith("pcm_") or not all(told):
+        return None
+    rate_hz, channels, bits = map(int, told)
+    return min(max(rate_hz * channels * bits // 80, _LEAST_PACKET), _MOST_PACKET)
 
 
 def _refusal(last_words: str) -> str:

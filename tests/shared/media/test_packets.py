@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from shared import processes
 from shared.errors import Unavailable
@@ -51,3 +53,14 @@ def test_half_an_answer_is_none(
     for module in (packets, looks):
         monkeypatch.setattr(module, "started", says(said, "exit 1"))
     assert read(path), "what a damaged recording gives until it breaks is true"
+
+
+def test_plain_samples_end_where_they_do_however_they_are_cut(tmp_path: Path) -> None:
+    """An hour in packets of 4096 bytes is 155,000 lines to read; the file ends in the middle of a sample."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros((30_000, 2)), 44_100, subtype="PCM_24")
+    path.write_bytes(path.read_bytes()[:-1_003])
+    small, large = (packets.walk_packets(path, "wav", size)[0] for size in (None, 26_460))
+    assert (large.packets, small.packets) == (7, 44)
+    assert (large.start_s, large.end_s) == (small.start_s, small.end_s)
+    assert large.restarts == small.restarts == 0
