@@ -8,10 +8,15 @@ fundamentals, they are made anew.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -104,8 +109,11 @@ def prepared(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Without rumble, near the network's level, and padded with silence to whole frames."""
     from scipy.ndimage import percentile_filter
 
-    padded = _with_fundamentals(np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)))
-    high_passed = sos_filtered(_ABOVE_RUMBLE, padded)
+    # Under one name, so that what each is made of goes: two minutes are 8 MiB.
+    samples = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES))
+    samples = _with_fundamentals(samples)
+    high_passed = sos_filtered(_ABOVE_RUMBLE, samples)
+    del samples
     high_passed[(high_passed < _NOTHING) & (high_passed > -_NOTHING)] = 0.0
     frames = high_passed.reshape(-1, FRAME_SAMPLES)
     level = np.concatenate([np.square(some).mean(axis=1) for some in _pieces(frames)])
@@ -163,14 +171,46 @@ def _bins(low_hz: float, high_hz: float) -> slice:
 @lru_cache(maxsize=1)
 def _network() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     try:
-        from faster_whisper.vad import get_vad_model
+        with _alone("faster_whisper"):
+            vad = import_module("faster_whisper.vad")
     except ImportError as error:
         hint = f"install it with `pip install faster-whisper` ({error})"
         raise MissingDependency("faster-whisper", "1.0", hint) from None
-    network: Any = copy(get_vad_model())
+    network: Any = copy(vad.get_vad_model())
     if hasattr(network, "session"):  # 1.1 had two of them
         network.session = _InPieces(network.session)
     return cast("Callable[[NDArray[np.float32]], NDArray[np.float32]]", network)
+
+
+@contextmanager
+def _alone(package: str) -> Iterator[None]:
+    """Its modules without what the package itself imports: of faster-whisper the recogniser, PyAV and
+    CTranslate2, 24 MiB. Whoever asks for more of it, or after that, gets all of it.
+    """
+    found = None if package in sys.modules else find_spec(package)
+    if found is None:
+        yield
+        return
+    bare = _Bare(package)
+    bare.__path__ = list(found.submodule_search_locations or ())
+    sys.modules[package] = bare
+    try:
+        yield
+    finally:
+        if sys.modules.get(package) is bare:
+            for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
+                del sys.modules[name]
+
+
+class _Bare(ModuleType):
+    """Stands for a package; another thread that asks for what it holds has it imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
 
 
 class _InPieces:

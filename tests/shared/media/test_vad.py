@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -120,3 +121,17 @@ def test_digital_silence_stays_silence() -> None:
     """Not a filter's endless ringing, on whose tiny numbers the network takes four times as long."""
     made = np.abs(vad.prepared(recording()[0]))
     assert made[made > 0].min() > 1e-9
+
+
+@pytest.mark.heavy
+def test_the_network_comes_without_the_recogniser_and_whoever_asks_for_that_gets_it() -> None:
+    """PyAV and CTranslate2 are 24 MiB of each process that listens, also while another thread imports."""
+    code = (
+        "import sys; from shared.media import vad; vad._network()\n"
+        "assert not {'av', 'ctranslate2', 'faster_whisper'} & set(sys.modules)\n"
+        "with vad._alone('faster_whisper'):\n"
+        "    from faster_whisper import WhisperModel as meanwhile\n"
+        "from faster_whisper import WhisperModel\n"
+        "assert meanwhile is WhisperModel"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
