@@ -38,7 +38,7 @@ FLOOR_POWER = 1e-6
 white noise at -80 dBFS."""
 LOUDEST = 8.0
 """Samples beyond +18 dBFS (a broken float file) are clipped for analysis."""
-_BATCH_FRAMES, _FFT_FRAMES = 256, 64
+_BATCH_FRAMES, _FFT_FRAMES = 256, 16
 """Always so many at once, so that rounding does not depend on how the blocks fall; what is transformed
 stays in the processor's cache."""
 
@@ -252,11 +252,13 @@ def mel_spectrum(
     hann, filters = _hann(window), mel_filters(sample_rate_hz, window)
     bins = filters.shape[1]
     power = np.zeros((frames, bins), np.float32)
+    windowed = np.empty((_FFT_FRAMES, window), np.float32)
     for channel in channels:
         views = np.lib.stride_tricks.sliding_window_view(channel, window)[::step][:frames]
         for first in range(0, frames, _FFT_FRAMES):
             some = slice(first, first + _FFT_FRAMES)
-            spectrum = scipy.fft.rfft(views[some] * hann, axis=1, overwrite_x=True)
+            held = np.multiply(views[some], hann, out=windowed[: min(frames - first, _FFT_FRAMES)])
+            spectrum = scipy.fft.rfft(held, axis=1)
             parts = spectrum.view(np.float32)[:, : 2 * bins]
             np.square(parts, out=parts)
             power[some] += parts[:, 0::2] + parts[:, 1::2]
