@@ -110,9 +110,17 @@ def _without_vibrato(
 
 def rise_db(slope: NDArray[np.floating], step: int) -> float:
     """How far the strongest 5 ms of the 9 from ``step`` on stand above the strongest 5 of the 20 before."""
-    after = [slope[step + late :][:10].mean() for late in (0, 4, 8) if step + late < len(slope)]
-    before = [slope[step - 10 * back :][:10].mean() for back in range(1, 5) if 10 * back <= step]
+    starts = [step + late for late in (0, 4, 8) if step + late < len(slope)]
+    after = [_mean_of_ten(slope, first) for first in starts]
+    before = [_mean_of_ten(slope, step - 10 * back) for back in range(1, 5) if 10 * back <= step]
     return float(10 * np.log10((max(after) + _FAINTEST) / (max(before, default=0.0) + _FAINTEST)))
+
+
+def _mean_of_ten(slope: NDArray[np.floating], first: int) -> np.floating:
+    """As ``mean()`` gives it, in a quarter of its time: of so few it is all preparation."""
+    part = slope[first : first + 10]
+    mean: np.floating = np.add.reduce(part) / len(part)
+    return mean
 
 
 def _free_step(slope: NDArray[np.floating], coarse: int, taken: list[int]) -> int | None:
