@@ -45,7 +45,7 @@ def cost_of(command: Sequence[str | Path], environment: Mapping[str, str] | None
     """Run a command. Raises ``CalledProcessError`` for one that fails."""
     ran = subprocess.run(
         [sys.executable, "-c", _MEASURED, *map(str, command)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        env={**INSTALLED, "PYTHONPATH": str(ROOT), **(environment or {})},
         check=True,
         stdout=subprocess.PIPE,
     )
