@@ -117,7 +117,7 @@ def rise_db(slope: NDArray[np.floating], step: int) -> float:
 
 
 def _mean_of_ten(slope: NDArray[np.floating], first: int) -> np.floating:
-    """As ``mean()`` gives it, in a quarter of its time: of so few it is all preparation."""
+    """As ``mean()`` gives it, in a third of its time: of so few it is all preparation."""
     part = slope[first : first + 10]
     mean: np.floating = np.add.reduce(part) / len(part)
     return mean
