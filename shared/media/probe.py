@@ -13,12 +13,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.asset import MediaInfo, VideoStream
+from shared.contracts.asset import AudioStream, MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
 from shared.media.formats import ALLOWED_FORMATS, GAPLESS, PICTURES, TIMED_FROM_ZERO, UNDATED
@@ -81,10 +81,25 @@ def probe(path: Path) -> MediaInfo:
         time_reference=_time_reference(header),
         notices=(
             *((missing,) if missing else ()),
+            *_late([*kept_audio, *kept_video]),
             *(kept_video[0].notices if kept_video else ()),
         ),
         sound=listening.chosen(kept_audio),
     )
+
+
+_LATE_MS = 5000
+"""A clip may be made to begin a moment later; a clock that stands so late ran before the recording did."""
+
+
+def _late(streams: Sequence[AudioStream | VideoStream]) -> Iterator[str]:
+    """What to tell where nothing is heard or seen for long."""
+    first_ms = min(stream.start_ms for stream in streams)
+    if first_ms >= _LATE_MS:
+        yield (
+            f"its clock stands at {first_ms / 1000:,.1f} s where it begins, and so long nothing is heard or "
+            "seen: if that is a stream's running clock, write the file anew without it"
+        )
 
 
 class _Probing:

@@ -152,6 +152,10 @@ def test_a_clip_that_starts_late(extension: str, tmp_path: Path) -> None:
     assert media.video[0].start_ms == pytest.approx(800, abs=25)
     assert media.video[0].duration_ms == pytest.approx(2000, abs=50)
     assert media.duration_ms == pytest.approx(2800, abs=50)
+    assert not media.every_notice
+    ffmpeg("-i", late, "-c", "copy", "-output_ts_offset", "60", tmp_path / f"clock.{extension}")
+    told = probe(tmp_path / f"clock.{extension}").every_notice
+    assert [one[:24] for one in told] == ["its clock stands at 60.0"]
 
 
 @pytest.mark.heavy
