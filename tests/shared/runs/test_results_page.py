@@ -218,3 +218,17 @@ def test_only_pictures_that_show_something_are_shown() -> None:
     assert re.findall(r'<img loading="lazy" src="([^"]*)" alt="([^"]*)">', page) == [
         ("./pictures/a.png", "hits")
     ]
+
+
+def test_each_step_is_told_with_its_state_and_what_it_worked_on() -> None:
+    rows = [
+        Standing("transform.fx", StepState.DONE, made_from="Kick 01"),
+        Standing("detect.hits", StepState.SKIPPED, reason="no sound"),
+    ]
+    page = results_page(Page("t", asset("t.wav"), rows, []))
+    told = re.findall(r"<tr><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td></tr>", page)
+    assert [(step.endswith(" of Kick 01"), state, why) for step, state, why in told] == [
+        (True, "done", ""),
+        (False, "skipped", "no sound"),
+    ]
+    assert " of " not in told[1][0]

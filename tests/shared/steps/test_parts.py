@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from functions.sweep.lost import recall_lapsed, remove_left_parts
+from shared.contracts.ids import digest
 from shared.contracts.message import Message
 from shared.contracts.step import PartAsked, StepRequest
 from shared.contracts.step_engine import Job
@@ -23,6 +24,8 @@ from shared.runs.part_views import explained_run
 from shared.runs.records import upload_run_id
 from shared.runs.uploading import upload
 from shared.runs.views import lineage, list_assets, run_object
+from shared.steps.claims import Claim, Lease
+from shared.steps.part_files import PartFiles
 from shared.steps.parts import part_key
 from shared.steps.verifying import verify_artifact
 from tests.toy import CTX, Toy, drain, embedded_home, handle_upload, run_file, states
@@ -98,6 +101,21 @@ def test_each_part_is_done_once_and_all_are_joined_once(
 def test_a_part_is_known_under_the_key_that_earlier_versions_gave_it() -> None:
     asked = [PartAsked(number=number, count=12, of="k") for number in (0, 11)]
     assert [part_key(one) for one in asked] == ["k|part 1 of 12", "k|part 12 of 12"]
+
+
+def test_a_part_that_somebody_is_on_is_not_forgotten(home: Home, tmp_path: Path) -> None:
+    asked = PartAsked(number=0, count=2, of="k")
+    kept = PartFiles(home, CTX, "ast_1", digest("k"))
+    (tmp_path / "part").write_bytes(b"half")
+    kept.keep(asked, tmp_path / "part")
+    wanted = Claim(cache_key=part_key(asked), step=LONG, run_id="run_1", lease_s=60.0)
+    lease = Lease.take(home.documents, CTX, wanted)
+    assert isinstance(lease, Lease)
+    kept.forget(asked)
+    assert len(list(home.objects.list(CTX.object_prefix))) == 1 and not lease.erased()
+    lease.settle_done("done")
+    kept.forget(asked)
+    assert list(home.objects.list(CTX.object_prefix)) == [] and lease.erased()
 
 
 def test_what_is_one_part_is_done_like_any_step(home: Home, toy: Toy, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_only_what_is_published_is_synced(embedded: EmbeddedBus) -> None:
     assert synced() == 2, "FULL"
     embedded.ack(pull_one(embedded))
     assert synced() == 1, "NORMAL"
+    embedded.publish(TOPIC, b"2", {})
+    assert synced() == 2, "FULL again"
 
 
 def test_a_delay_is_kept(embedded: EmbeddedBus) -> None:
