@@ -26,6 +26,7 @@ from functions.anonymise.covers import Cover, by_frame
 from functions.anonymise.face_params import FacesParams
 from functions.anonymise.kept_segments import KeptSegment
 from shared.contracts.coverage_report import CoverageReport
+from shared.contracts.plurals import many
 from shared.contracts.region_summary import RegionFrame, RegionSummary
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import (
@@ -303,7 +304,7 @@ class Rendering:
             return []
         tiles = [self._tile(frame, shown[frame]) for frame in self._shown_frames()]
         path = self.job.workdir / "preview.png"
-        title = f"{len(self.doubts)} doubts; the least sure of {self.frames_covered} covered frames"
+        title = f"{many(len(self.doubts), 'doubt')}; the least sure of {self.frames_covered} covered frames"
         draw_sheet(path, title, tiles)
         meta = {"shows": "the covered frames that deserve a look, with their covers marked"}
         return [Output("preview", "preview", path, "image/png", meta, ("coverage",))]

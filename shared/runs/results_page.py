@@ -20,6 +20,7 @@ from shared.contracts.asset import Asset
 from shared.contracts.plurals import many
 from shared.pipeline import title_of
 from shared.runs.heard import Layer
+from shared.runs.results_folder import UNBLURRED
 from shared.runs.standing import Standing
 
 _MOST_LISTED = 12
@@ -183,10 +184,21 @@ def _said(transcript: Transcript | None) -> Iterator[str]:
 
 def _pictures(files: Sequence[Listed]) -> Iterator[str]:
     shown = [file for file in files if file.path.startswith("pictures/") and file.shows]
-    if not shown:
-        return
-    yield '<h2>Pictures</h2><section class="pictures">'
-    for file in shown:
+    faces = [file for file in shown if file.path.startswith(UNBLURRED)]
+    if shown:
+        yield "<h2>Pictures</h2>"
+    if others := [file for file in shown if file not in faces]:
+        yield from _figures(others)
+    if faces:
+        yield f"<details><summary>{escape(UNBLURRED)} shows faces that the video has covered: "
+        yield "remove it before you pass this folder on</summary>"
+        yield from _figures(faces)
+        yield "</details>"
+
+
+def _figures(pictures: Sequence[Listed]) -> Iterator[str]:
+    yield '<section class="pictures">'
+    for file in pictures:
         told, link = escape(file.shows), _link(file.path)
         yield f'<figure><a href="{link}"><img loading="lazy" src="{link}" alt="{told}"></a>'
         yield f"<figcaption>{told}</figcaption></figure>"

@@ -232,3 +232,12 @@ def test_each_step_is_told_with_its_state_and_what_it_worked_on() -> None:
         (False, "skipped", "no sound"),
     ]
     assert " of " not in told[1][0]
+
+
+def test_pictures_of_faces_that_are_covered_are_folded_away_with_a_warning() -> None:
+    face = Listed("pictures/unblurred/faces.png", 1, "image/png", "faces")
+    page = page_of(Listed("pictures/a.png", 1, "image/png", "hits"), face)
+    folded = page[page.index("<details>") :]
+    assert "remove it before you pass this folder on" in folded
+    assert folded.index("unblurred/faces.png") < folded.index("</details>")
+    assert page.count("unblurred/faces.png") == folded.count("unblurred/faces.png")
