@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.media.boxes import top_boxes
+from shared.media.wav_headers import chunks
 
 _FLV_HEADER, _FLV_TAG = 13, 11
 _FLV_TAGS = frozenset({8, 9, 18})
@@ -24,11 +25,24 @@ def left_behind(path: Path) -> str | None:
     with path.open("rb") as file:
         begins = _second(file, size)
     if begins is None:
-        return None
+        return _unread_chunks(path)
     percent = 100 * begins / size
     return (
         f"another recording lies behind the first, which ends at {percent:.0f} % of the file: files of this "
         "format cannot be joined end to end. The first was read; upload the others by themselves"
+    )
+
+
+def _unread_chunks(path: Path) -> str | None:
+    """Of a WAV with several chunks of samples ffmpeg reads the last alone."""
+    with path.open("rb") as file:
+        lengths = [length for name, length, _ in chunks(file) if name == b"data"]
+    if len(lengths) < 2 or not sum(lengths):
+        return None
+    percent = 100 * lengths[-1] / sum(lengths)
+    return (
+        f"its samples lie in {len(lengths)} chunks, of which the last was read, {percent:.0f} % of them: "
+        "write it anew with one by the program that it comes from"
     )
 
 

@@ -34,7 +34,7 @@ class WavForm:
 def misread_form(path: Path) -> WavForm | None:
     """How to read the samples where ffmpeg would not; ``None``: it knows, or it is no such file."""
     with path.open("rb") as file:
-        for name, length, order in _chunks(file):
+        for name, length, order in chunks(file):
             if name == b"fmt ":
                 return _form(file.read(min(length, 40)), order)
     return None
@@ -43,7 +43,7 @@ def misread_form(path: Path) -> WavForm | None:
 def unfilled_chunk(path: Path) -> str | None:
     """The name of a chunk of an odd length behind which the next one begins at once, without a fill byte."""
     with path.open("rb") as file:
-        for name, length, _ in _chunks(file):
+        for name, length, _ in chunks(file):
             if length % 2:
                 file.seek(length, 1)
                 if file.read(4) in _USUAL:
@@ -51,7 +51,7 @@ def unfilled_chunk(path: Path) -> str | None:
     return None
 
 
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, str]]:
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, str]]:
     """Name, length and byte order of a WAV's chunks, ``file`` at the beginning of each one's body."""
     head = file.read(12)
     order = _ORDERS.get(head[:4])
