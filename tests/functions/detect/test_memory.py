@@ -54,8 +54,8 @@ def _peak_mib(seconds: int, folder: Path) -> int:
 
 @pytest.mark.heavy
 def test_twenty_minutes_take_little_more_than_five(tmp_path: Path) -> None:
-    """Five minutes are several of the voice detector's stretches, in which its arenas have grown; of the
-    fifteen more each may take a hundredth of it (some 2 MiB): a minute decoded to floats takes 7.
+    """Fifteen minutes more, of one channel at 16 kHz, would take 55 MiB as floats. What is kept of them takes
+    some 10, and what the allocators of several threads hold back differs by as much from run to run.
     """
     short, long = _peak_mib(5 * 60, tmp_path), _peak_mib(20 * 60, tmp_path)
-    assert long < 1.15 * short, (short, long)
+    assert long < short + 40, (short, long)
