@@ -23,7 +23,7 @@ from functions.api.identity import Caller, check_claimed
 from shared import pipeline
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import Name
-from shared.contracts.model import RequestBody
+from shared.contracts.model import RequestBody, refusal_of
 from shared.contracts.row import Step
 from shared.contracts.shot_list import ShotList
 from shared.contracts.step import StepRequest, StepState
@@ -127,8 +127,7 @@ def _told_apart(
     try:
         return Asked.model_validate(beside), params
     except PydanticError as error:
-        first = error.errors()[0]
-        raise ValidationError(str(first["loc"][0]), first["msg"]) from None
+        raise refusal_of(error, "body") from None
 
 
 def _find_timeline(home: Home, ctx: RequestContext, params: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from infra.local.worker import WorkerPool
 from shared.contracts.artifact import Artifact
 from shared.contracts.asr_transcript import Transcript
 from shared.contracts.edit_list import EditList
-from shared.contracts.ids import asset_id
+from shared.contracts.ids import asset_id, sha256_of
 from shared.contracts.step import StepRequest
 from shared.editing.edit_lists import list_meta
 from shared.errors import NotFound, ValidationError
@@ -153,9 +152,7 @@ def speaker_ids(desk: Desk, file: Path, wanted: Sequence[str]) -> list[str]:
     """
     if all(_SPEAKER_ID.fullmatch(name) for name in wanted):
         return list(wanted)
-    with file.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    where = {"asset_id": asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256)}
+    where = {"asset_id": asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256_of(file))}
     where["kind"] = Transcript.kind
     found = desk.home.documents.list(f"{desk.ctx.document_prefix}artifacts", where=where)
     ids: dict[str, str] = {}

@@ -8,7 +8,6 @@ came along is imported or run.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from shared.contracts.ids import sha256_of
 from shared.errors import Conflict, Unavailable
 from shared.weights import Piece, WeightFile, Weights, sized
 
@@ -47,11 +47,7 @@ def damaged_files(row: Weights, folder: Path) -> list[str]:
 
 def whole(file: WeightFile, path: Path) -> bool:
     """Is it this file, to the last bit?"""
-    if not sized(file, path):
-        return False
-    with path.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    return found.startswith(file.sha256)
+    return sized(file, path) and sha256_of(path).startswith(file.sha256)
 
 
 def install(row: Weights, folder: Path, told: Told) -> bool:

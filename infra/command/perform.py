@@ -13,7 +13,8 @@ from rich.markup import escape
 from infra.command.delivered import check_writable
 from infra.command.desk import Desk, at_desk
 from infra.command.performance_folder import Performed, leave_performance
-from shared.errors import NotFound, ValidationError
+from shared.contracts.model import refusal_of
+from shared.errors import NotFound
 from shared.homes.objects.fetch import fetch_object
 from shared.steps.storing import load_artifact
 
@@ -77,8 +78,7 @@ def _params(tempo: float | None, duration: float | None, tail: bool) -> PatternP
     try:
         return PatternParams(tempo_bpm=tempo, duration_beats=duration, tail=tail)
     except PydanticError as error:  # what the option's type lets through: nan, inf
-        first = error.errors()[0]
-        raise ValidationError(str(first["loc"][0]), first["msg"]) from None
+        raise refusal_of(error, "params") from None
 
 
 def _fetched(desk: Desk, artifact_id: str, folder: Path) -> Path:

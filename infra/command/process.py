@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from infra.command.standing_board import STYLE, standing_board
 from infra.command.strain import Strain
 from infra.command.wishes import check_whole, checked_params
 from infra.local.worker import WorkerPool, settle
-from shared.contracts.ids import asset_id
+from shared.contracts.ids import asset_id, sha256_of
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.topics import UPLOADS_TOPIC
 from shared.errors import NotFound, RushesError
@@ -139,9 +138,7 @@ def _known(desk: Desk, file: str) -> bool:
     """Is it a file here that this home has taken in before, under whatever name?"""
     if not Path(file).is_file():
         return False
-    with Path(file).open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    identifier = asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256)
+    identifier = asset_id(desk.ctx.tenant_id, desk.ctx.env, sha256_of(Path(file)))
     return desk.home.documents.get(asset_path(desk.ctx, identifier)) is not None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -73,6 +74,12 @@ def digest(*parts: Any) -> str:
 def digest_of_json(*texts: str) -> str:
     """``digest`` of parts whose canonical JSON is at hand."""
     return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def asset_id(tenant_id: str, env: str, sha256: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
+from pydantic import ValidationError as PydanticError
+
+from shared.errors import ValidationError
 
 
 class Model(BaseModel):
@@ -15,3 +18,9 @@ class RequestBody(Model):
     """One that a request brings: FastAPI would warn of checks that are built later than its route."""
 
     model_config = ConfigDict(defer_build=False)
+
+
+def refusal_of(error: PydanticError, whole: str) -> ValidationError:
+    """What a model has found wrong first, by its field; ``whole``: what that is where it is no single one."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ValidationError(".".join(map(str, first["loc"])) or whole, first["msg"])

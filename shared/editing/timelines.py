@@ -11,6 +11,7 @@ from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import canonical_json, checked_name, digest
+from shared.contracts.model import refusal_of
 from shared.contracts.timeline import Timeline
 from shared.errors import Conflict, NotFound, ValidationError
 from shared.homes.documents import Document, Documents
@@ -38,10 +39,7 @@ def checked_timeline(content: Mapping[str, Any]) -> Timeline:
     try:
         return Timeline.model_validate(content)
     except PydanticError as error:
-        first = error.errors()[0]
-        raise ValidationError(
-            ".".join(map(str, first["loc"])) or "timeline", first["msg"]
-        ) from None
+        raise refusal_of(error, "timeline") from None
 
 
 def store_timeline(

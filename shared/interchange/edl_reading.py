@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
+from shared.contracts.model import refusal_of
 from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
@@ -80,8 +81,7 @@ def from_edl(
     try:
         timeline = Timeline.model_validate(reader.content(text))
     except PydanticError as error:
-        first = error.errors()[0]
-        raise ValidationError(".".join(map(str, first["loc"])), first["msg"]) from None
+        raise refusal_of(error, "edl") from None
     return Imported(timeline, tuple(dict.fromkeys(reader.notices)))
 
 

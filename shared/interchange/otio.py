@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError as PydanticError
 
+from shared.contracts.model import refusal_of
 from shared.contracts.nesting import nesting
 from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
@@ -170,8 +171,7 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     try:
         return Imported(Timeline.model_validate(content), tuple(dict.fromkeys(reader.notices)))
     except PydanticError as error:
-        first = error.errors()[0]
-        raise ValidationError(".".join(map(str, first["loc"])), first["msg"]) from None
+        raise refusal_of(error, "otio") from None
 
 
 def _timeline_in(otio: Any, document: Any) -> Any:

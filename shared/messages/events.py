@@ -14,6 +14,7 @@ from pydantic import ValidationError as PydanticError
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import object_from_outside
 from shared.contracts.message import Message
+from shared.contracts.model import refusal_of
 from shared.contracts.step import StepRequest
 from shared.contracts.upload import Upload
 from shared.errors import ValidationError
@@ -64,9 +65,7 @@ def request_from_message(message: Message) -> StepRequest:
     try:
         request = StepRequest.model_validate(content)
     except PydanticError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "message"
-        raise ValidationError(field, first["msg"]) from None
+        raise refusal_of(error, "message") from None
     names = {"tenant": "tenant_id", "env": "env"}
     request.context.check_payload(
         {field: message.attributes.get(name) for name, field in names.items()}

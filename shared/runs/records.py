@@ -13,6 +13,7 @@ from pydantic import ValidationError as PydanticError
 
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id as derived_run_id
+from shared.contracts.model import refusal_of
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.upload import Upload
 from shared.errors import BackendFailed, Conflict, NotFound
@@ -42,7 +43,7 @@ def read_run(ctx: RequestContext, document: Document) -> Run:
             env=ctx.env,
             source="(damaged)",
             created_at=created_at if isinstance(created_at, int | float) else document.updated_at,
-            damaged=_why(error),
+            damaged=refusal_of(error, "document").message,
         )
 
 
@@ -51,12 +52,7 @@ def undamaged_run(document: Document) -> Run:
     try:
         return Run.model_validate_json(document.text)
     except PydanticError as error:
-        raise BackendFailed("the run's document", _why(error)) from None
-
-
-def _why(error: PydanticError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise BackendFailed("the run's document", refusal_of(error, "document").message) from None
 
 
 def open_run(documents: Documents, ctx: RequestContext, run: Run) -> Run:

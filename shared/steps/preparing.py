@@ -13,6 +13,7 @@ from pydantic import ValidationError as PydanticError
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset, MediaInfo
 from shared.contracts.context import RequestContext
+from shared.contracts.model import refusal_of
 from shared.contracts.row import Step
 from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import (
@@ -260,9 +261,7 @@ def _checked_params(engine: Engine, params: Mapping[str, Any]) -> StepParams:
     try:
         return engine.params.model_validate(dict(params))
     except PydanticError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "params"
-        raise ValidationError(field, first["msg"]) from None
+        raise refusal_of(error, "params") from None
 
 
 def _found_sources(

@@ -8,7 +8,6 @@ has replaced, or is itself replaced: its bytes never stand in the end.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 
 from shared.contracts.artifact import Artifact, artifact_key, check_artifact
 from shared.contracts.context import RequestContext
-from shared.contracts.ids import artifact_id
+from shared.contracts.ids import artifact_id, sha256_of
 from shared.contracts.step_engine import Backend, Output
 from shared.errors import Conflict, NotFound
 from shared.homes.documents import MOST_AT_ONCE, Documents
@@ -141,7 +140,7 @@ class ArtifactWriter:
             key=key,
             uri=self._home.objects.uri(key),
             content_type=output.content_type,
-            sha256=_sha256(output.path),
+            sha256=sha256_of(output.path),
             bytes=output.path.stat().st_size,
             parents=tuple(ids.get(parent, parent) for parent in output.parents) or self._subject,
             meta={"name": output.name, **output.meta, **self._meta},
@@ -231,8 +230,3 @@ def _generation(objects: Objects, key: str) -> int:
 def _version(documents: Documents, path: str) -> str | None:
     found = documents.get(path)
     return found.version if found else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.contracts.artifact import Artifact
 from shared.contracts.context import RequestContext
+from shared.contracts.ids import sha256_of
 from shared.contracts.step import StepRequest
 from shared.contracts.step_engine import Output
 from shared.errors import NotFound
@@ -16,7 +16,7 @@ from shared.folders import work_folder
 from shared.homes.home import Home
 from shared.homes.objects.fetch import fetch_object
 from shared.pipeline import step_named
-from shared.steps.claims import Claim, claim_path
+from shared.steps.claims import load_claim
 from shared.steps.preparing import Work, load_asset
 from shared.steps.storing import load_artifact
 from shared.watch.processor import processor_kind
@@ -42,8 +42,7 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
         job = work.job(folder, work.inputs(folder), _ignore)
         result = work.engine.run(job, work.params, work.backend)
         made = _counterpart(artifact, result.outputs)
-        with made.path.open("rb") as file:
-            computed = hashlib.file_digest(file, "sha256").hexdigest()
+        computed = sha256_of(made.path)
         identical = computed == artifact.sha256
         deviation = _largest_deviation(home, artifact, made.path, folder, identical)
     alike = (
@@ -70,8 +69,7 @@ def verify_artifact(home: Home, ctx: RequestContext, artifact_id: str) -> dict[s
 
 def _work_behind(home: Home, ctx: RequestContext, artifact: Artifact) -> tuple[Work, str | None]:
     """The artifact's step, ready to run, and the kind of processor that ran it."""
-    document = home.documents.get(claim_path(ctx, artifact.meta["cache_key"]))
-    claim = Claim.model_validate(document.data) if document else None
+    claim = load_claim(home.documents, ctx, artifact.meta["cache_key"])
     if claim is None or claim.recall is None:
         raise NotFound("record of how it was made of artifact", artifact.artifact_id)
     request = StepRequest.model_validate_json(claim.recall.data)
