@@ -232,7 +232,7 @@ def _unsaid(params: CutParams, spoken: AudioWords) -> Iterator[str]:
             else:
                 yield f"{name}: nobody says {text!r}, as far as it was recognised"
     hidden = params.privacy_words
-    unheard = [text for text in hidden if not touched_at(words, [text], owned=True)]
+    unheard = [text for text in hidden if not touched_at(words, [text])]
     if unheard:
         yield (
             f"privacy_words: {len(unheard)} of {len(hidden)} were not recognised anywhere: "

@@ -42,7 +42,7 @@ def private_words(spoken: AudioWords, params: CutParams) -> Iterator[tuple[int, 
     Numbers are those of digits and those that are spelled out in one of the languages that are known.
     """
     words = spoken.words
-    yield from touched_at(words, params.privacy_words, owned=True)
+    yield from touched_at(words, params.privacy_words)
     if params.privacy_numbers:
         for at in numbers_at(words, spoken.language):
             yield at, at + 1

@@ -58,22 +58,20 @@ def phrase_letters(phrase: str) -> tuple[str, ...]:
     return tuple(word for word in map(letters_of, phrase.split()) if word)
 
 
-def said_at(
-    words: Sequence[SpokenWord], phrases: Sequence[str], *, owned: bool = False
-) -> Iterator[tuple[int, int]]:
+def said_at(words: Sequence[SpokenWord], phrases: Sequence[str]) -> Iterator[tuple[int, int]]:
     """``[first, last)`` of each place where one of the phrases is said, the longest of them.
 
-    With ``owned``, a phrase also stands for its genitive: ``Anna`` for ``Anna's``. Where words are
-    joined (Chinese, Japanese), a phrase is found across them, if it begins and ends where words do: what
-    is said here goes, and nothing that stays may go with it. Places do not overlap: behind one the search
-    goes on behind its last word. A phrase without letters is said nowhere.
+    Where words are joined (Chinese, Japanese), a phrase is found across them, if it begins and ends where
+    words do: what is said here goes, and nothing that stays may go with it. Places do not overlap: behind
+    one the search goes on behind its last word. A phrase without letters is said nowhere.
     """
     wanted = {letters for letters in map(phrase_letters, phrases) if letters}
     said = [letters_of(word.text) for word in words]
     joined = {"".join(letters) for letters in wanted}
     at = 0
     while at < len(said):
-        length = max((len(one) for one in wanted if _begins(said, at, one, owned=owned)), default=0)
+        here = (one for one in wanted if tuple(said[at : at + len(one)]) == one)
+        length = max(map(len, here), default=0)
         if not length and words[at].joined | (at + 1 < len(words) and words[at + 1].joined):
             length = _joined_length(said, at, joined)
         if length:
@@ -81,21 +79,19 @@ def said_at(
         at += max(length, 1)
 
 
-def touched_at(
-    words: Sequence[SpokenWord], phrases: Sequence[str], *, owned: bool = False
-) -> list[tuple[int, int]]:
+def touched_at(words: Sequence[SpokenWord], phrases: Sequence[str]) -> list[tuple[int, int]]:
     """``[first, last)`` of the words that any of the phrases touches, in order; those that overlap as one.
 
     For what must not be missed: each phrase is found wherever it is said, beside others and within a word
     where that may part, so that more than the phrase is touched. A word may part on either side of a sign
     of a script without spaces, and at signs in it that are no letters: ``Lena`` in ``Anna-Lena``, not
     ``Don`` in ``Don't``. A name of one such sign is found in each word that is written with it, and accents
-    tell none apart: ``Jose`` is in ``José``. With ``owned``, a phrase is also found before an English
-    ending of a name, within a word or not.
+    tell none apart: ``Jose`` is in ``José``. A phrase is also found before an English ending of a name,
+    within a word or not.
     """
     within = _Letters([word.text for word in words])
     joined = [word.joined for word in words]
-    found = {place for phrase in phrases for place in within.places_of(phrase, joined, owned=owned)}
+    found = {place for phrase in phrases for place in within.places_of(phrase, joined)}
     reached: list[tuple[int, int]] = []
     for first, last in sorted(found):
         if reached and first < reached[-1][1]:
@@ -128,9 +124,7 @@ class _Letters:
         self._ends.add(len(letters))
         self._all = "".join(letters)
 
-    def places_of(
-        self, phrase: str, joined: Sequence[bool], *, owned: bool
-    ) -> Iterator[tuple[int, int]]:
+    def places_of(self, phrase: str, joined: Sequence[bool]) -> Iterator[tuple[int, int]]:
         """``[first, last)`` of the words in which the phrase is said, each place; ``joined`` of each word.
 
         Where spaces part words, "the rapist" is neither in "therapist" nor the other way round.
@@ -141,7 +135,7 @@ class _Letters:
         while at >= 0:
             stop = at + len(one)
             first, last = bisect_right(self._starts, at) - 1, bisect_left(self._starts, stop)
-            ends = self._may_part(stop, self._ends) or (owned and self._ending_from(stop))
+            ends = self._may_part(stop, self._ends) or self._ending_from(stop)
             if ends and self._may_part(at, self._begins):
                 joins = any(joined[first : first + 2]) or bool(UNSPACED.search(one))
                 if joins or self._parted_alike(at, wanted):
@@ -172,14 +166,6 @@ class _Letters:
             return True
         # Not between a letter and its mark.
         return self._all[at].isalnum() and bool(UNSPACED.search(self._all[at - 1 : at + 1]))
-
-
-def _begins(said: Sequence[str], at: int, wanted: Sequence[str], *, owned: bool) -> bool:
-    """Is the phrase said from ``at`` on? Its last word may be ``owned``, no other."""
-    here = said[at : at + len(wanted)]
-    if len(here) < len(wanted) or list(here[:-1]) != list(wanted[:-1]):
-        return False
-    return here[-1] == wanted[-1] or (owned and here[-1] == wanted[-1] + "s")
 
 
 def _joined_length(said: Sequence[str], at: int, wanted: set[str]) -> int:

@@ -89,15 +89,11 @@ class TimeMap:
         ratio = Fraction(piece.new_end - piece.new_start, piece.end - piece.start)
         return piece.new_start + round((sample - piece.start) * ratio)
 
-    def to_old(self, sample: int, *, ending: bool = False) -> int:
-        """Which sample of the recording is heard there.
-
-        At a join two are meant: the keep behind it begins, and with ``ending`` the one before it
-        ends. Ends of stretches ask so.
-        """
+    def to_old(self, sample: int) -> int:
+        """Which sample of the recording is heard there; at a join, where the keep behind it begins."""
         if not self.pieces:
             return 0
-        at = bisect_right(self._new_starts, sample - ending) - 1
+        at = bisect_right(self._new_starts, sample) - 1
         piece = self.pieces[max(at, 0)]
         inside = min(max(sample - piece.new_start, 0), piece.new_end - piece.new_start)
         ratio = Fraction(piece.end - piece.start, piece.new_end - piece.new_start)

@@ -79,13 +79,13 @@ class Section:
         return self.clarity >= _STEADY_CLARITY or self.repetition >= _STEADY_REPETITION
 
 
-def hear_beats(tracks: Tracks, beats_per_bar: int | None = None) -> list[Section]:
-    """The recording's sections in order. ``beats_per_bar``: 2 to 7 as heard where it is not given."""
+def hear_beats(tracks: Tracks) -> list[Section]:
+    """The recording's sections in order."""
     rate_hz = tracks.frames_per_s
     found = []
     for first, last in _between_rests(tracks.power, rate_hz):
         part = tracks.part(first, last)
-        for section in _sections(part, rate_hz, beats_per_bar, opens=not first):
+        for section in _sections(part, rate_hz, opens=not first):
             found.append(_moved(section, first / rate_hz - _LAG_S))
     return found
 
@@ -152,9 +152,7 @@ class _Part:
         return np.asarray(level.period * np.median(self.tempi) / tempi)
 
 
-def _sections(
-    tracks: Tracks, rate_hz: float, beats_per_bar: int | None, *, opens: bool
-) -> Iterator[Section]:
+def _sections(tracks: Tracks, rate_hz: float, *, opens: bool) -> Iterator[Section]:
     """``opens``: the recording begins with it."""
     if not _sounds(tracks, rate_hz):
         return
@@ -171,7 +169,7 @@ def _sections(
         frames = beat_frames(_strength(tracks.part(start, stop)), periods, rate_hz)
         if opens and not start:
             frames = _from_the_first_sample(frames, float(periods[0]), tracks.power, rate_hz)
-        section = _section(tracks, part, level, start + frames, rate_hz, beats_per_bar)
+        section = _section(tracks, part, level, start + frames, rate_hz)
         if section is not None:
             yield section
 
@@ -234,22 +232,16 @@ def _edges(
 
 
 def _section(
-    tracks: Tracks,
-    part: _Part,
-    level: Level,
-    frames: Floats,
-    rate_hz: float,
-    beats_per_bar: int | None,
+    tracks: Tracks, part: _Part, level: Level, frames: Floats, rate_hz: float
 ) -> Section | None:
     """``frames``: its beats."""
     if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
         return None
-    per_bar = beats_per_bar or level.metre
-    phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
+    phase = bar_phase(low_rise(tracks.bands_db, frames), level.metre)
     told = frames[(frames >= part.clear[0]) & (frames < part.clear[1])]
     bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=part.drifting)
     sure = float(np.median(part.clarity))
-    return Section(frames / rate_hz, bpm, per_bar, phase, sure, level.repetition)
+    return Section(frames / rate_hz, bpm, level.metre, phase, sure, level.repetition)
 
 
 def _from_the_first_sample(

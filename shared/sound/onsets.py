@@ -13,7 +13,6 @@ beats, levels and the coarse spectrum go by is every second frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -108,14 +107,6 @@ class Tracks:
     def silent(self) -> bool:
         """Nothing rises above -60 dBFS."""
         return self.peak.size == 0 or float(self.peak.max()) < 1e-3
-
-
-def analyse(blocks: Iterable[Samples], sample_rate_hz: int) -> Tracks:
-    """Run a recording's blocks through; the result is the same however they are cut."""
-    strength = OnsetStrength(sample_rate_hz)
-    for block in blocks:
-        strength.process(block)
-    return strength.finish()
 
 
 class OnsetStrength:

@@ -24,7 +24,6 @@ from shared.contracts.step_engine import Job
 from shared.media.probe import probe
 from shared.settings import settings
 from shared.sound.beats import hear_beats
-from shared.sound.onsets import analyse
 from shared.sound.speech_params import SpeechParams
 from shared.sound.tones import FeatureMeter
 from tests.bench.bench_detect import OURS, Work, cost
@@ -35,6 +34,7 @@ from tests.bench.measuring import cheapest, cpu_s
 from tests.bench.report import Row
 from tests.functions.transcribe.harness import MODEL, heard
 from tests.functions.transcribe.sounds import RATE_HZ, band, silence, spoken, write
+from tests.onset_tracks import analyse
 
 SENTENCES = (
     "three music hello seven drums",

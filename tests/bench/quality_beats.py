@@ -22,9 +22,9 @@ import soxr
 from numpy.typing import NDArray
 
 from shared.sound.beats import Section, hear_beats
-from shared.sound.onsets import analyse
 from tests.bench.quality_hits import samples as kit_samples
 from tests.models.groove_synth import DRUMMED, NO_DRUMS, RATE_HZ, Bar, Piece, accompanied, played
+from tests.onset_tracks import analyse
 
 Floats = NDArray[np.float64]
 Kit = Mapping[str, NDArray[np.floating]]

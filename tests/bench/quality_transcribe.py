@@ -19,10 +19,10 @@ from shared.media.vad import RATE_HZ, speech_probabilities, speech_spans
 from shared.settings import settings
 from shared.sound.beats import pulse_clarity
 from shared.sound.music import music_scores
-from shared.sound.onsets import analyse
 from shared.sound.tones import FeatureMeter
 from tests.functions.transcribe.harness import MODEL, REAL_MEDIA, Ran, run
 from tests.functions.transcribe.sounds import FIVE, FOUR, MUSIC, OTHER, TWO, Samples, spoken, write
+from tests.onset_tracks import analyse
 
 KINDS = ("speech", "music", "silence", "other")
 SECONDS = 20

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from shared.sound.beats import widest_pulse
-from shared.sound.onsets import analyse
 from shared.sound.pulse_level import Option, options
 from tests.functions.detect import synth
 from tests.models.groove_synth import RATE_HZ, SECONDS, Piece, pieces
+from tests.onset_tracks import analyse
 
 Floats = NDArray[np.float64]
 

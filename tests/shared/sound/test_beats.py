@@ -12,15 +12,15 @@ import pytest
 import soundfile
 
 from shared.sound.beats import Section, bar_phase, hear_beats, pulse_clarity
-from shared.sound.onsets import analyse
 from tests.functions.detect import synth
 from tests.models.groove_synth import DRUMMED, NO_DRUMS, RATE_HZ, Bar, played
+from tests.onset_tracks import analyse
 
 FRAMES_PER_S = 43.0
 
 
-def heard(truth: synth.Truth, beats_per_bar: int | None = None) -> list[Section]:
-    return hear_beats(analyse([truth.samples[:, None]], truth.rate_hz), beats_per_bar)
+def heard(truth: synth.Truth) -> list[Section]:
+    return hear_beats(analyse([truth.samples[:, None]], truth.rate_hz))
 
 
 def beat_f(truth: synth.Truth, sections: list[Section]) -> float:

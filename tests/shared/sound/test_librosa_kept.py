@@ -20,7 +20,8 @@ def passes(code: str) -> None:
 def test_onset_strength_compiles_nothing_and_leaves_the_rest_of_scipy_signal_alone() -> None:
     """Both together take longer than listening to a minute of sound; compiling, half a minute."""
     passes(
-        "import sys, numpy as np; from shared.sound.onsets import analyse, pick_peaks;"
+        "import sys, numpy as np; from shared.sound.onsets import pick_peaks;"
+        "from tests.onset_tracks import analyse;"
         "noise = np.random.default_rng(1).standard_normal((9_000, 1)).astype(np.float32);"
         "assert len(pick_peaks(analyse([noise], 8_000).fine_flux_db, 0.5, fine=2));"
         "assert not {'numba', 'scipy.signal', 'scipy.stats'} & set(sys.modules)"

@@ -12,8 +12,9 @@ import soundfile
 
 from shared.sound.attacks import SHARP, find_onsets, slope_energy
 from shared.sound.masking import HIDDEN_DB, NewSound
-from shared.sound.onsets import FLOOR_POWER, analyse, mel_edges_hz
+from shared.sound.onsets import FLOOR_POWER, mel_edges_hz
 from tests.functions.detect import synth
+from tests.onset_tracks import analyse
 
 RATE_HZ = 44_100
 A_MINOR = (220.0, 261.63, 329.63)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.sound.onsets import FINE, FLOOR_POWER, analyse, hop_samples, pick_peaks
+from shared.sound.onsets import FINE, FLOOR_POWER, hop_samples, pick_peaks
 from tests.functions.detect import synth
+from tests.onset_tracks import analyse
 
 
 @pytest.mark.heavy

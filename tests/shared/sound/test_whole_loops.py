@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from shared.sound.beats import hear_beats
-from shared.sound.onsets import analyse
 from shared.sound.whole_loops import WholeLoop, find_whole_loop
 from tests.functions.detect import synth
+from tests.onset_tracks import analyse
 
 RATE_HZ = 44_100
 
