@@ -25,9 +25,9 @@ from shared.homes.sqlite import Database
 
 PAGE = 200
 
-# The version is never used again, not even after the newest document is deleted.
 _GROUP = "replace(collection, rtrim(collection, replace(collection, '/', '')), '')"
 """The last part of a collection's path."""
+# The version is never used again, not even after the newest document is deleted.
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
   version INTEGER PRIMARY KEY AUTOINCREMENT,
