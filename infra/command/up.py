@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ import click
 
 from functions.sweep.lost import announce_missed, recall_lapsed
 from infra.command.desk import Desk, at_desk, stdout
+from infra.command.inbox import Inbox
 from infra.command.strain import disk_has_room
 from infra.local.worker import WorkerPool
 from shared.errors import NotFound, Permanent, RushesError, Unavailable
@@ -24,8 +24,6 @@ from shared.steps.step_records import load_records
 
 _POLL_S = 0.5
 _SWEEP_EVERY_S = 60.0
-_SETTLED_S = 1.0
-"""A file that has not changed for so long has been copied whole."""
 
 
 @click.command()
@@ -63,15 +61,14 @@ def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
     with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
         stdout.print(f"console and HTTP API: {address}", markup=False)
         stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
-        _Serving(desk, folder, pool).for_ever()
+        _Serving(desk, Inbox(folder), pool).for_ever()
 
 
 @dataclass
 class _Serving:
     desk: Desk
-    inbox: Path
+    inbox: Inbox
     pool: WorkerPool
-    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _swept_at: float = 0.0
     """Unix seconds of the last round."""
@@ -97,16 +94,9 @@ class _Serving:
             stdout.print(f"trouble, going on: {trouble}", markup=False)
 
     def _take_new_files(self) -> None:
-        for path in _files_below(self.inbox):
-            try:
-                found = path.stat()
-            except OSError:  # gone since it was listed, or a link to nowhere
-                continue
-            state = (found.st_size, found.st_mtime_ns)
-            if self._seen.get(path) == state or time.time() - found.st_mtime < _SETTLED_S:
-                continue
+        for path in self.inbox.settled():
             if self._take(path):
-                self._seen[path] = state
+                self.inbox.taken(path)
 
     def _take(self, path: Path) -> bool:
         """Take the file in, or say why not; ``False``: try again."""
@@ -159,11 +149,3 @@ def told_of(run: Mapping[str, Any]) -> str:
     ]
     state = "partly done" if done and failed else run["state"]
     return f"{state}: {'; '.join([', '.join(done) or 'nothing to do', *failed])}"
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """Those that are no private ones, in order; a folder that vanishes meanwhile holds none."""
-    found = []
-    for above, _, names in os.walk(folder):
-        found += [Path(above, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if path.is_file())
