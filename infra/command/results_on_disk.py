@@ -36,6 +36,9 @@ _FICLONE = 0x40049409
 _LINKED_FROM_BYTES = 1 << 16
 _EDITED = ("text/", "application/json", "application/x-subrip")
 
+_MOST_MANIFEST_BYTES = 1 << 26
+"""Ours have some 150 bytes for each file."""
+
 Known = dict[str, list[Any] | None]
 """Path -> SHA-256, bytes and nanoseconds as we left it; ``None``: being written."""
 
@@ -116,14 +119,20 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _ours(folder: Path, contents: Contents) -> Known | None:
     """What is known of the folder's files; ``None`` if it is another recording's or somebody's own."""
-    try:
-        told = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files: Known = dict(told["files"])
-    except FileNotFoundError:
+    manifest = folder / MANIFEST
+    if not manifest.is_file():  # to open a pipe would be to wait for its other end
         return None if any(folder.iterdir()) else {}
-    except (ValueError, KeyError, TypeError):
+    if manifest.stat().st_size > _MOST_MANIFEST_BYTES:
         return None
-    return files if told.get("recording") == _recording(contents) else None
+    try:
+        told = json.loads(manifest.read_text("utf-8"))
+        files: Known = dict(told["files"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = all(
+        left is None or (isinstance(left, list) and len(left) == 3) for left in files.values()
+    )
+    return files if whole and told.get("recording") == _recording(contents) else None
 
 
 def _recording(contents: Contents) -> list[str]:

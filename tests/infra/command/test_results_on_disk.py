@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.command.results_on_disk import leave, leave_in
+from infra.command.results_on_disk import MANIFEST, leave, leave_in
 from shared.contracts.artifact import Artifact
 from shared.errors import Unavailable
 from shared.homes.home import Home
@@ -87,6 +87,25 @@ def test_another_recording_of_the_name_gets_a_folder_of_its_own(home: Home, tmp_
     assert leave(home, mine, tmp_path).folder.name == "talk.rushes"
     assert leave(home, other, tmp_path).folder.name == "talk (3).rushes"
     assert leave(home, mine, tmp_path).folder.name == "talk.rushes"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, b"[" * 100_000, b"[]", b'{"files": {"talk.txt": 5}}', b'{"files": [1]}'],
+    ids=["pipe", "deep", "list", "number", "no paths"],
+)
+def test_a_list_of_files_that_is_none_of_ours_is_not_waited_for_nor_believed(
+    home: Home, tmp_path: Path, told: bytes | None
+) -> None:
+    manifest = tmp_path / "talk.rushes" / MANIFEST
+    manifest.parent.mkdir()
+    if told is None:
+        os.mkfifo(manifest)  # reading it would wait for ever
+    else:
+        recording = f'"recording": ["t1", "dev", "{asset("talk.flac").asset_id}"], '.encode()
+        manifest.write_bytes(told.replace(b"{", b"{" + recording, 1))
+    assert leave(home, results(sound(home)), tmp_path).folder.name == "talk (2).rushes"
+    assert [path.name for path in manifest.parent.iterdir()] == [MANIFEST]
 
 
 def test_nothing_is_written_or_removed_outside_the_folder(home: Home, tmp_path: Path) -> None:
