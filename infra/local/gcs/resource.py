@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Response
 
+from shared.contracts.ids import checked_object, object_from_outside
 from shared.errors import Conflict, ValidationError
 from shared.homes.objects.index import IndexedObject
 
@@ -150,20 +151,12 @@ def error_response(status: int, reason: str, message: str) -> Response:
 
 def json_object(text: bytes) -> dict[str, Any]:
     """The request's JSON; nothing at all counts as ``{}``."""
-    try:
-        found = json.loads(text or b"{}")
-    except ValueError:
-        raise ValidationError("body", "is not JSON") from None
-    if not isinstance(found, dict):
-        raise ValidationError("body", "must be a JSON object")
-    return found
+    return object_from_outside("body", text or b"{}")
 
 
 def metadata_of(resource: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
     """``base`` with the resource's ``metadata`` laid over it; a null removes a name."""
-    changes = resource.get("metadata") or {}
-    if not isinstance(changes, dict):
-        raise ValidationError("metadata", "must be a JSON object")
+    changes = checked_object("metadata", resource.get("metadata") or {})
     merged = {**base, **changes}
     return {str(name): str(value) for name, value in merged.items() if value is not None}
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 from infra.local.gcs.bodies import json_body
 from infra.local.gcs.bucket import PLAIN_TYPE, Bucket, Description, existing
 from infra.local.gcs.resource import Conditions, fields_of, json_response, metadata_of, text_of
+from shared.contracts.ids import checked_object
 from shared.errors import NotFound, ValidationError
 from shared.homes.objects.guarded_writes import Facts, Guard
 from shared.homes.objects.index import IndexedObject
@@ -123,11 +124,12 @@ def compose(bucket: Bucket, request: Request, key: str) -> Response:
     sources = body.get("sourceObjects")
     if not isinstance(sources, list) or not 1 <= len(sources) <= _MAX_COMPONENTS:
         raise ValidationError("sourceObjects", f"must name 1 to {_MAX_COMPONENTS} objects")
-    described = Description(body.get("destination") or {}, PLAIN_TYPE, request.args)
+    destination = checked_object("destination", body.get("destination") or {})
+    described = Description(destination, PLAIN_TYPE, request.args)
     with bucket.uploads.scratch() as path:
         with path.open("wb") as file:
             for source in sources:
-                file.writelines(_component(bucket, source))
+                file.writelines(_component(bucket, checked_object("sourceObjects", source)))
         row = bucket.store(key, path, described)
     return json_response(bucket.resource(row))
 
@@ -135,5 +137,6 @@ def compose(bucket: Bucket, request: Request, key: str) -> Response:
 def _component(bucket: Bucket, source: Mapping[str, Any]) -> Iterator[bytes]:
     key = check_key(text_of(source, "name", ""))
     row = bucket.stat(key, source)
-    Conditions.of(source.get("objectPreconditions") or {}).check(row)
+    wanted = checked_object("objectPreconditions", source.get("objectPreconditions") or {})
+    Conditions.of(wanted).check(row)
     return bucket.objects.read(key, generation=row.generation)

@@ -233,6 +233,29 @@ def test_errors_have_the_apis_shape(address: str) -> None:
         assert error["errors"][0]["message"] == error["message"]
 
 
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        (f"/upload/storage/v1/b/{BUCKET}/o?uploadType=resumable&name=a", b"[" * 100_000),
+        (
+            f"/upload/storage/v1/b/{BUCKET}/o?uploadType=resumable&name=a",
+            b'{"metadata": {"rushes-name": "\\ud800"}}',
+        ),
+        (f"/storage/v1/b/{BUCKET}/o/a/compose", b'{"sourceObjects": ["a"]}'),
+        (
+            f"/storage/v1/b/{BUCKET}/o/a/compose",
+            b'{"sourceObjects": [{"name": "b"}], "destination": [1]}',
+        ),
+    ],
+)
+def test_json_that_no_service_would_take_is_refused(
+    bucket: storage.Bucket, address: str, place: str, body: bytes
+) -> None:
+    """Half a character in metadata was taken, and every announcement of the object became a dead letter."""
+    bucket.blob("b").upload_from_string(b"0123456789")
+    assert requests.post(address + place, data=body).status_code == 400
+
+
 @pytest.mark.parametrize(("newline", "quote"), [("\r\n", '"'), ("\n", "'")])
 def test_multipart_media_may_look_like_a_boundary(
     address: str, bucket: storage.Bucket, newline: str, quote: str
