@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from infra.command.desk import Desk, Lines, at_desk, parse_params, plain_table
-from infra.command.names import recording, recording_id
+from infra.command.names import looks_like_id, recording
 from infra.command.process import show_outcome, watch_until_finished
 from infra.command.stale import reprocess_stale
 from infra.command.wishes import checked_params, known_step
@@ -102,7 +102,7 @@ def reprocess(
 @at_desk
 def erase(desk: Desk, asset: str, yes: bool) -> None:
     """Remove the recording ASSET (an id or a name) and everything made from it, for good."""
-    asset_id = recording_id(desk, asset)
+    asset_id = asset if looks_like_id(asset) else recording(desk, asset, half_erased=True).asset_id
     check_erasable(desk.home, desk.ctx, asset_id)
     if not yes and not desk.as_json:
         click.confirm(f"Erase {asset} ({asset_id}) and everything made from it?", abort=True)

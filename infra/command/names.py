@@ -21,15 +21,16 @@ def looks_like_id(text: str) -> bool:
     return text.startswith(_ID_PREFIXES)
 
 
-def recording(desk: Desk, text: str) -> Asset:
+def recording(desk: Desk, text: str, *, half_erased: bool = False) -> Asset:
     """The recording that an id, a file's name (with or without extension) or path names.
 
-    Raises ``NotFound``, with the nearest names, and ``ValidationError`` that lists the candidates
-    where several go by it.
+    ``half_erased``: so may one whose erasure was cut short. Raises ``NotFound``, with the nearest names,
+    and ``ValidationError`` that lists the candidates where several go by it.
     """
     if looks_like_id(text):
         return load_asset(desk.home, desk.ctx, text)
-    assets = [one for one in list_assets(desk.home.documents, desk.ctx) if not one.erasing]
+    listed = list_assets(desk.home.documents, desk.ctx)
+    assets = [one for one in listed if half_erased or not one.erasing]
     wanted = Path(text).name
     for key in (_whole, _folded, _stem):
         found = [asset for asset in assets if key(wanted) in {key(name) for name in _names(asset)}]

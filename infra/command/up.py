@@ -17,6 +17,7 @@ from infra.command.inbox import Inbox
 from infra.command.strain import disk_has_room
 from infra.local.worker import WorkerPool
 from shared.errors import NotFound, Permanent, RushesError, Unavailable
+from shared.runs.erasing import resume_erasures
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
@@ -61,11 +62,13 @@ def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
     with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
         stdout.print(f"console and HTTP API: {address}", markup=False)
         stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
-        _Serving(desk, Inbox(folder), pool).for_ever()
+        Serving(desk, Inbox(folder), pool).for_ever()
 
 
 @dataclass
-class _Serving:
+class Serving:
+    """What ``rushes up`` does at home, turn by turn."""
+
     desk: Desk
     inbox: Inbox
     pool: WorkerPool
@@ -75,8 +78,9 @@ class _Serving:
     _trouble: str = ""
 
     def for_ever(self) -> None:
+        """Until told to stop."""
         while True:
-            for turn in (self._take_new_files, self._tell_finished, self._sweep):
+            for turn in (self._take_new_files, self._tell_finished, self.sweep):
                 self._in_spite_of_trouble(turn)
             self.pool.replace_dead()
             time.sleep(_POLL_S)
@@ -130,12 +134,14 @@ class _Serving:
         view = run_object(self.desk.home, self.desk.ctx, run_id)
         return f"{view['source']}: {told_of(view)}  ({run_id})"
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Once a minute, find what was lost or cut short."""
         now, last = time.time(), self._swept_at
         if abs(now - last) > _SWEEP_EVERY_S:  # a clock may be put back
             self._swept_at = now
             recall_lapsed(self.desk.home)
             announce_missed(self.desk.home, now=now, last=last)
+            resume_erasures(self.desk.home)
             self.desk.home.documents.remove_expired()
 
 

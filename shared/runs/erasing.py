@@ -4,7 +4,7 @@
          |
          |  steps: not found, and what they stored meanwhile is removed
          |  intake and registering: wait, and then take the bytes in anew
-         └─ cut short anywhere: the sweep goes on (``resume_erasures``)
+         └─ cut short anywhere: the sweep goes on (``resume_erasures``), or whoever waits (``await_erased``)
 
     an hour later the sweep looks once more, for what a worker wrote that died before it saw (``_look_again``)
 
@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from shared.contracts.asset import Asset
 from shared.contracts.context import RequestContext
 from shared.contracts.ids import run_id
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.contracts.upload import Upload
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Unavailable
 from shared.homes.documents import Document
 from shared.homes.documents.readable import readable
 from shared.homes.home import Home
@@ -99,6 +99,17 @@ def resume_erasures(home: Home) -> int:
             _look_again(home, document)
     log.info("sweep.erasures", resumed=resumed)
     return resumed
+
+
+def await_erased(home: Home, document: Document) -> NoReturn:
+    """Have whoever brings an asset's bytes anew come again, for it is being erased; raises ``Unavailable``.
+
+    Where nobody does that any more, it is brought to its end first: at home nothing else may run that would.
+    """
+    asset = Asset.model_validate(document.data)
+    if document.read_at - document.updated_at >= RESUMED_AFTER_S:
+        _Erasure(home, RequestContext.of(asset.tenant_id, asset.env), asset).finish()
+    raise Unavailable("the recording", "an earlier upload of it is being erased")
 
 
 def _look_again(home: Home, document: Document) -> None:

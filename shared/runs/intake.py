@@ -39,6 +39,7 @@ from shared.homes.tenant_limits import max_input_bytes, tenant_settings
 from shared.lazy_log import get_logger
 from shared.pipeline import BY_NAME, PROBE, default_steps, with_needs
 from shared.runs import planning
+from shared.runs.erasing import await_erased
 from shared.runs.opening import agreed_params, base_params, planned_steps
 from shared.runs.records import change_run, load_run, open_upload_run, upload_run_id
 from shared.runs.results import publish_settled
@@ -263,8 +264,8 @@ class _Intake:
         identifier = asset_id(ctx.tenant_id, ctx.env, fetched.sha256)
         document = self.home.documents.get(asset_path(ctx, identifier))
         asset = Asset.model_validate(document.data) if document else None
-        if asset is not None and asset.erasing:
-            raise Unavailable("the recording", "an earlier upload of it is being erased")
+        if document and asset and asset.erasing:
+            await_erased(self.home, document)
         return asset
 
     def _new_asset(self, fetched: Fetched, lease: Lease) -> Asset:
@@ -300,8 +301,8 @@ class _Intake:
         while True:
             document = documents.get(path)
             standing = Asset.model_validate(document.data) if document else asset
-            if standing.erasing:
-                raise Unavailable("the recording", "an earlier upload of it is being erased")
+            if document and standing.erasing:
+                await_erased(self.home, document)
             if source in standing.sources or len(standing.sources) >= MOST_SOURCES:
                 return standing
             grown = standing.model_copy(update={"sources": (*standing.sources, source)})

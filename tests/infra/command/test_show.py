@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from infra.command import desk
+from infra.command.inbox import Inbox
 from infra.command.main import rushes
-from infra.command.up import told_of
+from infra.command.up import Serving, told_of
+from infra.local.worker import WorkerPool
 from shared.errors import NotFound
+from shared.runs import erasing
+from shared.runs.views import list_assets
 from tests import toy as toys
-from tests.toy import CTX, embedded_home, run_file
+from tests.toy import CTX, at_time, embedded_home, run_file
 
 
 def test_all_that_is_known_is_an_outline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +49,38 @@ def test_erasing_tells_what_there_was_and_what_stays(
     first, *counts, last = said.splitlines()
     assert (first, last.endswith("are yours, and stay")) == (f"erased: {run['asset_id']}", True)
     assert "  cache documents: 2" in counts and not any(line.endswith(": 0") for line in counts)
+
+
+def _half_erased(folder: Path, patched: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A home with one recording, whose erasure was cut short an hour ago; its run."""
+    toys.install(patched)
+    run = run_file(embedded_home(folder / "data"), folder, steps=("toy.one",))
+    with at_time(time.time() - 3600), pytest.MonkeyPatch.context() as dying:
+        dying.setattr(erasing._Erasure, "_runs", lambda _self: (_ for _ in ()).throw(KeyError))
+        with pytest.raises(KeyError):
+            erasing.erase_asset(embedded_home(folder / "data"), CTX, run["asset_id"])
+    return run
+
+
+def test_an_erasure_that_was_cut_short_is_given_again_by_the_recordings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _half_erased(tmp_path, monkeypatch)
+    where = ["--data", str(tmp_path / "data"), "--tenant", CTX.tenant_id, "--env", CTX.env]
+    said = CliRunner().invoke(rushes, ["erase", "take.wav", "--yes", *where]).stdout
+    assert said.startswith("erased: take.wav") and "  runs: 1" in said
+    assert not any(list_assets(embedded_home(tmp_path / "data").documents, CTX))
+
+
+def test_up_goes_on_with_an_erasure_that_was_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _half_erased(tmp_path, monkeypatch)
+    home = embedded_home(tmp_path / "data")
+    at = desk.Desk(home.settings, CTX, as_json=False)
+    at.__dict__["home"] = home
+    Serving(at, Inbox(tmp_path), WorkerPool(home.settings)).sweep()
+    assert not any(list_assets(home.documents, CTX))
 
 
 def test_what_an_artifact_was_made_by_is_told_whole(

@@ -125,6 +125,25 @@ def test_an_erasure_that_was_cut_short_is_finished_by_the_sweep_and_uploads_wait
         run_object(home, CTX, first["run_id"])
 
 
+def test_who_waits_for_an_erasure_that_was_cut_short_brings_it_to_its_end(
+    home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At home nobody sweeps while ``rushes process`` runs: it waited for ever."""
+    first = run_file(home, tmp_path, steps=("toy.one",))
+    with at_time(time.time() - 3_600):
+        _cut_short(home, first["asset_id"], monkeypatch)
+    again = upload(home, CTX, tmp_path / "take.wav", Wishes(steps=("toy.one",)))
+    (delivery,) = home.bus.pull(["uploads"])
+    refused = deliver(delivery.message, home, toys.handle_upload)
+    assert refused is not None and refused.code == "unavailable"
+    home.bus.nack(delivery)
+    toys.drain(home)
+    run = run_object(home, CTX, upload_run_id(again))
+    assert states(run) == {"probe": "done", "toy.one": "done"}
+    with pytest.raises(NotFound):
+        run_object(home, CTX, first["run_id"])
+
+
 def test_a_step_taken_up_behind_the_claims_removal_leaves_nothing(
     home: Home, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
