@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import BinaryIO
 
 import anyio.to_thread
 
 from shared.errors import Conflict, ValidationError
+from shared.homes.objects.files import disk_errors
 
 _BLOCK_BYTES = 1 << 20
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
@@ -70,7 +70,7 @@ class Piece:
         """Write what comes behind what is here; returns how much is here now.
 
         Raises ``Conflict`` for a piece that leaves a gap, ``ValidationError`` for more bytes than said, and
-        for fewer where nothing was said; of these none is kept.
+        for fewer where nothing was said; of these none is kept. ``Unavailable`` where the disk is full.
         """
         here = file.seek(0, 2)
         if self.span is None:
@@ -84,8 +84,10 @@ class Piece:
         left = len(self.span)
 
         async def write() -> None:
-            await anyio.to_thread.run_sync(partial(file.write, bytes(buffer)))
-            buffer.clear()
+            block = bytes(buffer)
+            buffer.clear()  # first: what fails half way is not written once more below
+            with disk_errors():
+                await anyio.to_thread.run_sync(file.write, block)
 
         try:
             async for block in blocks:
@@ -97,9 +99,10 @@ class Piece:
                 if len(buffer) >= _BLOCK_BYTES:
                     await write()
         finally:  # also of a connection that breaks: the sender goes on from here
-            if left >= 0 and buffer:
-                file.write(buffer)
-            file.flush()
+            with disk_errors():
+                if left >= 0 and buffer:
+                    file.write(buffer)
+                file.flush()
         if left and not self.stated:
             file.truncate(0)
             raise self.cut_short(self.size - left)
