@@ -112,7 +112,7 @@ def ensure_local(
     Raises what ``fetch_object`` raises, and ``ValidationError`` for any other scheme and for what
     is no regular file.
     """
-    if isinstance(uri, Path) or not _SCHEME.match(uri):
+    if isinstance(uri, Path) or not _SCHEME.match(uri) or _is_so_called(uri):
         yield _measured(Path(uri), max_bytes)
     elif uri[:5].lower() == "file:":
         yield _measured(_path_of(uri), max_bytes)
@@ -120,6 +120,11 @@ def ensure_local(
         scheme, bucket, key = _remote(uri)
         with _temporary(to_dir, key) as path:
             yield fetch_object(objects_for(scheme, bucket), key, path, max_bytes=max_bytes)
+
+
+def _is_so_called(uri: str) -> bool:
+    """Is it a file here after all: ``Interview: Anna.wav``, ``take:2.wav``?"""
+    return "://" not in uri and Path(uri).is_file()
 
 
 def _attempt(objects: Source, which: tuple[str, int | None], to: Path, max_bytes: int) -> Fetched:

@@ -209,6 +209,17 @@ def test_other_addresses_are_refused(uri: str, folder: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["Interview: Anna.wav", "take:2.wav", "file:a.wav", "gs:b/a.wav"])
+def test_a_file_here_may_have_a_colon_in_its_name(
+    name: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(b"sound")
+    with ensure_local(name, folder, max_bytes=10) as fetched:
+        assert fetched.bytes == 5 and fetched.path == Path(name)
+
+
 def test_only_regular_files_are_taken(tmp_path: Path, folder: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path, Path("a\0b")):
