@@ -13,9 +13,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class Emulators:
 
     pubsub: str
     firestore: str
+    running: Mapping[str, Emulator] = field(default_factory=dict)
+    """Each by its name."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,14 +64,13 @@ def google_emulators(logs: Path) -> Iterator[Emulators]:
     commands = {"pubsub": pubsub_command(), "firestore": firestore_command()}
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        started = []
+        started = {}
         for name, command in commands.items():
-            emulator = Emulator(name, command, logs / f"{name}.log")
-            stack.callback(emulator.stop)
-            emulator.launch()
-            started.append(emulator)
-        pubsub, firestore = [emulator.await_ready() for emulator in started]
-        yield Emulators(pubsub, firestore)
+            started[name] = Emulator(name, command, logs / f"{name}.log")
+            stack.callback(started[name].stop)
+            started[name].launch()
+        pubsub, firestore = [emulator.await_ready() for emulator in started.values()]
+        yield Emulators(pubsub, firestore, started)
 
 
 class Emulator:
@@ -82,10 +83,25 @@ class Emulator:
         self._host = ""
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Has it, by itself or by somebody else's hand (the system's, where memory ran out)?"""
+        return self._process is not None and self._process.poll() is not None
+
     def launch(self) -> None:
         """Start it on a free port, without waiting for it."""
-        port = free_port()
-        self._host = f"127.0.0.1:{port}"
+        self._host = f"127.0.0.1:{free_port()}"
+        self._start()
+
+    def restart(self) -> None:
+        """Start it at the address that it had, and wait until it answers; raises ``Unavailable``."""
+        self._start()
+        if not self._answers():
+            self.stop()
+            raise self._not_started()
+
+    def _start(self) -> None:
+        port = self._host.rpartition(":")[2]
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*self._command, "--host=127.0.0.1", f"--port={port}"],
@@ -103,8 +119,11 @@ class Emulator:
             self.stop()
             if restarts_left:
                 self.launch()
+        raise self._not_started()
+
+    def _not_started(self) -> Unavailable:
         last_words = self._log.read_text(errors="replace")[-500:].strip()
-        raise Unavailable(f"the {self._name} emulator", f"it did not start: {last_words}")
+        return Unavailable(f"the {self._name} emulator", f"it did not start: {last_words}")
 
     def stop(self) -> None:
         """Kill it with all its children, and wait until it is gone."""

@@ -17,17 +17,20 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import Never
 
+from functions.sweep.lost import announce_missed
+from functions.sweep.stalled import resume_stalled
 from functions.wiring import engine_of
-from infra.local.emulators import free_port, google_emulators
+from infra.local.emulators import Emulator, free_port, google_emulators
 from infra.local.storage_server import serve
 from infra.local.worker import worker_environment
-from shared.contracts.topics import UPLOADS_TOPIC
+from shared.contracts.topics import DEAD_TOPIC, UPLOADS_TOPIC
 from shared.errors import Unavailable
-from shared.homes.home import consumed_topics, open_home
+from shared.homes.home import Home, consumed_topics, open_home
 from shared.homes.objects.embedded_objects import EmbeddedObjects
 from shared.processes import tied_to_caller
 from shared.settings import Settings
@@ -36,6 +39,8 @@ ROOT = Path(__file__).parents[2]
 _START_S = 60.0
 _LOOK_S = 1.0
 """Between two looks whether all functions are served."""
+_SWEEP_EVERY_S = 300.0
+"""As long as the sweep leaves an upload to its own message."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,28 @@ class Stack:
     """Function -> its address."""
     processes: dict[str, subprocess.Popen[bytes]]
     """Function -> the process that serves it."""
+    emulators: Mapping[str, Emulator] = field(default_factory=dict)
+    """Each by its name."""
+
+    def restart_pubsub(self) -> bool:
+        """Start Pub/Sub's emulator again at its address, if it has ended, and ask anew for what its messages
+        asked for: it keeps them in memory. Those who work are at it still, and find its topics again.
+
+        Raises ``Unavailable`` where Firestore's has ended, for with it went what is known of all recordings.
+        """
+        if self.emulators["firestore"].ended:
+            gone = "it has ended, and all that was known of recordings with it: start anew"
+            raise Unavailable("the firestore emulator", gone)
+        if not self.emulators["pubsub"].ended:
+            return False
+        from infra.local.subscriptions import create_topics
+
+        self.emulators["pubsub"].restart()
+        create_topics(self.settings.project, self.functions)
+        home = open_home(self.settings, engine_of)
+        announce_missed(home, now=time.time(), grace_s=1.0)
+        resume_stalled(home, grace_s=0.0)
+        return True
 
     def restart_dead(self) -> list[str]:
         """Serve again, at its address, each function whose process has ended; returns which."""
@@ -106,7 +133,7 @@ def local_stack(config: Settings) -> Iterator[Stack]:
             processes[name] = start_function(name, port, environment, logs)
         for name, address in addresses.items():
             _wait_until_it_answers(name, address, processes[name])
-        yield Stack(environment, config, addresses, processes)
+        yield Stack(environment, config, addresses, processes, emulators.running)
 
 
 @contextmanager
@@ -188,19 +215,30 @@ def serve_stack(config: Settings, port: int | None, say: Callable[[str], None]) 
     """
     from infra.local.api import api_served
 
-    with (
-        local_stack(config) as stack,
-        api_served(open_home(stack.settings, engine_of), port) as address,
-        environment_file(stack) as file,
-    ):
-        say(f"console and HTTP API: {address}")
-        say(f"the stack is up; in another terminal:\n  source {shlex.quote(str(file))}")
-        say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
-        say("  rushes runs\nstop with Ctrl-C")
-        while True:
-            for name in stack.restart_dead():
-                say(f"the function {name} had ended, and was started again")
-            Event().wait(_LOOK_S)
+    with local_stack(config) as stack:
+        home = open_home(stack.settings, engine_of)
+        with api_served(home, port) as address, environment_file(stack) as file:
+            say(f"console and HTTP API: {address}")
+            say(f"the stack is up; in another terminal:\n  source {shlex.quote(str(file))}")
+            say(f"  rushes upload FILE        # or any GCS client, into {_uploads(config)}")
+            say("  rushes runs\nstop with Ctrl-C")
+            _look_after(stack, home, say)
+
+
+def _look_after(stack: Stack, home: Home, say: Callable[[str], None]) -> Never:
+    """Start again what ends, and do what the cloud's scheduler does, until told to stop."""
+    swept_at_s = time.monotonic()
+    while True:
+        if stack.restart_pubsub():
+            say(
+                "the pubsub emulator had ended, and was started again: what is not done is asked for"
+            )
+        for name in stack.restart_dead():
+            say(f"the function {name} had ended, and was started again")
+        if time.monotonic() - swept_at_s >= _SWEEP_EVERY_S:
+            swept_at_s = time.monotonic()
+            home.bus.publish(DEAD_TOPIC, b"", {"sweep": "all"})
+        Event().wait(_LOOK_S)
 
 
 @contextmanager

@@ -18,26 +18,29 @@ from infra.local.emulators import Emulators
 pytestmark = [pytest.mark.emulator, pytest.mark.heavy]
 
 
-def _uploads_as_an_operator_would(folder: Path) -> None:
+def _uploads_as_an_operator_would(folder: Path, stem: str) -> None:
     """In another terminal: source the file, upload by what knows nothing of the product, see the result."""
-    sound = folder / "take.wav"
-    soundfile.write(sound, 0.1 * np.random.default_rng(1).standard_normal(22_050), 22_050)
+    sound = folder / f"{stem}.wav"
+    noise = np.random.default_rng(len(stem)).standard_normal(22_050)
+    soundfile.write(sound, 0.1 * noise, 22_050)
     place = "$STORAGE_EMULATOR_HOST/upload/storage/v1/b/$RUSHES_BUCKET/o?uploadType=media"
     words = f"""
         set -e -o pipefail
         source "{folder}/emulators.env"
-        curl -sSf --data-binary @"{sound}" "{place}&name=tenants/local/dev/uploads/monday/take.wav"
+        curl -sSf --data-binary @"{sound}" "{place}&name=tenants/local/dev/uploads/monday/{stem}.wav"
         rushes() {{ "{sys.executable}" -m infra.command.main "$@"; }}
         for _ in $(seq 100); do
-          rushes runs --json | grep -q '"state": "\\(done\\|degraded\\|failed\\)"' && break
+          rushes runs --asset {stem}.wav --json 2> /dev/null > "{folder}/runs.json" || true
+          grep -q '"state": "\\(done\\|degraded\\|failed\\)"' "{folder}/runs.json" && break
           sleep 1
         done
-        rushes export take.wav "{folder}/walk"
+        rushes export {stem}.wav "{folder}/walk"
     """
     done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    left = folder / "walk" / "take.rushes"
-    assert {"index.html", "take.wav", "take normalised.wav"} <= {p.name for p in left.iterdir()}
+    left = folder / "walk" / f"{stem}.rushes"
+    names = {"index.html", f"{stem}.wav", f"{stem} normalised.wav"}
+    assert names <= {p.name for p in left.iterdir()}
 
 
 def test_it_serves_any_client_and_interrupting_it_leaves_no_process(
@@ -56,11 +59,15 @@ def test_it_serves_any_client_and_interrupting_it_leaves_no_process(
             assert line, f"it ended: {told}"
             told += line
         children = psutil.Process(serving.pid).children(recursive=True)
-        _uploads_as_an_operator_would(tmp_path)
+        _uploads_as_an_operator_would(tmp_path, "take")
+        (pubsub,) = [one for one in children if any("pubsub" in word for word in one.cmdline())]
+        pubsub.kill()
+        _uploads_as_an_operator_would(tmp_path, "another")
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
         told += serving.stdout.read()
     assert "/emulators.env" in told and "rushes upload FILE" in told
+    assert "the pubsub emulator had ended, and was started again" in told
     assert told.endswith("stopped\n")
     assert sum("java" in child.name() for child in children if child.is_running()) == 0
     assert len(children) >= 5

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from infra.local.emulators import free_port
+from infra.local.emulators import Emulator, free_port
 from infra.local.stack import Stack, environment_file, start_function, stop_function
+from shared.errors import Unavailable
 from shared.settings import Settings
 from tests.toy import wait_until
 
@@ -60,3 +62,12 @@ def test_a_shell_reads_the_environment_while_the_stack_is_up(tmp_path: Path) -> 
         shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         assert shown.stdout == f"google/{told['ODD']}"
     assert not file.exists()
+
+
+def test_it_does_not_go_on_without_the_emulator_that_knew_all_recordings(tmp_path: Path) -> None:
+    firestore = Emulator("firestore", [sys.executable, "-c", ""], tmp_path / "log")
+    firestore.launch()
+    wait_until(lambda: firestore.ended)
+    stack = Stack({}, Settings(data=tmp_path), {}, {}, {"firestore": firestore})
+    with pytest.raises(Unavailable, match="all that was known of recordings"):
+        stack.restart_pubsub()
