@@ -12,7 +12,7 @@ from infra.command.desk import Desk
 from infra.command.export import folder_lines
 from infra.command.results_on_disk import Left, leave
 from shared.contracts.plurals import many
-from shared.errors import RushesError, Scarce, Unavailable
+from shared.errors import RushesError, Unavailable
 from shared.runs.gathering import gather
 
 _NAMES = {
@@ -51,7 +51,6 @@ class Delivered:
     """One run's results folder, laid down (or why not)."""
 
     def __init__(self, desk: Desk, run: Mapping[str, Any], file: str, out: Path | None) -> None:
-        self._explicit = out is not None
         parent = out or _beside(file)
         self._results = gather(desk.home, desk.ctx, run["asset_id"], Path(file).name)
         self._left: Left | None = None
@@ -63,8 +62,8 @@ class Delivered:
 
     @property
     def failed(self) -> bool:
-        """Is the folder missing for another reason than that recordings cannot be written beside?"""
-        return self._error is not None and (self._explicit or isinstance(self._error, Scarce))
+        """Could the folder not be written? Whoever runs this in a script finds nothing where they look."""
+        return self._error is not None
 
     @property
     def content(self) -> dict[str, Any]:

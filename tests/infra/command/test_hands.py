@@ -224,7 +224,7 @@ def test_where_nothing_can_be_written_results_stay_in_the_home(rushes: Command) 
     (rushes.folder / "card").mkdir()
     clicks(rushes.folder / "card" / "take 9.wav", 500)
     (rushes.folder / "card" / "take 9.rushes").touch()  # not even root makes a folder of it
-    told = rushes("process", "card/take 9.wav", "--steps", "detect.hits")
+    told = rushes("process", "card/take 9.wav", "--steps", "detect.hits", code=1)
     assert "no folder" in told and "rushes export ast_" in told
     rushes("process", "card/take 9.wav", "--out", "drums.wav/below", code=1)
     assert rushes.err.startswith("error: --out drums.wav/below is not available")
