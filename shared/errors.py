@@ -218,7 +218,7 @@ class AttemptsExhausted(Permanent):
     ) -> None:
         last = last_error["message"] if last_error else "the worker died without a word"
         super().__init__(
-            f"given up after {attempts} attempts; the last one: {last}"
+            f"given up after {attempts} {'attempt' if attempts == 1 else 'attempts'}; the last one: {last}"
             if attempts
             else f"given up, having waited for too long: {last}",
             details={"attempts": attempts, "last_error": last_error},

@@ -304,7 +304,8 @@ class Rendering:
             return []
         tiles = [self._tile(frame, shown[frame]) for frame in self._shown_frames()]
         path = self.job.workdir / "preview.png"
-        title = f"{many(len(self.doubts), 'doubt')}; the least sure of {self.frames_covered} covered frames"
+        covered = many(self.frames_covered, "covered frame")
+        title = f"{many(len(self.doubts), 'doubt')}; the least sure of {covered}"
         draw_sheet(path, title, tiles)
         meta = {"shows": "the covered frames that deserve a look, with their covers marked"}
         return [Output("preview", "preview", path, "image/png", meta, ("coverage",))]

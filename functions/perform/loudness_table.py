@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.perform.pattern_rendering import Rendering
+from shared.contracts.plurals import many
 
 _COLUMNS = (
     ("beat", "label"),
@@ -42,7 +43,7 @@ def format_performance(rendering: Rendering) -> str:
         format_table(rendering.loudness_rows),
         "",
         f"{rendering.score.name}: {rendering.duration_s:.1f} s at {rendering.tempo_bpm:g} BPM, {loudness}",
-        f"{rendering.automation_events} automation events scheduled",
+        f"{many(rendering.automation_events, 'automation event')} scheduled",
         *(f"  {_fade(entry)}" for entry in rendering.automation_log if entry["curve"]),
         *rendering.score.notices,
     ]

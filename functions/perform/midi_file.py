@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from shared.contracts.plurals import many
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 
@@ -127,7 +128,9 @@ class _Walk:
                 "piece: save it as type 1"
             )
         if self._tracks != said:
-            self._notices.append(f"the header says {said} tracks, {self._tracks} are there")
+            self._notices.append(
+                f"the header says {many(said, 'track')}, the file holds {self._tracks}"
+            )
         counted = [what.format(f"{count} x") for what, count in sorted(self._odd.items())]
         self._events.sort(key=lambda event: event[0])
         timed = (TimedMessage(tick * beats, message) for tick, message in self._events)

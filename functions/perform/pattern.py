@@ -38,7 +38,7 @@ from shared.errors import InputTooLarge, ValidationError
 from shared.media.formats import MACBINARY_BYTES, holds_midi
 from shared.watch.health import installed
 
-REVISION = "pattern-6"
+REVISION = "pattern-7"
 """Raise it when the same pattern sounds or is told otherwise; the bank has a version of its own."""
 MAX_PATTERN_BYTES = 4_000_000
 """Of the uploaded file, which is read whole."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from functions.perform.pattern_rendering import Rendering
 from shared.audio.modules.layers import MAX_VELOCITY
 from shared.audio.score import ControlPoint, Note
+from shared.contracts.plurals import many
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -87,7 +88,7 @@ def _title(rendering: Rendering, lanes: Sequence[str], shown: Sequence[str]) -> 
     text = f"{rendering.score.name}   {rendering.tempo_bpm:g} BPM   "
     text += "silent" if loudness is None else f"{loudness:.1f} LUFS"
     hidden = len(lanes) - len(shown)
-    text = f"{text}   ({hidden} more lanes)" if hidden else text
+    text = f"{text}   ({many(hidden, 'more lane')})" if hidden else text
     return text.encode("latin-1", "replace").decode("latin-1")
 
 

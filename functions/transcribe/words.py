@@ -39,6 +39,7 @@ from functions.transcribe.voice_vectors import voice_weights
 from functions.transcribe.whisper import find_model, load_model, model_name
 from shared.contracts.asset import MediaInfo
 from shared.contracts.audio_words import AudioWords, SpeakerTurn
+from shared.contracts.plurals import many
 from shared.contracts.recognised import Recognised
 from shared.contracts.spoken_word import SpokenWord, VoicedStretch
 from shared.contracts.step import StepState
@@ -60,7 +61,7 @@ from shared.sound.speech import Voiced, find_voiced
 from shared.sound.speech_params import SpeechParams
 
 STEP = "transcribe.words"
-BACKEND_VERSION = "words_whisper_v7"
+BACKEND_VERSION = "words_whisper_v8"
 STUB_VERSION = "words_stub_v1"
 PART_SPEECH_MS = 300_000
 """Of speech in a part: longer than what each part spends on the sound before it."""
@@ -211,7 +212,8 @@ def _result(
     unheard = None
     if heard.voiced and not lacking.available:
         # No words would pass for those of a recording in which nobody speaks.
-        unheard = f"{len(heard.voiced)} stretches of speech are not transcribed: {lacking.error}"
+        stretches = many(len(heard.voiced), "stretch", "stretches")
+        unheard = f"{stretches} of speech without words: {lacking.error}"
     notices = filter(None, (stood_in(backend, asked), unheard, untold, _unsure(turns)))
     placed = whose(said.words, turns) if said else []
     apart = params.speakers == "by_channel"

@@ -12,6 +12,7 @@ from typing import Literal
 
 from functions.transform.sound import Clamps, Sound
 from shared.audio.parameters import MusicalContext, ParameterSpec, Scale
+from shared.contracts.plurals import many
 from shared.errors import UnsupportedMedia, ValidationError
 from shared.media.ffmpeg_filters import joined, number
 
@@ -84,7 +85,7 @@ class Preset:
         """Raise ``UnsupportedMedia`` for a recording that it cannot work on."""
         if self.stereo and sound.channels != 2:
             raise UnsupportedMedia(
-                f"{self.preset_id} works on stereo, the recording has {sound.channels} channel(s)"
+                f"{self.preset_id} works on stereo, the recording has {many(sound.channels, 'channel')}"
             )
         if self.longest_s is None:
             return

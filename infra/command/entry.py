@@ -1,4 +1,4 @@
-"""What the script ``rushes`` calls: the command's modules take a moment to load, and Ctrl-C may come in it."""
+"""What the script ``rushes`` calls: its modules take a moment to load, and Ctrl-C may come in it."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from infra.command.desk import Desk, Lines, at_desk, plain_table
 from infra.command.names import looks_like_id, recording, recording_id
 from shared.contracts.artifact import Artifact
 from shared.contracts.asset import Asset
+from shared.contracts.plurals import many
 from shared.contracts.step import Run
 from shared.errors import ValidationError
 from shared.homes.documents.readable import readable
@@ -217,7 +218,9 @@ def _run_tree(shown: Mapping[str, Any]) -> Tree:
     root = Tree(f"[bold]{escape(shown['source'])}[/bold] {shown['run_id']}")
     for step in shown["steps"]:
         parts = (
-            f", {len(step['parts'])} parts, {step['at_once']} at a time" if step["parts"] else ""
+            f", {many(len(step['parts']), 'part')}, {step['at_once']} at a time"
+            if step["parts"]
+            else ""
         )
         told = step["reason"]
         if step["error"]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from infra.command.desk import table
+from shared.contracts.plurals import many
 from shared.contracts.step import Run, StepRecord, StepState
 from shared.pipeline import title_of
 from shared.runs.records import finished
@@ -51,8 +52,8 @@ def standing_board(
     for row in ahead[:room]:
         _add(shown, *row)
     done = sum(finished(run, records) for run, records in looked)
-    more = f"{len(ahead) - room} more steps wait" if len(ahead) > room else ""
-    shown.add_row(f"[bold]{done} of {recordings} recordings done[/bold]", "", more, "")
+    more = f"and {many(len(ahead) - room, 'step')} more" if len(ahead) > room else ""
+    shown.add_row(f"[bold]{done} of {many(recordings, 'recording')} done[/bold]", "", more, "")
     return shown
 
 

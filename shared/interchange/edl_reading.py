@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError as PydanticError
 
 from shared.contracts.model import refusal_of
+from shared.contracts.plurals import many
 from shared.contracts.step_engine import SourceRef
 from shared.contracts.timeline import Timeline
 from shared.errors import ValidationError
@@ -209,7 +210,7 @@ class _Reader:
                 raise ValidationError(where, f"plays at {event.rate:g} frames a second")
             return event.source[0], record * self._pace(event)
         if abs(source - record) > 1:
-            raise ValidationError(where, f"plays {source} frames of source in {record}")
+            raise ValidationError(where, f"plays {many(source, 'frame')} of source in {record}")
         if source != record:
             self.notices.append("source and record differ by a frame: the record counts")
         return event.source[0], float(record)

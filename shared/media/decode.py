@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from shared.contracts.asset import AudioStream, HeardSound, MediaInfo
+from shared.contracts.plurals import many
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, started, timeout_for
 from shared.media.formats import STAMPED
@@ -383,7 +384,7 @@ def _matrix(heard: HeardSound, stream: AudioStream, channels: int) -> Any:
         return even_mono(*of)
     if channels == 2:
         return stereo_of(*of)
-    raise UnsupportedMedia(f"its {stream.channels} channels cannot be mixed to {channels}")
+    raise UnsupportedMedia(f"its {many(stream.channels, 'channel')} cannot be mixed to {channels}")
 
 
 def part_blocks(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.asset import AudioStream, HeardSound
+from shared.contracts.plurals import many
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.decode import BLOCK_FRAMES, AudioBlocks, Track, part_blocks
 from shared.media.ffmpeg import timeout_for
@@ -132,7 +133,7 @@ class Listening:
         rate, channels = stream.sample_rate_hz, stream.channels
         if MIN_SAMPLE_RATE_HZ <= rate <= MAX_SAMPLE_RATE_HZ and 0 < channels <= MAX_CHANNELS:
             return True
-        self._failures.append(f"it claims {channels} channels at {rate} Hz")
+        self._failures.append(f"it claims {many(channels, 'channel')} at {rate} Hz")
         return False
 
     def _listened(self, stream: AudioStream, header: Header) -> bool:
@@ -211,7 +212,7 @@ class Listening:
         if blocks.changes:
             told.append(
                 f"its channels or sample rate change in mid-stream: all is brought to "
-                f"{stream.channels} channel(s) at {stream.sample_rate_hz} Hz"
+                f"{many(stream.channels, 'channel')} at {stream.sample_rate_hz} Hz"
             )
         if self._times[stream.index].restarts:
             told.append("its time stamps begin again: joined parts follow each other")

@@ -251,7 +251,7 @@ def _clock(at_ms: float) -> str:
 
 def _size(count: int) -> str:
     if count < 1000:
-        return f"{count} bytes"
+        return many(count, "byte")
     return f"{count / 1000:,.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
 
 

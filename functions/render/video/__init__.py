@@ -42,7 +42,7 @@ from shared.media.frames import can_begin_at, first_video
 from shared.steps.claims import common_cache_key
 from shared.watch.health import dependency, require
 
-REVISION = 11
+REVISION = 12
 PART_MS = 120_000
 
 

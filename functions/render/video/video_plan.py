@@ -31,6 +31,7 @@ from shared.contracts.asr_transcript import Transcript
 from shared.contracts.asset import VideoStream
 from shared.contracts.edit_list import EditList, ms_at
 from shared.contracts.ids import Name
+from shared.contracts.plurals import many
 from shared.contracts.step import NOT_MADE
 from shared.contracts.step_engine import InputFile, Job, SoundParams
 from shared.contracts.visual import VisualMeta
@@ -350,7 +351,7 @@ def _notice(job: Job, step: str, file: InputFile | None) -> Notice:
         return Notice(step, "warning", "there is no caption in the transcript", file)
     doubts = file.meta.get("doubt_count", 0)
     if doubts:
-        return Notice(step, "warning", f"its coverage is in doubt in {doubts} places", file)
+        return Notice(step, "warning", f"its coverage is in doubt in {many(doubts, 'place')}", file)
     return Notice(step, "info", f"its {file.kind} is used", file)
 
 

@@ -100,6 +100,14 @@ def test_a_dry_run_says_what_is_missing_and_a_real_one_refuses(tmp_path: Path) -
         render(tmp_path / "real", {}, **asked)
 
 
+@pytest.mark.parametrize(("doubts", "told"), [(1, "in 1 place"), (2, "in 2 places")])
+def test_covers_in_doubt_are_told_in_words(tmp_path: Path, doubts: int, told: str) -> None:
+    known = {"backend_type": "ffmpeg", "backend_version": "faces-1", "cache_key": "key"}
+    covered = InputFile("a", "video_anonymised", video.FACE_CLIP, {**known, "doubt_count": doubts})
+    ran = render(tmp_path / "out", {"anonymise.faces": [covered]}, dry_run=True)
+    assert f"in doubt {told}" in str(ran.body("video_render")["dependency_notices"])
+
+
 @pytest.mark.heavy
 def test_no_faces_is_no_reason_to_refuse_but_a_failure_is(tmp_path: Path) -> None:
     short = video.shortened(tmp_path / "short.mp4", 0.4, video.BROLL_CLIP)

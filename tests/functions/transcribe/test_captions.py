@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.transcribe import words as words_step
 from functions.transcribe.captions import ENGINE, CaptionsParams
 from functions.transcribe.transcript import edit_cue
 from shared.contracts.asr_transcript import Transcript
@@ -12,7 +13,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, ValidationError
 from shared.settings import settings
-from tests.functions.transcribe.harness import MODEL, Ran, run
+from tests.functions.transcribe.harness import MODEL, Ran, recognised, run
 from tests.functions.transcribe.sounds import (
     FIVE,
     FOUR,
@@ -106,6 +107,8 @@ def test_missing_weights_leave_the_speech_without_words(no_weights: None, tmp_pa
     assert ran.result.state is StepState.DEGRADED
     assert "whisper-tiny" in (ran.result.reason or "")
     assert ran.body["words"] == [] and len(ran.body["speech"]) == 1
+    (words,) = recognised(source, tmp_path / "words", CaptionsParams())[words_step.STEP]
+    assert "1 stretch of speech without words" in words.path.read_text("utf-8")
     assert [output.kind for output in ran.result.outputs] == ["asr_transcript"]
 
 

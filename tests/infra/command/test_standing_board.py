@@ -41,7 +41,15 @@ def test_of_more_steps_than_lines_what_runs_is_seen_and_how_many_are_done() -> N
     assert len(rows) < 20
     assert "take [238].wav" in rows[1] and "running" in rows[1]
     assert "take [200].wav" in rows[2], "then what waits, and none of what is done"
-    assert "200 of 240 recordings done" in rows[-1] and "more steps wait" in rows[-1]
+    assert "200 of 240 recordings done" in rows[-1] and " more" in rows[-1]
+
+
+def test_one_step_more_is_one() -> None:
+    waiting = [run(number, StepState.QUEUED) for number in range(4)]
+    assert (
+        "0 of 4 recordings done" in (last := shown(waiting, 10, 4)[-1])
+        and "and 1 step more" in last
+    )
 
 
 def test_what_fits_is_seen_whole() -> None:
