@@ -106,14 +106,27 @@ class MissingDependency(Permanent):
         )
 
 
+RAISE_THE_LIMIT = (
+    "cut it into shorter files or encode it smaller, or have the limit raised (RUSHES_MAX_INPUT_BYTES; "
+    "of one tenant `rushes settings --max-input-bytes N`)"
+)
+"""What to do about a recording that is larger than the setting."""
+
+
 class InputTooLarge(Permanent):
     """The input has more bytes than this environment accepts."""
 
     code = "input_too_large"
 
-    def __init__(self, max_bytes: int, received_bytes: int, **where: str | None) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        received_bytes: int,
+        way_out: str = RAISE_THE_LIMIT,
+        **where: str | None,
+    ) -> None:
         super().__init__(
-            f"the input has {received_bytes:,} bytes, more than the {max_bytes:,} allowed",
+            f"the input has {received_bytes:,} bytes, more than the {max_bytes:,} allowed: {way_out}",
             max_bytes=max_bytes,
             received_bytes=received_bytes,
             **where,
@@ -136,7 +149,8 @@ class TimedOut(Permanent):
 
     def __init__(self, tool: str, limit_s: float, **where: str | None) -> None:
         super().__init__(
-            f"{tool} did not finish within {limit_s:g} s and was stopped",
+            f"{tool} did not finish within {limit_s:g} s and was stopped: if this machine was busy, "
+            "ask for the step again",
             details={"tool": tool, "limit_s": limit_s},
             **where,
         )
@@ -217,10 +231,11 @@ class AttemptsExhausted(Permanent):
         self, attempts: int, last_error: dict[str, Any] | None, **where: str | None
     ) -> None:
         last = last_error["message"] if last_error else "the worker died without a word"
+        tries = f"{attempts} {'attempt' if attempts == 1 else 'attempts'}"
         super().__init__(
-            f"given up after {attempts} {'attempt' if attempts == 1 else 'attempts'}; the last one: {last}"
+            f"given up after {tries} (RUSHES_MAX_ATTEMPTS); the last one: {last}"
             if attempts
-            else f"given up, having waited for too long: {last}",
+            else f"given up, having waited for too long (RUSHES_PATIENCE_S): {last}",
             details={"attempts": attempts, "last_error": last_error},
             **where,
         )

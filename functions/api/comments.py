@@ -66,7 +66,7 @@ def routes(home: Home) -> APIRouter:
         """Say something at a time in it."""
         load_asset(home, ctx, asset_id)
         if len(listed(home, ctx, asset_id)) >= MOST:
-            raise Conflict(f"a recording has at most {MOST} comments")
+            raise Conflict(f"a recording has at most {MOST} comments: remove what is settled")
         once.check(documents, body.model_dump(mode="json"))
         made = Comment(
             **body.model_dump(),

@@ -41,6 +41,7 @@ def page_policy(*, direct: bool) -> str:
 
 MAX_BODY_BYTES = 1 << 20
 """Of a request that is parsed: a timeline has 400 kB at most. Pieces of uploads pass by in a stream."""
+_RECORDINGS = "a recording is sent by POST /uploads and PUT, in pieces"
 MOST_NESTED = 64
 """Lists and objects inside one another, in a body that is parsed."""
 
@@ -124,7 +125,7 @@ async def _whole_body(headers: Headers, receive: Receive) -> bytes:
     """
     said = headers.get("content-length", "0")
     if said.isdigit() and len(said) < 20 and int(said) > MAX_BODY_BYTES:
-        raise InputTooLarge(MAX_BODY_BYTES, int(said))
+        raise InputTooLarge(MAX_BODY_BYTES, int(said), _RECORDINGS)
     body = bytearray()
     more = True
     while more:
@@ -134,7 +135,7 @@ async def _whole_body(headers: Headers, receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY_BYTES:
-            raise InputTooLarge(MAX_BODY_BYTES, len(body))
+            raise InputTooLarge(MAX_BODY_BYTES, len(body), _RECORDINGS)
     if b"\0" in body:  # JSON in UTF-16 or UTF-32, whose brackets are not counted
         raise ValidationError("body", "is not text in UTF-8")
     if nesting(bytes(body)) > MOST_NESTED:

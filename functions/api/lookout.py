@@ -60,7 +60,8 @@ class Lookout:
         """Raise ``TooManyFollowed`` where it is too many for the tenant, ``Unavailable`` for all."""
         if self._followed[ctx.tenant_id] + count > MOST_OF_A_TENANT:
             raise TooManyFollowed(
-                "following", f"a tenant may follow {MOST_OF_A_TENANT} runs at a time"
+                "following",
+                f"a tenant may follow {MOST_OF_A_TENANT} runs at a time: end a stream that nobody reads",
             )
         if self._followed.total() + count > MOST:
             raise Unavailable("following", "too many runs are followed just now")

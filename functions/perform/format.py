@@ -331,7 +331,10 @@ def _check_names(pattern: Pattern) -> None:
         if not (is_notes or is_control):
             raise ValidationError(where, "needs either notes, or a control and its values")
         if len(rows(lane.notes if lane.notes is not None else lane.values or [])) > MAX_ROWS:
-            raise ValidationError(where, f"has more than {MAX_ROWS:,} rows")
+            raise ValidationError(
+                where,
+                f"has more than {MAX_ROWS:,} rows: write one round, and play more beats",
+            )
 
 
 def _check_unique(what: str, names: Sequence[str]) -> None:

@@ -258,7 +258,9 @@ class _Reader:
             _Played(instrument, struck.sound, struck.start, beat, pitch, struck.velocity)
         )
         if len(self._played) > MAX_NOTES:
-            raise ValidationError("MIDI file", f"holds more than {MAX_NOTES:,} notes")
+            raise ValidationError(
+                "MIDI file", f"holds more than {MAX_NOTES:,} notes: save it in parts"
+            )
 
     def score(self, name: str, length: Fraction) -> Score:
         """All that was taken, up to ``length`` beats, without an empty end of more than ``_EMPTY_END``.

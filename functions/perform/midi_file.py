@@ -195,7 +195,9 @@ class _Walk:
         for tick, message in track.events():
             self._events.append((tick, message))
             if len(self._events) > MAX_MESSAGES:
-                raise ValidationError("MIDI file", f"holds more than {MAX_MESSAGES:,} messages")
+                raise ValidationError(
+                    "MIDI file", f"holds more than {MAX_MESSAGES:,} messages: save it in parts"
+                )
         self._last_tick = max(self._last_tick, track.tick)
         if track.fault:
             self._notices.append(f"{name} {track.fault}; what comes before is played")

@@ -138,7 +138,7 @@ def _read(path: Path) -> _Piece:
                 "pattern", "is a recording, neither a pattern nor MIDI: `rushes process` takes it"
             )
     if size > MAX_PATTERN_BYTES:
-        raise InputTooLarge(MAX_PATTERN_BYTES, size)
+        raise InputTooLarge(MAX_PATTERN_BYTES, size, "save the piece in parts")
     data = path.read_bytes()
     if holds_midi(data):
         return _Piece(read_midi(data, path.stem), None)

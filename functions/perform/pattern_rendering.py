@@ -114,7 +114,9 @@ def check_duration(score: Score, beats: Number) -> None:
     duration_s = float(score.tempo_map.seconds_at(beats))
     if duration_s > MAX_DURATION_S:
         raise ValidationError(
-            "duration", f"{duration_s:,.0f} s is longer than the {MAX_DURATION_S} s that are played"
+            "duration",
+            f"{duration_s:,.0f} s is longer than the {MAX_DURATION_S} s that are played: set fewer beats "
+            "(duration_beats)",
         )
 
 
@@ -124,7 +126,8 @@ def _check_stems(bridge: PatternPerformanceBridge) -> None:
     if duration_s * stems > MAX_STEM_S:
         raise ValidationError(
             "duration",
-            f"{stems} stems of {duration_s:,.0f} s are more than {MAX_STEM_S:,} s of stems",
+            f"{stems} stems of {duration_s:,.0f} s are more than {MAX_STEM_S:,} s of stems: set fewer beats "
+            "(duration_beats), or put instruments together",
         )
 
 

@@ -263,7 +263,11 @@ def available_bytes() -> int:
 def _check_memory() -> None:
     free = available_bytes()
     if free < LEAST_FREE_BYTES:
-        raise Scarce("memory", f"only {free >> 20} MiB of it were left while demucs worked")
+        raise Scarce(
+            "memory",
+            f"only {free >> 20} MiB of it were left while demucs worked; fewer workers (RUSHES_WORKERS) "
+            "need less",
+        )
 
 
 def _received(connection: socket.socket) -> bytes:

@@ -72,7 +72,8 @@ def heard(job: Job, blocks: AudioBlocks) -> Iterator[Samples]:
         if blocks.frames > most:
             limit_ms = 1000 * most // blocks.sample_rate_hz
             raise ValidationError(
-                "duration_ms", f"exceeds the maximum allowed, {limit_ms:,} ms, for separation"
+                "duration_ms",
+                f"exceeds the maximum allowed, {limit_ms:,} ms, for separation: cut it into shorter files",
             )
         job.progress(0.0)
         yield block

@@ -96,7 +96,8 @@ class Recogniser:
             if len(told) >= model.max_length // 2:
                 most = model.max_length // 2 - 1
                 raise ValidationError(
-                    "glossary", f"is {len(told)} of the model's tokens, more than {most}"
+                    "glossary",
+                    f"is {len(told)} of the model's tokens, more than {most}: leave out what it knows anyway",
                 )
         self._asked = asked
         self._usual = usual if usual in known else None

@@ -172,7 +172,9 @@ def _check_file(what: str, path: Path, most_bytes: int) -> None:
     if not path.is_file():
         raise NotFound("file", str(path))
     if path.stat().st_size > most_bytes:
-        raise ValidationError(what, f"is larger than {most_bytes:,} bytes")
+        raise ValidationError(
+            what, f"{path} is larger than {most_bytes:,} bytes: is it the right file?"
+        )
 
 
 def _read_foreign(desk: Desk, path: Path, frame_rate: str) -> dict[str, Any]:

@@ -124,7 +124,9 @@ class Score:
             raise ValidationError("duration", f"{float(duration):g} beats is not above 0")
         rounds = int(-(-duration // self.length_beats))
         if rounds * max(1, len(self.notes) + len(self.points)) > MAX_EVENTS:
-            raise ValidationError("duration", f"makes more than {MAX_EVENTS:,} notes and values")
+            raise ValidationError(
+                "duration", f"makes more than {MAX_EVENTS:,} notes and values: ask for fewer beats"
+            )
         starts = [self.length_beats * index for index in range(rounds)]
         notes = [
             replace(note, beats=note.beats + start)

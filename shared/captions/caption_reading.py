@@ -34,7 +34,9 @@ def read_captions(path: Path) -> list[ShownCue]:
     if kind not in _READERS:
         raise UnsupportedMedia(f"{path.name}: captions are {', '.join(_READERS)}")
     if path.stat().st_size > MOST_BYTES:
-        raise UnsupportedMedia(f"{path.name} is larger than {MOST_BYTES // 1_000_000} MB")
+        raise UnsupportedMedia(
+            f"{path.name} is larger than {MOST_BYTES // 1_000_000} MB: is it captions?"
+        )
     try:
         with told_by("ttconv", logging.ERROR) as heard:
             cues = _READERS[kind](path.read_bytes())

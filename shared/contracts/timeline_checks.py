@@ -66,7 +66,10 @@ def check_timeline(timeline: TimelineParts) -> None:
     """Raise ``ValidationError`` for the first thing that is wrong, in the timeline's order."""
     _in_range("", "timeline", timeline)
     if len(timeline.model_dump_json()) > MAX_JSON_BYTES:
-        raise ValidationError("timeline", f"is longer than {MAX_JSON_BYTES:,} bytes of JSON")
+        raise ValidationError(
+            "timeline",
+            f"is longer than {MAX_JSON_BYTES:,} bytes of JSON: make several timelines of it",
+        )
     _unique("tracks", "track_id", [str(track.track_id) for track in timeline.tracks])
     _unique("buses", "bus_id", [bus.bus_id for bus in timeline.buses])
     for track in timeline.tracks:
@@ -98,7 +101,10 @@ def _check_clip(where: str, clip: AudioClip) -> None:
     duration_ms = clip.duration_ms
     last_ms = MAX_DURATION_MS if duration_ms is None else duration_ms
     if clip.start_ms + (duration_ms or 0.0) > MAX_DURATION_MS:
-        raise ValidationError(where + "start_ms", f"it would end after {MAX_DURATION_MS:,.0f} ms")
+        raise ValidationError(
+            where + "start_ms",
+            f"it would end after {MAX_DURATION_MS:,.0f} ms, the longest mix: make several",
+        )
     _check_lanes(where + "automation.", clip.automation.lanes, last_ms)
 
 

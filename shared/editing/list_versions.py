@@ -133,7 +133,9 @@ def _standing(
     if kept.version != version:
         raise Conflict(f"version {kept.version} of the edit list stands, not {version}")
     if kept.version >= MOST_VERSIONS:
-        raise Conflict(f"an edit list has at most {MOST_VERSIONS} versions")
+        raise Conflict(
+            f"an edit list has at most {MOST_VERSIONS} versions: ask for edit.cut again, and edit that list"
+        )
     return document, kept
 
 

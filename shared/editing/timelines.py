@@ -58,7 +58,9 @@ def store_timeline(
     timeline = checked_timeline(content)
     text = canonical_json(content)
     if len(text.encode()) > LARGEST_BYTES:
-        raise ValidationError("timeline", f"is larger than {LARGEST_BYTES:,} bytes")
+        raise ValidationError(
+            "timeline", f"is larger than {LARGEST_BYTES:,} bytes: make several timelines of it"
+        )
     path = _path(ctx, timeline_id)
     standing = documents.get(path)
     if if_version is not None:

@@ -77,7 +77,9 @@ def from_edl(
     reversed clips, lengths that do not agree, timecodes beyond the rate, media that nobody knows.
     """
     if len(text) > MAX_EDL_BYTES:
-        raise ValidationError("edl", f"is longer than {MAX_EDL_BYTES:,} characters")
+        raise ValidationError(
+            "edl", f"is longer than {MAX_EDL_BYTES:,} characters: export it in parts"
+        )
     reader = _Reader(Frames.called(frame_rate), resolve, begins)
     try:
         timeline = Timeline.model_validate(reader.content(text))

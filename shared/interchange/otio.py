@@ -157,7 +157,9 @@ def from_otio(text: str, resolve: Resolve = lambda url, name: None) -> Imported:
     whose window is not said, for nested compositions, and for time effects other than a speed.
     """
     if len(text) > MAX_OTIO_BYTES:
-        raise ValidationError("otio", f"is longer than {MAX_OTIO_BYTES:,} characters")
+        raise ValidationError(
+            "otio", f"is longer than {MAX_OTIO_BYTES:,} characters: export fewer sequences at once"
+        )
     if nesting(text.encode(errors="replace")) > _MOST_NESTED:
         raise ValidationError("otio", f"is nested more than {_MOST_NESTED} deep")
     otio = otio_library()

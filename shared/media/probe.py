@@ -169,7 +169,9 @@ class _Probing:
         ends_s = max((times.end_s for times in walked), default=0.0) - self.begins_s
         span_s = max((times.end_s - times.hidden_start_s for times in walked), default=0.0)
         if ends_s > MAX_DURATION_S:
-            raise UnsupportedMedia(f"its time stamps go beyond {MAX_DURATION_S // 3600} hours")
+            raise UnsupportedMedia(
+                f"its time stamps go beyond {MAX_DURATION_S // 3600} hours: cut it into shorter files"
+            )
         claimed_s = _number(header["format"].get("duration"))
         spacing_s = max((times.spacing_s for times in walked), default=0.0)
         within_s = max(_HEADER_TOLERANCE_S, min(1.01 * spacing_s, _MOST_TOLERANCE_S))
@@ -245,7 +247,9 @@ def _checked_header(printed: bytes) -> Header:
     if demuxer not in ALLOWED_FORMATS:
         raise UnsupportedMedia(f"files of the format {demuxer!r} are not accepted")
     if len(streams) > MAX_STREAMS:
-        raise UnsupportedMedia(f"it has {len(streams)} streams, more than {MAX_STREAMS}")
+        raise UnsupportedMedia(
+            f"it has {len(streams)} streams, more than {MAX_STREAMS}: export it with those that are wanted"
+        )
     return header
 
 

@@ -34,7 +34,9 @@ def one_of_ours(service: str, backend_name: str, backend_version: str | None) ->
 
 def _ours(error: Exception, backend_name: str) -> RushesError:
     if isinstance(error, MemoryError):
-        return Scarce("memory", "the machine ran out of it")
+        return Scarce(
+            "memory", "the machine ran out of it; fewer workers (RUSHES_WORKERS) need less"
+        )
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return Scarce("this machine", str(error.strerror))
     return BackendFailed(backend_name, f"{type(error).__name__}: {error}")

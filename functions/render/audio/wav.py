@@ -38,7 +38,11 @@ class WavWriter:
         self._frame_bytes = channels * bits // 8
         size = frames * self._frame_bytes
         if size > _MAX_BYTES:
-            raise InputTooLarge(_MAX_BYTES, size)
+            raise InputTooLarge(
+                _MAX_BYTES,
+                size,
+                "a WAV holds no more: mix a shorter timeline, or at a lower sample rate",
+            )
         self._file: BinaryIO = path.open("wb")
         self._form = rate, channels, bits
         self._bits = bits

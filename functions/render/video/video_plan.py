@@ -96,7 +96,10 @@ class VideoRenderParams(SoundParams):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.cuts) > MAX_CUTS:
-            raise ValidationError("cuts", f"{len(self.cuts)} are more than {MAX_CUTS}")
+            raise ValidationError(
+                "cuts",
+                f"{len(self.cuts)} are more than {MAX_CUTS}: render them in parts, or as an edit_list",
+            )
         if self.edit_list and self.cuts:
             raise ValidationError("cuts", "are not taken beside an edit_list")
         if self.punch_in and not self.edit_list:
