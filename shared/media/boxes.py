@@ -30,11 +30,18 @@ class Box:
     end: int
 
 
+def read_at(file: BinaryIO, place: int, count: int) -> bytes:
+    """What lies there; nothing behind the end, where some disks let nobody seek (ext4: from 16 TiB on)."""
+    if place >= file.seek(0, 2):
+        return b""
+    file.seek(place)
+    return file.read(count)
+
+
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
     """The boxes that lie one behind the other from ``start`` on; stops where none can be."""
     for _ in range(MOST_BOXES):
-        file.seek(start)
-        header = file.read(16)
+        header = read_at(file, start, 16)
         if start + 8 > end or len(header) < 8:
             return
         size, kind = struct.unpack(">I4s", header[:8])
@@ -49,6 +56,14 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
         start = stop
 
 
+def inside(file: BinaryIO, box: Box) -> Iterator[Box]:
+    """The boxes in this one. None ends behind it, whatever it claims: of a thousand that all claim the rest
+    of the file each would be gone through to its end.
+    """
+    for child in boxes(file, box.start, box.end):
+        yield Box(child.kind, child.start, min(child.end, box.end))
+
+
 def top_boxes(file: BinaryIO, size: int) -> list[Box]:
     """Those of the file itself; none where it is no such file."""
     found = list(boxes(file, 0, size))
@@ -59,21 +74,20 @@ def brands(file: BinaryIO, top: list[Box]) -> list[bytes]:
     """What the file says that it is: the major brand, then those that it is compatible with."""
     if not top or top[0].kind != b"ftyp":
         return []
-    file.seek(top[0].start)
-    data = file.read(min(top[0].end - top[0].start, 1024))
+    data = read_at(file, top[0].start, min(top[0].end - top[0].start, 1024))
     return [data[:4], *(data[place : place + 4] for place in range(8, len(data) - 3, 4))]
 
 
 def sample_entries(file: BinaryIO, moov: Box) -> Iterator[Box]:
     """How each track's samples are stored: a box for each, called as the codec or its protection."""
-    for track in boxes(file, moov.start, moov.end):
-        if track.kind == b"trak" and (table := _inside(file, track)):
+    for track in inside(file, moov):
+        if track.kind == b"trak" and (table := _sample_table(file, track)):
             yield from boxes(file, table.start + 8, table.end)
 
 
-def _inside(file: BinaryIO, box: Box) -> Box | None:
+def _sample_table(file: BinaryIO, box: Box) -> Box | None:
     for kind in _TO_SAMPLES:
-        found = next((b for b in boxes(file, box.start, box.end) if b.kind == kind), None)
+        found = next((child for child in inside(file, box) if child.kind == kind), None)
         if found is None:
             return None
         box = found

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
+from shared.media.boxes import read_at
+
 EBML = b"\x1a\x45\xdf\xa3"
 SEGMENT = 0x18538067
 _CLUSTER = 0x1F43B675
@@ -17,8 +19,7 @@ _MOST_ELEMENTS = 4096
 def elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Id, start and end of each EBML element there, up to the first that holds media."""
     for _ in range(_MOST_ELEMENTS):
-        file.seek(start)
-        header = file.read(12)
+        header = read_at(file, start, 12)
         if start >= end or not header or not header[0]:
             return
         id_bytes = 9 - header[0].bit_length()

@@ -6,13 +6,17 @@ scrambling bits of MPEG streams, and the marks of shops that have formats of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import BinaryIO
 
-from shared.media.boxes import Box, boxes, sample_entries
+from shared.media.boxes import Box, inside, sample_entries
 from shared.media.ebml import EBML, SEGMENT, elements
 
 HEAD_BYTES = 1 << 20
 _MOST_OBJECTS = 4096
+_MOST_ALIKE = 100
+"""Of elements inside one: a recording has one list of tracks, and 32 streams at most."""
 
 _AUDIBLE = "an Audible book (AAX)"
 _SAMPLES = {
@@ -78,7 +82,7 @@ def _systems(file: BinaryIO, top: list[Box]) -> list[str]:
     """The names of those who hold keys, as the file lists them."""
     found = []
     for outer in (box for box in top if box.kind in (b"moov", b"moof")):
-        for box in boxes(file, outer.start, outer.end):
+        for box in inside(file, outer):
             if box.kind == b"pssh":
                 file.seek(box.start + 4)
                 found.append(_SYSTEMS.get(file.read(16).hex(), "an unknown system"))
@@ -98,15 +102,17 @@ def _locked_asf(head: bytes) -> str | None:
 
 
 def _locked_matroska(file: BinaryIO, size: int) -> str | None:
-    spans = [(0, size)]
-    for wanted in _TO_ENCRYPTION:
-        spans = [
-            (start, end)
-            for span in spans
-            for identifier, start, end in elements(file, *span)
-            if identifier == wanted
-        ]
-    return "encrypted WebM or Matroska" if spans else None
+    return "encrypted WebM or Matroska" if _leads_to(file, 0, size, _TO_ENCRYPTION) else None
+
+
+def _leads_to(file: BinaryIO, start: int, end: int, way: Sequence[int]) -> bool:
+    """Do elements there lead this way? Each is followed at once, so that a million take no memory."""
+    first, *rest = way
+    alike = (element for element in elements(file, start, end) if element[0] == first)
+    return any(
+        not rest or _leads_to(file, begins, stops, rest)
+        for _, begins, stops in islice(alike, _MOST_ALIKE)
+    )
 
 
 def _scrambled_transport(head: bytes) -> str | None:

@@ -17,6 +17,8 @@ _FLV_HEADER, _FLV_TAG = 13, 11
 _FLV_TAGS = frozenset({8, 9, 18})
 _WAVPACK_INITIAL, _TAG_BYTES = 0x800, 1 << 20
 _MOST_TAGS = 1_000_000
+_MOST_GAPS = 16
+"""Places where no block is: each is looked through for a megabyte."""
 
 
 def left_behind(path: Path) -> str | None:
@@ -94,7 +96,7 @@ def _second_flv(file: BinaryIO, size: int) -> int | None:
 
 def _second_wavpack(file: BinaryIO, size: int) -> int | None:
     """From block to block, until one holds samples from the beginning again."""
-    place, last = 0, -1
+    place, last, gaps = 0, -1, 0
     for _ in range(_MOST_TAGS):
         file.seek(place)
         block = file.read(28)
@@ -103,7 +105,8 @@ def _second_wavpack(file: BinaryIO, size: int) -> int | None:
         if block[:4] != b"wvpk":  # the first one's tags, at its end
             file.seek(place)
             away = file.read(_TAG_BYTES).find(b"wvpk")
-            if away < 0:
+            gaps += 1
+            if away < 0 or gaps > _MOST_GAPS:
                 return None
             place += away
             continue
