@@ -37,7 +37,11 @@ class AudioStream(Model):
     aside: bool = False
     """It is marked as a comment, or made for people who hear or see badly: not the programme."""
     frames: int | None = None
-    """How many samples of each channel are played, where an edit list says so exactly."""
+    """How many samples of each channel are played, where the file says so exactly."""
+    lead_samples: int = 0
+    """So many samples come before the first that is meant, though its time stamps count them (iTunSMPB)."""
+    junk_bytes: int = 0
+    """So many bytes lie before its first header, which ffmpeg then does not find."""
     start_ms: int = 0
     duration_ms: int | None = None
     peak_dbfs: float | None = None

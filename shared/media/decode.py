@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from shared.contracts.asset import AudioStream, HeardSound, MediaInfo
 from shared.contracts.plurals import many
 from shared.errors import BackendFailed, UnsupportedMedia
-from shared.media.ffmpeg import input_args, started, timeout_for
+from shared.media.ffmpeg import behind, input_args, started, timeout_for
 from shared.media.formats import STAMPED
 from shared.media.layouts import even_mono, layout_words, stereo_of
 from shared.media.placing import Clock, Placing, clock_of
@@ -96,7 +96,7 @@ class Track:
         part += ["-t", f"{self.seconds:g}"] if self.seconds is not None else []
         decoder = ["-c:a", self.stream.decoder] if self.stream.decoder else []
         # More than two channels without a layout are equals, not what is usual for so many.
-        source = [*part, *decoder, "-guess_layout_max", "2"]
+        source = [*part, *decoder, *behind(self.stream.junk_bytes), "-guess_layout_max", "2"]
         return [*source, *input_args(self.path, self.demuxer)]
 
     @property
@@ -282,10 +282,11 @@ class _Reader:
 
     def _left(self, frames: int) -> int:
         promised = self._track.stream.frames
-        if promised is None or self._placing is None:
+        if promised is None:
             return frames
         own_rate = self._track.stream.sample_rate_hz
-        ends_at = self._placing.began_at + round(promised * self._track.sample_rate_hz / own_rate)
+        began_at = self._placing.began_at if self._placing else 0
+        ends_at = began_at + round(promised * self._track.sample_rate_hz / own_rate)
         return max(0, min(frames, ends_at - self._given))
 
 

@@ -79,6 +79,11 @@ def input_args(path: Path, demuxer: str) -> list[str]:
     ]
 
 
+def behind(junk_bytes: int) -> list[str]:
+    """Words before ``input_args``: what lies in the first so many bytes is not looked at."""
+    return ["-skip_initial_bytes", f"{junk_bytes}"] if junk_bytes else []
+
+
 def timeout_for(duration_ms: int | None, *, realtime_factor: float = 2.0) -> float:
     """Seconds that work on a recording of ``duration_ms`` may take.
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from shared.errors import BackendFailed
-from shared.media.ffmpeg import input_args, started
+from shared.media.ffmpeg import behind, input_args, started
+from shared.media.formats import MATROSKA
 from shared.media.joins import JOINED, Clock
 
 FRAMES_JUDGED = 600
@@ -44,6 +45,10 @@ class StreamTimes:
     restarts: int = 0
     """How often time began again, or leapt by more than 10 s: joined files, chained streams. (Of
     sound, whose packets are stored as they are heard.)"""
+    padding_samples: int = 0
+    """So many at the end of its last packet are not played, though that says that it lasts so long."""
+    exact: bool = False
+    """It ends just where its packets do: what a header claims counts from another beginning."""
     _last_end_s: float | None = None
 
     def add(self, at_s: float, duration_s: float, *, hidden: bool) -> None:
@@ -66,6 +71,11 @@ class StreamTimes:
         if self.lasting_s and self.end_s - self.start_s > 2 * self.lasting_s:
             self.end_s = self.start_s + self.lasting_s
             self.restarts = 0
+
+    def end_exactly(self, rate_hz: int) -> None:
+        """Let it end where its last packet does, without what is not played of that."""
+        self.end_s -= self.padding_samples / rate_hz
+        self.exact = True
 
     def find_hidden_restarts(self) -> None:
         """Links shorter than ``_BACK_S`` begin again unseen: their packets last longer than their time."""
@@ -100,7 +110,7 @@ class StreamTimes:
 
 
 def walk_packets(
-    path: Path, demuxer: str, packet_bytes: int | None = None
+    path: Path, demuxer: str, packet_bytes: int | None = None, junk_bytes: int = 0
 ) -> dict[int, StreamTimes]:
     """Stream index -> its times, of all packets that can be read.
 
@@ -113,8 +123,10 @@ def walk_packets(
     most_s = _LONGEST_OGG_S if demuxer == "ogg" else float("inf")
     timeout_s = _BASE_TIMEOUT_S + path.stat().st_size / _BYTES_PER_S
     entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
+    entries += ":packet_side_data=discard_padding" if demuxer == MATROSKA else ""
     cut = [] if packet_bytes is None else ["-max_size", str(packet_bytes)]
-    args = ["-show_entries", entries, "-of", "csv=p=0", *cut, *input_args(path, demuxer)]
+    args = ["-show_entries", entries, "-of", "csv=p=0", *cut, *behind(junk_bytes)]
+    args += input_args(path, demuxer)
     rest = b""
     with started(args, tool="ffprobe", timeout_s=timeout_s) as child:
         for chunk in child.chunks():
@@ -131,9 +143,9 @@ def walk_packets(
 def _take(
     line: bytes, found: dict[int, StreamTimes], clocks: dict[int, Clock] | None, most_s: float
 ) -> None:
-    """One line: ``0,1.250000,1.240000,0.040000,K_``, each time perhaps ``N/A``."""
+    """One line: ``0,1.250000,1.240000,0.040000,K_``, each time perhaps ``N/A``, and perhaps ``,648``."""
     fields = line.rstrip(b",").split(b",")
-    if len(fields) != 5 or not fields[0].isdigit():
+    if not 5 <= len(fields) <= 6 or not fields[0].isdigit():
         return
     at = fields[2] if fields[1] == b"N/A" else fields[1]
     if at == b"N/A":
@@ -150,3 +162,4 @@ def _take(
         dts_s = None if fields[2] == b"N/A" else float(fields[2])
         shift_s = clocks.setdefault(int(fields[0]), Clock()).shift_s(dts_s, duration_s)
     times.add(float(at) + shift_s, duration_s, hidden=b"D" in fields[4])
+    times.padding_samples = int(fields[5]) if fields[5:] and fields[5].isdigit() else 0

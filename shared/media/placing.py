@@ -27,6 +27,8 @@ class Clock:
     container: str
     start_ms: int
     """When the stream begins, by what probing found."""
+    lead_s: float = 0.0
+    """So long before that is what its first time stamps count, and nobody is to hear."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Placing:
         self._gapless = clock.container in GAPLESS
         self._stamped = clock.container in STAMPED
         self._start = round(clock.start_ms * rate_hz / 1000)
+        self._lead = round(clock.lead_s * rate_hz)
         self._jitter = round(_JITTER_S * rate_hz)
         self._reset = round(_RESET_S * rate_hz)
         self._offset: int | None = None
@@ -76,8 +79,9 @@ class Placing:
             return Place(silence=self._start)
         before = -pts if self._ogg and -self._jitter <= pts < 0 else 0
         if self._absolute:
-            self._offset = 0
-            return Place(silence=max(0, pts), skip=max(0, -pts))
+            self._offset = -self._lead
+            at = pts - self._lead
+            return Place(silence=max(0, at), skip=max(0, -at))
         # WMA's decoder drops its first frames: what comes then is stamped later than the stream begins.
         trusted = self._stamped and not self._resets
         begins = max(self._start, pts) if trusted else self._start
@@ -111,4 +115,5 @@ def clock_of(container: str, stream: AudioStream) -> Clock | None:
     if container not in STAMPED:
         return None
     late = stream.codec == "vorbis" and container == MATROSKA and stream.start_ms == 0
-    return Clock("" if late else container, stream.start_ms)
+    lead_s = stream.lead_samples / stream.sample_rate_hz
+    return Clock("" if late else container, stream.start_ms, lead_s)

@@ -21,12 +21,20 @@ from typing import Any
 from shared.contracts.asset import AudioStream, MediaInfo, VideoStream
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import input_args, run, timeout_for
-from shared.media.formats import ALLOWED_FORMATS, GAPLESS, PICTURES, TIMED_FROM_ZERO, UNDATED
+from shared.media.formats import (
+    ALLOWED_FORMATS,
+    GAPLESS,
+    MATROSKA,
+    PICTURES,
+    TIMED_FROM_ZERO,
+    UNDATED,
+)
 from shared.media.left_behind import left_behind
 from shared.media.looks import Candidate, films, key_frames, notices, shown, still_orientation
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 from shared.media.sound_probe import Listening
+from shared.media.told_lengths import told_lengths
 
 MAX_STREAMS = 32
 MAX_DURATION_S = 48 * 3600
@@ -52,14 +60,13 @@ def probe(path: Path) -> MediaInfo:
     refuse_unreadable(path)
     header = _read_header(path)
     demuxer = header["format"]["format_name"]
-    times = walk_packets(path, demuxer, _packet_bytes(header))
+    told = told_lengths(path, header)
+    times = walk_packets(path, demuxer, _packet_bytes(header), told.junk_bytes)
     begins_s = 0.0 if demuxer in TIMED_FROM_ZERO else _number(header["format"].get("start_time"))
     probing = _Probing(path, demuxer, times, begins_s or 0.0)
     streams = header["streams"]
-    for stream in streams if demuxer in GAPLESS else ():
-        if stream.get("codec_type") == "audio" and stream["index"] in times:
-            times[stream["index"]].follow_each_other()
-    listening = Listening(path, demuxer, times, probing.begins_s, probing.failures)
+    _correct(times, demuxer, [s for s in streams if s.get("codec_type") == "audio"])
+    listening = Listening(path, demuxer, told, times, probing.begins_s, probing.failures)
     audio = [listening.audio(s) for s in streams if s.get("codec_type") == "audio"]
     kept_video, thumbnails = films(probing.candidates(streams))
     if not any([*audio, *kept_video]):
@@ -86,6 +93,19 @@ def probe(path: Path) -> MediaInfo:
         ),
         sound=listening.chosen(kept_audio),
     )
+
+
+def _correct(times: Mapping[int, StreamTimes], demuxer: str, sound: Sequence[Header]) -> None:
+    """Where what a sound's packets or the header say of its end is known to be another's."""
+    for stream in sound:
+        walked = times.get(stream["index"])
+        if walked is None:
+            continue
+        if demuxer in GAPLESS:
+            walked.follow_each_other()
+        # A header's length of Opus counts what the decoder needs before the sound (RFC 7845, 4.2).
+        if stream.get("codec_name") == "opus" and demuxer in (MATROSKA, "ogg"):
+            walked.end_exactly(int(stream["sample_rate"]))
 
 
 _LATE_MS = 5000
@@ -173,11 +193,13 @@ class _Probing:
                 f"its time stamps go beyond {MAX_DURATION_S // 3600} hours: cut it into shorter files"
             )
         claimed_s = _number(header["format"].get("duration"))
+        exact = bool(walked) and max(walked, key=lambda times: times.end_s).exact
         spacing_s = max((times.spacing_s for times in walked), default=0.0)
         within_s = max(_HEADER_TOLERANCE_S, min(1.01 * spacing_s, _MOST_TOLERANCE_S))
         if (
             claimed_s is not None
             and not counted
+            and not exact
             and any(abs(claimed_s - other) <= within_s for other in (ends_s, span_s))
         ):
             return _ms(claimed_s)

@@ -20,6 +20,7 @@ from shared.media.formats import MOV
 from shared.media.packets import StreamTimes
 from shared.media.placing import clock_of
 from shared.media.streams import Ear, choose, in_dbfs, is_silent, mono_tracks
+from shared.media.told_lengths import Told
 from shared.media.wav_headers import misread_form
 
 MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 768_000
@@ -42,11 +43,13 @@ class Listening:
         self,
         path: Path,
         demuxer: str,
+        told: Told,
         times: Mapping[int, StreamTimes],
         begins_s: float,
         failures: list[str],
     ) -> None:
         self._path, self._demuxer = path, demuxer
+        self._told_lengths = told
         self._times, self._begins_s = times, begins_s
         self._failures = failures
         self._ears: dict[int, Ear] = {}
@@ -101,8 +104,10 @@ class Listening:
             title=str(tags["title"])[:200] if tags.get("title") else None,
             default=bool(marks.get("default")),
             aside=any(marks.get(name) for name in _ASIDE),
-            frames=self._promised_frames(header),
-            start_ms=self._start_ms(header),
+            frames=self._told_lengths.frames or self._promised_frames(header),
+            start_ms=0 if self._told_lengths.lead_samples else self._start_ms(header),
+            lead_samples=self._told_lengths.lead_samples,
+            junk_bytes=self._told_lengths.junk_bytes,
         )
 
     def _promised_frames(self, header: Header) -> int | None:
@@ -124,7 +129,7 @@ class Listening:
         times = self._times[header["index"]]
         walked_s = times.end_s - max(times.start_s, self._begins_s)
         claimed_s = _number(header.get("duration"))
-        believed = claimed_s is not None and not self.counted
+        believed = claimed_s is not None and not self.counted and not times.exact
         if believed and claimed_s is not None and abs(claimed_s - walked_s) <= _HEADER_TOLERANCE_S:
             return _ms(claimed_s)
         return _ms(walked_s)
@@ -139,7 +144,8 @@ class Listening:
     def _listened(self, stream: AudioStream, header: Header) -> bool:
         """Listen; ``False`` where too little can be decoded."""
         ear = Ear(stream.channels)
-        odd = bool(stream.decoder) or self._odd(header) or self._short(stream)
+        misled = bool(stream.decoder) or bool(stream.junk_bytes)
+        odd = misled or self._odd(header) or self._short(stream)
         blocks = self._whole(stream) if odd else self._beginning(stream)
         self._hear(blocks, ear)
         if self._too_little(stream.index, blocks, whole=odd):
@@ -152,7 +158,10 @@ class Listening:
             self._hear(blocks, ear)
         self._ears[stream.index] = ear
         if odd:
-            self._count(stream, blocks)
+            self._count(stream, blocks.frames)
+        elif told := self._told_lengths.frames:
+            walked = round(self._times[stream.index].end_s * stream.sample_rate_hz)
+            self._count(stream, min(told, walked - stream.lead_samples))
         self._tell(stream, blocks)
         return True
 
@@ -198,13 +207,13 @@ class Listening:
         promised_s = promised_s if whole else min(LISTEN_S, promised_s)
         return bool(blocks.damage) and blocks.frames < promised_s * blocks.sample_rate_hz / 2
 
-    def _count(self, stream: AudioStream, blocks: AudioBlocks) -> None:
-        """What was decoded is how long it is."""
+    def _count(self, stream: AudioStream, frames: int) -> None:
+        """What was decoded, or was told to the sample, is how long it is."""
         self.counted = True
         times = self._times[stream.index]
         times.start_s = self._begins_s + stream.start_ms / 1000
         times.hidden_start_s = max(times.hidden_start_s, times.start_s)
-        times.end_s = self._begins_s + blocks.frames / blocks.sample_rate_hz
+        times.end_s = self._begins_s + frames / stream.sample_rate_hz
 
     def _tell(self, stream: AudioStream, blocks: AudioBlocks) -> None:
         told = self._told[stream.index] = []
