@@ -14,10 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.render.video import ENGINE
 from functions.render.video import rendered_video as rendering
-from functions.render.video.copied_groups import stretches_of
+from functions.render.video.copied_groups import plan_copying, stretches_of
+from functions.render.video.shown_windows import Source
+from functions.render.video.video_plan import make_plan
 from shared.contracts.edit_list import EditList
-from shared.contracts.step_engine import Output
+from shared.contracts.step_engine import Job, Output
 from shared.media.coded_pictures import (
     Group,
     NotCopyable,
@@ -46,12 +49,11 @@ def pictures(path: Path) -> Pictures:
         return [(frames.ms(frame.ticks), frame.data) for frame in frames]
 
 
-def cut_clock(folder: Path, *coded: str, suffix: str = "mp4", **params: Any) -> tuple[Path, Output]:
+def cut_clock(folder: Path, *coded: str, suffix: str = "mp4") -> tuple[Path, Output]:
     source = clock(folder / f"clock.{suffix}", SECONDS, 25, *CODED, *coded)
     edits = edit_list(*(edit("cut", *one) for one in CUTS), samples=SECONDS * RATE)
-    output = rendered(folder, source, edits, **params)
-    if not params:
-        check(output, edits)
+    output = rendered(folder, source, edits)
+    check(output, edits)
     return source, output
 
 
@@ -82,7 +84,6 @@ def identical(source: Path, output: Output) -> int:
 @pytest.mark.parametrize(
     ("coded", "suffix", "copied_s"),
     [
-        (("-g", "25", "-bf", "2"), "mp4", 2.0),
         (("-g", "25", "-profile:v", "baseline", "-c:a", "pcm_s16le"), "mov", 2.0),
         (("-g", "1"), "mp4", 4.48),
         (("-g", "25", "-bf", "5", "-x264-params", "sps-id=1:b-pyramid=normal"), "mp4", 2.0),
@@ -109,11 +110,16 @@ def test_groups_that_no_cut_touches_are_copied(
         (("-g", "25"), "mp4", {"height": 64}, "another size"),
     ],
 )
-def test_what_cannot_be_copied_is_encoded_and_told(
+def test_what_cannot_be_copied_is_told(
     coded: Sequence[str], suffix: str, params: dict[str, Any], because: str, tmp_path: Path
 ) -> None:
-    _, output = cut_clock(tmp_path, *coded, suffix=suffix, **params)
-    assert output.meta["copied_s"] == 0 and because in output.meta["encoded_because"]
+    path, listed = tmp_path / f"clock.{suffix}", tmp_path / "edits.json"
+    clock(path, SECONDS, 25, *CODED, *coded)
+    edit_list(*(edit("cut", *one) for one in CUTS), samples=SECONDS * RATE).write(listed)
+    job = Job(path, probed(path), tmp_path, lambda _: None, sources={"art_list": listed})
+    plan = make_plan(job, ENGINE.params(edit_list="art_list", faces="original", **params))
+    with pytest.raises(NotCopyable, match=because):
+        plan_copying(plan, Source(path, job.media, Planes(WIDE, HIGH, "yuv420p")))
 
 
 @pytest.mark.heavy
@@ -126,6 +132,7 @@ def test_a_file_that_turns_out_otherwise_is_encoded_whole(
     monkeypatch.setattr(rendering, "write_copying", failing)
     _, output = cut_clock(tmp_path, "-g", "25")
     assert "not what was planned" in output.meta["encoded_because"]
+    assert output.meta["copied_s"] == 0
 
 
 @pytest.mark.heavy

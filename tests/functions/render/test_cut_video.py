@@ -202,13 +202,14 @@ def test_captions_follow_those_that_people_wrote_too() -> None:
 
 
 @pytest.mark.heavy
-def test_an_hour_of_two_thousand_cuts_does_not_drift(tmp_path: Path) -> None:
-    """Two pictures a second: where a border lies, and what adds up, shows as well as with 25."""
-    source = clock(tmp_path / "hour.mp4", 3_600, 2, "-strict", "-2")
-    edits = edit_list(*irregular_cuts(3_600, 1.8), samples=3_600 * RATE)
+def test_three_hundred_cuts_do_not_drift(tmp_path: Path) -> None:
+    """Two pictures a second: where a border lies, and what adds up, shows as well as with 25. To the
+    sample: a tenth of one at each cut would be thirty by the end."""
+    source = clock(tmp_path / "clock.mp4", 540, 2, "-strict", "-2")
+    edits = edit_list(*irregular_cuts(540, 1.8), samples=540 * RATE)
     output = rendered(tmp_path, source, edits)
-    assert output.meta["join_count"] == 2_000
-    assert check_together(output, edits, 3_600, 2) <= 1.0
+    assert output.meta["join_count"] == 300
+    assert check_together(output, edits, 540, 2) <= 1.1 * 1000 / RATE
 
 
 @pytest.mark.heavy

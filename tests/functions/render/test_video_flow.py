@@ -99,9 +99,9 @@ def test_a_recording_is_analysed_anonymised_and_rendered_and_nothing_is_done_twi
 
 @pytest.mark.heavy
 def test_a_dry_run_runs_nothing_but_the_plan(tmp_path: Path) -> None:
-    home = embedded_home(tmp_path / "data")
+    home, source = embedded_home(tmp_path / "data"), video.shortened(tmp_path / "a.mp4", 0.5)
     wishes = Wishes(steps=("detect.visual_meta",))
-    run_id = upload_run_id(upload(home, MINE, video.FACE_CLIP, wishes))
+    run_id = upload_run_id(upload(home, MINE, source, wishes))
     settled(home, run_id)
     asset_id = str(run_object(home, MINE, run_id)["asset_id"])
     made = {one.kind for one in list_artifacts(home.documents, MINE)}

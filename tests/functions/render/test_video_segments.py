@@ -75,9 +75,17 @@ def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.Monkey
     assert count == 3
     check_alike(whole, joined)
     assert numbers(joined.path) == numbers(whole.path)
+    workdir = tmp_path / "alone"
+    workdir.mkdir()
+    told: list[float] = []
+    job = Job(source, probed(source), workdir, told.append)
+    asked = ENGINE.params(faces="original")
+    (alone,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
+    assert alone.path.read_bytes() == joined.path.read_bytes(), "split, but in one go"
+    assert told == sorted(told)
 
 
-LISTED = (edit("cut", 1_010, 1_777), edit("cut", 2_300, 4_750), edit("cut", 5_333, 5_400))
+LISTED = (edit("cut", 1_010, 1_777), edit("cut", 2_300, 2_750), edit("cut", 3_333, 3_400))
 
 
 @pytest.mark.heavy
@@ -85,10 +93,9 @@ LISTED = (edit("cut", 1_010, 1_777), edit("cut", 2_300, 4_750), edit("cut", 5_33
     ("words", "suffix", "edits", "params"),
     [
         ((), "mp4", LISTED, {"punch_in": True}),
-        ((), "mkv", (edit("speed_up", 1_500, 5_500, speed=3),), {"height": 64}),
-        (("-vf", "select='not(between(n,30,70))'", "-fps_mode", "vfr"), "mp4", (), {}),
-        (("-vf", "select='not(between(n,20,110))'", "-fps_mode", "vfr"), "mkv", (), {}),
-        ((), "mp4", (), {"cuts": [(4_000, 5_900), (133, 2_277.5), (1_200, 3_000)]}),
+        ((), "mkv", (edit("speed_up", 500, 3_500, speed=3),), {"height": 64}),
+        (("-vf", "select='not(between(n,20,80))'", "-fps_mode", "vfr"), "mkv", (), {}),
+        ((), "mp4", (), {"cuts": [(2_000, 3_900), (133, 1_277.5), (800, 1_500)]}),
     ],
 )
 def test_what_is_cut_sped_up_or_uneven_is_split_alike(
@@ -100,52 +107,30 @@ def test_what_is_cut_sped_up_or_uneven_is_split_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = clock(
-        tmp_path / f"clock.{suffix}", 6, 25, "-strict", "-2", "-bf", "2", "-g", "20", *words
+        tmp_path / f"clock.{suffix}", 4, 25, "-strict", "-2", "-bf", "2", "-g", "20", *words
     )
     asked = dict(params)
     if "cuts" in asked:
         asked["cuts"] = [{"start_ms": low, "end_ms": high} for low, high in asked["cuts"]]
-    listed = edit_list(*edits, samples=6 * RATE) if edits else None
+    listed = edit_list(*edits, samples=4 * RATE) if edits else None
     whole, joined, count = both(tmp_path, source, monkeypatch, 1_000, edits=listed, **asked)
-    assert count >= 5
+    assert count == 4
     check_alike(whole, joined)
     assert numbers(joined.path) == numbers(whole.path)
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"captions": "burn", "caption_style": "spoken"},
-        {"captions": "track", "aspect": "9:16", "height": 480},
-    ],
-)
 def test_covers_crops_and_captions_go_by_the_time_of_the_whole(
-    inputs: Inputs, params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    params = {"captions": "burn", "caption_style": "spoken", "aspect": "9:16", "height": 480}
     whole, joined, count = both(
-        tmp_path, video.FACE_CLIP, monkeypatch, 1_300, inputs=inputs, **params
+        tmp_path, video.FACE_CLIP, monkeypatch, 2_100, inputs=inputs, **params
     )
-    assert count == 5
+    assert count == 3
     check_alike(whole, joined)
     for one, other in zip(shown(joined.path), shown(whole.path), strict=True):
         assert np.abs(one.astype(int) - other).mean() < 3
-
-
-@pytest.mark.heavy
-def test_what_is_split_has_the_same_bytes_in_one_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = clock(tmp_path / "clock.mp4", 3, 25, "-strict", "-2")
-    _, joined, _ = both(tmp_path, source, monkeypatch, 1_000)
-    workdir = tmp_path / "alone"
-    workdir.mkdir()
-    told: list[float] = []
-    job = Job(source, probed(source), workdir, told.append)
-    asked = ENGINE.params(faces="original")
-    (alone,) = ENGINE.run(job, asked, ENGINE.backend()).outputs
-    assert alone.path.read_bytes() == joined.path.read_bytes()
-    assert told == sorted(told)
 
 
 @pytest.fixture(scope="module")
