@@ -142,12 +142,7 @@ def test_the_whole_keeps_every_frame_and_hides_the_face(
         assert np.abs(one.astype(int) - other).mean() < 3
 
 
-CUTS = [
-    [(1000, 2000)],
-    pytest.param([(0, 480), (3000, 4510)], marks=pytest.mark.heavy),
-    pytest.param([(4000, 5000), (1000, 1500), (1200, 3000)], marks=pytest.mark.heavy),
-    pytest.param([(133, 1277.5), (1277.5, 2001)], marks=pytest.mark.heavy),
-]
+CUTS = [[(4000, 4510), (0, 480), (300, 1200)], [(133, 777.5), (777.5, 1301)]]
 
 
 @pytest.mark.heavy
@@ -236,7 +231,7 @@ def test_the_whole_is_as_long_as_its_longest_stream(tmp_path: Path) -> None:
     assert output.meta["drift_ms"] < 1
 
 
-SIDEWAYS = {"9:16": (134, 240), "1:1": (240, 240), "16:9": (320, 180)}
+SIDEWAYS = {"9:16": (134, 240), "16:9": (320, 180)}
 
 
 @pytest.fixture(scope="module")
@@ -253,9 +248,7 @@ def walker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(
-    "aspect", ["9:16", *(pytest.param(name, marks=pytest.mark.heavy) for name in ("1:1", "16:9"))]
-)
+@pytest.mark.parametrize("aspect", ["9:16", "16:9"])
 def test_the_subject_stays_in_the_new_shape(
     aspect: str, walker: tuple[Path, Inputs], tmp_path: Path
 ) -> None:

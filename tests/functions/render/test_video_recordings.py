@@ -11,7 +11,7 @@ import pytest
 from functions.detect import visual_meta
 from shared.media.decode import audio_blocks
 from tests.functions import video
-from tests.functions.render.test_video import render, shown
+from tests.functions.render.test_video import Inputs, render, shown
 from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
 
@@ -42,13 +42,12 @@ def test_another_sound_stream_is_rendered_where_it_is_asked_for(tmp_path: Path) 
         source,
     ]
     subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
-    for stream, hz in ((None, 400), (1, 1000)):
-        ran = render(tmp_path / f"{stream}", {}, source, faces="original", stream=stream)
-        (output,) = ran.of("video_render")
-        with audio_blocks(output.path, probed(output.path), channels=1) as blocks:
-            sound = np.concatenate(list(blocks))[:, 0]
-        loudest = np.argmax(np.abs(np.fft.rfft(sound)))
-        assert loudest * blocks.sample_rate_hz / len(sound) == pytest.approx(hz, abs=2)
+    ran = render(tmp_path / "out", {}, source, faces="original", stream=1)
+    (output,) = ran.of("video_render")
+    with audio_blocks(output.path, probed(output.path), channels=1) as blocks:
+        sound = np.concatenate(list(blocks))[:, 0]
+    loudest = np.argmax(np.abs(np.fft.rfft(sound)))
+    assert loudest * blocks.sample_rate_hz / len(sound) == pytest.approx(1000, abs=2)
 
 
 INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
@@ -74,7 +73,7 @@ def test_unusual_recordings_are_rendered(name: str, tmp_path: Path) -> None:
     """The rendering checks its frames, its length and its drift itself."""
     extension, words, size = INPUTS[name]
     source = tmp_path / f"in.{extension}"
-    command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "1", *words, source]
+    command = ["ffmpeg", "-v", "error", "-i", video.FACE_CLIP, "-t", "0.6", *words, source]
     subprocess.run(list(map(str, command)), check=True)
     (output,) = render(tmp_path / "out", {}, source, faces="original").of("video_render")
     stream = probed(output.path).video[0]
@@ -112,20 +111,28 @@ def test_hdr_is_rendered_for_an_ordinary_screen(transfer: str, matrix: str, tmp_
     assert 0.5 < after.mean() / before.mean() < 1.5
 
 
-SHAPES = {"source": (1024, 576), "16:9": (1024, 576), "1:1": (576, 576), "9:16": (1080, 1920)}
+SHAPES = {"source": (1024, 576), "1:1": (576, 576), "9:16": (1080, 1920)}
+
+
+@pytest.fixture(scope="module")
+def disc(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs]:
+    """A circle in a recording of 720 by 576 in 16:9, and its visual meta."""
+    folder = tmp_path_factory.mktemp("disc")
+    source = folder / "in.ts"
+    lit = "lte(hypot((X-360)*64/45\\,Y-288)\\,200)*255"
+    graph = f"color=black:s=720x576:r=25:d=0.2,geq=lum='{lit}':cb=128:cr=128,setsar=64/45"
+    words = ["-f", "lavfi", "-i", graph, "-c:v", "mpeg2video", "-q:v", "2", source]
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
+    seen = video.run(visual_meta.ENGINE, source, folder / "seen").as_input("visual_meta")
+    return source, {"detect.visual_meta": [seen]}
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("aspect", SHAPES)
-def test_wide_pixels_are_rendered_in_their_shown_shape(aspect: str, tmp_path: Path) -> None:
-    """A circle of a 720 by 576 recording in 16:9 is one in every rendering."""
-    source = tmp_path / "in.ts"
-    disc = "lte(hypot((X-360)*64/45\\,Y-288)\\,200)*255"
-    graph = f"color=black:s=720x576:r=25:d=0.2,geq=lum='{disc}':cb=128:cr=128,setsar=64/45"
-    words = ["-f", "lavfi", "-i", graph, "-c:v", "mpeg2video", "-q:v", "2", source]
-    subprocess.run(["ffmpeg", "-v", "error", *map(str, words)], check=True)
-    seen = video.run(visual_meta.ENGINE, source, tmp_path / "seen").as_input("visual_meta")
-    inputs = {"detect.visual_meta": [seen]}
+def test_wide_pixels_are_rendered_in_their_shown_shape(
+    aspect: str, disc: tuple[Path, Inputs], tmp_path: Path
+) -> None:
+    source, inputs = disc
     ran = render(tmp_path / "out", inputs, source, faces="original", aspect=aspect)
     (output,) = ran.of("video_render")
     stream = probed(output.path).video[0]
