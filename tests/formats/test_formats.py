@@ -22,9 +22,7 @@ def some(kind: type[Case], count: int) -> Sequence[Case]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(
-    "case", [*some(SoundCase, 16), *some(PictureCase, 4)], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("case", [*some(SoundCase, 8), *some(PictureCase, 3)], ids=lambda c: c.name)
 def test_what_is_said_of_it_is_what_other_tools_say(case: Case) -> None:
     assert judge(case).wrong == []
 

@@ -45,14 +45,13 @@ def f_measure(truth: synth.Truth, ran: Ran) -> float:
         (partial(synth.drums, noise_dbfs=-50), 0.98),
         (partial(synth.drums, noise_dbfs=-35), 0.93),
         (partial(synth.drums, swing=0.66, bpm=95, noise_dbfs=-45), 0.98),
-        (partial(synth.drums, bpm_end=150, noise_dbfs=-45), 0.98),
         (partial(synth.drums, bpm=175, noise_dbfs=-45), 0.95),
         (partial(synth.drums, rate_hz=8_000, noise_dbfs=-50), 0.97),
         (partial(synth.drums, lead_s=0.0, bars=2), 0.93),
         (partial(synth.melody, attack_s=0.01), 0.95),
         (partial(synth.melody, attack_s=0.06), 0.95),
     ],
-    ids=["drums", "noisy", "swing", "faster", "fast", "8 kHz", "at once", "plucked", "bowed"],
+    ids=["drums", "noisy", "swing", "fast", "8 kHz", "at once", "plucked", "bowed"],
 )
 def test_finds_the_onsets(play: Callable[[], synth.Truth], floor: float, tmp_path: Path) -> None:
     truth = play()
@@ -214,8 +213,9 @@ def test_silence_is_skipped_and_says_so(peak: float, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 48_000, 96_000, 192_000])
-@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("rate_hz", "channels"), [(8_000, 8), (11_025, 1), (48_000, 2), (96_000, 1), (192_000, 8)]
+)
 def test_any_rate_and_channels(rate_hz: int, channels: int, tmp_path: Path) -> None:
     samples = np.zeros((2 * rate_hz, channels), np.float32)
     synth.place(samples[:, -1], synth.kick(rate_hz), rate_hz // 2)

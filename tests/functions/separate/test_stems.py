@@ -186,7 +186,6 @@ def test_more_passes_are_a_little_better(sung: Sung) -> None:
         for name in STEMS
     ]
     assert 0 < float(np.mean(gains)) < 2
-    assert separate(source, sung.folder, shifts=3).hashes == three.hashes
 
 
 @pytest.mark.heavy

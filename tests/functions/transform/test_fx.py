@@ -40,19 +40,18 @@ from tests.functions.transform.support import (
     write,
 )
 
-SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
-
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("subtype", SUBTYPES)
 @pytest.mark.parametrize(
-    ("engine", "params"),
+    ("engine", "params", "subtype"),
     [
-        (fx.ENGINE, {"preset_id": "voice_clean_up", "dry_wet": 0}),
-        (macro.ENGINE, {"macro_id": "dream", "dry_wet": 0}),
-        (macro.ENGINE, {"macro_id": "dream", "amount": 0}),
+        (fx.ENGINE, {"preset_id": "voice_clean_up", "dry_wet": 0}, "PCM_U8"),
+        (fx.ENGINE, {"preset_id": "voice_clean_up", "dry_wet": 0}, "DOUBLE"),
+        (macro.ENGINE, {"macro_id": "dream", "dry_wet": 0}, "PCM_16"),
+        (macro.ENGINE, {"macro_id": "dream", "dry_wet": 0}, "FLOAT"),
+        (macro.ENGINE, {"macro_id": "dream", "amount": 0}, "PCM_24"),
+        (macro.ENGINE, {"macro_id": "dream", "amount": 0}, "PCM_32"),
     ],
-    ids=["fx", "macro", "macro at 0"],
 )
 def test_dry_is_the_input_to_the_bit(
     engine: Engine, params: dict[str, Any], subtype: str, tmp_path: Path
@@ -77,9 +76,9 @@ def test_half_wet_is_half_of_each_in_time(preset_id: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize(
-    "preset_id", ["voice_clean_up", "room", "de_ess", "reverse_swell", "robot"]
+    ("preset_id", "channels"),
+    [("voice_clean_up", 1), ("room", 6), ("de_ess", 2), ("reverse_swell", 6), ("robot", 1)],
 )
 def test_rate_channels_and_length_are_kept(preset_id: str, channels: int, tmp_path: Path) -> None:
     path = write(tmp_path, noise(0.9731, channels=channels), "PCM_16", 22_050)
@@ -225,11 +224,10 @@ def test_macro_changes_more_the_further_it_is_turned(macro_id: str, tmp_path: Pa
         level_db(
             heard(run(macro.ENGINE, path, tmp_path, macro_id=macro_id, amount=amount)) - before
         )
-        for amount in (0, 0.05, 1)
+        for amount in (0.05, 1)
     ]
-    assert changes[0] < -190
-    assert changes[1] < changes[2]
-    assert changes[2] > level_db(before) - 20
+    assert changes[0] < changes[1]
+    assert changes[1] > level_db(before) - 20
 
 
 @pytest.mark.real_case("transform.macro")

@@ -46,10 +46,7 @@ REAL = [
     "music/Hungarian_Dance_number_5_-_Allegro_in_F_sharp_minor_(string_orchestra).ogg",
     "loops/loop_amen.flac",
     "transcript/LJ001-0003.wav",
-    "transcript/LJ001-0008.wav",
-    "transcript/goforward.wav",
     "transcript/jfk.flac",
-    "transcript/116-288045-0000.flac",
     "shots/nasa_13013.mp4",
 ]
 SYNTHESISED: dict[str, Callable[[], Sound]] = {
@@ -83,9 +80,7 @@ def check_reached(path: Path, folder: Path, target_lufs: float) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(
-    ("name", "target_lufs"), [*((name, -14) for name in REAL), *((name, -23) for name in REAL[1:4])]
-)
+@pytest.mark.parametrize(("name", "target_lufs"), [*((name, -14) for name in REAL), (REAL[1], -23)])
 def test_real_programme_reaches_its_target(name: str, target_lufs: float, tmp_path: Path) -> None:
     check_reached(recording(name), tmp_path, target_lufs)
 
@@ -111,7 +106,7 @@ def test_linear_gain_changes_the_level_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_32", "FLOAT"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
 def test_what_is_reckoned_of_the_result_is_what_measuring_it_says(
     subtype: str, tmp_path: Path
 ) -> None:
@@ -124,8 +119,7 @@ def test_what_is_reckoned_of_the_result_is_what_measuring_it_says(
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("seed", [1, 3, 5])
-@pytest.mark.parametrize("engine", [loudness.ENGINE, normalise.ENGINE])
+@pytest.mark.parametrize(("engine", "seed"), [(loudness.ENGINE, 1), (normalise.ENGINE, 3)])
 def test_digital_silence_behind_loud_sound_is_silence(
     engine: Engine, seed: int, tmp_path: Path
 ) -> None:
@@ -140,7 +134,7 @@ def test_digital_silence_behind_loud_sound_is_silence(
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("channels", [1, 6])
 def test_the_limiter_turns_down_only_what_it_must(channels: int, tmp_path: Path) -> None:
     sound = noise(4, 0.05, channels=channels)
     sound[2 * RATE : 2 * RATE + 200] *= 10
@@ -206,8 +200,7 @@ def test_undefined_loudness_is_skipped_with_its_reason(
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
-@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(("subtype", "channels"), [("PCM_16", 1), ("FLOAT", 2), ("PCM_16", 6)])
 def test_rate_channels_and_length_are_kept(subtype: str, channels: int, tmp_path: Path) -> None:
     path = write(tmp_path, noise(1.037, channels=channels), subtype, 44_100)
     after = heard(run(normalise.ENGINE, path, tmp_path, target_lufs=-10))

@@ -20,7 +20,7 @@ from tests.shared.media.odd_sound import bursts, encoded, joined, write_raw_wav
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("channels", [3, 6, 9, 17])
+@pytest.mark.parametrize("channels", [3, 17])
 def test_every_transform_takes_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=220 + 60 * index) for index in range(channels)]
     path = write_raw_wav(tmp_path / "many.wav", np.stack(tracks, axis=1))
@@ -52,8 +52,10 @@ def lufs(sound: np.ndarray, rate: int) -> float:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("scale", [32_768, 2_147_483_648, 10, 1e-2])
-@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize(
+    ("scale", "subtype"),
+    [(32_768, "FLOAT"), (2_147_483_648, "DOUBLE"), (10, "FLOAT"), (1e-2, "FLOAT")],
+)
 def test_floats_of_any_scale_reach_the_target_by_gain(
     scale: float, subtype: str, tmp_path: Path
 ) -> None:

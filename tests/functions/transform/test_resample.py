@@ -28,7 +28,7 @@ from tests.functions.transform.support import (
     write,
 )
 
-CHANGES = [(1.25, 0), (1, -5), (1.3, 4), (0.5, 12), (2, -12)]
+CHANGES = [(1.25, 0), (1, -5), (0.5, 12), (2, -12)]
 
 
 def pulses(seconds: int, every_s: float) -> Sound:
@@ -134,8 +134,10 @@ def test_a_result_beyond_full_scale_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("quality", ["draft", "high"])
-@pytest.mark.parametrize(("rate", "frames"), [(48_000, 24_001), (44_100, 30_011), (8_000, 12_345)])
+@pytest.mark.parametrize(
+    ("quality", "rate", "frames"),
+    [("draft", 48_000, 24_001), ("high", 44_100, 30_011), ("high", 8_000, 12_345)],
+)
 def test_length_is_exact_to_the_sample(
     quality: str, rate: int, frames: int, tmp_path: Path
 ) -> None:

@@ -60,13 +60,12 @@ def uneven(path: Path, late_s: float = 0.0) -> Path:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-@pytest.mark.parametrize("late_s", [0.0, 0.8])
-def test_every_frame_has_its_own_time(name: str, late_s: float, tmp_path: Path) -> None:
-    path = uneven(tmp_path / name, late_s)
+def test_every_frame_has_its_own_time(name: str, tmp_path: Path) -> None:
+    path = uneven(tmp_path / name, late_s=0.8)
     found, frames = read(path)
     times_ms = [frames.ms(frame.ticks) for frame in found]
     assert times_ms == packet_times_ms(path)
-    assert times_ms[0] == pytest.approx(1000 * late_s, abs=1)
+    assert times_ms[0] == pytest.approx(800, abs=1)
     assert [frame.index for frame in found] == list(range(len(found)))
     assert len({round(b - a) for a, b in pairwise(times_ms)}) > 1
 

@@ -77,7 +77,7 @@ def test_the_shown_size_has_square_pixels_and_no_fewer(
 @pytest.mark.heavy
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif"])
 def test_photographs_are_upright_by_exif(extension: str, tmp_path: Path) -> None:
-    for number in range(1, 9):
+    for number in range(1, 9) if extension == "jpg" else (5, 6):
         path = tmp_path / f"{number}.{extension}"
         exif = Image.Exif()
         exif[274] = number
@@ -126,13 +126,18 @@ def changing(path: Path, sizes: list[str], *codec: str) -> Path:
     return path
 
 
-CODECS = [("-c:v", "libx264"), ("-c:v", "libx265", "-x265-params", "log-level=none")]
-CODECS += [("-c:v", "mpeg2video", "-q:v", "2")]
-
-
 @pytest.mark.heavy
-@pytest.mark.parametrize("codec", CODECS)
-@pytest.mark.parametrize("sizes", [["320x180", "180x320"], ["160x120", "320x240", "320x180"]])
+@pytest.mark.parametrize(
+    ("codec", "sizes"),
+    [
+        (("-c:v", "libx264"), ["320x180", "180x320"]),
+        (
+            ("-c:v", "libx265", "-x265-params", "log-level=none"),
+            ["160x120", "320x240", "320x180"],
+        ),
+        (("-c:v", "mpeg2video", "-q:v", "2"), ["160x120", "320x240", "320x180"]),
+    ],
+)
 def test_a_size_that_changes_is_fitted_and_told(
     sizes: list[str], codec: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -198,9 +203,13 @@ def test_pixels_that_change_their_shape_on_the_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 @pytest.mark.parametrize(
-    "tagged", [(), ("-colorspace", "bt2020nc"), ("-color_primaries", "bt2020")]
+    ("transfer", "tagged"),
+    [
+        ("smpte2084", ()),
+        ("arib-std-b67", ("-colorspace", "bt2020nc")),
+        ("smpte2084", ("-color_primaries", "bt2020")),
+    ],
 )
 def test_partly_tagged_hdr_is_completed(
     transfer: str, tagged: tuple[str, ...], tmp_path: Path

@@ -42,14 +42,11 @@ def onsets_s(sound: Samples, rate: int) -> list[float]:
 
 CHANGES = [
     ("mp3", ("-c:a", "libmp3lame"), 1, 2, RATE, RATE),
-    ("mp3", ("-c:a", "libmp3lame"), 2, 1, RATE, RATE),
     ("mp3", ("-c:a", "libmp3lame"), 1, 1, 16_000, 24_000),
-    ("aac", ("-c:a", "aac", "-f", "adts"), 1, 2, 48_000, 48_000),
     ("aac", ("-c:a", "aac", "-f", "adts"), 2, 2, 44_100, 48_000),
     ("ac3", ("-c:a", "ac3"), 2, 6, 48_000, 48_000),
     ("ogg", ("-c:a", "libopus"), 1, 2, 48_000, 48_000),
     ("ogg", ("-c:a", "libvorbis"), 1, 2, 44_100, 44_100),
-    ("ogg", ("-c:a", "libvorbis"), 2, 2, 44_100, 22_050),
     ("ogg", ("-c:a", "libvorbis"), 1, 1, 22_050, 44_100),
     ("ogg", ("-c:a", "flac"), 1, 1, 44_100, 44_100),
     ("ogg", ("-c:a", "libspeex"), 1, 1, RATE, RATE),
@@ -134,7 +131,7 @@ def test_a_gap_in_matroska_is_silence_and_later_sound_keeps_its_time(tmp_path: P
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("count", [3, 6, 8, 9, 17, 60])
+@pytest.mark.parametrize("count", [6, 17, 60])
 def test_channels_without_a_layout_are_equals(count: int, tmp_path: Path) -> None:
     tracks = [bursts(1.0, hz=200 + 30 * index, level=0.3) for index in range(count)]
     path = write_raw_wav(tmp_path / "many.wav", np.stack(tracks, axis=1))
@@ -159,7 +156,7 @@ def test_only_a_named_lfe_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("track", range(6))
+@pytest.mark.parametrize("track", [0, 3, 5])
 def test_one_live_track_of_six_is_heard_at_its_level(track: int, tmp_path: Path) -> None:
     tracks = np.zeros((2 * RATE, 6))
     tracks[:, track] = bursts(2.0)
@@ -179,19 +176,18 @@ def test_a_track_that_speaks_late_is_not_silent(tmp_path: Path) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-    ("columns", "kept"),
+    ("columns", "offset", "kept"),
     [
-        ((1, -1), (0,)),
-        ((0.5, -1), (1,)),
-        ((1, -0.9), (0,)),
-        ((1, 1), (0, 1)),
-        ((1, 0.3), (0, 1)),
-        ((1, -1, 1, -1), (0, 2)),
+        ((1, -1), 0.0, (0,)),
+        ((0.5, -1), 0.2, (1,)),
+        ((1, -0.9), 0.0, (0,)),
+        ((1, 1), 0.2, (0, 1)),
+        ((1, 0.3), 0.0, (0, 1)),
+        ((1, -1, 1, -1), 0.0, (0, 2)),
     ],
 )
-@pytest.mark.parametrize("offset", [0.0, 0.2])
 def test_of_two_that_cancel_each_other_one_is_taken(
-    columns: tuple[float, ...], kept: tuple[int, ...], offset: float, tmp_path: Path
+    columns: tuple[float, ...], offset: float, kept: tuple[int, ...], tmp_path: Path
 ) -> None:
     sound = np.stack([0.9 * bursts(1.5) * weight + offset for weight in columns], axis=1)
     media = probe(write_raw_wav(tmp_path / "anti.wav", sound))
@@ -299,8 +295,7 @@ def test_languages_are_not_mixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("channels", [1, 2, 6])
-@pytest.mark.parametrize("valid", [20, 24])
+@pytest.mark.parametrize(("valid", "channels"), [(20, 1), (24, 2), (20, 6)])
 def test_fewer_bits_in_larger_containers(valid: int, channels: int, tmp_path: Path) -> None:
     sound = np.stack([bursts(1.0, level=0.438)] * channels, axis=1)
     data = (np.rint(sound * 2 ** (valid - 1)).astype(np.int64) << (32 - valid)).astype("<i4")
