@@ -44,6 +44,8 @@ class _Event:
     dissolve: int
     source: tuple[int, int]
     record: tuple[int, int]
+    hour: int
+    """The frame at which the hour of the record's beginning begins."""
     rate: float | None = None
     """Frames a second at which it plays, where that is said."""
     remarks: dict[str, str] = field(default_factory=dict)
@@ -107,9 +109,7 @@ class _Reader:
             self.notices.append("video events are left out")
         if not heard:
             raise ValidationError("edl", "holds no event")
-        first = min(event.record[0] for event in heard)
-        hour = 3_600 * self._frames.nominal
-        zero = first // hour * hour
+        zero = min(heard, key=lambda event: event.record[0]).hour
         seen: set[tuple[Any, ...]] = set()
         for event in heard:
             same = (
@@ -135,8 +135,8 @@ class _Reader:
                 number, reel, channel, kind, dissolve, *times = found.groups()
                 at = [frames.frame(time) for time in times]
                 source, record = (at[0], at[1]), (at[2], at[3])
-                length = int(dissolve or 0)
-                events.append(_Event(number, reel, channel, kind, length, source, record))
+                length, hour = int(dissolve or 0), frames.hour(times[2])
+                events.append(_Event(number, reel, channel, kind, length, source, record, hour))
             elif line[:1].isdigit():
                 raise ValidationError("edl", f"an event that cannot be read: {line[:80]}")
             elif line.startswith("TITLE:"):

@@ -6,9 +6,10 @@ Timeline        -> write_otio, write_edl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from shared.contracts.asset import Asset
@@ -53,20 +54,39 @@ def _begins(home: Home, ctx: RequestContext, ref: SourceRef, frames: Frames) -> 
 
 
 def _resolver(home: Home, ctx: RequestContext, format: str) -> Resolve:
-    """Finds recordings by their files' names; our own EDLs name them by their ids."""
-    named: dict[str, list[str]] = {}
+    """Finds recordings by their files' names, with their ending or without; our own EDLs name ids."""
+    named: dict[str, set[str]] = {}
+    stems: dict[str, set[str]] = {}
     for asset in list_assets(home.documents, ctx):
-        for name in {asset.asset_id, *(source.name for source in asset.sources)}:
-            named.setdefault(PurePosixPath(name).name, []).append(asset.asset_id)
+        named[asset.asset_id] = {asset.asset_id}
+        for name in (_spelled(PurePosixPath(source.name).name) for source in asset.sources):
+            named.setdefault(name, set()).add(asset.asset_id)
+            stems.setdefault(PurePosixPath(name).stem, set()).add(asset.asset_id)
 
     def resolve(url: str, name: str) -> SourceRef | None:
-        file = PurePosixPath(unquote(urlsplit(url).path)).name or name
-        found = named.get(file, [])
-        if len(found) > 1:
-            raise ValidationError(format, f"{len(found)} recordings are called {file}")
-        return SourceRef(asset_id=found[0]) if found else None
+        for file in map(_spelled, _file_names(url or name)):
+            found = named.get(file) or stems.get(file, set())
+            if len(found) > 1:
+                raise ValidationError(format, f"{len(found)} recordings are called {file}")
+            if found:
+                return SourceRef(asset_id=min(found))
+        return None
 
     return resolve
+
+
+def _file_names(told: str) -> Iterator[str]:
+    """What a file may be called whose address, path or bare name another program wrote.
+
+    Some escape ``#``, ``?`` and ``%`` in addresses and some do not; Windows parts folders by ``\\``.
+    """
+    plain = [urlsplit(told).path, told] if "://" in told else [told]
+    yield from (PureWindowsPath(path).name for path in (*map(unquote, plain), *plain))
+
+
+def _spelled(name: str) -> str:
+    """A Mac writes an umlaut as two signs, others as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def write_otio(home: Home, ctx: RequestContext, timeline: Timeline) -> str:

@@ -77,7 +77,8 @@ class Frames:
         )
 
     def frame(self, timecode: str) -> int:
-        """The frame of a timecode, in which ``;`` means drop frame as well.
+        """The frame of a timecode, in which ``;`` means drop frame as well: at 30 and 60, too, for
+        telephones number so what they record at whole rates.
 
         Raises ``ValidationError`` for what is none at this rate.
         """
@@ -90,9 +91,15 @@ class Frames:
                 "timecode", f"{timecode} is none at {self.name:g} frames a second"
             )
         total = ((hours * 60 + minutes) * 60 + seconds) * self.nominal + frames
-        dropped = self.drop or (found[4] == ";" and self.name in DROPPED_IN)
+        dropped = self.drop or (found[4] == ";" and self.nominal % 30 == 0)
         whole_minutes = hours * 60 + minutes
         return total - self._a_minute * (whole_minutes - whole_minutes // 10) * dropped
+
+    def hour(self, timecode: str) -> int:
+        """The frame at which the hour of a timecode begins; raises ``ValidationError``."""
+        self.frame(timecode)
+        hours, mark = timecode.partition(":")[0], ";" if ";" in timecode else ":"
+        return self.frame(f"{hours}:00:00{mark}00")
 
     @property
     def _a_minute(self) -> int:

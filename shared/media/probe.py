@@ -43,7 +43,7 @@ _HEADER_TOLERANCE_S, _MOST_TOLERANCE_S = 0.25, 2.0
 """A header's duration is believed, for it is more exact, where packets agree within this, or within one of
 them: how long the last one lasts stands in no Matroska file (WavPack's last half, TTA's last second)."""
 _LEAST_PACKET, _MOST_PACKET = 1 << 12, 1 << 20
-_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.,]\d\d")
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}")
 _SAMPLES = re.compile(r"\d{1,12}")
 
 Header = Mapping[str, Any]

@@ -14,6 +14,7 @@ from infra.command.main import rushes
 from shared.contracts.context import RequestContext
 from shared.errors import RushesError, ValidationError
 from shared.homes.home import Home
+from shared.interchange.exchange import read_edl
 from shared.messages.delivery import deliver
 from shared.runs.intake import Wishes
 from shared.runs.records import upload_run_id
@@ -134,6 +135,25 @@ def test_an_edl_of_another_program_comes_in_by_its_clips_names(home: Home, tmp_p
     done = asked(tmp_path, own, "--edl", tmp_path / "same.edl", "--frame-rate", "24")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "same.edl").read_text() == edl
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "C:\\Users\\Ann\\Ba\u0308ume #1 50%.wav",
+        "file:///Volumes/B%C3%A4ume%20%231%2050%25.wav",
+        "file:///Volumes/B\u00e4ume #1 50%.wav",
+        "Ba\u0308ume #1 50%",
+    ],
+)
+def test_media_are_found_however_their_names_are_written(
+    home: Home, tmp_path: Path, told: str
+) -> None:
+    take = write(tmp_path, noise(0.1)).rename(tmp_path / "B\u00e4ume #1 50%.wav")
+    asset_id = uploaded(home, take)
+    line = "001  AX  A  C  00:00:00:00 00:00:00:02 01:00:00:00 01:00:00:02"
+    found = read_edl(home, MINE, f"{line}\n* FROM CLIP NAME: x\n* SOURCE FILE: {told}\n")
+    assert found.timeline.tracks[0].clips[0].asset_id == asset_id
 
 
 def test_media_that_nobody_uploaded_are_named(home: Home, tmp_path: Path) -> None:

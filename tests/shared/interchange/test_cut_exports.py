@@ -24,6 +24,7 @@ from shared.interchange.cut_exports import (
     edit_labels,
     events_of,
 )
+from shared.interchange.media_clock import begins_at
 from shared.interchange.timecode import Frames
 from shared.media.probe import probe
 
@@ -236,3 +237,21 @@ def test_a_timecode_that_is_none_counts_from_0(
 ) -> None:
     media = camera.media.model_copy(update={"timecode": timecode})
     assert CutMedia("a.mov", "file:///a.mov", media).begins(camera.frames.rate) == 0
+
+
+@pytest.mark.parametrize(
+    ("timecode", "media_fps", "list_fps", "second"),
+    [
+        ("16:37:10;02", 30.0, 30, Fraction(298_851, 5)),
+        ("01:00:00:27", 30.0, 25, 3_600 + Fraction(22, 25)),
+        ("01:00:00:110", 120.0, 60, 3_600 + Fraction(55, 60)),
+    ],
+)
+def test_a_timecode_of_another_count_keeps_its_seconds(
+    camera: CutMedia, timecode: str, media_fps: float, list_fps: float, second: Fraction
+) -> None:
+    """A telephone's drop frame at 30 is where Final Cut Pro anchors it; others are no hour early."""
+    (seen,) = camera.media.video
+    told = {"timecode": timecode, "video": (seen.model_copy(update={"frame_rate": media_fps}),)}
+    media = camera.media.model_copy(update=told)
+    assert begins_at(media, Frames(list_fps), Fraction(list_fps)) == second * list_fps

@@ -103,6 +103,13 @@ def test_drop_frame_is_read_by_the_mark_and_by_the_head() -> None:
     assert clips(read(line.format(":"), rate=29.97))[0][3] == pytest.approx(1_802 * 1_001 / 30)
 
 
+@pytest.mark.parametrize(("hour", "rate"), [("01:00:00;00", 29.97), ("10:00:00;00", 59.94)])
+def test_a_list_that_begins_at_an_hour_of_drop_frame_begins_at_0(hour: str, rate: float) -> None:
+    later = hour.replace("00;00", "02;00")
+    line = f"001  AX  A  C  00:00:10;00 00:00:12;00 {hour} {later}"
+    assert clips(read("FCM: DROP FRAME", line, rate=rate))[0][1] == 0
+
+
 def test_a_frame_of_difference_is_told() -> None:
     imported = read("001  AX  A  C  00:00:01:05 00:00:02:06 00:00:04:00 00:00:05:00")
     assert clips(imported)[0][2:4] == (1_200, 2_200)
