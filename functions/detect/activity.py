@@ -91,6 +91,9 @@ def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
     made = _outputs(job, activity)
     if heard.tracks.silent:
         return Result(made, reason="silent recording")
+    if activity.spans and all(span.kind == "silence" for span in activity.spans):
+        softest = f"{heard.levels.silence_below_lufs:.0f} LUFS"
+        return Result(made, reason=f"softer than {softest} throughout, which is taken for silence")
     if not voices and not backend.stub:
         error = backend.dependencies[_VOICES].error
         return Result(made, StepState.DEGRADED, f"speech is not told from other sounds: {error}")

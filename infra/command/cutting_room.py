@@ -42,7 +42,10 @@ _STEP = "edit.cut"
 _CAPTIONS = ("srt", "vtt")
 _FOR_EVER_MS = 1e12
 _SPEAKER_ID = re.compile(r"(speaker|channel)_\d+")
-_CHAPTER = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\s+(\S.*)")
+# As shows write them: `0:45 Guest`, `00:45 - Guest`, `(00:45) Guest`, `- 00:45,500 Guest`.
+_CHAPTER = re.compile(
+    r"(?:[-*•]\s+)?[(\[]?(?:(\d+):)?(\d{1,2}):(\d{2}(?:[.,]\d+)?)[)\]]?(?:\s+[-–—|:]+)?\s+(\S.*)"
+)
 
 
 @click.command()
@@ -290,7 +293,11 @@ def _read_chapters(path: Path) -> list[Marker]:
         if told is None:
             raise ValidationError("chapters", f"{line.strip()!r} is no TIME TITLE, as 01:30 Title")
         hours, minutes, seconds, title = told.groups()
-        time_ms = 3_600_000 * int(hours or 0) + 60_000 * int(minutes) + 1000 * float(seconds)
+        time_ms = (
+            3_600_000 * int(hours or 0)
+            + 60_000 * int(minutes)
+            + 1000 * float(seconds.replace(",", "."))
+        )
         found.append(Marker(time_ms=time_ms, name=title))
     return sorted(found, key=lambda marker: marker.time_ms)
 

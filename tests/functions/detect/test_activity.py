@@ -118,3 +118,10 @@ def test_a_series_that_unpacks_to_more_than_it_tells_is_refused() -> None:
     assert len(series.model_copy(update={"count": 10}).values()) == 10
     with pytest.raises(ValueError, match="reshape"):
         series.model_copy(update={"count": 2_000_000}).values()
+
+
+def test_a_recording_that_is_too_soft_to_be_heard_says_so(tmp_path: Path) -> None:
+    """Recorders of floats ask for no level: drums that peak at -66 dBFS were `done`, and nothing more."""
+    soft = 0.0005 * synth.drums(bars=2).samples
+    ran = run(activity.ENGINE, write(tmp_path / "soft.wav", soft, 44_100), tmp_path / "out")
+    assert ran.result.reason == "softer than -60 LUFS throughout, which is taken for silence"

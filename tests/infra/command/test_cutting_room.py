@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from infra.command.cutting_room import _params, speaker_ids
+from infra.command.cutting_room import _params, _read_chapters, speaker_ids
 from infra.command.desk import Desk
 from infra.command.main import rushes
 from infra.command.results_on_disk import MANIFEST
@@ -59,6 +59,15 @@ def test_names_to_be_bleeped_come_together_however_they_are_written(param: str) 
     flags = dict.fromkeys(("fillers", "repeats", "breaths"), False)
     lists = {"words": (), "keep_speaker": (), "keep_chapter": (), "bleep": ("Eva",)}
     assert _params(told | flags | lists, ()) == {"privacy_words": ["Anna", "Ben", "Eva"]}
+
+
+@pytest.mark.parametrize(
+    "line", ["0:45 Guest", "00:45 - Guest", "(00:45) Guest", "- [00:00:45,000] \u2013 Guest"]
+)
+def test_chapters_are_read_as_shows_write_them(tmp_path: Path, line: str) -> None:
+    (tmp_path / "chapters.txt").write_text(f"00:00 Start - of it\n{line}\n", encoding="utf-8")
+    told = [(one.time_ms, one.name) for one in _read_chapters(tmp_path / "chapters.txt")]
+    assert told == [(0, "Start - of it"), (45_000, "Guest")]
 
 
 def test_chapters_are_text_as_editors_save_it(tmp_path: Path) -> None:
