@@ -30,11 +30,11 @@ from shared.homes.home import Home
 from shared.interchange.cut_exports import (
     CutMedia,
     cut_to_edl,
-    cut_to_fcp7,
     cut_to_fcpxml,
     cut_to_otio,
     edit_labels,
 )
+from shared.interchange.fcp7 import cut_to_fcp7
 from shared.runs.results_folder import stem_of
 from shared.steps.preparing import load_asset
 

@@ -229,6 +229,7 @@ def _lists(
     from shared.editing.retimed import moved_chapters, moved_transcript
     from shared.editing.time_map import time_map
     from shared.interchange import cut_exports as exports
+    from shared.interchange.fcp7 import cut_to_fcp7
 
     stem = stem_of(media.name)
     moved = moved_chapters(time_map(edits), chapters, edits.duration_ms)
@@ -240,7 +241,7 @@ def _lists(
         texts |= {
             f"{stem} cut.otio": exports.cut_to_otio(edits, media).encode(),
             f"{stem} cut.fcpxml": exports.cut_to_fcpxml(edits, media, moved).encode(),
-            f"{stem} cut.fcp7.xml": exports.cut_to_fcp7(edits, media).encode(),
+            f"{stem} cut.fcp7.xml": cut_to_fcp7(edits, media).encode(),
             f"{stem} cut.edl": exports.cut_to_edl(edits, media, moved).encode(),
         }
     if moved:

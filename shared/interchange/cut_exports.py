@@ -1,7 +1,7 @@
 """An edit list for other programs: what it leaves of a recording, as clips of it.
 
 OpenTimelineIO   Resolve, Kdenlive (25.04 and later) and others read it; sound alone exact to the sample
-FCP7 XML         Premiere, Resolve; by OpenTimelineIO's ``fcp_xml`` adapter
+FCP7 XML         Premiere, Resolve; see ``fcp7``
 FCPXML 1.11      Final Cut Pro, Resolve
 EDL              nearly all
 labels           Audacity: what was found, in the recording's own time
@@ -14,7 +14,6 @@ mutes are not in these lists, nor are crossfades.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -98,19 +97,6 @@ def cut_to_otio(edits: EditList, media: CutMedia) -> str:
     rate = Fraction(edits.sample_rate_hz)
     timeline.tracks.append(_track(otio, "Audio", edits, media, rate))
     return str(otio.adapters.write_to_string(timeline, "otio_json"))
-
-
-def cut_to_fcp7(edits: EditList, media: CutMedia) -> str:
-    """As Final Cut Pro 7's XML, which Premiere reads; raises ``MissingDependency``."""
-    otio, frames = otio_library(), media.frames
-    text = str(otio.adapters.write_to_string(_framed(otio, edits, media), "fcp_xml"))
-    if not frames.drop:
-        return text
-    # The adapter spells every timecode as if it counted all frames.
-    at = media.begins(frames.rate)
-    said, right = Frames(frames.name).timecode(at), frames.timecode(at)
-    pattern = rf"<string>{said}</string>(\s*<frame>{at}</frame>\s*)<displayformat>NDF<"
-    return re.sub(pattern, rf"<string>{right}</string>\1<displayformat>DF<", text)
 
 
 def _framed(otio: Any, edits: EditList, media: CutMedia) -> Any:

@@ -18,12 +18,12 @@ from shared.interchange.cut_exports import (
     Event,
     chapter_lines,
     cut_to_edl,
-    cut_to_fcp7,
     cut_to_fcpxml,
     cut_to_otio,
     edit_labels,
     events_of,
 )
+from shared.interchange.fcp7 import cut_to_fcp7
 from shared.interchange.media_clock import begins_at
 from shared.interchange.timecode import Frames
 from shared.media.probe import probe
@@ -109,13 +109,39 @@ def test_pictures_and_sound_go_together(edits: EditList, film: CutMedia) -> None
 
 
 def test_premiere_is_given_the_same(edits: EditList, film: CutMedia, sound: CutMedia) -> None:
+    cuts = edit_list_of([e for e in edits.edits if e.action == "cut"], 8 * 44_100, 44_100)
     for media, kinds in ((film, ["Video", "Audio"]), (sound, ["Audio"])):
-        back = otio.adapters.read_from_string(cut_to_fcp7(edits, media), "fcp_xml")
+        back = otio.adapters.read_from_string(cut_to_fcp7(cuts, media), "fcp_xml")
         assert [track.kind for track in back.tracks] == kinds
         for track in back.tracks:
-            starts_and_lengths = [one[:2] for one in wanted(edits, media.frames.rate)]
-            assert [one[:2] for one in played(track)] == starts_and_lengths
+            assert played(track) == wanted(cuts, media.frames.rate)
             assert track[0].media_reference.target_url == media.url
+
+
+def test_premiere_is_told_of_each_channel_size_and_speed(edits: EditList, film: CutMedia) -> None:
+    """A clip item that only names another one's id is silent there; without a size nothing is shown."""
+    two = {"channels": 2, "channel_layout": "stereo"}
+    (stream,), heard = film.media.audio, film.media.heard
+    told = {"audio": (stream.model_copy(update=two),), "sound": heard.model_copy(update=two)}
+    stereo = CutMedia(film.name, film.url, film.media.model_copy(update=told))
+    root = ElementTree.fromstring(cut_to_fcp7(edits, stereo).split("<!DOCTYPE xmeml>")[1])
+    media = root.find("sequence/media")
+    assert media is not None
+    size = media.find("video/format/samplecharacteristics")
+    assert size is not None and (size.findtext("width"), size.findtext("height")) == ("320", "240")
+    pictures, *channels = (track.findall("clipitem") for track in media.iter("track"))
+    assert [track[0].findtext("sourcetrack/trackindex") for track in channels] == ["1", "2"]
+    for items in zip(pictures, *channels, strict=True):
+        together = [item.get("id") for item in items]
+        for item in items:
+            assert [one.text for one in item.iter("linkclipref")] == together
+            assert item.findtext("in") == items[0].findtext("in")
+    (fast,) = (item for item in pictures if item.find("filter") is not None)
+    speeds = [one.findtext("value") for one in fast.iter("parameter")]
+    assert speeds[1] == "400"
+    assert int(fast.findtext("out") or 0) - int(fast.findtext("in") or 0) == round(
+        film.frames.rate / 4
+    )
 
 
 def test_an_edl_is_read_by_others(edits: EditList, film: CutMedia) -> None:
