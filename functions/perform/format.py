@@ -30,7 +30,7 @@ from shared.audio.score import (
 )
 from shared.audio.tempo import TempoChange, TempoMap, TimeSignature
 from shared.contracts.ids import NAME_PATTERN
-from shared.contracts.model import Model
+from shared.contracts.model import NOT_ITS_FIELDS, Model
 from shared.errors import ValidationError
 
 MAX_INSTRUMENTS, MAX_LANES, MAX_ROWS = 32, 64, 4_096
@@ -361,10 +361,8 @@ def _place(location: Sequence[int | str], data: Mapping[str, Any]) -> str:
 
 def _reason(error: Any) -> str:
     """Pydantic's words, without its jargon."""
-    if error["type"] == "extra_forbidden":
-        return "is no setting here; perhaps it is mistyped"
-    if error["type"] == "missing":
-        return "is missing"
+    if error["type"] in NOT_ITS_FIELDS:
+        return NOT_ITS_FIELDS[error["type"]]
     given = error.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float) else ""
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}{shown[:80]}"

@@ -62,9 +62,10 @@ class Pack:
 
     @property
     def title(self) -> str:
-        """How many of each are in it."""
+        """How many of each are in it, of what there is."""
         things = {sort.step: sort.thing for sort in SORTS.values()}
-        return ", ".join(many(row["packed"], things[step]) for step, row in self.outcomes.items())
+        packed = ((row["packed"], things[step]) for step, row in self.outcomes.items())
+        return ", ".join(many(count, thing) for count, thing in packed if count)
 
     def add_papers(self, job: Job, manifest: Path, picture: Path) -> None:
         """Write the instruments, the manifest and the picture, and the manifest to its own file.

@@ -39,7 +39,7 @@ from shared.errors import ValidationError
 from shared.runs.results_folder import stem_of
 from shared.watch.health import installed
 
-REVISION = "pack-4"
+REVISION = "pack-5"
 """Raise it when the same segments and params give another zip."""
 MEMBERS_IN_META = 400
 """Of longer lists the meta has the best; all stand in the manifest."""

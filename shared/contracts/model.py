@@ -23,4 +23,12 @@ class RequestBody(Model):
 def refusal_of(error: PydanticError, whole: str) -> ValidationError:
     """What a model has found wrong first, by its field; ``whole``: what that is where it is no single one."""
     first = error.errors(include_url=False, include_input=False)[0]
-    return ValidationError(".".join(map(str, first["loc"])) or whole, first["msg"])
+    told = NOT_ITS_FIELDS.get(first["type"], first["msg"])
+    return ValidationError(".".join(map(str, first["loc"])) or whole, told)
+
+
+NOT_ITS_FIELDS = {
+    "extra_forbidden": "is no setting here; perhaps it is mistyped",
+    "missing": "is missing",
+}
+"""Pydantic's kind of error -> the words for it, where pydantic's own speak to programmers alone."""

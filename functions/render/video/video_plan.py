@@ -368,4 +368,5 @@ def _lacking(job: Job, step: str) -> Notice:
         return Notice(
             step, "warning", f"its {_KINDS[step]} is not made yet: rendering makes it first"
         )
-    return Notice(step, "error", f"there is no {_KINDS[step]}: {reason}")
+    without = "; captions=none renders it without" if step == CAPTIONS_STEP else ""
+    return Notice(step, "error", f"there is no {_KINDS[step]}: {reason}{without}")

@@ -96,6 +96,7 @@ def test_a_dry_run_says_what_is_missing_and_a_real_one_refuses(tmp_path: Path) -
     ran = render(tmp_path / "dry", {}, dry_run=True, **asked)
     notices = ran.body("video_render")["dependency_notices"]
     assert [notice["level"] for notice in notices] == ["error"] * 3
+    assert "captions=none renders it without" in str(notices)
     with pytest.raises(MissingDependency, match="no video_anonymised"):
         render(tmp_path / "real", {}, **asked)
 

@@ -62,6 +62,8 @@ def test_the_hits_of_a_bar_of_drums_are_packed(tmp_path: Path) -> None:
     assert made.result.state is StepState.DONE
     cut = {each.artifact_id: each.path for each in found["detect.hits"]}
     assert len(made.rows("hit")) >= 2
+    (shows,) = (one.meta["shows"] for one in made.result.outputs if one.kind == "preview")
+    assert shows == f"contact sheet of {len(made.rows('hit'))} hits", "and of no loops or phrases"
     for row in made.rows("hit"):
         sound, _ = soundfile.read(cut[row["artifact_id"]], always_2d=True)
         assert np.array_equal(made.audio(row["file"]), sound)
@@ -372,4 +374,4 @@ def test_the_cache_key_is_of_asset_params_and_version() -> None:
 
 def test_the_engine_declares_its_formula() -> None:
     assert ENGINE.cache_key is cache_key
-    assert ENGINE.backend().version.startswith("pack-4+numpy-")
+    assert ENGINE.backend().version.startswith("pack-5+numpy-")

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
-from shared.contracts.model import Model
+from shared.contracts.model import Model, refusal_of
 
 ROOT = Path(__file__).parents[3]
 _BUILT = """
@@ -29,6 +29,23 @@ def test_checks_are_built_when_they_are_first_used_and_hold_then() -> None:
     with pytest.raises(ValidationError, match="number"):
         Late.model_validate({"number": "one"})
     assert Late(number=1).model_dump_json() == '{"number":1}'
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"source": "a"}, "source: is no setting here; perhaps it is mistyped"),
+        ({}, "name: is missing"),
+    ],
+)
+def test_a_refusal_is_told_in_words(given: dict[str, str], told: str) -> None:
+    class Named(Model):
+        model_config = ConfigDict(extra="forbid")
+        name: str
+
+    with pytest.raises(ValidationError) as refused:
+        Named.model_validate({"name": "x", **given} if given else {})
+    assert refusal_of(refused.value, "named").message == told
 
 
 def test_loading_models_builds_only_bodies_and_those_of_which_one_is_a_default() -> None:
