@@ -74,7 +74,26 @@ def _by_ttconv(parse: Callable[[bytes], ContentDocument]) -> Callable[[bytes], l
 def _ttml(body: bytes) -> Any:
     from ttconv.imsc.reader import to_model
 
-    return to_model(ElementTree.parse(BytesIO(body)))
+    tree = ElementTree.parse(BytesIO(body))
+    _let_last(tree)
+    return to_model(tree)
+
+
+def _let_last(tree: ElementTree.ElementTree) -> None:
+    """Give an end to a ``body`` and ``div`` that begin later and say none.
+
+    ttconv reckons it from their paragraphs without their own beginning (1.2.3), and drops all of a ``div``
+    that begins behind the last of its paragraphs' times.
+    """
+    parts = [one for one in tree.iter() if str(one.tag).rpartition("}")[2] in ("body", "div")]
+    if any(one.get("timeContainer") == "seq" for one in parts):
+        return
+    for part in parts:
+        if part.get("begin") and not (part.get("end") or part.get("dur")):
+            part.set("end", _NEVER)
+
+
+_NEVER = "999h"
 
 
 def _scc(body: bytes) -> Any:

@@ -34,6 +34,7 @@ from shared.media.looks import Candidate, films, key_frames, notices, shown, sti
 from shared.media.packets import StreamTimes, walk_packets
 from shared.media.refusals import cut_off, explained, falls_short, refuse_unreadable
 from shared.media.sound_probe import Listening
+from shared.media.timecode_track import numbered_timecode
 from shared.media.told_lengths import told_lengths
 
 MAX_STREAMS = 32
@@ -84,7 +85,7 @@ def probe(path: Path) -> MediaInfo:
         video=kept_video,
         cover_art=thumbnails or any(_is_cover(stream) for stream in streams),
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
-        timecode=_timecode(header, kept_video),
+        timecode=_timecode(header, kept_video, path),
         time_reference=_time_reference(header),
         notices=(
             *((missing,) if missing else ()),
@@ -297,7 +298,7 @@ def _refusal(last_words: str) -> str:
     return "it is no recording that ffmpeg knows"
 
 
-def _timecode(header: Header, films: Sequence[VideoStream]) -> str | None:
+def _timecode(header: Header, films: Sequence[VideoStream], path: Path) -> str | None:
     """The picture's own one, or else the file's only one (a ``tmcd`` track, an MXF package)."""
     told = {
         source.get("index"): str(value)
@@ -305,6 +306,9 @@ def _timecode(header: Header, films: Sequence[VideoStream]) -> str | None:
         for name, value in source.get("tags", {}).items()
         if name.lower() == "timecode"
     }
+    tracks = [one for one in header["streams"] if one.get("codec_tag_string") == "tmcd"]
+    if not told and tracks:
+        return numbered_timecode(path, header["format"]["format_name"], tracks[0])
     own = told.get(films[0].index) if films else None
     others = set(told.values())
     found = own or (others.pop() if len(others) == 1 else "")

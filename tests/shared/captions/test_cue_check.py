@@ -77,6 +77,16 @@ def test_broadcasters_formats_are_read(kind: str, tmp_path: Path) -> None:
     assert [one.end_ms for one in read] == pytest.approx([4000, 7000], abs=40)
 
 
+def test_captions_of_a_part_that_begins_later_are_not_lost(tmp_path: Path) -> None:
+    """Broadcasters give a reel its offset: ``div`` begins at 10 s, and its captions count from there."""
+    told = '<p begin="1s" end="3s">one</p><p begin="4s" dur="1s">two</p>'
+    part = f'<body><div begin="10s">{told}</div><div begin="20s" end="30s">{told}</div></body>'
+    (tmp_path / "x.ttml").write_text(f'<tt xmlns="http://www.w3.org/ns/ttml">{part}</tt>')
+    read = read_captions(tmp_path / "x.ttml")
+    assert [one.start_ms for one in read] == [11_000, 14_000, 21_000, 24_000]
+    assert [one.end_ms for one in read] == [13_000, 15_000, 23_000, 25_000]
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [

@@ -277,6 +277,19 @@ def test_a_program_stream_tells_the_time_of_few_pictures(tmp_path: Path) -> None
     assert media.video[0].frame_rate_kind == "unknown"
 
 
+def test_a_timecode_that_ffprobe_finds_odd_is_read_from_its_track(tmp_path: Path) -> None:
+    """Final Cut Camera marks 24 frames a second as drop frame; the media then seemed to begin at 0."""
+    path = tmp_path / "phone.mov"
+    picture = ["-f", "lavfi", "-i", "testsrc=s=64x64:r=24:d=0.5"]
+    ffmpeg(*picture, "-timecode", "19:36:10:02", "-c:v", "mpeg4", path)
+    data = bytearray(path.read_bytes())
+    flags = data.index(b"tmcd\0\0\0\0\0\0\0\1") + 16
+    assert data[flags : flags + 4] == bytes(4)
+    data[flags + 3] |= 1
+    path.write_bytes(data)
+    assert probe(path).timecode == "19:36:10:02"
+
+
 def test_a_cameras_and_a_recorders_clock(tmp_path: Path) -> None:
     film, sound, plain = (tmp_path / name for name in ("a.mov", "b.wav", "c.wav"))
     tone = ["-f", "lavfi", "-i", "sine=d=0.5:r=48000"]
