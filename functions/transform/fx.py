@@ -54,7 +54,7 @@ class FxParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("fx-7")
+    return ffmpeg_backend("fx-8")
 
 
 def run(job: Job, params: FxParams, backend: Backend) -> Result:

@@ -34,7 +34,7 @@ class MacroParams(EffectParams):
 
 def backend() -> Backend:
     """ffmpeg's filters; raises ``MissingDependency``."""
-    return ffmpeg_backend("macro-7")
+    return ffmpeg_backend("macro-8")
 
 
 def run(job: Job, params: MacroParams, backend: Backend) -> Result:

@@ -90,7 +90,7 @@ class NormaliseParams(SoundParams):
 
 def backend() -> Backend:
     """Our meter and a limiter of our own; raises ``MissingDependency``."""
-    return meter_backend("normalise-6")
+    return meter_backend("normalise-7")
 
 
 def run(job: Job, params: NormaliseParams, backend: Backend) -> Result:

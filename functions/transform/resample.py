@@ -73,7 +73,7 @@ class ResampleParams(SoundParams):
 
 def backend() -> Backend:
     """ffmpeg; raises ``MissingDependency``."""
-    return ffmpeg_backend("resample-7")
+    return ffmpeg_backend("resample-8")
 
 
 def run(job: Job, params: ResampleParams, backend: Backend) -> Result:

@@ -39,6 +39,13 @@ _WAV_ARGS = (
     *("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
     *("-rf64", "auto", "-f", "wav"),
 )
+_BROADCAST = {
+    "comment": "description",
+    "encoded_by": "originator",
+    "date": "origination_date",
+    "creation_time": "origination_time",
+}
+"""ffmpeg reads a Broadcast Wave's fields under these names, and writes them under those."""
 _LOSSLESS = ("pcm_", "flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd")
 """How the names of ffmpeg's decoders begin that give back the very samples."""
 SAMPLE_FORMATS = {
@@ -104,12 +111,17 @@ class Sound:
 
     @property
     def wav_args(self) -> tuple[str, ...]:
-        """ffmpeg's words for a WAV of it. It keeps the recorder's time of day, by which editors place it."""
+        """ffmpeg's words for a WAV of it. It keeps the recording's tags, a recorder's description, and its
+        time of day, by which editors place it.
+        """
+        told = dict(self.media.tags)
         at = self.media.time_reference
-        if at is None:
-            return _WAV_ARGS
-        at += round((self.excerpt_from_ms or 0) * self.sample_rate_hz / 1000)
-        return ("-metadata", f"time_reference={at}", "-write_bext", "1", *_WAV_ARGS)
+        if at is not None:
+            told |= {of: told[name] for name, of in _BROADCAST.items() if name in told}
+            at += round((self.excerpt_from_ms or 0) * self.sample_rate_hz / 1000)
+            told["time_reference"] = f"{at}"
+        words = [word for tag in told.items() for word in ("-metadata", "=".join(tag))]
+        return (*words, *(("-write_bext", "1") if at is not None else ()), *_WAV_ARGS)
 
     @property
     def duration_ms(self) -> int | None:

@@ -75,17 +75,17 @@ def _ttml(body: bytes) -> Any:
     from ttconv.imsc.reader import to_model
 
     tree = ElementTree.parse(BytesIO(body))
-    _let_last(tree)
+    _let_last(tree.getroot())
     return to_model(tree)
 
 
-def _let_last(tree: ElementTree.ElementTree) -> None:
+def _let_last(root: ElementTree.Element) -> None:
     """Give an end to a ``body`` and ``div`` that begin later and say none.
 
     ttconv reckons it from their paragraphs without their own beginning (1.2.3), and drops all of a ``div``
     that begins behind the last of its paragraphs' times.
     """
-    parts = [one for one in tree.iter() if str(one.tag).rpartition("}")[2] in ("body", "div")]
+    parts = [one for one in root.iter() if str(one.tag).rpartition("}")[2] in ("body", "div")]
     if any(one.get("timeContainer") == "seq" for one in parts):
         return
     for part in parts:

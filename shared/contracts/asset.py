@@ -158,6 +158,9 @@ class MediaInfo(Model):
     """Of the first picture, as the camera wrote it: ``10:00:00:00``, with ``;`` for drop frame."""
     time_reference: int | None = None
     """How many samples after midnight the first one is, as the recorder wrote it (EBU Tech 3285)."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """What the file says of itself, by ffmpeg's names: ``title``, ``artist``, ``comment`` (a Broadcast Wave's
+    description), ``encoded_by`` (its originator), ..."""
     notices: tuple[str, ...] = ()
     """What is wrong with the file as a whole, in words: that it is cut off."""
     sound: HeardSound | None = None

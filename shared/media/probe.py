@@ -45,6 +45,12 @@ _HEADER_TOLERANCE_S, _MOST_TOLERANCE_S = 0.25, 2.0
 them: how long the last one lasts stands in no Matroska file (WavPack's last half, TTA's last second)."""
 _LEAST_PACKET, _MOST_PACKET = 1 << 12, 1 << 20
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}")
+_KEPT_TAGS = (
+    *("title", "artist", "album", "date", "genre", "track", "copyright", "comment"),
+    *("encoded_by", "creation_time"),
+)
+_MOST_SIGNS = 256
+"""Of a tag: a Broadcast Wave's description has no more."""
 _SAMPLES = re.compile(r"\d{1,12}")
 
 Header = Mapping[str, Any]
@@ -87,6 +93,7 @@ def probe(path: Path) -> MediaInfo:
         subtitles=sum(stream.get("codec_type") == "subtitle" for stream in streams),
         timecode=_timecode(header, kept_video, path),
         time_reference=_time_reference(header),
+        tags=tuple(_tags(header)),
         notices=(
             *((missing,) if missing else ()),
             *_late([*kept_audio, *kept_video]),
@@ -313,6 +320,20 @@ def _timecode(header: Header, films: Sequence[VideoStream], path: Path) -> str |
     others = set(told.values())
     found = own or (others.pop() if len(others) == 1 else "")
     return found if _TIMECODE.fullmatch(found) else None
+
+
+def _tags(header: Header) -> Iterator[tuple[str, str]]:
+    """The file's own or, in Ogg, its first sound stream's."""
+    sounds = [one for one in header["streams"] if one.get("codec_type") == "audio"]
+    told = {
+        name.lower(): str(value)
+        for source in (*sounds[:1], header["format"])
+        for name, value in source.get("tags", {}).items()
+    }
+    for name in _KEPT_TAGS:
+        text = " ".join(re.sub(r"[\x00-\x1f\x7f]+", " ", told.get(name, "")).split())
+        if text:
+            yield name, text[:_MOST_SIGNS]
 
 
 def _time_reference(header: Header) -> int | None:

@@ -272,13 +272,21 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "params"), [(normalise.ENGINE, {}), (fx.ENGINE, {"preset_id": "tape"})]
 )
-def test_a_recorders_time_of_day_is_kept(
+def test_a_recorders_time_of_day_and_its_tags_are_kept(
     engine: Engine, params: dict[str, str], tmp_path: Path
 ) -> None:
-    """Editors place a recording by it; without it nothing says where the result belongs."""
+    """Editors place a recording by it; without it nothing says where the result belongs, or what it is."""
     sound, bwf = write(tmp_path, loud_and_quiet(1)), tmp_path / "t01.wav"
-    stamped = ["-metadata", "time_reference=1382400000", "-write_bext", "1", bwf]
-    run_ffmpeg(["-y", *input_args(sound, "wav"), *stamped], timeout_s=30)
+    told = {"time_reference": "1382400000", "description": "Sc 5 \u00d6l=1", "originator": "MixPre"}
+    told |= {"title": "T3", "origination_date": "2024-05-06"}
+    stamped = [word for tag in told.items() for word in ("-metadata", "=".join(tag))]
+    run_ffmpeg(["-y", *input_args(sound, "wav"), *stamped, "-write_bext", "1", bwf], timeout_s=30)
     job = replace(job_of(sound, tmp_path), source=bwf, media=probed(bwf))
     result = engine.run(job, engine.params.model_validate(params), engine.backend())
-    assert probed(result.outputs[0].path).time_reference == 1_382_400_000
+    made = probed(result.outputs[0].path)
+    assert made.time_reference == 1_382_400_000
+    assert dict(made.tags) == {
+        **{"title": "T3", "comment": "Sc 5 \u00d6l=1", "encoded_by": "MixPre"},
+        "date": "2024-05-06",
+    }
+    assert made.tags == job.media.tags

@@ -301,3 +301,17 @@ def test_a_cameras_and_a_recorders_clock(tmp_path: Path) -> None:
     assert probe(film).timecode == "07:51:47;17"
     assert probe(sound).time_reference == 1_382_400_000
     assert (probe(plain).timecode, probe(plain).time_reference) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.m4a", "a.ogg", "a.wav"])
+def test_what_a_file_says_of_itself(tmp_path: Path, name: str) -> None:
+    """Ogg has its tags in the stream; a line end is none in a title."""
+    told = [
+        "-metadata",
+        "title=Folge 12:\n B\u00e4ume",
+        "-metadata",
+        "artist=J\u00f6rg & S\u00f6hne",
+    ]
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.5", *told, tmp_path / name)
+    tags = dict(probe(tmp_path / name).tags)
+    assert tags["title"] == "Folge 12: B\u00e4ume" and tags["artist"] == "J\u00f6rg & S\u00f6hne"
