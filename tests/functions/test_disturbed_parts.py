@@ -76,7 +76,6 @@ CASES = (
     Case("render.video", filmed, 1_000, {"render.video": {"faces": "original"}}),
     COVERED,
     Case("detect.visual_meta", filmed, 1_000),
-    Case("detect.regions", faces, 800, QUICK),
     Case("anonymise.faces", faces, 800, QUICK),
     Case(
         "transcribe.words", talk, 2_000, {"transcribe.words": {"language": "en"}}, "PART_SPEECH_MS"

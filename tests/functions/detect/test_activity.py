@@ -54,8 +54,15 @@ def test_a_reading_is_speech_without_tempo_or_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["LJ001-0001.wav", "116-288045-0000.flac", "jfk.flac"])
-@pytest.mark.parametrize("sent", [synth.by_telephone, synth.in_hiss])
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("LJ001-0001.wav", synth.by_telephone),
+        ("116-288045-0000.flac", synth.by_telephone),
+        ("116-288045-0000.flac", synth.in_hiss),
+        ("jfk.flac", synth.in_hiss),
+    ],
+)
 def test_a_caller_makes_no_music(
     name: str, sent: Callable[[synth.Mono, int], tuple[synth.Mono, int]], tmp_path: Path
 ) -> None:

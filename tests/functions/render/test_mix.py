@@ -46,8 +46,14 @@ def assert_as_the_oracle_says(folder: Path, tracks: list[dict[str, Any]]) -> Non
 
 
 @pytest.mark.first_is_quick
-@pytest.mark.parametrize("curve", CURVES)
-@pytest.mark.parametrize("name", ["gain_db", "pan", "lowpass_hz", "highpass_hz"])
+@pytest.mark.parametrize(
+    ("name", "curve"),
+    [
+        *(("gain_db", "linear"), ("gain_db", "exponential"), ("pan", "log"), ("pan", "s_curve")),
+        *(("lowpass_hz", "linear"), ("lowpass_hz", "s_curve")),
+        *(("highpass_hz", "exponential"), ("highpass_hz", "log")),
+    ],
+)
 def test_automation_of_clips_is_exact_at_every_sample(
     tmp_path: Path, name: str, curve: str
 ) -> None:

@@ -289,15 +289,15 @@ def test_extremes_stay_finite_at_a_telephones_sample_rate(
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 @pytest.mark.parametrize(
-    ("preset_id", "knobs"),
+    ("preset_id", "knobs", "rate"),
     [
-        ("voice_clean_up", {"evenness": 0, "reduction_db": 6, "low_cut_hz": 20}),
-        ("tape", {"wow": 1, "age": 0, "drive_db": 0}),
-        ("tape", {"wow": 0, "age": 0, "drive_db": 0}),
-        ("underwater", {"sway": 1, "surface_hz": 2500}),
-        ("de_ess", {"amount": 0}),
+        ("voice_clean_up", {"evenness": 0, "reduction_db": 6, "low_cut_hz": 20}, 22_050),
+        ("voice_clean_up", {"evenness": 0, "reduction_db": 6, "low_cut_hz": 20}, 48_000),
+        ("tape", {"wow": 1, "age": 0, "drive_db": 0}, 44_100),
+        ("tape", {"wow": 0, "age": 0, "drive_db": 0}, 22_050),
+        ("underwater", {"sway": 1, "surface_hz": 2500}, 48_000),
+        ("de_ess", {"amount": 0}, 44_100),
     ],
 )
 def test_the_wet_sound_is_in_time(

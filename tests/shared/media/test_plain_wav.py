@@ -31,10 +31,14 @@ def wav(path: Path, subtype: str = "PCM_16", *, frames: int = 999, channels: int
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("sample_type", ["float32", "float64"])
 @pytest.mark.parametrize(
-    ("subtype", "channels", "form"),
-    [("PCM_U8", 1, "WAV"), ("PCM_16", 2, "WAV"), ("PCM_24", 3, "WAVEX"), ("PCM_32", 6, "WAVEX")],
+    ("subtype", "channels", "form", "sample_type"),
+    [
+        ("PCM_U8", 1, "WAV", "float32"),
+        ("PCM_16", 2, "WAV", "float64"),
+        ("PCM_24", 3, "WAVEX", "float32"),
+        ("PCM_32", 6, "WAVEX", "float64"),
+    ],
 )
 def test_the_samples_are_those_that_ffmpeg_decodes(
     subtype: str, channels: int, form: str, sample_type: SampleType, tmp_path: Path

@@ -227,15 +227,17 @@ def without_index(data: bytes) -> bytes:
 
 
 @pytest.mark.first_is_quick
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.m4a", "a.3gp"])
 @pytest.mark.parametrize(
-    "broken",
+    ("name", "broken"),
     [
-        lambda data: data[: len(data) * 6 // 10],
-        without_index,
-        lambda data: data[:-300],
-        lambda data: data[: data.index(b"mdat") - 4] + b"\0\0\0\0mdat" + bytes(500),
-        lambda data: data[:36],
+        ("a.mp4", lambda data: data[: len(data) * 6 // 10]),
+        ("a.mov", without_index),
+        ("a.m4a", lambda data: data[:-300]),
+        (
+            "a.3gp",
+            lambda data: data[: data.index(b"mdat") - 4] + b"\0\0\0\0mdat" + bytes(500),
+        ),
+        ("a.mp4", lambda data: data[:36]),
     ],
     ids=["at 60 %", "never finished", "inside its index", "size never written", "hardly begun"],
 )
