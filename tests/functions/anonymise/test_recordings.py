@@ -19,9 +19,8 @@ from tests.shared.media.test_frames import packet_times_ms
 
 INPUTS: dict[str, tuple[str, list[str]]] = {
     "late": ("mp4", ["-vf", "setpts=PTS+0.8/TB", "-c:v", "libx264", "-c:a", "copy"]),
-    "uneven": ("mkv", ["-vf", "select='not(mod(n,4))+gt(n,30)*lt(n,45)'", "-fps_mode", "vfr"]),
+    "uneven": ("mkv", ["-vf", "select='not(mod(n,4))+gt(n,9)*lt(n,15)'", "-fps_mode", "vfr"]),
     "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"]),
-    "4:2:2": ("mp4", ["-pix_fmt", "yuv422p", "-c:v", "libx264"]),
     "no sound": ("mp4", ["-an", "-c:v", "copy"]),
     "pcm": ("mov", ["-c:v", "copy", "-c:a", "pcm_s16le"]),
     "vorbis": ("mkv", ["-c:v", "copy", "-c:a", "libvorbis"]),
@@ -41,7 +40,7 @@ INPUTS: dict[str, tuple[str, list[str]]] = {
 def test_unusual_recordings_keep_what_they_are(name: str, tmp_path: Path) -> None:
     extension, words = INPUTS[name]
     source = tmp_path / f"in.{extension}"
-    ffmpeg("-i", video.FACE_CLIP, "-t", "1.5", *words, source)
+    ffmpeg("-i", video.FACE_CLIP, "-t", "0.8", *words, source)
     found = video.run(regions.ENGINE, source, tmp_path / "regions", **video.QUICK)
     if name == "one pixel":
         assert not found.summary.tracks
@@ -145,7 +144,7 @@ def test_a_photograph_stays_one(name: str, kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["ten bits", "4:2:2", "odd"])
+@pytest.mark.parametrize("name", ["ten bits", "odd"])
 def test_a_param_keeps_the_recordings_own_pixels(name: str, tmp_path: Path) -> None:
     extension, words = INPUTS[name]
     source = tmp_path / f"in.{extension}"
