@@ -48,7 +48,7 @@ def over_a_pad(truth: synth.Truth) -> synth.Truth:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("bpm", [86.0, 97.3, 120.0, 150.0, 171.0])
+@pytest.mark.parametrize("bpm", [86.0, 97.3, 171.0])
 def test_loops_are_whole_bars_at_the_true_tempo(bpm: float, tmp_path: Path) -> None:
     truth = synth.drums(bpm=bpm, bars=12, noise_dbfs=-50)
     ran = loops_of(truth, tmp_path)
@@ -68,10 +68,9 @@ def test_loops_are_whole_bars_at_the_true_tempo(bpm: float, tmp_path: Path) -> N
     [
         {"bars": 16, "noise_dbfs": -50},
         {"bars": 16, "swing": 0.62, "bpm": 96, "noise_dbfs": -40},
-        {"bars": 16, "bpm": 100, "bpm_end": 125, "noise_dbfs": -50},
-        {"bars": 40, "bpm": 128, "noise_dbfs": -50},
+        {"bars": 24, "bpm": 128, "noise_dbfs": -50},
     ],
-    ids=["straight", "swing", "faster", "several half minutes"],
+    ids=["straight", "swing", "beyond half a minute"],
 )
 def test_beats(played: dict[str, Any], tmp_path: Path) -> None:
     truth = synth.drums(**played)
@@ -81,7 +80,9 @@ def test_beats(played: dict[str, Any], tmp_path: Path) -> None:
 @pytest.mark.heavy
 def test_the_tempo_may_change(tmp_path: Path) -> None:
     truth = synth.drums(bars=16, bpm=100, bpm_end=125, noise_dbfs=-50)
-    rows = loops_of(truth, tmp_path).body["segments"]
+    ran = loops_of(truth, tmp_path)
+    assert beat_f(truth, ran) > 0.95
+    rows = ran.body["segments"]
     assert len(rows) >= 4
     for row in rows:
         inside = truth.beats_s[truth.beats_s >= row["start_ms"] / 1000 - 0.01]
@@ -179,8 +180,6 @@ def test_each_distinct_loop_is_given_once(tmp_path: Path) -> None:
     "text",
     [
         "The garden gate was left open all night",
-        "Please close the window before you go",
-        "We never found out who had called",
         "Tomorrow the weather will be fine again",
     ],
 )
@@ -197,7 +196,7 @@ def test_a_chord_with_vibrato_has_neither_loops_nor_beats(tmp_path: Path) -> Non
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("cut", [1 / 16, 1 / 8, 3 / 32])
+@pytest.mark.parametrize("cut", [1 / 16, 3 / 32])
 def test_a_loop_that_is_cut_short_is_not_taken_whole(cut: float, tmp_path: Path) -> None:
     truth = synth.groove(synth.ROCK, 78, bars=1, lead_s=0.0)
     samples = truth.samples[: round(len(truth.samples) * (1 - cut))]
@@ -236,7 +235,7 @@ def test_six_eight_has_bars_of_two(tmp_path: Path) -> None:
 
 @pytest.mark.heavy
 def test_noise_has_no_loops(tmp_path: Path) -> None:
-    samples = synth.noise_floor(np.zeros(RATE_HZ * 20, np.float32), -20)
+    samples = synth.noise_floor(np.zeros(RATE_HZ * 10, np.float32), -20)
     ran = loops_of(synth.Truth(samples, RATE_HZ, np.zeros(0), np.zeros(0)), tmp_path)
     assert (ran.result.state, ran.body["segments"]) == (StepState.DONE, [])
 

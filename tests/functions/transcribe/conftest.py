@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +42,25 @@ def words_model(configured: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configured.setenv("RUSHES_MODELS", str(models))
 
 
-@pytest.fixture(scope="module")
-def programme_heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
-    """The programme, analysed once with all defaults."""
-    folder = tmp_path_factory.mktemp("programme")
+@contextmanager
+def twenty_words(folder: Path) -> Iterator[None]:
+    """As ``words_model`` has it, for what a whole module starts from."""
     (folder / "models").mkdir()
     (folder / "models" / "tiny").symlink_to(MODEL)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RUSHES_MODELS", str(folder / "models"))
         settings.cache_clear()
-        source, truth = programme(folder / "all.wav")
-        yield Heard(source, truth, run(ENGINE, source, folder / "out"))
+        yield
     settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def programme_heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    """The programme, analysed once with all defaults."""
+    folder = tmp_path_factory.mktemp("programme")
+    with twenty_words(folder):
+        source, truth = programme(folder / "all.wav")
+        return Heard(source, truth, run(ENGINE, source, folder / "out"))
 
 
 @pytest.fixture

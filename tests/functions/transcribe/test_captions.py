@@ -13,6 +13,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Result
 from shared.errors import NotFound, ValidationError
 from shared.settings import settings
+from tests.functions.transcribe.conftest import twenty_words
 from tests.functions.transcribe.harness import MODEL, Ran, recognised, run
 from tests.functions.transcribe.sounds import (
     FIVE,
@@ -30,10 +31,12 @@ from tests.functions.transcribe.sounds import (
 pytestmark = pytest.mark.usefixtures("words_model")
 
 
-@pytest.fixture
-def captioned(tmp_path: Path) -> Ran:
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = tmp_path_factory.mktemp("captioned")
     parts = (silence(1), spoken(FIVE), silence(2), spoken(FOUR), silence(1))
-    return run(ENGINE, write(tmp_path / "in.wav", *parts), tmp_path / "out")
+    with twenty_words(folder):
+        return run(ENGINE, write(folder / "in.wav", *parts), folder / "out")
 
 
 @pytest.mark.heavy
@@ -62,7 +65,7 @@ def test_words_have_times_inside_the_recording(captioned: Ran) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["pink noise", "footsteps", "mains hum"])
+@pytest.mark.parametrize("name", ["pink noise", "footsteps"])
 def test_nothing_is_made_up_in_noise(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", OTHER[name](12)), tmp_path / "out")
     assert (ran.body["words"], ran.body["cues"]) == ([], [])
@@ -71,7 +74,7 @@ def test_nothing_is_made_up_in_noise(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["chords", "drums, 120 bpm", "band"])
+@pytest.mark.parametrize("name", ["drums, 120 bpm", "band"])
 def test_nothing_is_made_up_in_music(name: str, tmp_path: Path) -> None:
     ran = run(ENGINE, write(tmp_path / "in.wav", MUSIC[name](12)), tmp_path / "out")
     assert ran.body["words"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from functions.detect import activity
 from functions.transform import normalise
 from shared.contracts.audio_activity import ActivitySpan, AudioActivity
 from shared.contracts.step import StepState
-from shared.contracts.step_engine import InputFile, Result
+from shared.contracts.step_engine import InputFile, Output, Result
 from shared.errors import ValidationError
 from shared.sound.delivery_targets import DELIVERY_TARGETS, Measured, check_delivery, what_fails
 from tests.functions.transform.support import RATE, job_of, recording, run, write
@@ -102,16 +103,35 @@ def heard_by(path: Path, folder: Path) -> dict[str, list[InputFile]]:
     return {"detect.activity": found}
 
 
-def normalised(path: Path, folder: Path, **params: Any) -> Result:
+def normalised(
+    path: Path, folder: Path, heard: dict[str, list[InputFile]] | None = None, **params: Any
+) -> Result:
     engine = normalise.ENGINE
-    job = job_of(path, folder, heard_by(path, folder))
+    job = job_of(path, folder, heard or heard_by(path, folder))
     return engine.run(job, engine.params.model_validate(params), engine.backend())
 
 
+@dataclass(frozen=True)
+class Talk:
+    """Two speakers, what was heard of them, and how that was levelled."""
+
+    path: Path
+    heard: dict[str, list[InputFile]]
+    levelled: Output
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
+    folder = tmp_path_factory.mktemp("talk")
+    path = two_speakers(folder)
+    heard = heard_by(path, folder)
+    (output,) = normalised(path, folder, heard, level_speech=True).outputs
+    return Talk(path, heard, output)
+
+
 @pytest.mark.heavy
-def test_two_speakers_seven_decibels_apart_end_within_one_and_a_half(tmp_path: Path) -> None:
-    path = two_speakers(tmp_path)
-    (output,) = normalised(path, tmp_path, level_speech=True).outputs
+def test_two_speakers_seven_decibels_apart_end_within_one_and_a_half(talk: Talk) -> None:
+    path, output = talk.path, talk.levelled
     told = output.meta["levelled"]
     assert told["spread_before_lu"] > 5 and told["spread_after_lu"] <= 1.5
     before, rate = soundfile.read(path)
@@ -125,7 +145,7 @@ def test_two_speakers_seven_decibels_apart_end_within_one_and_a_half(tmp_path: P
 def with_turns(
     heard: dict[str, list[InputFile]], *turns: tuple[int, int], alone: bool = False
 ) -> dict[str, list[InputFile]]:
-    """What was heard, and in addition, or ``alone``, these turns of speech."""
+    """What was heard, and in addition, or ``alone``, these turns of speech: its file is written anew."""
     (file,) = (one for one in heard["detect.activity"] if one.kind == AudioActivity.kind)
     found = AudioActivity.read(file.path)
     spans = [
@@ -139,22 +159,19 @@ def with_turns(
 
 
 @pytest.mark.heavy
-def test_turns_without_a_level_do_not_end_the_levelling(tmp_path: Path) -> None:
+def test_turns_without_a_level_do_not_end_the_levelling(talk: Talk, tmp_path: Path) -> None:
     """Shorter than the levels' 10 ms, or behind their end."""
-    path, engine = two_speakers(tmp_path), normalise.ENGINE
-    usual = normalised(path, tmp_path, level_speech=True).outputs[0].meta["levelled"]
-    heard = with_turns(heard_by(path, tmp_path), (1, 4), (90_000, 91_500))
-    params = engine.params.model_validate({"level_speech": True})
-    result = engine.run(job_of(path, tmp_path, heard), params, engine.backend())
+    usual = talk.levelled.meta["levelled"]
+    heard = with_turns(talk.heard, (1, 4), (90_000, 91_500))
+    result = normalised(talk.path, tmp_path, heard, level_speech=True)
     assert result.outputs[0].meta["levelled"] == usual | {"turns": usual["turns"] + 2}
 
 
 @pytest.mark.heavy
 def test_dialogue_behind_all_levels_is_none(tmp_path: Path) -> None:
-    path, engine = write(tmp_path, music(4.0)), normalise.ENGINE
+    path = write(tmp_path, music(4.0))
     heard = with_turns(heard_by(path, tmp_path), (90_000, 91_500), alone=True)
-    params = engine.params.model_validate({"target": "atsc_a85"})
-    result = engine.run(job_of(path, tmp_path, heard), params, engine.backend())
+    result = normalised(path, tmp_path, heard, target="atsc_a85")
     (rule, *_) = result.outputs[0].meta["delivery"]["rules"]
     assert rule["rule"] == "integrated_lufs" and rule["met"]
 
