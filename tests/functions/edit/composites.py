@@ -160,11 +160,11 @@ def _stray(draw: random.Random, build: _Builder) -> None:
     build.pause(draw.uniform(80, 250))
 
 
-def read(seed: int = 1, noise_db: float = -60.0) -> Talk:
-    """Readings by people; between them hums and silences. Each reading is one ``word`` of many."""
+def read(seed: int, count: int, noise_db: float = -60.0) -> Talk:
+    """The first ``count`` readings by people, each one ``word`` of many; between them hums and silences."""
     draw, build = random.Random(seed), _Builder()
     build.add("silence", silence(1.0))
-    for sound, said in readings():
+    for sound, said in readings()[:count]:
         build.add("word", sound, " ".join(said))
         build.pause(draw.uniform(150, 350))
         build.add("hum", hum(draw.randint(0, 3), draw.choice((20, 40, 60, 80))))
