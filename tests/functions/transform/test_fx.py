@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -252,6 +252,7 @@ def test_macro_never_drives_a_knob_out_of_its_range(macro_id: str, amount: float
 
 
 @pytest.mark.heavy
+@settings(max_examples=30)
 @given(
     st.dictionaries(st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False)),
     st.text(max_size=12),
