@@ -43,7 +43,8 @@ def get_logger() -> Any:
 
 def before_first(configure: Callable[[], None]) -> None:
     """Have ``configure`` called before anything is logged: at once where structlog is there already."""
+    _first.clear()  # the last call holds
     if "structlog" in sys.modules:
         configure()
     else:
-        _first[:] = [configure]
+        _first.append(configure)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from infra.command.inbox import Inbox
 from infra.command.strain import disk_has_room
 from infra.local.worker import WorkerPool
 from shared.errors import NotFound, Permanent, RushesError, Unavailable
+from shared.lazy_log import before_first
 from shared.runs.erasing import resume_erasures
 from shared.runs.records import finished, load_run, upload_run_id
 from shared.runs.uploading import shown, upload
 from shared.runs.views import run_object
 from shared.steps.step_records import load_records
+from shared.watch.log import configure
 
 _POLL_S = 0.5
 _SWEEP_EVERY_S = 60.0
@@ -59,10 +63,26 @@ def _serve_embedded(desk: Desk, folder: Path, port: int | None) -> None:
     if not disk_has_room(desk.settings.data):
         raise Unavailable(f"the home {desk.settings.data}", "its disk is full")
     recall_lapsed(desk.home)  # a home that cannot be read or written is told at once
-    with WorkerPool(desk.settings) as pool, api_served(desk.home, port) as address:
+    with (
+        logged_to(desk.settings.data / "worker.log", desk.settings.log_level),
+        WorkerPool(desk.settings) as pool,
+        api_served(desk.home, port) as address,
+    ):
         stdout.print(f"console and HTTP API: {address}", markup=False)
         stdout.print(f"drop recordings into {folder}/ - stop with Ctrl-C", markup=False)
         Serving(desk, Inbox(folder), pool).for_ever()
+
+
+@contextmanager
+def logged_to(path: Path, level: str) -> Iterator[None]:
+    """What the API and the sweep have to log stands beside what the workers log: who serves others is asked
+    why a request failed, and a terminal has no room for it."""
+    with path.open("a", encoding="utf-8") as file:
+        before_first(partial(configure, level, file))
+        try:
+            yield
+        finally:
+            configure("CRITICAL")
 
 
 @dataclass

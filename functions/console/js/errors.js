@@ -1,12 +1,18 @@
 // Errors in plain words: what happened, and what one can do about it. The codes are docs/errors.md's.
 
+const STEP = /^[a-z]+\.[a-z_]+$/; // its result is what is missing, and nothing can be installed
+
 const WORDS = {
   validation_error: (e) => [
     "A setting does not fit",
     e.details?.field ? `“${e.details.field}” ${e.details.reason ?? "is not accepted"}.` : sentence(e.message),
     "Change it and run the step again.",
   ],
-  missing_dependency: (e) => [
+  missing_dependency: (e) => STEP.test(e.dependency) ? [
+    "A result that it needs is not there",
+    sentence(e.message),
+    "Run that step first, or choose without it.",
+  ] : [
     "Something is not installed",
     sentence(e.message),
     "Install it on the machine that runs the steps, then run this one again.",

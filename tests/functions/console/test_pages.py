@@ -15,6 +15,8 @@ from fastapi.testclient import TestClient
 from functions.api.app import build
 from functions.console.pages import FOLDER, FOR_EVER, front_page, release, served_files
 from shared.contracts.context import RequestContext
+from shared.errors import MissingDependency
+from tests.functions.console.browser import chromium
 from tests.toy import embedded_home
 
 _NAMED = re.compile(r'(?:href|src)="([^"]+)"')
@@ -119,3 +121,19 @@ def test_the_page_has_no_inline_script_or_style() -> None:
     page = (FOLDER / "index.html").read_text()
     assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
     assert re.findall(r"<style|\sstyle=|\son\w+=", page) == []
+
+
+@pytest.mark.heavy
+def test_what_another_step_did_not_make_is_not_to_be_installed() -> None:
+    module = (FOLDER / "js" / "errors.js").read_text("utf-8")
+    plain = """([text, error]) =>
+        import("data:text/javascript," + encodeURIComponent(text)).then((it) => it.plain(error))"""
+    with chromium() as running:
+        page = running.new_page()
+        told = {
+            name: page.evaluate(plain, [module, MissingDependency(name, None, "why").to_json()])
+            for name in ("transcribe.captions", "whisper-tiny")
+        }
+    assert told["transcribe.captions"]["title"] == "A result that it needs is not there"
+    assert "Install" not in told["transcribe.captions"]["advice"]
+    assert told["whisper-tiny"]["title"] == "Something is not installed"
