@@ -169,7 +169,11 @@ def cut_to_fcpxml(edits: EditList, media: CutMedia, chapters: Sequence[Marker] =
     resources = ElementTree.SubElement(root, "resources")
     shape = {"frameDuration": _time(1 / rate)}
     if found.video:
-        shape |= {"width": str(found.video[0].width), "height": str(found.video[0].height)}
+        seen = found.video[0]
+        shape |= {"width": str(seen.width), "height": str(seen.height)}
+        pixel = seen.pixel_shape
+        if pixel != 1:
+            shape |= {"paspH": str(pixel.numerator), "paspV": str(pixel.denominator)}
     ElementTree.SubElement(resources, "format", {"id": "r1", **shape})
     whole = round(edits.samples * rate / edits.sample_rate_hz)
     begins = _time(media.begins(rate) / rate)

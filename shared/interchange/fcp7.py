@@ -20,6 +20,14 @@ from shared.interchange.cut_exports import CutMedia, Event, events_of
 from shared.interchange.timecode import Frames
 
 _STEREO = 2
+_SD = ("NTSC-601", "PAL-601")
+_PIXELS = {
+    **{(1440, 1080): "HD-(1440x1080)", (1280, 1080): "HD-(1280x1080)", (960, 720): "HD-(960x720)"},
+    **{(720, 480): "NTSC-601", (720, 486): "NTSC-601", (720, 576): "PAL-601"},
+}
+"""What pixels that are not square are called, by the picture's stored size."""
+_WIDE = Fraction(3, 2)
+"""Between 4:3 and 16:9."""
 Element = ElementTree.Element
 
 
@@ -135,8 +143,10 @@ class _Writer:
         shape = _add(parent, "samplecharacteristics")
         self._add_rate(shape)
         _texts(shape, width=seen.width, height=seen.height)
-        if seen.pixel_shape == 1:
-            _texts(shape, pixelaspectratio="square")
+        pixels = "square" if seen.pixel_shape == 1 else _PIXELS.get((seen.width, seen.height))
+        if pixels:
+            wide = pixels in _SD and seen.pixel_shape * seen.width > _WIDE * seen.height
+            _texts(shape, anamorphic="TRUE" if wide else "FALSE", pixelaspectratio=pixels)
 
     def _add_samples(self, parent: Element) -> None:
         heard = self._media.media.heard

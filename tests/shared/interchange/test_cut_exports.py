@@ -180,6 +180,37 @@ def test_final_cut_pro_is_given_whole_frames(edits: EditList, film: CutMedia) ->
     assert markers == ["Beginning", "Then"]
 
 
+def test_final_cut_pro_is_told_of_pixels_that_are_not_square(
+    edits: EditList, film: CutMedia
+) -> None:
+    """HDV, 1440 by 1080, was a picture of 4:3 there."""
+    hdv = {"width": 1440, "height": 1080, "pixel_aspect": "4:3"}
+    told = {"video": (film.media.video[0].model_copy(update=hdv),)}
+    text = cut_to_fcpxml(edits, CutMedia(film.name, film.url, film.media.model_copy(update=told)))
+    assert 'width="1440" height="1080" paspH="4" paspV="3"' in text
+    assert "pasp" not in cut_to_fcpxml(edits, film)
+
+
+@pytest.mark.parametrize(
+    ("size", "pixel_aspect", "named", "wide"),
+    [
+        ((1440, 1080), "4:3", "HD-(1440x1080)", "FALSE"),
+        ((720, 576), "64:45", "PAL-601", "TRUE"),
+        ((720, 480), "8:9", "NTSC-601", "FALSE"),
+        ((1920, 1080), "1:1", "square", "FALSE"),
+    ],
+)
+def test_premiere_is_told_of_pixels_by_their_names(
+    film: CutMedia, size: tuple[int, int], pixel_aspect: str, named: str, wide: str
+) -> None:
+    shape = {"width": size[0], "height": size[1], "pixel_aspect": pixel_aspect}
+    told = {"video": (film.media.video[0].model_copy(update=shape),)}
+    media = CutMedia(film.name, film.url, film.media.model_copy(update=told))
+    text = cut_to_fcp7(edit_list_of([], 8 * 44_100, 44_100), media)
+    assert text.count(f"<pixelaspectratio>{named}</pixelaspectratio>") == 2
+    assert text.count(f"<anamorphic>{wide}</anamorphic>") == 2
+
+
 def test_labels_tell_what_was_found_where(edits: EditList) -> None:
     lines = [line.split("\t") for line in edit_labels(edits).splitlines()]
     assert lines[0][2] == "cut filler um"
