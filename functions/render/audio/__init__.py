@@ -25,7 +25,7 @@ from shared.contracts.step_engine import (
 )
 from shared.watch.health import dependency, installed, require
 
-REVISION = "mix-10"
+REVISION = "mix-11"
 _PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 
 

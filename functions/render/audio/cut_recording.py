@@ -10,7 +10,7 @@ that list. How it is cut: ``functions.render.cut``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ from functions.render.audio.wav import FLOAT, Rounding, WavWriter
 from functions.render.audio.writing import ENCODERS, encode
 from functions.render.cut.listed import heard_by, read_list, told
 from functions.render.cut.sounding import CutSound, write_cut
+from shared.contracts.edit_list import EditList
 from shared.contracts.step import StepState
 from shared.contracts.step_engine import Job, Output, Result
+from shared.contracts.timeline_parts import Tags
 
 _BLOCK_FRAMES = 1 << 16
 _CUTTING = 0.6
@@ -47,12 +49,12 @@ def cut_recording(job: Job, params: AudioRenderParams) -> Result:
     made = write_cut(
         raw, job.source, media, edits, shape, lambda part: job.progress(_CUTTING * part)
     )
-    plan = _plan(params, made)
+    plan, tags = _plan(params, made), _tags(job, edits)
     done: Mastered | None = None
     if params.mastered:
-        path, done = _mastered(job, raw, plan)
+        path, done = _mastered(job, raw, plan, tags)
     else:
-        path = _as_it_was(job, raw, plan)
+        path = _as_it_was(job, raw, plan, tags)
     raw.unlink()
     job.progress(1.0)
     meta = {**_described(plan, done), **told(edits, made.plan)}
@@ -78,7 +80,7 @@ def _plan(params: AudioRenderParams, made: CutSound) -> Plan:
     return delivered(plan, params.target) if params.target else plan
 
 
-def _mastered(job: Job, raw: Path, plan: Plan) -> tuple[Path, Mastered]:
+def _mastered(job: Job, raw: Path, plan: Plan, tags: Mapping[str, str]) -> tuple[Path, Mastered]:
     """The master's file; ``raw``: float32 samples, interleaved, which are read once into a mix."""
     mix_path = job.workdir / "mix.f32"
     with MixFile(mix_path, plan.sample_rate_hz, plan.export.channels) as mix:
@@ -91,12 +93,12 @@ def _mastered(job: Job, raw: Path, plan: Plan) -> tuple[Path, Mastered]:
             told_at.append(max(told_at.pop(), _CUTTING + (0.99 - _CUTTING) * part))
             job.progress(told_at[0])
 
-        found = deliver(mix, plan, {}, job.workdir, tell)
+        found = deliver(mix, plan, tags, job.workdir, tell)
     mix_path.unlink()
     return found
 
 
-def _as_it_was(job: Job, raw: Path, plan: Plan) -> Path:
+def _as_it_was(job: Job, raw: Path, plan: Plan, tags: Mapping[str, str]) -> Path:
     """Not dithered: what is kept of a recording of so many bits has them already.
 
     Lossy formats get floats. Of a recording with more bits than are written, or of another sample
@@ -109,11 +111,21 @@ def _as_it_was(job: Job, raw: Path, plan: Plan) -> Path:
     with WavWriter(wav, plan.sample_rate_hz, export.channels, bits, plan.frames) as writer:
         for signal in _signals(raw, export.channels):
             writer.write(rounding.round(signal) if rounding else signal)
+        writer.close(tags=tags)
     if export.format == "wav":
         return wav
-    path = encode(wav, plan, {})
+    path = encode(wav, plan, tags)
     wav.unlink()
     return path
+
+
+def _tags(job: Job, edits: EditList) -> dict[str, str]:
+    """The recording's own, as far as players show them; none where something is silenced for privacy, for
+    they may name it.
+    """
+    if any(one.reason == "privacy" for one in edits.standing):
+        return {}
+    return {name: text for name, text in job.media.tags if name in Tags.model_fields}
 
 
 def _signals(raw: Path, channels: int) -> Iterator[Signal]:

@@ -77,6 +77,22 @@ def test_other_formats_last_as_long(format: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("params", [{}, {"format": "mp3"}, {"format": "flac", "target": "podcast"}])
+def test_a_cut_is_still_called_as_the_recording(params: dict[str, str], tmp_path: Path) -> None:
+    source = tmp_path / "folge.flac"
+    with soundfile.SoundFile(source, "w", RATE, 2) as file:
+        file.title, file.artist = "Folge 12", "J\u00f6rg & S\u00f6hne"
+        file.write(noise(3 * RATE, channels=2))
+    edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
+    output = only(rendered(tmp_path, source, edits, **params))
+    tags = dict(probed(output.path).tags)
+    assert (tags["title"], tags["artist"]) == ("Folge 12", "J\u00f6rg & S\u00f6hne")
+    (tmp_path / "private").mkdir()
+    private = edit_list(edit("bleep", 500, 600, reason="privacy"), samples=3 * RATE)
+    assert not probed(only(rendered(tmp_path / "private", source, private, **params)).path).tags
+
+
+@pytest.mark.heavy
 def test_it_is_mastered_where_a_target_is_named(tmp_path: Path) -> None:
     edits = edit_list(edit("cut", 1_000, 1_500), samples=3 * RATE)
     output = only(rendered(tmp_path, talk(tmp_path), edits, export_preset="podcast"))
