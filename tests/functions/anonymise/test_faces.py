@@ -148,6 +148,10 @@ def test_the_same_input_gives_the_same_bytes(
         )
 
 
+LONGER_S = {"turning": 3.0, "crossing": 2.0, "nearing": 2.0, "cut away": 2.0}
+"""The others have shown after 1.2 s what they are for."""
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", video.MOTIONS)
 def test_moving_faces_are_found_and_no_pixel_of_them_leaks(name: str, tmp_path: Path) -> None:
@@ -155,8 +159,7 @@ def test_moving_faces_are_found_and_no_pixel_of_them_leaks(name: str, tmp_path: 
 
     ``turning``: the box around a turned face is larger than the face.
     """
-    seconds = 3.0 if name == "turning" else 2.0
-    clip = video.moving(tmp_path / "a.mp4", video.MOTIONS[name], seconds)
+    clip = video.moving(tmp_path / "a.mp4", video.MOTIONS[name], LONGER_S.get(name, 1.2))
     ran = video.run(regions.ENGINE, clip.path, tmp_path / "regions")
     found = video.judge(clip.truth, video.boxes_of(ran.summary))
     assert found.recall >= (0.8 if name == "crossing" else 0.98)
@@ -169,6 +172,10 @@ def test_moving_faces_are_found_and_no_pixel_of_them_leaks(name: str, tmp_path: 
     assert max(parts) <= (0.06 if name == "turning" else 0.01)
 
 
+HIDDEN = ("again", "sister")
+"""Of those that are found, these are covered, too."""
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", ["again", "book", "eat", "sister"])
 def test_real_signers_are_found_in_every_frame_and_not_again(name: str, tmp_path: Path) -> None:
@@ -178,6 +185,8 @@ def test_real_signers_are_found_in_every_frame_and_not_again(name: str, tmp_path
     ran = video.run(regions.ENGINE, source, tmp_path / "regions")
     assert len(ran.summary.tracks) == 1
     assert [len(row.regions) for row in ran.summary.frames] == [1] * ran.summary.frame_count
+    if name not in HIDDEN:
+        return
     summary = ran.as_input("video_region_summary")
     path = anonymised(source, summary, tmp_path / "out").of("video_anonymised")[0].path
     assert packet_times_ms(path) == packet_times_ms(source)
