@@ -94,9 +94,9 @@ def test_none_is_lost_and_none_begins_before_the_last_one_ends(drawn: list[int],
     not (REAL_MEDIA / "transcript").is_dir(), reason=f"no recordings in {REAL_MEDIA}"
 )
 def test_real_words_can_be_cut_on() -> None:
-    """Of 14 readings' last words one is recognised as another, which ends elsewhere: half lie within."""
+    """A last word may be recognised as another, which ends elsewhere: half lie within."""
     model = load_model(find_model("base"), "cpu")
-    for truth in (spliced(2, (150, 400)), joined(40)):
+    for truth in (spliced(2, (150, 400), count=4), joined(20)):
         found = compared(truth, ours(model, truth.sound))
         assert mean(map(abs, found.starts_ms)) < 50
         assert median(map(abs, found.ends_ms)) < 20

@@ -59,14 +59,13 @@ def test_the_word_after_a_pause_is_there() -> None:
     assert heard("base", sound) == said
 
 
-@pytest.mark.parametrize("model", ["base", "tiny.en"])
-def test_a_slow_reader_loses_no_first_words(model: str) -> None:
+def test_a_slow_reader_loses_no_first_words() -> None:
     """Four readings, joined by pauses: at most one error more than bare faster-whisper makes."""
     read = [reading(name) for name in READINGS]
     said = [word for _, words in read for word in words]
     sound = np.concatenate([part for one, _ in read for part in (one, silence(0.7))])
-    theirs = errors(said, bare(load_model(find_model(model), "cpu"), sound))
-    ours = errors(said, heard(model, sound))
+    theirs = errors(said, bare(load_model(find_model("base"), "cpu"), sound))
+    ours = errors(said, heard("base", sound))
     assert ours.total <= theirs.total + 1 and ours.lost <= theirs.lost
 
 
@@ -90,12 +89,16 @@ def test_a_language_is_detected_and_translated() -> None:
     assert words_of(" ".join(word.text for word in found.words))[:2] == ["good", "morning"]
 
 
-@pytest.mark.parametrize("change", [telephone, lambda sound: sound + np.float32(0.1)])
-def test_what_a_recording_begins_with_is_heard(change: Callable[[Samples], Samples]) -> None:
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("lj_LJ001-0001", telephone), ("lj_LJ001-0002", lambda sound: sound + np.float32(0.1))],
+)
+def test_what_a_recording_begins_with_is_heard(
+    name: str, change: Callable[[Samples], Samples]
+) -> None:
     """As a telephone sends it, and with an offset: somebody speaks from the first moment."""
-    for name in ("lj_LJ001-0001", "lj_LJ001-0002"):
-        sound, said = reading(name)
-        assert heard("base", change(sound))[:2] == said[:2], name
+    sound, said = reading(name)
+    assert heard("base", change(sound))[:2] == said[:2]
 
 
 @pytest.mark.parametrize("model", ["base", "tiny.en"])
