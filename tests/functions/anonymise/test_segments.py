@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from functions.anonymise import faces
-from functions.detect import regions
-from shared.contracts.step_engine import InputFile
 from tests.functions import video
 from tests.functions.anonymise.test_faces import anonymised, ffmpeg
+from tests.functions.anonymise.test_recordings import face_held
 from tests.functions.in_parts import done_in_parts
 from tests.shared.media.recordings import probed
 from tests.shared.media.test_frames import packet_times_ms
@@ -36,16 +35,11 @@ def decoded(path: Path) -> int:
     return int(subprocess.run(command, capture_output=True, check=True).stdout.split(b",")[0])
 
 
-def summary_of(source: Path, folder: Path) -> InputFile:
-    found = video.run(regions.ENGINE, source, folder / "regions", **video.QUICK)
-    return found.as_input("video_region_summary")
-
-
 def both(
     source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, part_ms: int
 ) -> tuple[Path, Path, int]:
     """Whole, in segments, and in how many."""
-    summary = summary_of(source, folder)
+    summary = face_held(source, folder / "regions")
     whole = anonymised(source, summary, folder / "whole").of("video_anonymised")[0].path
     monkeypatch.setattr(faces, "PART_MS", part_ms)
     inputs = {faces.SUMMARY_STEP: [summary]}
@@ -60,7 +54,7 @@ def test_segments_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.Monkey
     assert count == 3
     assert packet_times_ms(joined) == packet_times_ms(whole)
     assert decoded(joined) == decoded(whole) == len(packet_times_ms(whole))
-    summary = summary_of(source, tmp_path / "again")
+    summary = face_held(source, tmp_path / "again")
     alone = anonymised(source, summary, tmp_path / "alone").of("video_anonymised")[0].path
     assert alone.read_bytes() == joined.read_bytes(), "split, but in one go"
 
