@@ -25,7 +25,8 @@ _NOTE = re.compile(r"NOTE(?!\S)")
 _NAMED = 2
 """In one of so many lines a cue of WebVTT has its times."""
 _LIKE_TIMES = re.compile(r"-?\d+:\d+:\d.*-->")
-_OVERRIDE = re.compile(r"\{\\[^}]*\}")
+_OVERRIDE = re.compile(r"\{\\[^{}]*\}")
+"""No brace inside: from each of a thousand that are never closed the rest would be looked through."""
 
 TimedText = tuple[int, int, str]
 """Start and end in ms, and the text without tags, which may be empty."""

@@ -91,3 +91,22 @@ def test_drawings_and_comments_of_ass_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.srt").write_bytes("1\n00:00:01,000 --> 00:00:02,000\nCafé".encode("cp1252"))
     with pytest.raises(UnsupportedMedia, match="save it as UTF-8"):
         read_captions(tmp_path / "x.srt")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("a.srt", "1\n00:00:00,000 --> 00:00:01,000\n"),
+        (
+            "a.ass",
+            "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+            "Dialogue: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,",
+        ),
+    ],
+)
+def test_braces_that_nobody_closes_take_no_minutes(name: str, begins: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(begins + "{\\an8}Hello" + "{\\" * 200_000)
+    (cue,) = read_captions(path)
+    assert cue.text.startswith("Hello")
