@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections import deque
 
-STAMPING = "ashowinfo,asetpts=NAN"
+_OWN = secrets.token_hex(8)
+"""What this process calls the filter. ffmpeg says things in a recording's own words (a codec that it does not
+know, by its name), which may hold whole lines; this word no recording knows."""
+STAMPING = f"ashowinfo@{_OWN},asetpts=NAN"
 """Says each run's time stamp and length, in samples, and takes the stamp away: raw output knows no
 time, and its muxer would complain of time that begins again."""
 _STAMP = re.compile(
-    rb"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n:(\d+) pts:(-?\d+|NOPTS) .*nb_samples:(\d+)"
+    rb"\[(?:ashowinfo@)?%s @ \w+\] \[info\] n:(\d+) pts:(-?\d+|NOPTS) .*nb_samples:(\d+)"
+    % _OWN.encode()
 )
 _LEVEL = re.compile(rb"((?:\[[^]]* @ \w+\] )*)\[(\w+)\] ")
 """Who speaks, and how grave it is: how each message begins. A tag of many lines is one message, whose
