@@ -77,13 +77,13 @@ def reprocess(
         raise click.UsageError("name a recording and a --step, or say --stale")
     name = known_step(step).name
     params = checked_params(desk.home, (name,), parse_params(pairs, default_step=name))
-    asset_id = recording(desk, asset).asset_id
+    found = recording(desk, asset)
     request = StepRequest(
         tenant_id=desk.ctx.tenant_id,
         env=desk.ctx.env,
         user_id=desk.ctx.user_id,
         step=name,
-        asset_id=asset_id,
+        asset_id=found.asset_id,
         params=params.get(name, {}),
         **wanted,
     )
@@ -93,7 +93,7 @@ def reprocess(
         return
     with WorkerPool(desk.settings, at_first=1) as pool:
         watch_until_finished(desk, pool, [run_id])
-    show_outcome(desk, {run_id: run_id}, asked=(name,))
+    show_outcome(desk, {found.sources[0].name: run_id}, asked=(name,))
 
 
 @click.command()

@@ -302,7 +302,7 @@ def _refusal(last_words: str) -> str:
     refused = re.search(r"\[(\S+)\] Format not on whitelist", last_words)
     if refused:
         return f"it is no recording but {refused[1]!r}, a format that is not accepted"
-    return "it is no recording that ffmpeg knows"
+    return "it is no recording that ffmpeg knows, or damaged where it begins: export it again"
 
 
 def _timecode(header: Header, films: Sequence[VideoStream], path: Path) -> str | None:

@@ -147,6 +147,9 @@ def replay(documents: Documents, bus: Bus, ctx: RequestContext, identifier: str)
     return fresh
 
 
+_ALLOWED = "; RUSHES_WEBHOOK_PRIVATE=true also allows http:// and private addresses"
+
+
 def check_url(url: str, *, private: bool) -> None:
     """Refuse an address that webhooks must not go to, as far as its text shows.
 
@@ -159,7 +162,7 @@ def check_url(url: str, *, private: bool) -> None:
     except ValueError as error:
         raise ValidationError("url", str(error)) from None
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
-        raise ValidationError("url", "must begin with https://")
+        raise ValidationError("url", f"must begin with https://{_ALLOWED}")
     if not host or parts.username is not None or parts.password is not None or parts.fragment:
         raise ValidationError("url", "must name a host, and neither user, password nor fragment")
     if not url.isascii() or any(ord(char) <= 32 for char in url):
@@ -172,7 +175,7 @@ def check_url(url: str, *, private: bool) -> None:
         else:
             return
     if not (private or is_public(address)):
-        raise ValidationError("url", "is not a public address")
+        raise ValidationError("url", f"is not a public address{_ALLOWED}")
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from functions.webhooks.sending import Unreachable, send
 from shared.errors import ValidationError
 from shared.messages.webhooks import Webhook, check_url, is_public
+from shared.settings import Settings, variable
 from tests.functions.webhooks.conftest import SECRET, Receiver
 
 PRIVATE = [
@@ -87,6 +89,18 @@ def test_private_addresses_are_refused_as_text_and_as_a_names(
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="url"):
         check_url(url, private=False)
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "https://localhost/"])
+def test_who_may_allow_an_address_is_said(url: str) -> None:
+    setting = next(iter(re.findall(r"RUSHES_\w+", _refusal(url))))
+    assert setting in {variable(field) for field in Settings.model_fields}
+
+
+def _refusal(url: str) -> str:
+    with pytest.raises(ValidationError) as refused:
+        check_url(url, private=False)
+    return refused.value.message
 
 
 def test_public_ones_are_taken() -> None:

@@ -163,7 +163,8 @@ def test_lists_are_in_order_and_whole_in_a_pipe(rushes: Command) -> None:
     hits = [float(cell[2].removesuffix(" s")) for cell in cells if cell[1] == "audio_hit"]
     assert hits == sorted(hits) and len(hits) > 2
     assert all(len(cell[0]) == 36 for cell in cells)
-    rushes("reprocess", "drums", "--step", "detect.hits", "--param", "max_hits=2")
+    again = rushes("reprocess", "drums", "--step", "detect.hits", "--param", "max_hits=2")
+    assert again.split()[0] == "drums.wav", "and not what was asked for"
     assert rushes("runs").splitlines()[1].split("\t")[1] == "drums.wav"
 
 
