@@ -32,7 +32,7 @@ class LoudnessParams(SoundParams):
 
 def backend() -> Backend:
     """Our meter, by scipy's filter, on what ffmpeg decodes; raises ``MissingDependency``."""
-    return meter_backend("loudness-3")
+    return meter_backend("loudness-4")
 
 
 def meter_backend(revision: str) -> Backend:

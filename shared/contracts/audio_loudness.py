@@ -6,6 +6,9 @@ from typing import ClassVar, Literal
 
 from shared.contracts.result_document import ResultDocument
 
+Undefined = Literal["silent", "softer than -70 LUFS", "shorter than 400 ms"]
+"""Below the standard's absolute gate there is sound, and no loudness."""
+
 
 class Loudness(ResultDocument):
     """How loud a recording is, after EBU R 128."""
@@ -20,5 +23,5 @@ class Loudness(ResultDocument):
     """None: shorter than 3 s, or nothing above the gates."""
     true_peak_dbtp: float | None
     """To 0.01 dB; none: digital silence."""
-    undefined: Literal["silent", "shorter than 400 ms"] | None = None
+    undefined: Undefined | None = None
     """Why there is no loudness."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from shared.media.linear_filter import filtered
 from shared.sound.true_peak import PeakMeter
 
 if TYPE_CHECKING:
-    from shared.contracts.audio_loudness import Loudness
+    from shared.contracts.audio_loudness import Loudness, Undefined
 
 Audio = NDArray[np.floating]
 
@@ -174,7 +174,7 @@ class FullMeter:
             return _undefined("shorter than 400 ms", told_dbtp)
         lufs = self.loudness_meter.integrated_lufs()
         if lufs <= GATE_LUFS:
-            return _undefined("silent", told_dbtp)
+            return _undefined("softer than -70 LUFS", told_dbtp)
         return Loudness(
             integrated_lufs=round(lufs, 2) + 0.0,
             loudness_range_lu=self.loudness_meter.range_lu(),
@@ -183,9 +183,7 @@ class FullMeter:
         )
 
 
-def _undefined(
-    why: Literal["silent", "shorter than 400 ms"], true_peak_dbtp: float | None
-) -> Loudness:
+def _undefined(why: Undefined, true_peak_dbtp: float | None) -> Loudness:
     from shared.contracts.audio_loudness import Loudness
 
     return Loudness(

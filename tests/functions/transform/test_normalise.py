@@ -183,7 +183,7 @@ def test_out_of_reach_is_said_and_the_ceiling_still_holds(tmp_path: Path) -> Non
     ("sound", "reason"),
     [
         (np.zeros((RATE, 2)), "silent"),
-        (noise(2, 1e-6), "silent"),
+        (noise(2, 1e-6), "softer than -70 LUFS"),
         (noise(0.3), "shorter than 400 ms"),
         (noise(0.001), "shorter than 400 ms"),
     ],

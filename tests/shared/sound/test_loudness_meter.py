@@ -108,7 +108,7 @@ def test_what_has_no_loudness_says_why(tmp_path: Path) -> None:
     for sound, why in (
         (np.zeros((RATE, 2)), "silent"),
         (noise(0.3, 2), "shorter than 400 ms"),
-        (noise(1, 2) * 1e-4, "silent"),
+        (noise(1, 2) * 1e-4, "softer than -70 LUFS"),
     ):
         meter = FullMeter(RATE, 2)
         meter.add(sound)
