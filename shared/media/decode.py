@@ -34,7 +34,7 @@ from shared.contracts.plurals import many
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.ffmpeg import behind, input_args, started, timeout_for
 from shared.media.formats import STAMPED
-from shared.media.layouts import even_mono, layout_words, stereo_of
+from shared.media.layouts import even_mono, is_ambisonic, layout_words, stereo_of
 from shared.media.placing import Clock, Placing, clock_of
 from shared.media.plain_wav import Stored, stored_samples
 from shared.media.time_stamps import STAMPING, Stamps
@@ -84,6 +84,9 @@ class Track:
         words = layout_words(self.stream.channel_layout, self.stream.channels)
         raw = _RAW[self.sample_type][1]
         kept = ["-channel_layout", words] if words else ["-ac", str(self.stream.channels)]
+        kept = (
+            [] if is_ambisonic(self.stream.channel_layout) else kept
+        )  # it is mixed to nothing else
         out = [*kept, "-c:a", f"pcm_{raw}", "-f", raw, "pipe:1"]
         chain = self.chain if self._steady else f"{self.chain},{STAMPING}"
         heard = ["-map", f"0:{self.stream.index}", "-af", chain]

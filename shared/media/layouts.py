@@ -71,14 +71,26 @@ def layout_words(layout: str | None, channels: int) -> str | None:
     return layout if layout in LAYOUTS else "+".join(names)
 
 
+def is_ambisonic(layout: str | None) -> bool:
+    """Are the channels no loudspeakers, but a sound field (in the order ACN: W, Y, Z, X, ...)?"""
+    return layout is not None and layout.startswith("ambisonic")
+
+
+def heard_in_mono(layout: str | None, channels: int) -> list[int]:
+    """The channels that a mix to one takes: all but the LFE; of a sound field W, what is all around."""
+    if is_ambisonic(layout):
+        return [0]
+    names = channel_names(layout, channels) or ("",) * channels
+    return [index for index, name in enumerate(names) if name not in LFE]
+
+
 def even_mono(layout: str | None, channels: int, taken: Sequence[int] = ()) -> Matrix:
-    """To one channel: the mean of ``taken``, or of all but the LFE: ``(channels, 1)``."""
+    """To one channel: the mean of ``taken``, or of what is heard in mono: ``(channels, 1)``."""
     import numpy as np
 
-    names = channel_names(layout, channels) or ("",) * channels
-    chosen = list(taken) or [index for index, name in enumerate(names) if name not in LFE]
+    chosen = list(taken) or heard_in_mono(layout, channels) or range(channels)
     matrix = np.zeros((channels, 1))
-    matrix[chosen or range(channels)] = 1 / len(chosen or names)
+    matrix[chosen] = 1 / len(chosen)
     return matrix
 
 
@@ -86,10 +98,15 @@ def stereo_of(layout: str | None, channels: int, taken: Sequence[int] = ()) -> M
     """To two channels: ``(channels, 2)``.
 
     A named layout as ITU-R BS.775 has it: what is neither left nor right at -3 dB into both, what is
-    not in front at -3 dB, no LFE; scaled so that nothing can clip. Equal channels evenly into both.
+    not in front at -3 dB, no LFE; scaled so that nothing can clip. Equal channels evenly into both. A
+    sound field as two cardioids hear it that look left and right.
     """
     import numpy as np
 
+    if is_ambisonic(layout) and channels > 1:
+        cardioids = np.zeros((channels, 2))
+        cardioids[:2] = [[0.5, 0.5], [0.5, -0.5]]
+        return cardioids
     names = channel_names(layout, channels)
     if names is None or not set(names) - LFE:
         return np.repeat(even_mono(layout, channels, taken), 2, axis=1)

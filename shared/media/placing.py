@@ -46,7 +46,7 @@ class Placing:
 
     def __init__(self, clock: Clock, rate_hz: int) -> None:
         self._ogg = clock.container == "ogg"
-        self._absolute = clock.container in TIMED_FROM_ZERO
+        self._absolute = clock.container in TIMED_FROM_ZERO or clock.lead_s > 0
         self._resets = clock.container in RESTARTED
         self._gapless = clock.container in GAPLESS
         self._stamped = clock.container in STAMPED
@@ -112,7 +112,7 @@ def clock_of(container: str, stream: AudioStream) -> Clock | None:
 
     ffmpeg's Vorbis decoder stamps its first samples one block late: in Matroska, too.
     """
-    if container not in STAMPED:
+    if container not in STAMPED and not stream.lead_samples:
         return None
     late = stream.codec == "vorbis" and container == MATROSKA and stream.start_ms == 0
     lead_s = stream.lead_samples / stream.sample_rate_hz

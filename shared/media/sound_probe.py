@@ -160,7 +160,10 @@ class Listening:
         if odd:
             self._count(stream, blocks.frames)
         elif told := self._told_lengths.frames:
-            walked = round(self._times[stream.index].end_s * stream.sample_rate_hz)
+            times = self._times[stream.index]
+            # How long the last packet lasts stands in no CAF.
+            walked_s = times.end_s + (0.0 if times.lasting_s else times.spacing_s)
+            walked = round(walked_s * stream.sample_rate_hz)
             self._count(stream, min(told, walked - stream.lead_samples))
         self._tell(stream, blocks)
         return True

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.contracts.asset import AudioStream, HeardSound
-from shared.media.layouts import LFE, channel_names
+from shared.media.layouts import heard_in_mono
 
 if TYPE_CHECKING:
     import numpy as np
@@ -225,8 +225,7 @@ def _without_cancelling(places: list[int], ear: Ear | None) -> tuple[list[int], 
 
 
 def _mono_channels(stream: AudioStream, ear: Ear) -> tuple[list[int], list[str]]:
-    names = channel_names(stream.channel_layout, stream.channels) or ("",) * stream.channels
-    places = [place for place, name in enumerate(names) if name not in LFE]
+    places = heard_in_mono(stream.channel_layout, stream.channels)
     silent = set(silent_channels(ear))
     sounding = [place for place in places if place not in silent] or places
     kept = [place for place in not_cancelling(ear) if place in sounding] or sounding

@@ -2,6 +2,7 @@
 
 iTunSMPB     a comment of iTunes: so many samples before the sound, and so many of it. ffmpeg leaves out what
              comes before, but neither moves the rest there nor ends it (without an edit list)
+pakt         the table of packets of a CAF, Apple's: the same, and nothing of it is heeded
 fact         a WAV's chunk: how many samples were coded; the last block of ADPCM or GSM is filled up
 zeros        before an MP3's first frame. ffmpeg looks for LAME's word on encoder delay there and nowhere else
 """
@@ -24,6 +25,9 @@ _IN_BLOCKS = (0x02, 0x11, 0x31)
 _LONGEST_END_S = 0.1
 """What encoders put behind the sound is shorter."""
 _MOST_ZEROS = 1 << 20
+_MOST_CHUNKS = 64
+_MOST_AROUND = 1 << 14
+"""Samples; no coder needs more of them before or behind the sound."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ def told_lengths(path: Path, header: Header) -> Told:
         return Told(junk_bytes=_bytes_before_frames(path))
     if demuxer == "wav":
         return Told(frames=_samples_of_blocks(path))
+    if demuxer == "caf":
+        return _by_packets(path)
     alone = len(sound) == 1 and not any(_moves(stream) for stream in streams)
     return _by_itunes(header, sound[0]) if demuxer == MOV and alone else Told()
 
@@ -70,6 +76,29 @@ def _by_itunes(header: Header, stream: Header) -> Told:
     behind = int(ticks) - lead - samples
     whole = 0 <= behind <= _LONGEST_END_S * int(rate)
     return Told(lead_samples=lead, frames=samples if whole else int(ticks) - lead)
+
+
+def _by_packets(path: Path) -> Told:
+    """By a CAF's table, where it says that something is to be left out."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 8
+        for _ in range(_MOST_CHUNKS):
+            file.seek(at)
+            head = file.read(12)
+            if len(head) < 12:
+                break
+            name, length = struct.unpack(">4sq", head)
+            if name == b"pakt" and len(told := file.read(24)) == 24:
+                _, frames, before, behind = struct.unpack(">qqii", told)
+                said = frames > 0 <= min(before, behind) and max(before, behind) <= _MOST_AROUND
+                return (
+                    Told(lead_samples=before, frames=frames) if said and before + behind else Told()
+                )
+            at += 12 + length
+            if not 0 <= length <= size:
+                break
+    return Told()
 
 
 def _samples_of_blocks(path: Path) -> int | None:

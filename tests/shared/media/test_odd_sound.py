@@ -156,6 +156,24 @@ def test_only_a_named_lfe_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+def test_a_sound_field_is_heard_from_where_it_comes(tmp_path: Path) -> None:
+    """Ambisonics in Opus, which ffmpeg mixes to no loudspeakers by itself, was refused as undecodable."""
+    left = bursts(1.0, rate=48_000)
+    field = np.stack([left, left, np.zeros_like(left), np.zeros_like(left)], axis=1)  # W, Y, Z, X
+    source = write_raw_wav(tmp_path / "a.wav", field, 48_000)
+    as_quad = ("-af", "channelmap=map=0|1|2|3:channel_layout=quad")
+    coding = ("-c:a", "libopus", "-b:a", "512k", "-mapping_family", "2")
+    path = encoded(source, tmp_path / "a.opus", *as_quad, *coding)
+    media = probe(path)
+    assert (media.heard.channels, media.heard.mono_channels) == (4, (0,))
+    assert heard(path, media=media).shape == (48_000, 4)
+    both, mono = heard(path, 2, media), heard(path, 1, media)
+    levels = np.sqrt(np.square(both).mean(axis=0))
+    assert levels[1] < 0.02 * levels[0]
+    assert np.sqrt(np.square(mono).mean()) == pytest.approx(levels[0], rel=0.02)
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("track", [0, 3, 5])
 def test_one_live_track_of_six_is_heard_at_its_level(track: int, tmp_path: Path) -> None:
     tracks = np.zeros((2 * RATE, 6))

@@ -83,6 +83,25 @@ def test_zeros_before_an_mp3_hide_no_delay(zeros: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("codec", "before", "behind"), [("libopus", 312, 648), ("alac", 0, 2304)], ids=str
+)
+def test_a_cafs_table_of_packets_says_what_is_no_sound(
+    codec: str, before: int, behind: int, tmp_path: Path
+) -> None:
+    """A messenger's voice notes (Opus) came 312 samples late; Apple's ALAC was longer than its sound."""
+    source = write_raw_wav(tmp_path / "a.wav", sweep(2.0, 48_000), 48_000)
+    path = encoded(source, tmp_path / "a.caf", "-c:a", codec)
+    whole = bytearray(path.read_bytes())
+    place = whole.find(b"pakt") + 20  # behind the number of packets
+    whole[place : place + 16] = struct.pack(">qii", 96_000, before, behind)
+    path.write_bytes(whole)
+    duration_ms, sound = heard(path)
+    assert (duration_ms, len(sound)) == (2000, 96_000)
+    assert late_samples(sound, sweep(2.0, 48_000)) == 0
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
 def test_blocks_of_adpcm_end_where_their_wav_says(codec: str, tmp_path: Path) -> None:
     """The last block is filled up: up to a quarter of a second of silence counted as sound."""
