@@ -40,6 +40,8 @@ class AudioStream(Model):
     """How many samples of each channel are played, where the file says so exactly."""
     lead_samples: int = 0
     """So many samples come before the first that is meant, though its time stamps count them (iTunSMPB)."""
+    clock_ms: int = 0
+    """What its file's clock says where the recording begins, if time stamps count from there (FLV, ASF)."""
     junk_bytes: int = 0
     """So many bytes lie before its first header, which ffmpeg then does not find."""
     start_ms: int = 0

@@ -91,6 +91,10 @@ RESTARTED = frozenset({"mpegts", "mpeg", "ogg"})
 """Whose clock ffmpeg sets to 0 at the first packet of those streams alone that are decoded: how much
 later than the recording these begin must be added again."""
 
+FROM_FIRST = STAMPED - TIMED_FROM_ZERO - RESTARTED
+"""Whose recordings begin with their first time stamp, whatever that is: of a stream that somebody joined
+late, or of pictures that were stored in another order."""
+
 GAPLESS = frozenset({"avi"})
 """Whose sound cannot pause: its stamps are counted from bytes, by a header that is wrong at times (DTS)."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.asset import AudioStream
-from shared.media.formats import GAPLESS, MATROSKA, RESTARTED, STAMPED, TIMED_FROM_ZERO
+from shared.media.formats import FROM_FIRST, GAPLESS, MATROSKA, RESTARTED, STAMPED, TIMED_FROM_ZERO
 
 _JITTER_S = 0.1
 _RESET_S = 10.0
@@ -27,8 +27,8 @@ class Clock:
     container: str
     start_ms: int
     """When the stream begins, by what probing found."""
-    lead_s: float = 0.0
-    """So long before that is what its first time stamps count, and nobody is to hear."""
+    before_s: float = 0.0
+    """So much of its time stamps is to be taken away: they count from before the recording, or the sound."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,13 @@ class Placing:
 
     def __init__(self, clock: Clock, rate_hz: int) -> None:
         self._ogg = clock.container == "ogg"
-        self._absolute = clock.container in TIMED_FROM_ZERO or clock.lead_s > 0
+        counted = clock.container not in STAMPED and clock.before_s > 0  # by ffmpeg, from 0 on
+        self._absolute = clock.container in TIMED_FROM_ZERO or counted
         self._resets = clock.container in RESTARTED
         self._gapless = clock.container in GAPLESS
-        self._stamped = clock.container in STAMPED
+        self._from_first = clock.container in FROM_FIRST
         self._start = round(clock.start_ms * rate_hz / 1000)
-        self._lead = round(clock.lead_s * rate_hz)
+        self._before = round(clock.before_s * rate_hz)
         self._jitter = round(_JITTER_S * rate_hz)
         self._reset = round(_RESET_S * rate_hz)
         self._offset: int | None = None
@@ -79,12 +80,11 @@ class Placing:
             return Place(silence=self._start)
         before = -pts if self._ogg and -self._jitter <= pts < 0 else 0
         if self._absolute:
-            self._offset = -self._lead
-            at = pts - self._lead
+            self._offset = -self._before
+            at = pts - self._before
             return Place(silence=max(0, at), skip=max(0, -at))
         # WMA's decoder drops its first frames: what comes then is stamped later than the stream begins.
-        trusted = self._stamped and not self._resets
-        begins = max(self._start, pts) if trusted else self._start
+        begins = max(self._start, pts - self._before) if self._from_first else self._start
         self._offset = begins - (pts + before)
         return Place(silence=begins, skip=before)
 
@@ -115,5 +115,5 @@ def clock_of(container: str, stream: AudioStream) -> Clock | None:
     if container not in STAMPED and not stream.lead_samples:
         return None
     late = stream.codec == "vorbis" and container == MATROSKA and stream.start_ms == 0
-    lead_s = stream.lead_samples / stream.sample_rate_hz
-    return Clock("" if late else container, stream.start_ms, lead_s)
+    before_s = stream.lead_samples / stream.sample_rate_hz + stream.clock_ms / 1000
+    return Clock("" if late else container, stream.start_ms, before_s)

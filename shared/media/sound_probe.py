@@ -16,7 +16,7 @@ from shared.contracts.plurals import many
 from shared.errors import BackendFailed, UnsupportedMedia
 from shared.media.decode import BLOCK_FRAMES, AudioBlocks, Track, part_blocks
 from shared.media.ffmpeg import timeout_for
-from shared.media.formats import MOV
+from shared.media.formats import FROM_FIRST, MOV
 from shared.media.packets import StreamTimes
 from shared.media.placing import clock_of
 from shared.media.streams import Ear, choose, in_dbfs, is_silent, mono_tracks
@@ -106,6 +106,7 @@ class Listening:
             aside=any(marks.get(name) for name in _ASIDE),
             frames=self._told_lengths.frames or self._promised_frames(header),
             start_ms=0 if self._told_lengths.lead_samples else self._start_ms(header),
+            clock_ms=_ms(self._begins_s) if self._demuxer in FROM_FIRST else 0,
             lead_samples=self._told_lengths.lead_samples,
             junk_bytes=self._told_lengths.junk_bytes,
         )

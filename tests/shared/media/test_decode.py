@@ -197,3 +197,26 @@ def test_sound_of_a_clip_keeps_time_with_its_picture(tmp_path: Path) -> None:
     decoded = np.concatenate(list(audio_blocks(late, probed(late))))
     loud = np.flatnonzero(np.abs(decoded[:, 0]) > 0.03)
     assert abs(int(loud[0]) - 24000) < 1200
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("began_s", [0, 100])
+@pytest.mark.parametrize("extension", ["flv", "wmv"])
+def test_a_clock_that_runs_when_the_recording_begins(
+    extension: str, began_s: int, tmp_path: Path
+) -> None:
+    """Sound of a stream that was joined late stood so much later than its pictures, behind silence."""
+    pictures = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=2")
+    sound_late = ("-itsoffset", "0.5", "-f", "lavfi", "-i", "sine=440:r=44100:d=1.5")
+    coding = ("-c:v", "libx264", "-bf", "2", "-c:a", "libmp3lame")
+    coding = ("-c:a", "wmav2") if extension == "wmv" else coding
+    first, path = tmp_path / f"first.{extension}", tmp_path / f"a.{extension}"
+    ffmpeg(*pictures, *sound_late, *coding, first)
+    ffmpeg("-i", first, "-c", "copy", "-copyts", "-output_ts_offset", f"{began_s}", path)
+    media = probed(path)
+    assert media.audio[0].start_ms == pytest.approx(500, abs=100)
+    assert media.duration_ms == pytest.approx(2000, abs=150)
+    decoded = np.concatenate(list(audio_blocks(path, media)))
+    loud = np.flatnonzero(np.abs(decoded[:, 0]) > 0.03) / 44_100
+    assert loud[0] == pytest.approx(media.audio[0].start_ms / 1000, abs=0.1)
+    assert loud[-1] == pytest.approx(loud[0] + 1.5, abs=0.1)
