@@ -85,12 +85,12 @@ def key_frames(path: Path, demuxer: str, index: int, codec: str) -> list[Look]:
     entries = "frame=width,height,sample_aspect_ratio:frame_tags=Orientation"
     entries += ":frame_side_data=displaymatrix,rotation"
     args = ["-skip_frame", skipped, "-select_streams", f"{index}", "-show_frames"]
-    args += ["-show_entries", entries, "-of", "default", *input_args(path, demuxer)]
+    args += ["-show_entries", entries, "-of", "flat", *input_args(path, demuxer)]
     looks: list[Look] = []
     try:
         with started(args, tool="ffprobe", timeout_s=_TIMEOUT_S) as child:
-            for row in _rows(child.chunks()):
-                look = _look(row)
+            for said in _frames(child.chunks()):
+                look = _look(said)
                 if look and (not looks or look != looks[-1]):
                     looks.append(look)
             child.check()
@@ -99,23 +99,36 @@ def key_frames(path: Path, demuxer: str, index: int, codec: str) -> list[Look]:
     return looks
 
 
-def _rows(chunks: Iterator[bytes]) -> Iterator[str]:
-    """What ffprobe prints of each frame: lines of ``name=value``, a matrix's below its name."""
-    rest = b""
+_SAID = re.compile(r"frames\.frame\.(\d+)\.(?:\w+\.)*(\w+)=(.*)")
+
+
+def _frames(chunks: Iterator[bytes]) -> Iterator[Mapping[str, str]]:
+    """What ffprobe says of each frame (``-of flat``): each value in a line of its own, whatever is in it.
+
+    A photograph's EXIF may be text of several lines, and one of them a size that it does not have.
+    """
+    rest, frame, said = b"", "", dict[str, str]()
     for chunk in chunks:
-        *rows, rest = (rest + chunk).split(b"[/FRAME]")
-        for row in rows:
-            yield row.decode("utf-8", "replace")
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            found = _SAID.fullmatch(line.decode("utf-8", "replace"))
+            if found is None:
+                continue
+            if found[1] != frame and said:
+                yield said
+                said = {}
+            frame = found[1]
+            said[found[2]] = found[3].strip('"').replace(r"\n", "\n")
+    if said:
+        yield said
 
 
-def _look(row: str) -> Look | None:
-    told = re.findall(r"^(?:TAG:)?(\w+)=(.*)$", row, re.MULTILINE)
-    said = {name: value.strip(" \t") for name, value in told}
+def _look(said: Mapping[str, str]) -> Look | None:
     try:
         width, height = int(said["width"]), int(said["height"])
     except (KeyError, ValueError):
         return None
-    orientation = matrix_orientation([{"displaymatrix": row.partition("displaymatrix=")[2]}])
+    orientation = matrix_orientation([said])
     if orientation is None:
         orientation = exif_orientation(said.get("Orientation"))
     return Look(width, height, pixel_aspect(said.get("sample_aspect_ratio")), orientation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -296,3 +297,18 @@ def test_joined_streams_are_read_to_their_end(
     times_ms = [frames.ms(frame.ticks) for frame in found]
     assert times_ms == sorted(times_ms)
     assert times_ms[-1] == pytest.approx(1000 * len(parts) - 40, abs=60)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("end", ["", "[/FRAME]\n[FRAME]\n"])
+def test_exif_of_several_lines_forges_no_size(tmp_path: Path, end: str) -> None:
+    """A picture of 64 pixels passed for one of 60,000."""
+    path = tmp_path / "a.jpg"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=1", "-frames:v", "1", "-update", "1", path)
+    said = f"6\n{end}width=60000\nheight=60000\n\0".encode()
+    entry = struct.pack("<HHHII", 1, 0x112, 2, len(said), 26) + bytes(4)  # Orientation, as text
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + entry + said
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+    (video,) = probed(path).video
+    assert (video.width, video.height, video.other_sizes) == (64, 48, ())
