@@ -57,13 +57,19 @@ INPUTS: dict[str, tuple[str, list[str], tuple[int, int]]] = {
         (320, 240),
     ),
     "stream": ("ts", ["-c:v", "copy", "-c:a", "aac"], (320, 240)),
-    "ten bits": ("mp4", ["-pix_fmt", "yuv420p10le", "-c:v", "libx264"], (320, 240)),
     "odd": ("mkv", ["-vf", "scale=319:239", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (320, 240)),
     "one pixel": ("mkv", ["-vf", "scale=1:1", "-pix_fmt", "yuv444p", "-c:v", "libx264"], (2, 2)),
-    "interlaced": ("mp4", ["-vf", "setfield=tff", "-flags", "+ilme+ildct"], (320, 240)),
+    "ten bits, interlaced": (
+        "mp4",
+        ["-vf", "setfield=tff", "-flags", "+ilme+ildct", "-pix_fmt", "yuv420p10le"],
+        (320, 240),
+    ),
     "1,000 a second": ("mp4", ["-vf", "fps=1000,scale=160:120", "-t", "0.2"], (160, 120)),
-    "rgb": ("mkv", ["-c:v", "ffv1", "-pix_fmt", "bgr0"], (320, 240)),
-    "six channels": ("mkv", ["-ac", "6", "-c:a", "flac"], (320, 240)),
+    "rgb, six channels": (
+        "mkv",
+        ["-c:v", "ffv1", "-pix_fmt", "bgr0", "-ac", "6", "-c:a", "flac"],
+        (320, 240),
+    ),
 }
 
 

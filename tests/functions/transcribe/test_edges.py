@@ -96,8 +96,8 @@ def test_none_is_lost_and_none_begins_before_the_last_one_ends(drawn: list[int],
 def test_real_words_can_be_cut_on() -> None:
     """A last word may be recognised as another, which ends elsewhere: half lie within."""
     model = load_model(find_model("base"), "cpu")
-    for truth in (spliced(2, (150, 400), count=4), joined(20)):
-        found = compared(truth, ours(model, truth.sound))
-        assert mean(map(abs, found.starts_ms)) < 50
-        assert median(map(abs, found.ends_ms)) < 20
-        assert found.in_silence == 0
+    truth = joined(20)
+    found = compared(truth, ours(model, truth.sound))
+    assert mean(map(abs, found.starts_ms)) < 50
+    assert median(map(abs, found.ends_ms)) < 20
+    assert found.in_silence == 0

@@ -61,14 +61,12 @@ def sounding(samples: Samples) -> Samples:
     return np.asarray(samples[loud[0] : loud[-1] + 1])
 
 
-def spliced(
-    seed: int, pauses_ms: tuple[int, int], noise_db: float = -60, count: int = len(SENTENCES)
-) -> Timed:
-    """The first ``count`` sentences word by word, with pauses of ``pauses_ms`` between the words."""
+def spliced(seed: int, pauses_ms: tuple[int, int], noise_db: float = -60) -> Timed:
+    """Every sentence word by word, with pauses of ``pauses_ms`` between the words."""
     draw = random.Random(seed)
     parts, words, pauses = [silence(0.6)], list[TimedWord](), [(0.0, 0.6)]
     at_s = 0.6
-    for sentence in SENTENCES[:count]:
+    for sentence in SENTENCES:
         for text in sentence.split():
             word = sounding(spoken(text.strip(".")))
             end_s = at_s + len(word) / RATE_HZ
