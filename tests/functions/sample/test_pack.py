@@ -299,7 +299,7 @@ def test_a_skipped_detection_is_no_failure(source: Path, inputs: Inputs, tmp_pat
 
 
 @pytest.mark.heavy
-def test_thousands_of_members_do_not_burst_the_document(
+def test_a_thousand_members_do_not_burst_the_document(
     source: Path, inputs: Inputs, tmp_path: Path
 ) -> None:
     hit = next(each for each in inputs["detect.hits"] if each.kind == "audio_hit")
@@ -312,10 +312,10 @@ def test_thousands_of_members_do_not_burst_the_document(
             path=short,
             meta={**hit.meta, "score": 0.9, "onset_ms": float(n), "take_of_ms": None},
         )
-        for n in range(3_000)
+        for n in range(1_000)
     ]
     made = pack(source, {"detect.hits": many}, tmp_path / "out")
-    assert len(made.manifest["segments"]) == made.meta["member_count"] == 3_000
+    assert len(made.manifest["segments"]) == made.meta["member_count"] == 1_000
     assert len(made.meta["members"]) == MEMBERS_IN_META
     document = json.dumps([made.meta, list(made.output.parents)])
     assert len(document) < 200_000
@@ -323,7 +323,7 @@ def test_thousands_of_members_do_not_burst_the_document(
     keys = [
         int(key) for name in sfz for key in re.findall(r" key=(\d+)", made.files[name].decode())
     ]
-    assert len(keys) >= 3_000 and max(keys) < 128
+    assert len(keys) >= 1_000 and max(keys) < 128
 
 
 @pytest.mark.heavy
