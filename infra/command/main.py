@@ -46,6 +46,15 @@ COMMANDS = {
 """Command -> where it is, and what it does: only the one that is asked for is imported."""
 
 
+_MEANT = {
+    **dict.fromkeys(("serve", "server", "start", "console"), ("up",)),
+    **dict.fromkeys(("delete", "remove", "rm"), ("erase",)),
+    **dict.fromkeys(("list", "ls"), ("assets", "artifacts")),
+    **dict.fromkeys(("download", "save"), ("get", "export")),
+}
+"""Other programs' words for it. By its letters ``serve`` is nearest to ``erase``, which nobody should try."""
+
+
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -68,7 +77,8 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """A mistyped command is told the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], list(COMMANDS), n=2, cutoff=0.5)
+            word = args[0].casefold()
+            near = _MEANT.get(word) or get_close_matches(word, list(COMMANDS), n=2, cutoff=0.65)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)

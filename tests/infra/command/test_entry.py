@@ -9,6 +9,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from infra.command.main import rushes
 
 _INTERRUPTED_IN_AN_IMPORT = """
 import os, signal, sys
@@ -40,3 +43,17 @@ def test_interrupted_while_it_loads_it_ends_without_a_traceback(script: tuple[st
         timeout=60,
     )
     assert (done.returncode, done.stderr, done.stdout) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("serve", "up?"),
+        ("delete", "erase?"),
+        ("ls", "assets or artifacts?"),
+        ("artefacts", "artifacts?"),
+    ],
+)
+def test_another_programs_word_is_told_ours(word: str, told: str) -> None:
+    said = CliRunner().invoke(rushes, [word])
+    assert said.exit_code == 2 and said.output.rstrip().endswith(f"Did you mean {told}")
