@@ -64,7 +64,7 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Looke
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-    ("motion", "part_ms"), [("cut away", 700), ("cut away", 960), ("crossing", 700), ("dark", 960)]
+    ("motion", "part_ms"), [("cut away", 960), ("crossing", 700), ("dark", 960)]
 )
 def test_tracks_and_cuts_are_those_of_the_whole(
     looked_at: Callable[[str], Looked],
