@@ -38,6 +38,7 @@ from shared.contracts.step import StepState
 from shared.contracts.step_engine import Backend, Engine, Job, Output, Result, SoundParams
 from shared.media.vad import FRAME_MS, speech_probabilities
 from shared.sound.attacks import STEPS_PER_S, Onset, find_onsets
+from shared.sound.beat_attacks import at_attacks
 from shared.sound.beat_grid import Beat, Tempo, find_beats, loop_beats
 from shared.sound.beats import hear_beats
 from shared.sound.hearing import POINTS_PER_S, Heard, listen
@@ -75,7 +76,7 @@ def backend() -> Backend:
     if found[_ONSETS].status != "ok":
         return Backend("stub", "activity-stub-1", stub=True, dependencies=known)
     heard = f"faster-whisper-{found[_VOICES].version}" if known[_VOICES].available else "no-voices"
-    version = f"activity-13+librosa-{found[_ONSETS].version}+{heard}"
+    version = f"activity-14+librosa-{found[_ONSETS].version}+{heard}"
     return Backend("rushes_librosa", version, dependencies=known)
 
 
@@ -114,8 +115,8 @@ def hear(job: Job, heard: Heard, *, voices: bool) -> AudioActivity:
         found = voiced_spans(probability, len(heard.voice), duration_ms, MIN_SILENCE_MS)
         voiced = trimmed(without_instruments(found, heard), heard.levels)
     spans = find_spans(heard.levels, voiced, MIN_SILENCE_MS, lambda sounds: _judged(heard, sounds))
-    sections = hear_beats(heard.tracks)
     onsets = find_onsets(heard.tracks, heard.slope)
+    sections = at_attacks(hear_beats(heard.tracks), onsets)
     attacks_s = np.array([onset.step / STEPS_PER_S for onset in onsets if onset.strength_db >= 1])
     loop = find_whole_loop(heard.tracks, sections, _spoken(spans, duration_ms), attacks_s)
     if loop is None:

@@ -99,7 +99,7 @@ class Candidate:
 
 def backend() -> Backend:
     """Reads what activity heard; the stub without librosa, whose onset strength that goes by."""
-    return reading_backend("loops", 6, "librosa")
+    return reading_backend("loops", 7, "librosa")
 
 
 def run(job: Job, params: LoopsParams, backend: Backend) -> Result:
@@ -300,14 +300,18 @@ def by_repetition(tracks: Spectra, loop: Candidate) -> Candidate:
     reach = max(2, round(_LENGTH_OFF * count))
     lags = np.arange(count - reach, count + reach + 1)
     after = first + count + reach + count <= len(tracks.bands_db)
-    signs = lags if after else -lags
-    alike = np.array([_shifted(tracks, first, int(lag), count) for lag in signs])
+    before = first - count - reach >= 0
+    # On both sides where there is one: a tempo that drifts brings them nearer on one, farther on the other.
+    sides = [lags] * after + [-lags] * (before or not after)
+    alike = np.mean(
+        [[_shifted(tracks, first, int(lag), count) for lag in side] for side in sides], 0
+    )
     best = int(np.argmax(alike))
     if loop.whole or not 0 < best < len(lags) - 1 or alike[best] < alike[reach] + _BETTER:
         return loop
-    before, at, behind = alike[best - 1 : best + 2]
-    bend = before - 2 * at + behind
-    length = (lags[best] + (0.5 * (before - behind) / bend if bend < 0 else 0.0)) * tracks.hop
+    under, at, over = alike[best - 1 : best + 2]
+    bend = under - 2 * at + over
+    length = (lags[best] + (0.5 * (under - over) / bend if bend < 0 else 0.0)) * tracks.hop
     stop = min(round(loop.start + length), tracks.samples)
     return replace(loop, stop=stop, length=length)
 

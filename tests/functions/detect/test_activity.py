@@ -83,6 +83,9 @@ def test_onsets_stand_where_the_truth_has_them(tmp_path: Path) -> None:
     times_s = np.array(found.onsets.times_ms) / 1000
     apart = np.abs(times_s[None] - truth.onsets_s[:, None]).min(axis=1)
     assert np.percentile(apart, 90) < 0.001
+    beats_s = np.array([beat.time_ms for beat in found.beats]) / 1000
+    late_s = np.abs(beats_s[None] - truth.beats_s[:, None]).min(axis=1)
+    assert np.percentile(late_s, 90) < 0.001
 
 
 def test_the_outline_is_that_of_the_samples(tmp_path: Path) -> None:

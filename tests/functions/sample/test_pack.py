@@ -73,7 +73,7 @@ def test_the_hits_of_a_bar_of_drums_are_packed(tmp_path: Path) -> None:
 def test_all_sorts_are_packed_and_named_by_what_they_are(packed: Packed) -> None:
     assert packed.result.state is StepState.DONE
     hits, loops, phrases = (packed.rows(kind) for kind in ("hit", "loop", "phrase"))
-    assert len(hits) >= 6 and len(loops) >= 2 and len(phrases) == 2
+    assert len(hits) >= 6 and loops and len(phrases) == 2
     by_sound = r"(Kick|Snare|Clap|Hat|Cymbal|Tom|Note|Clang|Knock|Click|Thud|Swish|Noise|Hit) \d\d"
     hit = re.compile(by_sound + r"( \([A-G]#?-?\d\))?( take \d)?\.wav")
     assert all(hit.fullmatch(row["file"]) for row in hits)
