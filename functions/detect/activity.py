@@ -90,9 +90,9 @@ def run(job: Job, params: ActivityParams, backend: Backend) -> Result:
         heard = listen(job, lambda done: job.progress(0.6 * done))
         activity = _unheard(job, heard) if backend.stub else hear(job, heard, voices=voices)
     made = _outputs(job, activity)
-    if heard.tracks.silent:
+    if not heard.outline.any():
         return Result(made, reason="silent recording")
-    if activity.spans and all(span.kind == "silence" for span in activity.spans):
+    if heard.tracks.silent or all(span.kind == "silence" for span in activity.spans):
         softest = f"{heard.levels.silence_below_lufs:.0f} LUFS"
         return Result(made, reason=f"softer than {softest} throughout, which is taken for silence")
     if not voices and not backend.stub:
