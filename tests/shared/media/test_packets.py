@@ -16,7 +16,7 @@ from shared.errors import Unavailable
 from shared.media import looks, packets
 
 PACKET = "0,0.0,0.0,0.5,K_"
-FRAME = "[FRAME]\\nwidth=16\\nheight=16\\n[/FRAME]"
+FRAME = "frames.frame.0.width=16\\nframes.frame.0.height=16"
 
 
 def says(text: str, end: str) -> Callable[..., Any]:
