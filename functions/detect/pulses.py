@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from functions.detect.reading_activity import Listened
 from shared.contracts.audio_activity import ActivityTempo
-from shared.sound.beats import bar_phase, low_rise
+from shared.sound.bar_lines import bar_phase
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,5 @@ def _pulse(
     phase = next((at for at, beat in enumerate(beats) if beat.subdivision == 1), 0)
     if per_bar != tempo.beats_per_bar:
         frames = beats_s * tracks.sample_rate_hz / tracks.hop
-        phase = bar_phase(low_rise(tracks.bands_db, frames), per_bar)
+        phase = bar_phase(tracks.bands_db, frames, per_bar)
     return Pulse(beats_s, tempo.bpm, per_bar, phase, tempo.confidence, tempo.loop_score)

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.sound.bar_lines import bar_phase
 from shared.sound.beat_chain import beat_frames
 from shared.sound.onsets import Tracks
 from shared.sound.pulse_level import Level, accents, choose_levels
@@ -44,16 +44,11 @@ _HEARD_DB = 0.5
 """Onsets at the beats stand out by so much, or there is no beat: a vibrato's don't."""
 _STEADY_CLARITY, _STEADY_REPETITION = 0.3, 0.5
 """Speech stays below 0.27 and 0.4."""
-_ALIKE = 0.9
-_HIGH_BAND = 4
-"""The coarse spectrum's bands from this one on, from 830 Hz, are above what a kick sounds in."""
 _LAG_S = 0.008
 """By so much the peak of what beats fall on follows the attack."""
 _UNSEEN_S, _EARLY = 0.1, 0.08
 """What sounds from the first sample on has no onset that could be seen: its beat is a period before the
 first that is, so long behind the beginning, or so much of a period before it."""
-_BEFORE = 3
-"""Frames before a beat, where its attack has not yet begun."""
 _SOUNDING = 0.1
 """There it is as loud as so much of the other beats' power, or no music is there yet."""
 
@@ -101,19 +96,6 @@ def widest_pulse(tracks: Tracks) -> tuple[Tracks, float]:
 def pulse_clarity(flux: NDArray[np.floating], frames_per_s: float) -> Floats:
     """How far onsets repeat at the best tempo, a value a second of ``flux``, 0 to 1."""
     return np.asarray(_repetition(flux, frames_per_s).max(axis=1, initial=0.0))
-
-
-def bar_phase(accent: NDArray[np.floating], beats_per_bar: int = BEATS_PER_BAR) -> int:
-    """Which of the first beats begins a bar: the one whose like stand out, or the first where none does.
-
-    Where a kick falls on the one and the three alike, the earlier begins: most music begins with a bar.
-    ``accent``: how much the low end rises at each beat; ``nan`` where nobody can tell.
-    """
-    if len(accent) < 2 * beats_per_bar:
-        return 0
-    means = np.array([np.nanmean(accent[phase::beats_per_bar]) for phase in range(beats_per_bar)])
-    alike = means >= _ALIKE * means.max()
-    return 0 if means[0] >= 0.8 * means.max() else int(np.argmax(alike))
 
 
 def _between_rests(power: NDArray[np.floating], rate_hz: float) -> Iterator[tuple[int, int]]:
@@ -237,7 +219,7 @@ def _section(
     """``frames``: its beats."""
     if len(frames) < 2 or not _heard(tracks.sharp_db, frames):
         return None
-    phase = bar_phase(low_rise(tracks.bands_db, frames), level.metre)
+    phase = bar_phase(tracks.bands_db, frames, level.metre)
     told = frames[(frames >= part.clear[0]) & (frames < part.clear[1])]
     bpm = 60.0 * rate_hz / _even_step(told, level.period, drifting=part.drifting)
     sure = float(np.median(part.clarity))
@@ -321,24 +303,6 @@ def _even_step(frames: Floats, period: float, *, drifting: bool) -> float:
     if np.abs(frames - start - slope * number).max() < 0.15 * period:
         return float(slope)
     return float(np.median(steps)) if drifting else period
-
-
-def low_rise(bands_db: NDArray[Any], frames: Floats) -> Floats:
-    """By how many dB the low end rises at each beat beyond what is above it; the least is 0.
-
-    A kick's does. A snare's rises, too, and everything else with it. Where nothing lies before a
-    beat nobody can tell: ``nan``.
-    """
-    low, high = bands_db[:, 0], bands_db[:, _HIGH_BAND:].mean(axis=1)
-    rise = _rise_at(low.astype(np.float64), frames) - _rise_at(high.astype(np.float64), frames)
-    rise[np.round(frames) < _BEFORE] = np.nan
-    return np.asarray(rise - np.fmin.reduce(rise, initial=0.0))
-
-
-def _rise_at(level_db: Floats, frames: Floats) -> Floats:
-    at = np.clip(np.round(frames).astype(int), 0, len(level_db) - 1)
-    after = level_db[np.minimum(at[:, None] + np.arange(3), len(level_db) - 1)].max(axis=1)
-    return np.asarray(np.maximum(after - level_db[np.maximum(at - _BEFORE, 0)], 0.0))
 
 
 def _tempi() -> Floats:

@@ -5,7 +5,8 @@
 ``FOLDER``: modules (.mod, .s3m, .xm, .it) of Debian's games (``pingus-data``, ``heroes-sound-tracks``,
 ``tecnoballz-data``, ``biniax2-data``, ``freedroid-data`` and others), which libopenmpt plays. Notes begin
 with rows. How many of them a beat lasts is the listener's affair: a tempo is right where that is one of
-``ROWS_A_BEAT``, and beats are where rows so far apart begin, from whichever row of each pattern on.
+``ROWS_A_BEAT``, and beats are where rows so far apart begin, from whichever row of each pattern on. Bars of
+four beats are counted from a pattern's first row, where the beats lie on such rows.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.sound.attacks import STEPS_PER_S, find_onsets
+from shared.sound.bar_lines import bar_phase
 from shared.sound.beat_attacks import at_attacks
-from shared.sound.beats import hear_beats
+from shared.sound.beats import Section, hear_beats
 from shared.sound.binned import Binned
+from shared.sound.onsets import Tracks
 from tests.onset_tracks import analyse
 
 RATE_HZ, SECONDS, CHUNK = 44_100, 40, 64
 ROWS_A_BEAT = (2, 3, 4, 6, 8, 12, 16)
 NEAR = 0.03
+BAR = 4
+ON_ROWS = 0.6
+"""Of the beats that begin a pattern's bars, the least share that lies on such rows."""
 WITHIN_S = (0.005, 0.01, 0.02, 0.07)
 
 Floats = NDArray[np.float64]
@@ -101,36 +107,69 @@ def judged(played: Played, beats_s: Floats) -> tuple[float, Floats]:
     return lasts, max(shares, key=lambda each: float(each.sum()))
 
 
-def pieces(folder: Path) -> Iterator[tuple[str, float, Floats, Floats]]:
-    """Of each its name, rows a beat, and the shares before and after beats come to their attacks."""
-    openmpt = library()
+def bars_right(played: Played, section: Section, tracks: Tracks, every: int) -> list[bool]:
+    """Is a bar told to begin where the pattern has it, heard from the first beat on, the second, third and
+    fourth? Nothing for a piece whose patterns don't tell.
+    """
+    nearest = np.abs(section.beats_s[:, None] - played.rows_s).argmin(axis=1)
+    place = played.rows[nearest] % (every * BAR)
+    begins = np.minimum(place, every * BAR - place) <= 1
+    shares = [begins[phase::BAR].mean() for phase in range(BAR)]
+    if max(shares) < ON_ROWS or len(nearest) < 6 * BAR:
+        return []
+    frames, true = section.beats_s * tracks.frames_per_s, int(np.argmax(shares))
+    told = (bar_phase(tracks.bands_db, frames[first:], BAR) for first in range(BAR))
+    return [phase == (true - first) % BAR for first, phase in enumerate(told)]
+
+
+@dataclass
+class Judged:
+    """``lasts``: rows a beat. ``before``, ``after`` beats come to their attacks: shares by ``WITHIN_S``."""
+
+    name: str
+    lasts: float
+    before: Floats
+    after: Floats
+    bars: list[bool]
+
+
+def pieces(folder: Path) -> Iterator[Judged]:
+    openmpt, nothing = library(), np.zeros(len(WITHIN_S))
     for path in sorted(folder.iterdir()):
         played = play(openmpt, path)
         tracks = analyse([played.samples], RATE_HZ)
         sections = hear_beats(tracks)
-        brought = at_attacks(sections, find_onsets(tracks, slope_energy(played.samples)))
         if not sections:
-            yield path.name, 0.0, np.zeros(len(WITHIN_S)), np.zeros(len(WITHIN_S))
+            yield Judged(path.name, 0.0, nothing, nothing, [])
             continue
+        brought = at_attacks(sections, find_onsets(tracks, slope_energy(played.samples)))
         longest = max(range(len(sections)), key=lambda at: len(sections[at].beats_s))
         lasts, before = judged(played, sections[longest].beats_s)
-        yield path.name, lasts, before, judged(played, brought[longest].beats_s)[1]
+        _, after = judged(played, brought[longest].beats_s)
+        counts = any(abs(lasts / rows - 1) < NEAR for rows in ROWS_A_BEAT)
+        bars = bars_right(played, sections[longest], tracks, round(lasts)) if counts else []
+        yield Judged(path.name, lasts, before, after, bars)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     found = list(pieces(parser.parse_args().folder))
-    for name, lasts, _, shares in found:
-        print(f"{name}: {lasts:.2f} rows a beat, {shares.round(2)}")
-    lasting = np.array([lasts for _, lasts, *_ in found])
+    for each in found:
+        print(f"{each.name}: {each.lasts:.2f} rows a beat, {each.after.round(2)}, bars {each.bars}")
+    lasting = np.array([each.lasts for each in found])
     near = np.abs(lasting[:, None] / ROWS_A_BEAT - 1).min(axis=1) < NEAR
     print(f"| {len(found)} pieces: a beat lasts {ROWS_A_BEAT} rows | {near.sum()} |")
     for at, within_s in enumerate(WITHIN_S):
-        before, after = (np.mean([each[side][at] for each in found]) for side in (2, 3))
+        before, after = (
+            np.mean([shares[at] for shares in side])
+            for side in zip(*((each.before, each.after) for each in found), strict=True)
+        )
         print(
             f"| beats within {1000 * within_s:.0f} ms of their row | {before:.3f} | {after:.3f} |"
         )
+    bars = np.array([each.bars for each in found if each.bars])
+    print(f"| bars of {len(bars)}, from each of the first four beats on | {bars.sum(axis=0)} |")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from shared.sound.beats import Section, bar_phase, hear_beats, pulse_clarity
+from shared.sound.beats import Section, hear_beats, pulse_clarity
 from tests.functions.detect import synth
 from tests.models.groove_synth import DRUMMED, NO_DRUMS, RATE_HZ, Bar, played
 from tests.onset_tracks import analyse
@@ -31,7 +31,7 @@ def beat_f(truth: synth.Truth, sections: list[Section]) -> float:
 
 GROOVES = [
     *[("rock", synth.ROCK, 2, bpm) for bpm in (60, 80, 105, 140, 200)],
-    *[("busy kick", synth.BUSY, 2, bpm) for bpm in (60, 90, 120, 180)],
+    *[("busy kick", synth.BUSY, 2, bpm) for bpm in (60, 90, 120)],
     *[("sixteenths", synth.SIXTEENTHS, 4, bpm) for bpm in (60, 90, 120)],
     *[("house", synth.HOUSE, 2, bpm) for bpm in (70, 120, 200)],
     *[("waltz", synth.WALTZ, 2, bpm) for bpm in (70, 105, 160)],
@@ -158,12 +158,6 @@ def test_a_recording_that_begins_between_beats_has_none_there() -> None:
     assert section.beats_s[0] == pytest.approx(beats_s[0], abs=0.03)
 
 
-def test_of_two_beats_alike_the_earlier_begins_the_bar() -> None:
-    """A kick on the one and the three; what stands before it is a voice's end."""
-    assert bar_phase(np.tile([0.0, 50, 20, 52], 6)) == 1
-    assert bar_phase(np.tile([0.0, 40, 20, 52], 6)) == 3
-
-
 @pytest.mark.parametrize("bpm", [80, 100, 120])
 def test_swing_is_no_waltz(bpm: float) -> None:
     truth = synth.groove(synth.ROCK, bpm, swing=0.64)
@@ -246,13 +240,3 @@ def test_clarity_tells_a_beat_from_noise() -> None:
     beat[::21] += 1.0
     assert np.median(pulse_clarity(beat, FRAMES_PER_S)) > 0.7
     assert np.median(pulse_clarity(noise, FRAMES_PER_S)) < 0.25
-
-
-@pytest.mark.parametrize("phase", range(4))
-def test_a_bar_begins_where_the_low_end_rises(phase: int) -> None:
-    assert bar_phase(np.roll([9.0, 0, 0, 0] * 4, phase)) == phase
-
-
-def test_without_accents_bars_begin_at_the_first_beat() -> None:
-    assert bar_phase(np.ones(16)) == 0
-    assert bar_phase(np.array([0.0, 9.0])) == 0
