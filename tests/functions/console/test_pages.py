@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +17,6 @@ from functions.api.app import build
 from functions.console.pages import FOLDER, FOR_EVER, front_page, release, served_files
 from shared.contracts.context import RequestContext
 from shared.errors import MissingDependency
-from tests.functions.console.browser import chromium
 from tests.toy import embedded_home
 
 _NAMED = re.compile(r'(?:href|src)="([^"]+)"')
@@ -124,16 +124,16 @@ def test_the_page_has_no_inline_script_or_style() -> None:
 
 
 @pytest.mark.heavy
-def test_what_another_step_did_not_make_is_not_to_be_installed() -> None:
+def test_what_another_step_did_not_make_is_not_to_be_installed(browser: Any) -> None:
     module = (FOLDER / "js" / "errors.js").read_text("utf-8")
     plain = """([text, error]) =>
         import("data:text/javascript," + encodeURIComponent(text)).then((it) => it.plain(error))"""
-    with chromium() as running:
-        page = running.new_page()
-        told = {
-            name: page.evaluate(plain, [module, MissingDependency(name, None, "why").to_json()])
-            for name in ("transcribe.captions", "whisper-tiny")
-        }
+    page = browser.new_page()
+    told = {
+        name: page.evaluate(plain, [module, MissingDependency(name, None, "why").to_json()])
+        for name in ("transcribe.captions", "whisper-tiny")
+    }
+    page.close()
     assert told["transcribe.captions"]["title"] == "A result that it needs is not there"
     assert "Install" not in told["transcribe.captions"]["advice"]
     assert told["whisper-tiny"]["title"] == "Something is not installed"
