@@ -16,6 +16,8 @@ from infra.command.main import rushes
 _INTERRUPTED_IN_AN_IMPORT = """
 import os, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
+
 class Impatient:
     def find_spec(self, name, *_):
         if name == "click":

@@ -71,7 +71,9 @@ def test_whispers_that_run_at_once_share_the_cores(
     with WorkerPool(Settings(data=tmp_path), at_first=1, recordings=recordings) as pool:
         (worker,) = pool.process_ids()
         environment = Path(f"/proc/{worker}/environ")
-        wait_until(environment.read_bytes)  # empty while the process turns into the worker
+        own = f"RUSHES_DATA={tmp_path}\0".encode()
+        # Until the process turns into the worker it is this one's, or empty.
+        wait_until(lambda: own in environment.read_bytes())
         variables = environment.read_bytes().decode().split("\0")
     told = dict(line.split("=", 1) for line in variables if line)
     assert told.get("RUSHES_WHISPER_THREADS") == threads
